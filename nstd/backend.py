@@ -1,0 +1,111 @@
+"""What a backend is: the seam between the daemon and every way of making a picture.
+
+A backend is one class, named by an entry point of the group `nstd.backends`. Its options are
+parsed in the daemon, so importing it must stay light (no torch); the work is done by `run` in a
+worker process of its own. `nstd.plugins` finds backends; README shows one in about 25 lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.float32]
+    """A picture: (height, width, 3) float32, sRGB, values in [0, 1]."""
+
+
+class Interrupted(BaseException):
+    """Raised by `report` when the job is cancelled or put back; backends let it pass.
+
+    Not an `Exception`, so that a backend's `except Exception` does not swallow it.
+    """
+
+
+@dataclass(frozen=True)
+class Style:
+    """One style picture with its share of the mix and its scale relative to the content."""
+
+    pixels: Pixels
+    weight: float = 1.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything a backend needs for one job.
+
+    The content already has the size of the result. `state` is what the last checkpoint of an
+    interrupted attempt saved, or None. `device` is a torch device string: `cpu`, `cuda:0`.
+    """
+
+    content: Pixels
+    styles: tuple[Style, ...]
+    options: Any
+    device: str
+    weights: Path
+    state: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is. Made at every step; the worker decides how often it is passed on.
+
+    `fraction` is the share of the expected work that is done, in [0, 1]; the ETA follows from
+    it. `state` and `picture`, where given, are called only when a checkpoint or a preview is due.
+    """
+
+    step: int
+    steps: int
+    fraction: float
+    level: int = 1
+    levels: int = 1
+    losses: Mapping[str, float] = field(default_factory=dict)
+    state: Callable[[], bytes] | None = None
+    picture: Callable[[], Pixels] | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished picture, and what the record should say about how it was made.
+
+    `network` is `{"name": ..., "sha256": ...}`; `seconds` are the phases the backend timed;
+    `stopped` says what ended the optimisation: `plateau` or `limit`.
+    """
+
+    pixels: Pixels
+    network: Mapping[str, str] | None = None
+    seed: int | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    stopped: str | None = None
+
+
+class Backend(Protocol):
+    """One way of making a picture from a content picture and style pictures."""
+
+    name: str
+    """The name sidecars use; the same as the entry point's."""
+
+    Options: type[BaseModel]
+    """The options of a sidecar; refuse unknown keys with `extra="forbid"`."""
+
+    size: int | None
+    """Longest side of the result in pixels where the sidecar says none; None: the content's."""
+
+    def run(self, task: Task, report: Report) -> Result:
+        """Make the picture, calling `report` at every step.
+
+        One instance serves many jobs in one process, so it may keep networks warm. Raise
+        `nstd.errors.BackendError` for a failure a person can act on.
+        """
+        ...

@@ -1,0 +1,48 @@
+"""Checkpoints: the state of a run as bytes, bound to its inputs by a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from typing import Any
+
+import numpy as np
+import torch
+
+from nstd.backend import Task
+
+FORMAT = 1  # raised when an older checkpoint can no longer be continued
+
+
+def fingerprint(task: Task) -> str:
+    """SHA-256 over all that decides the result: pictures, weights, scales and options."""
+    digest = hashlib.sha256(f"{FORMAT} {task.options.model_dump_json()}".encode())
+    for pixels, facts in [
+        (task.content, "content"),
+        *((style.pixels, f"{style.weight!r} {style.scale!r}") for style in task.styles),
+    ]:
+        digest.update(f"{facts} {pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(pixels).tobytes())
+    return digest.hexdigest()
+
+
+def dump(state: dict[str, Any], mark: str) -> bytes:
+    """`state`, of tensors and plain values, as bytes that carry the fingerprint `mark`."""
+    buffer = io.BytesIO()
+    torch.save({"fingerprint": mark, "state": state}, buffer)
+    return buffer.getvalue()
+
+
+def load(data: bytes | None, mark: str, device: str) -> dict[str, Any] | None:
+    """The state in `data`, its tensors on `device`; None where it is broken or of another job."""
+    if data is None:
+        return None
+    try:
+        saved = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        return None
+    if not isinstance(saved, dict) or saved.get("fingerprint") != mark:
+        return None
+    state: dict[str, Any] = saved["state"]
+    return state

@@ -1,0 +1,154 @@
+"""A convolutional network fitted to the pictures of one job: no download, no training set.
+
+Stage by stage: 3x3 patches of all pictures, their principal components (PCANet: Chan et al., IEEE
+TIP 2015), whitened (Coates, Ng, Lee, AISTATS 2011), turned to independent components (FastICA:
+Hyvarinen, Oja, Neural Networks 2000), both signs rectified; pooled by two between stages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from nstd.backends.gatys.networks import STAGES, Request
+from nstd.backends.gatys.pooling import pool
+from nstd.backends.gatys.pyramid import shrink
+
+WIDTHS = (16, 32, 64, 96, 128)  # components per stage; each makes two channels
+FIT_SIZE = 256  # pixels of the longest side while fitting
+PIXEL_MEAN, PIXEL_SPREAD = 0.45, 0.25  # of photographs, about
+WHITEN_SHARE = 0.02  # of the mean variance, added to each: weak components are mostly noise
+WHITEN_FLOOR = 1e-4  # a constant picture has no variance at all
+ICA_ROUNDS = 30
+ICA_SAMPLE = 20_000  # patches seen in each round
+
+Filter = tuple[Tensor, Tensor]  # weight (2 K, C, 3, 3) and bias (2 K,): K components, both signs
+
+
+class Fitted:
+    """Stages of independent components of 3x3 patches, both signs rectified."""
+
+    name = "fitted"
+
+    def __init__(self, filters: Sequence[Filter], pooling: str) -> None:
+        self._filters = tuple(filters)
+        self._pooling = pooling
+        self.sha256 = _sha256(self._filters)
+
+    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Features of `picture` (1, 3, H, W), in [0, 1]: stage n has 2 WIDTHS[n - 1] channels."""
+        found: dict[str, Tensor] = {}
+        x = normalised(picture)
+        for number, (stage, filter_) in enumerate(zip(STAGES, self._filters, strict=False)):
+            x = rectified(pool(x, self._pooling) if number else x, filter_)
+            if stage in layers:
+                found[stage] = x
+            if len(found) == len(layers):
+                break
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """The filters, so that a resumed job need not be fitted again."""
+        return {"filters": self._filters}
+
+
+def load(request: Request) -> Fitted:
+    """Fit a network to the pictures of `request`, or take its filters from the checkpoint."""
+    if request.saved is not None:
+        filters = request.saved["filters"]
+    else:
+        filters = fit(request.pictures, request.pooling, request.seed)
+    moved = [(weight.to(request.device), bias.to(request.device)) for weight, bias in filters]
+    return Fitted(moved, request.pooling)
+
+
+@torch.no_grad()
+def fit(pictures: Sequence[Tensor], pooling: str, seed: int) -> list[Filter]:
+    """Filters of every stage for `pictures`, each (1, 3, H, W) in [0, 1]; on the CPU."""
+    generator = Generator().manual_seed(seed)
+    maps = [normalised(shrink(picture.cpu(), FIT_SIZE)) for picture in pictures]
+    filters: list[Filter] = []
+    for number, width in enumerate(WIDTHS):
+        if number:
+            maps = [pool(x, pooling) for x in maps]
+        filters.append(fit_stage(maps, width, generator))
+        maps = [rectified(x, filters[-1]) for x in maps]
+    return filters
+
+
+def fit_stage(maps: Sequence[Tensor], width: int, generator: Generator) -> Filter:
+    """The filter with the independent components of the 3x3 patches of `maps`, each (1, C, H, W).
+
+    The components have about unit variance; each stands there with both signs, as rectification
+    would lose one of them.
+    """
+    channels = maps[0].shape[1]
+    patches = torch.cat([patches_of(x) for x in maps], 1)
+    mean = patches.mean(1, keepdim=True)
+    patches -= mean
+    components = whitening(patches, width)
+    turn = independent_turn(components @ patches, generator)
+    components = turn @ components
+    signed = torch.cat([components, -components])
+    return signed.reshape(-1, channels, 3, 3), -(signed @ mean)[:, 0]
+
+
+def patches_of(x: Tensor) -> Tensor:
+    """All 3x3 patches of x (1, C, H, W), edges repeated, as the columns of (9 C, H W)."""
+    columns: Tensor = functional.unfold(functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3)
+    return columns[0]
+
+
+def whitening(centred: Tensor, count: int) -> Tensor:
+    """Rows (K, D) that take `centred` data (D, N) to its strongest K components, of unit variance.
+
+    K is `count` or, where that is fewer, D. Weak components stay below unit variance.
+    """
+    values, vectors = torch.linalg.eigh(centred @ centred.T / centred.shape[1])
+    values = values.flip(0)[:count].clamp(min=0)
+    vectors = vectors.flip(1)[:, :count]
+    scales = torch.sqrt(values + WHITEN_SHARE * values.mean() + WHITEN_FLOOR)
+    rows: Tensor = (vectors / scales).T
+    return rows
+
+
+def independent_turn(white: Tensor, generator: Generator) -> Tensor:
+    """The rotation (K, K) that makes the components of `white` (K, N) independent.
+
+    Symmetric FastICA with the contrast log cosh (Hyvarinen, Oja 2000, section 6), on a fresh
+    sample in each round.
+    """
+    count, size = white.shape
+    turn: Tensor = torch.linalg.qr(torch.randn(count, count, generator=generator))[0]
+    for _ in range(ICA_ROUNDS):
+        chosen = torch.randint(size, (min(ICA_SAMPLE, size),), generator=generator)
+        sample = white[:, chosen]
+        bent = torch.tanh(turn @ sample)
+        slope = (1 - bent.square()).mean(1)
+        left, _, right = torch.linalg.svd(bent @ sample.T / len(chosen) - slope[:, None] * turn)
+        turn = left @ right
+    return turn
+
+
+def normalised(picture: Tensor) -> Tensor:
+    """A picture in [0, 1] at about zero mean and unit variance."""
+    return (picture - PIXEL_MEAN) / PIXEL_SPREAD
+
+
+def rectified(x: Tensor, filter_: Filter) -> Tensor:
+    """The filter's responses to x (1, C, H, W), rectified: (1, 2 K, H, W); edges repeated."""
+    return functional.relu(
+        functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), *filter_)
+    )
+
+
+def _sha256(filters: Sequence[Filter]) -> str:
+    digest = hashlib.sha256()
+    for tensor in (tensor for filter_ in filters for tensor in filter_):
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

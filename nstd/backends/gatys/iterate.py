@@ -1,0 +1,80 @@
+"""What the optimisers share: a point with its loss and gradient, and an iterate that can step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Point:
+    """A picture (1, 3, H, W) with its loss and the gradient of the loss.
+
+    `terms` are the parts of the loss by name. `finite` is False where the loss or any value of
+    the gradient is NaN or infinite.
+    """
+
+    x: Tensor
+    loss: float
+    gradient: Tensor
+    terms: Mapping[str, float]
+    finite: bool = True
+
+    @property
+    def picture(self) -> Tensor:
+        """The picture brought into [0, 1]."""
+        return self.x.clamp(0, 1)
+
+
+Evaluate = Callable[[Tensor], Point]
+
+
+@dataclass(frozen=True)
+class Iterate(ABC):
+    """One state of an optimiser: a point and what was learned on the way there.
+
+    Iterates are never changed: a step makes a new one. So the last good state is at hand when a
+    step fails, and a checkpoint may be taken at any moment.
+    """
+
+    patience: ClassVar[int]
+    """Steps without improvement that make a plateau."""
+
+    point: Point
+
+    @abstractmethod
+    def step(self, evaluate: Evaluate, budget: int) -> Self | None:
+        """The next iterate after at most `budget` evaluations; None where no step leads down.
+
+        Raises FloatingPointError when it met nothing but NaN or infinity.
+        """
+
+    @abstractmethod
+    def gentler(self) -> Self:
+        """The same point, with smaller steps from here on."""
+
+    @property
+    def picture(self) -> Tensor:
+        """The best picture (1, 3, H, W) that this iterate can offer, in [0, 1]."""
+        return self.point.picture
+
+    def state(self) -> dict[str, Any]:
+        """All of the iterate as plain values and tensors, for a checkpoint."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return own | {"point": vars(self.point)}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """The iterate whose `state` this was."""
+        return cls(**{**state, "point": Point(**state["point"])})
+
+
+def require_finite(point: Point) -> Point:
+    """`point`; raises FloatingPointError unless it is finite."""
+    if not point.finite:
+        raise FloatingPointError
+    return point

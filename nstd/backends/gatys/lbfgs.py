@@ -1,0 +1,93 @@
+"""L-BFGS with a strong-Wolfe line search (Nocedal 1980; Nocedal, Wright 2006, chapter 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from nstd.backends.gatys.iterate import Evaluate, Iterate, Point, require_finite
+from nstd.backends.gatys.wolfe import Trial, strong_wolfe
+
+HISTORY = 20  # pairs that are remembered
+PROBES = 20  # most evaluations of one line search
+ALIGNED = 1e-6  # least cosine between the two parts of a pair worth remembering
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """The inner product of two tensors of one shape, as a scalar tensor."""
+    return torch.dot(a.flatten(), b.flatten())
+
+
+@dataclass(frozen=True)
+class LBFGS(Iterate):
+    """A point and the last moves away from it.
+
+    A pair holds how the picture moved (s) and how the gradient changed with it (y). `reach` is
+    the root mean square change of a pixel that the first step tries, before any pair is known.
+    """
+
+    patience: ClassVar[int] = 10
+
+    pairs: tuple[tuple[Tensor, Tensor], ...] = ()
+    reach: float = 0.01
+
+    @classmethod
+    def start(cls, x: Tensor, evaluate: Evaluate) -> Self:
+        """The first iterate, at `x`; one evaluation."""
+        return cls(require_finite(evaluate(x)))
+
+    def step(self, evaluate: Evaluate, budget: int) -> Self | None:
+        """Search along the quasi-Newton direction; forget the pairs where that fails."""
+        direction = self.direction()
+        slope = float(dot(direction, self.point.gradient))
+        if slope >= 0:
+            return self._fresh()
+        found = self._search(evaluate, direction, slope, min(budget, PROBES))
+        return self._fresh() if found is self.point else self._moved(found)
+
+    def direction(self) -> Tensor:
+        """Minus the inverse Hessian's estimate times the gradient, by the two-loop recursion.
+
+        Nocedal, Wright (2006), algorithm 7.4, from the estimate s.y / y.y of the last pair.
+        """
+        q = -self.point.gradient
+        done: list[tuple[Tensor, Tensor]] = []
+        for s, y in reversed(self.pairs):
+            rho = 1 / dot(s, y)
+            alpha = rho * dot(s, q)
+            q = q - alpha * y
+            done.append((rho, alpha))
+        if self.pairs:
+            s, y = self.pairs[-1]
+            q = q * (dot(s, y) / dot(y, y))
+        for (s, y), (rho, alpha) in zip(self.pairs, reversed(done), strict=True):
+            q = q + (alpha - rho * dot(y, q)) * s
+        return q
+
+    def gentler(self) -> Self:
+        """Without pairs, and with a first step a tenth as long."""
+        return replace(self, pairs=(), reach=self.reach / 10)
+
+    def _search(self, evaluate: Evaluate, direction: Tensor, slope: float, budget: int) -> Point:
+        def probe(length: float) -> Trial:
+            point = evaluate(self.point.x + length * direction)
+            return Trial(length, point, float(dot(direction, point.gradient)))
+
+        first = 1.0
+        if not self.pairs:
+            first = self.reach / float(direction.square().mean().sqrt())
+        return strong_wolfe(Trial(0.0, self.point, slope), first, probe, budget).point
+
+    def _moved(self, point: Point) -> Self:
+        s, y = point.x - self.point.x, point.gradient - self.point.gradient
+        pairs = self.pairs
+        if float(dot(s, y)) > ALIGNED * float(s.norm() * y.norm()):
+            pairs = (*pairs, (s, y))[-HISTORY:]
+        return replace(self, point=point, pairs=pairs)
+
+    def _fresh(self) -> Self | None:
+        """The same point without pairs, for one more try by steepest descent; else None."""
+        return replace(self, pairs=()) if self.pairs else None

@@ -1,0 +1,23 @@
+"""Pictures as the backend's neighbours know them, and as tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from nstd.backend import Pixels
+
+
+def to_tensor(pixels: Pixels, device: str) -> Tensor:
+    """Pixels (H, W, 3) in [0, 1] as a float32 tensor (1, 3, H, W) of its own on `device`."""
+    return torch.tensor(pixels, dtype=torch.float32).permute(2, 0, 1)[None].contiguous().to(device)
+
+
+def to_pixels(picture: Tensor) -> Pixels:
+    """A tensor (1, 3, H, W) as pixels (H, W, 3), clamped to [0, 1]."""
+    array = picture.detach()[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy()
+    return np.ascontiguousarray(array, dtype=np.float32)

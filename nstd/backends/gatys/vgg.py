@@ -1,0 +1,95 @@
+"""VGG (Simonyan, Zisserman, ICLR 2015) from torchvision, cut after the last layer needed."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
+
+from nstd.backends.gatys.networks import NETWORKS, Request
+from nstd.backends.gatys.pooling import pool
+from nstd.errors import WeightsError
+from nstd.weights import find
+
+CONFIGURATIONS = {"vgg16": "D", "vgg19": "E"}  # Simonyan, Zisserman, table 1
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, by channel, as torchvision's weights expect
+DEVIATION = (0.229, 0.224, 0.225)
+AVERAGE_GAIN = 2.0  # an average is about half the maximum that the weights were trained on
+
+
+class Vgg:
+    """The convolutions up to the last layer needed, frozen; the classifier is never built."""
+
+    def __init__(self, name: str, sha256: str, layers: nn.Sequential, pooling: str) -> None:
+        """`layers` are the first ones of torchvision's `features`."""
+        self.name = name
+        self.sha256 = sha256
+        self._layers = layers
+        self._pooling = pooling
+        device = next(layers.parameters()).device
+        self._mean = torch.tensor(MEAN, device=device)[:, None, None]
+        self._deviation = torch.tensor(DEVIATION, device=device)[:, None, None]
+
+    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Features of `picture` (1, 3, H, W), in [0, 1], after each named rectification."""
+        found: dict[str, Tensor] = {}
+        names = iter(NETWORKS[self.name].layers)
+        x = (picture - self._mean) / self._deviation
+        for layer in self._layers:
+            x = self._pooled(x) if isinstance(layer, nn.MaxPool2d) else layer(x)
+            if isinstance(layer, nn.ReLU) and (name := next(names)) in layers:
+                found[name] = x
+        return found
+
+    def state(self) -> None:
+        """Nothing: the weights are on disk."""
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        gain = AVERAGE_GAIN if self._pooling == "average" else 1.0
+        return gain * pool(x, self._pooling)
+
+
+def load(request: Request) -> Vgg:
+    """The network with its verified weights; raises WeightsError."""
+    installed = find(request.name, request.weights)
+    layers = empty_layers(request.name, request.layers)
+    fill(layers, installed.path)
+    return Vgg(request.name, installed.sha256, layers.to(request.device), request.pooling)
+
+
+def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
+    """Torchvision's `features` up to the last of the `needed` layers, frozen, without weights."""
+    depth = max(NETWORKS[name].layers.index(layer) for layer in needed) + 1
+    units: list[int | str] = cfgs[CONFIGURATIONS[name]]
+    ends = [index for index, unit in enumerate(units) if unit != "M"]
+    with torch.device("meta"):
+        layers: nn.Sequential = make_layers(units[: ends[depth - 1] + 1])
+    first = layers[0]
+    assert isinstance(first, nn.Conv2d)
+    first.padding_mode = "replicate"  # zeros would darken the picture's border
+    return layers.requires_grad_(False)
+
+
+def fill(layers: nn.Sequential, path: Path) -> None:
+    """Give `layers` the weights in the file `path`, whose keys are `features.N.weight`.
+
+    Raises WeightsError `weights_corrupt` where some are missing or of another shape.
+    """
+    try:
+        # Only a zip can be mapped, which leaves the classifier's 490 MB on disk.
+        mapped = zipfile.is_zipfile(path)
+        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        wanted = {key: saved[f"features.{key}"].clone() for key in layers.state_dict()}
+        layers.load_state_dict(wanted, assign=True)
+    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            "weights_corrupt",
+            f"{path}: not the weights of this network: {str(error).splitlines()[0]}",
+            "install torchvision's file",
+        ) from None
+    layers.requires_grad_(False)

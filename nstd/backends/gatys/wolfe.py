@@ -1,0 +1,75 @@
+"""A line search for the strong Wolfe conditions (Nocedal, Wright 2006, algorithms 3.5 and 3.6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nstd.backends.gatys.iterate import Point
+
+DECREASE = 1e-4  # c1: how much of the promised decrease must be there
+CURVATURE = 0.9  # c2: how much of the slope may be left
+EXPAND = 4.0  # next length while the loss still falls steeply
+INSIDE = 0.1  # new lengths keep this share of the interval away from its ends
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A point on the ray: its distance from the start, in directions, and the slope there."""
+
+    length: float
+    point: Point
+    slope: float
+
+
+def strong_wolfe(start: Trial, first: float, probe: Callable[[float], Trial], budget: int) -> Trial:
+    """The first trial that meets both conditions, or the best one after `budget` probes.
+
+    `start` has length 0 and a negative slope; `first` is the length to try first. No point is
+    evaluated twice. Returns `start` itself where no probe was lower; raises FloatingPointError
+    where none was even finite.
+    """
+    low, high = start, None  # low: the best so far; the two enclose a good length once high is set
+    length = first
+    seen_finite = False
+    for _ in range(budget):
+        trial = probe(length)
+        seen_finite |= trial.point.finite
+        if not _falls(start, trial) or trial.point.loss >= low.point.loss:
+            high = trial
+        elif abs(trial.slope) <= -CURVATURE * start.slope:
+            return trial
+        else:
+            behind = trial.slope * (high.length - low.length if high else 1.0) >= 0
+            low, high = trial, low if behind else high
+        length = _between(low, high) if high else EXPAND * low.length
+    if not seen_finite:
+        raise FloatingPointError
+    return low
+
+
+def _falls(start: Trial, trial: Trial) -> bool:
+    """Whether the loss fell enough for the length: the first Wolfe condition."""
+    promised = DECREASE * trial.length * start.slope
+    return trial.point.finite and trial.point.loss <= start.point.loss + promised
+
+
+def _between(low: Trial, high: Trial) -> float:
+    """A length inside the interval: the minimum of the cubic through both ends, kept inside."""
+    span = high.length - low.length
+    share = _cubic_minimum(low, high) if high.point.finite else INSIDE
+    return low.length + min(max(share, INSIDE), 1 - INSIDE) * span
+
+
+def _cubic_minimum(low: Trial, high: Trial) -> float:
+    """Where between low (0) and high (1) the cubic with their losses and slopes is least.
+
+    Nocedal, Wright (2006), equation 3.59, on the unit interval.
+    """
+    span = high.length - low.length
+    slope_low, slope_high = low.slope * span, high.slope * span
+    d1 = slope_low + slope_high - 3 * (high.point.loss - low.point.loss)
+    d2 = math.sqrt(max(d1 * d1 - slope_low * slope_high, 0.0))
+    bottom = slope_high - slope_low + 2 * d2
+    return 1 - (slope_high + d2 - d1) / bottom if bottom else 0.5

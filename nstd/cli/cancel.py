@@ -1,0 +1,27 @@
+"""`nstd cancel`: end a job that waits or runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nstd.cli.app import config_option
+from nstd.config import find_config, load_config
+from nstd.files import Files
+from nstd.find import find_job
+from nstd.lock import holder
+from nstd.requests import Request, Requests
+
+
+@click.command("cancel")
+@config_option
+@click.argument("job")
+def command(config: Path | None, job: str) -> None:
+    """End JOB, an id or a name; it goes to outbox/failed with the code `cancelled`."""
+    settings = load_config(find_config(config))
+    target = find_job(settings, job, ("work", "inbox"))
+    work = settings.folder("work")
+    Requests(work, Files()).leave(Request("cancel", target.name))
+    when = "" if holder(work / "daemon.lock") else " when the daemon runs again"
+    click.echo(f"{target.name} will be cancelled{when}")

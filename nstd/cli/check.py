@@ -1,0 +1,55 @@
+"""`nstd check`: validate sidecars without running them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from nstd.cli.app import config_option
+from nstd.config import Config, find_config, load_config
+from nstd.errors import ConfigError, FileError, NstdError, printable
+from nstd.order import make_order
+from nstd.plugins import Plugins
+from nstd.sidecar import MAX_BYTES, parse_sidecar
+
+
+@click.command("check")
+@config_option
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+def command(config: Path | None, files: tuple[Path, ...]) -> None:
+    """Say what is wrong with sidecars: file, line, column, and the nearest right key."""
+    settings, plugins = _settings(config), Plugins()
+    wrong = [path for path in files if not _check(path, settings, plugins)]
+    sys.exit(1 if wrong else 0)
+
+
+def _settings(config: Path | None) -> Config:
+    """The config, whose defaults count too; a sidecar can be checked where there is none."""
+    try:
+        path = find_config(config)
+    except ConfigError:
+        if config is not None:
+            raise
+        return Config.at(Path())
+    return load_config(path)
+
+
+def _check(path: Path, config: Config, plugins: Plugins) -> bool:
+    name = printable(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        parsed = parse_sidecar(data, str(path))
+        make_order(path.name, parsed, config, plugins)
+    except OSError as error:
+        click.echo(f"{name}: {error.strerror}")
+        return False
+    except NstdError as error:
+        click.echo(error.message if isinstance(error, FileError) else f"{name}: {error.message}")
+        if error.hint and not isinstance(error, FileError):
+            click.echo(f"  {error.hint}")
+        return False
+    click.echo(f"{name}: fine")
+    return True

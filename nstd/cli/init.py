@@ -1,0 +1,19 @@
+"""`nstd init`: make a root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nstd.root import make_root
+
+
+@click.command("init")
+@click.argument("root", type=click.Path(path_type=Path, file_okay=False))
+def command(root: Path) -> None:
+    """Make the folders of a root and a commented config.yaml; nothing is ever overwritten."""
+    is_new = make_root(root)
+    click.echo(f"{'made' if is_new else 'kept'} {root / 'config.yaml'}")
+    click.echo(f"start it:  nstd run -c {root / 'config.yaml'}")
+    click.echo(f"drop pictures and sidecars into {root / 'inbox'}")

@@ -1,0 +1,46 @@
+"""`nstd networks`: weights that are installed, and how to install more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nstd.cli.app import config_option
+from nstd.config import find_config, load_config
+from nstd.errors import WeightsError
+from nstd.units import format_size
+from nstd.weights import install, listing
+
+
+@click.group("networks", invoke_without_command=True)
+@config_option
+@click.pass_context
+def command(context: click.Context, config: Path | None) -> None:
+    """List the networks with their SHA-256; `fitted` needs no weights and is always there."""
+    context.obj = load_config(find_config(config)).folder("networks")
+    if context.invoked_subcommand is not None:
+        return
+    click.echo("fitted   embedded: fitted to each pair, nothing to install")
+    for name, weights, found in listing(context.obj):
+        if isinstance(found, WeightsError):
+            click.echo(f"{name:8} {found.message} ({format_size(weights.size)})")
+            click.echo(f"         {found.hint}")
+        else:
+            click.echo(f"{name:8} {found.path}  sha256 {found.sha256}")
+
+
+@command.command("install")
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file that is here already, instead of a download.",
+)
+@click.option("--sha256", help="The SHA-256 of another file that you trust.")
+@click.pass_obj
+def install_command(folder: Path, name: str, source: Path | None, sha256: str | None) -> None:
+    """Install the weights NAME into the root's networks folder, verified by SHA-256."""
+    installed = install(name, folder, source, sha256)
+    click.echo(f"installed {installed.path}  sha256 {installed.sha256}")

@@ -1,0 +1,42 @@
+"""`nstd run`: the daemon."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nstd.cli.app import config_option
+
+_OVERRIDES = {
+    "watch_mode": "watch.mode",
+    "settle": "watch.settle",
+    "devices": "devices",
+    "log_level": "log.level",
+    "console": "log.console",
+}
+
+
+@click.command("run")
+@config_option
+@click.option("--once", is_flag=True, help="Work off what is in the inbox, then exit 0.")
+@click.option("--watch-mode", type=click.Choice(["auto", "events", "poll"]))
+@click.option("--settle", help="How long a file must not change, like 5s.")
+@click.option("--devices", help="auto, or a list like cuda:0,cpu.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option("--console", type=click.Choice(["auto", "text", "json", "none"]))
+def command(config: Path | None, once: bool, **given: Any) -> None:
+    """Watch the inbox and make the pictures. Options override the config."""
+    from nstd.config import find_config, load_config
+    from nstd.daemon import Daemon
+
+    if given["devices"] not in {None, "auto"}:
+        given["devices"] = given["devices"].split(",")
+    overrides = {_OVERRIDES[key]: value for key, value in given.items() if value is not None}
+    path = find_config(config)
+    daemon = Daemon(
+        load_config(path, overrides), once=once, reload=lambda: load_config(path, overrides)
+    )
+    sys.exit(daemon.run())

@@ -1,0 +1,144 @@
+"""What can go wrong, by code: each error says what happened, to which file, and what to do.
+
+The code and its `retryable` flag drive retries, logs and the failed folder; the table below is
+the whole vocabulary, and a test holds the README's copy against it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+
+class Code(NamedTuple):
+    """One row of the table of error codes."""
+
+    retryable: bool
+    meaning: str
+
+
+CODES: dict[str, Code] = {
+    "sidecar_invalid": Code(False, "the sidecar is not a valid job description"),
+    "config_invalid": Code(False, "the config file is missing or not valid"),
+    "picture_missing": Code(False, "a picture that the sidecar names never came"),
+    "picture_unreadable": Code(False, "a picture is broken, truncated or of an unknown format"),
+    "picture_refused": Code(False, "a picture is animated, too large, or not a regular file"),
+    "path_refused": Code(False, "a path leaves the roots, or is a link or a special file"),
+    "backend_unknown": Code(False, "no backend of that name is installed and healthy"),
+    "backend_failed": Code(False, "the backend raised an error"),
+    "options_invalid": Code(False, "the backend refused its options"),
+    "weights_missing": Code(False, "the network's weights are not installed"),
+    "weights_corrupt": Code(False, "the network's weights do not match their SHA-256"),
+    "diverged": Code(False, "the optimisation met NaN or infinity and could not recover"),
+    "out_of_memory": Code(True, "the device ran out of memory"),
+    "device_failed": Code(True, "the device could not be used"),
+    "worker_died": Code(True, "the worker process ended in the middle of the job"),
+    "worker_hung": Code(True, "the worker made no progress for too long and was killed"),
+    "disk_full": Code(True, "no space was left on a disk"),
+    "io_error": Code(True, "a file operation failed"),
+    "timed_out": Code(False, "the job took longer than its time-out"),
+    "cancelled": Code(False, "the job was cancelled by a person"),
+    "already_running": Code(False, "another daemon holds the lock of this root"),
+    "not_found": Code(False, "there is no such job, network or file"),
+    "internal_error": Code(False, "a bug in nstd; the log has the traceback"),
+}
+
+
+class NstdError(Exception):
+    """Base of every error that nstd raises on purpose.
+
+    `code` is a key of `CODES`; `hint` tells a person what to do next.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.message, self.hint)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same job may succeed when it is tried again."""
+        return CODES[self.code].retryable
+
+
+def printable(text: str | os.PathLike[str]) -> str:
+    """`text`, often a file name, on one line: whatever cannot be printed is escaped.
+
+    A name can hold newlines, terminal commands and bytes that are no UTF-8; these become
+    `\\n`, `\\x1b` and `\\xff`.
+    """
+    return "".join(c if c.isprintable() else _escape(c) for c in os.fspath(text))
+
+
+def _escape(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # how Python carries an undecodable byte
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a file, and where: line and column from 1, 0 if in no line."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class FileError(NstdError):
+    """A file written by a person that is wrong; `problems` says where and what, in order."""
+
+    shown = 20
+    """The message has a line for each of so many problems; a count stands for the others."""
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", problems: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.message, self.hint, self.problems)
+
+    @classmethod
+    def of(cls, code: str, problems: Sequence[Problem], hint: str = "") -> Self:
+        """The error whose message is the lines of `problems`."""
+        lines = [str(problem) for problem in problems[: cls.shown]]
+        if more := len(problems) - len(lines):
+            lines.append(f"... and {more} more")
+        return cls(code, "\n".join(lines), hint, problems)
+
+
+class SidecarError(FileError):
+    """A sidecar that cannot become a job."""
+
+
+class ConfigError(FileError):
+    """A config that cannot be used."""
+
+
+class PictureError(NstdError):
+    """A picture that cannot be used."""
+
+
+class WeightsError(NstdError):
+    """Network weights that are absent or not what they should be."""
+
+
+class BackendError(NstdError):
+    """A backend that is absent, broken, or failed at its work."""
+
+
+class SpoolError(NstdError):
+    """A job folder or lock that cannot be used."""

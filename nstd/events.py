@@ -1,0 +1,90 @@
+"""The event vocabulary: every line of the structured log is one of these, with these fields.
+
+README's table is held against this one by a test. Fields in brackets may be absent. Every line
+also has `timestamp` (UTC, ISO 8601) and `level`; every line about a job has `job`, its id.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Event(NamedTuple):
+    """One kind of log line."""
+
+    level: str
+    fields: str
+    meaning: str
+
+    @property
+    def required(self) -> set[str]:
+        """Fields that every such line has."""
+        return {field for field in self.fields.split() if not field.startswith("[")}
+
+    @property
+    def allowed(self) -> set[str]:
+        """Fields that such a line may have."""
+        return {field.strip("[]") for field in self.fields.split()}
+
+
+TERMINAL = ("job.finished", "job.failed")
+"""Exactly one of these ends every job."""
+
+EVENTS: dict[str, Event] = {
+    "daemon.started": Event(
+        "info", "version pid root devices slots watch", "the daemon holds the lock and is ready"
+    ),
+    "daemon.stopping": Event("info", "reason running", "no more claims; running jobs are saved"),
+    "daemon.stopped": Event(
+        "info", "finished failed waiting seconds", "the last line; counts since daemon.started"
+    ),
+    "daemon.reloaded": Event(
+        "info", "config needs_restart", "HUP: the config was read again; some changes come later"
+    ),
+    "daemon.reload_failed": Event("error", "config error", "HUP: the old config is kept"),
+    "daemon.error": Event("error", "error traceback", "a bug; the daemon goes on"),
+    "plugins.loaded": Event("info", "backends refused", "backends that sidecars may name"),
+    "plugin.failed": Event("warning", "name status reason", "a backend that is off, and why"),
+    "inbox.waiting": Event("info", "sidecar missing", "a sidecar whose pictures have not come"),
+    "inbox.lost": Event("error", "path error", "the inbox cannot be read; nothing is inferred"),
+    "inbox.back": Event("info", "path", "the inbox can be read again"),
+    "inbox.unreadable": Event(
+        "error", "path error", "a file or folder of the inbox cannot be read; the others go on"
+    ),
+    "watch.degraded": Event("warning", "reason", "no kernel events; timed rescans go on"),
+    "intake.paused": Event("warning", "reason", "no new claims until the reason is gone"),
+    "intake.resumed": Event("info", "reason", "claims go on"),
+    "disk.full": Event("error", "path error", "a disk is full; what is done waits to be written"),
+    "disk.failed": Event("error", "path error [job]", "a file operation failed; it is repeated"),
+    "request.refused": Event("warning", "action name reason", "a cancel or retry with no object"),
+    "job.claimed": Event(
+        "info", "job name sidecar backend priority", "the sidecar left the inbox; inputs are safe"
+    ),
+    "job.recovered": Event("info", "job found", "a job of an earlier run, and its state"),
+    "job.started": Event("info", "job name attempt slot device", "an attempt was dispatched"),
+    "job.progress": Event(
+        "info",
+        "job slot step steps scale fraction losses elapsed eta",
+        "at most one a second per job; scale: level of the pyramid",
+    ),
+    "job.retried": Event("warning", "job attempt code message delay", "another attempt follows"),
+    "job.requeued": Event("info", "job reason", "back to waiting; the attempt does not count"),
+    "job.finished": Event(
+        "info",
+        "job name output backend device attempt steps losses seconds queued peak_memory "
+        "width height [network] [stopped]",
+        "the canonical line: the picture and its record are in the outbox",
+    ),
+    "job.failed": Event(
+        "error",
+        "job name output backend code message hint attempt [device] [seconds]",
+        "the canonical line: the reason is in outbox/failed",
+    ),
+    "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
+    "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
+    "worker.ended": Event("info", "slot pid reason exit", "a worker process is gone"),
+    "device.down": Event(
+        "error", "device failures cooldown reason", "the breaker opened; it is tried again later"
+    ),
+    "device.up": Event("info", "device", "a job succeeded again; the breaker closed"),
+}

@@ -1,0 +1,94 @@
+"""The contract of everything that runs attempts: a folder per place to run lies in `executors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from nstd.config import Config
+from nstd.devices import Slot
+from nstd.job import Job, Model, Outcome
+
+
+class Assignment(Model):
+    """One attempt of one job, as a worker gets it."""
+
+    job: Job
+    folder: Path
+    weights: Path
+    slot: str
+    torch_device: str  # "cpu" or "cuda:0": inside the worker its GPU is the only one
+    checkpoint: float
+    max_pixels: int
+    max_bytes: int
+
+    @classmethod
+    def of(
+        cls, job: Job, folder: Path, slot: Slot, torch_device: str, config: Config
+    ) -> Assignment:
+        """The assignment of `job`, whose folder is `folder`, to `slot`."""
+        return cls(
+            job=job,
+            folder=folder,
+            weights=config.folder("networks"),
+            slot=slot.name,
+            torch_device=torch_device,
+            checkpoint=config.jobs.checkpoint,
+            max_pixels=config.limits.picture_pixels,
+            max_bytes=config.limits.picture_bytes,
+        )
+
+
+class Report(Model):
+    """How far a running job is; `elapsed` and `eta` are seconds."""
+
+    job: str
+    step: int
+    steps: int
+    level: int
+    levels: int
+    fraction: float
+    losses: dict[str, float]
+    elapsed: float
+    eta: float | None
+
+
+Event = Report | Outcome
+Wake = Callable[[], None]
+
+
+class Executor(Protocol):
+    """Runs attempts on slots. It never decides: retries, time-outs and breakers are not its own.
+
+    A started attempt ends with exactly one Outcome, whatever happens to its worker. The job's
+    folder is where the attempt leaves its checkpoint, preview, picture and result.
+    """
+
+    def start(self, job: Job, slot: Slot, folder: Path) -> None:
+        """Begin an attempt on a free slot."""
+        ...
+
+    def cancel(self, job_id: str, *, kill: bool = False) -> None:
+        """End the attempt soon, or at once; nothing of it is wanted."""
+        ...
+
+    def stop(self, job_id: str) -> None:
+        """Have the attempt save a checkpoint and end."""
+        ...
+
+    def events(self) -> Iterable[Event]:
+        """What happened since the last call; never blocks. Also ends workers past their grace."""
+        ...
+
+    def waitables(self) -> Sequence[Any]:
+        """What to wait on (as `multiprocessing.connection.wait` does) for the next event."""
+        ...
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings; slots and running attempts stay."""
+        ...
+
+    def close(self) -> None:
+        """End all workers at once."""
+        ...

@@ -1,0 +1,72 @@
+"""Which job a person means: an id or its beginning, a name, a sidecar, a path in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from nstd.config import Config
+from nstd.diagnose import did_you_mean, nearest
+from nstd.errors import SpoolError
+from nstd.outbox import FAILED
+from nstd.status import list_jobs, list_published, list_sidecars, read_json
+
+_SHORTEST = 8  # of the beginning of an id
+
+
+@dataclass(frozen=True)
+class Target:
+    """A job that was found."""
+
+    where: str  # "work", "inbox", "failed" or "done"
+    name: str  # the job's id, the sidecar's name, or the folder in the outbox
+    aliases: frozenset[str]
+
+    def is_meant(self, wanted: str) -> bool:
+        """Whether `wanted` is one of its names, or the beginning of its id."""
+        begins = len(wanted) >= _SHORTEST and any(name.startswith(wanted) for name in self.ids)
+        return wanted in self.aliases or begins
+
+    @property
+    def ids(self) -> set[str]:
+        """The aliases that are job ids."""
+        return {alias for alias in self.aliases if alias[:8].isdecimal()}
+
+
+def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
+    """The one job in `places` that `wanted` means; the first place that has one decides.
+
+    Raises SpoolError `not_found` when there is none, or when it means several.
+    """
+    targets = list(_targets(config))
+    for place in places:
+        found = [t for t in targets if t.where == place and t.is_meant(wanted)]
+        if len(found) > 1:
+            names = ", ".join(sorted(target.name for target in found))
+            raise SpoolError("not_found", f"{wanted!r} means several jobs: {names}", "say which")
+        if found:
+            return found[0]
+    known = [alias for target in targets if target.where in places for alias in target.aliases]
+    raise SpoolError(
+        "not_found",
+        f"no job {wanted!r} is in {' or '.join(places)}{did_you_mean(nearest(wanted, known))}",
+        "`nstd status` lists the jobs",
+    )
+
+
+def _targets(config: Config) -> Iterator[Target]:
+    for job, _ in list_jobs(config.folder("work")):
+        path = PurePosixPath(job.folder, job.name)
+        yield Target("work", job.id, frozenset({job.id, job.name, str(path)}))
+    for sidecar in list_sidecars(config.folder("inbox")):
+        path = PurePosixPath(sidecar)
+        names = {sidecar, path.name, path.stem, str(path.with_suffix(""))}
+        yield Target("inbox", sidecar, frozenset(names))
+    outbox = config.folder("outbox")
+    for _, record in list_published(outbox):
+        output = record.parent.relative_to(outbox)
+        is_failed = output.parts[0] == FAILED
+        inner = output.relative_to(FAILED) if is_failed else output
+        names = {str(output), str(inner), output.name, str(read_json(record).get("job"))}
+        yield Target("failed" if is_failed else "done", str(output), frozenset(names))

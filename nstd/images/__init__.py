@@ -1,0 +1,15 @@
+"""Pictures in and out: every input becomes float32 sRGB, every output carries its recipe."""
+
+from nstd.images.decode import FORMATS, Picture, load_image
+from nstd.images.encode import encode_image, over_white, read_recipe, save_image, save_preview
+
+__all__ = [
+    "FORMATS",
+    "Picture",
+    "encode_image",
+    "load_image",
+    "over_white",
+    "read_recipe",
+    "save_image",
+    "save_preview",
+]

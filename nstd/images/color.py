@@ -1,0 +1,48 @@
+"""Colour on the way in: any 8-bit mode, with or without a colour profile, becomes sRGB."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageCms
+
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+
+def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colour in mode L, RGB or CMYK, and the alpha in mode L or None.
+
+    A palette's or a single transparent colour counts as alpha too.
+    """
+    alpha = None
+    if image.has_transparency_data:
+        with_alpha = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
+        alpha = with_alpha.getchannel("A")
+        image = with_alpha.convert(with_alpha.mode[:-1])
+    if image.mode not in _PROFILE_MODES.values():
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return image, alpha
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
+    """An L, RGB or CMYK picture in sRGB, and notes; a profile that cannot be used is ignored.
+
+    Relative colorimetric with black point compensation, the usual choice for photographs.
+    """
+    if not profile:
+        return image.convert("RGB"), ()
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
+        converted = ImageCms.profileToProfile(
+            image.convert("RGB") if (image.mode, mode) == ("L", "RGB") else image,
+            source,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, KeyError) as error:
+        return image.convert("RGB"), (f"colour profile ignored: {error}",)
+    assert converted is not None  # None is for inPlace=True
+    return converted, ()

@@ -1,0 +1,175 @@
+"""Intake: ready sidecars of the inbox become jobs of the spool, as long as there is room."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+
+from nstd.config import Config
+from nstd.errors import NstdError, SidecarError, SpoolError, printable
+from nstd.inbox import Inbox, Ready
+from nstd.job import Failure, Job
+from nstd.log import disk_event, emit, keep_job_log
+from nstd.order import make_order, plain_order
+from nstd.plugins import Plugins
+from nstd.spool import Spool
+from nstd.units import format_size
+from nstd.watcher import Watcher
+
+BUDGET = 0.5
+"""Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
+HOLD = 10.0
+"""Seconds for which a sidecar is left alone whose claim met an error."""
+
+
+class Intake:
+    """The way in: what to claim, when to look, and when not to."""
+
+    def __init__(
+        self,
+        config: Config,
+        inbox: Inbox,
+        spool: Spool,
+        plugins: Plugins,
+        ring: Callable[[], None],
+    ) -> None:
+        self.inbox, self._spool, self._plugins, self._ring = inbox, spool, plugins, ring
+        self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
+        self._ready: list[Ready] = []
+        self._next_look = self._spent = 0.0
+        self._lost = self._has_looked = False
+        self.paused = ""
+        self.needs_repair = True
+        """An earlier run, or an error, may have left a claim in flight: `Spool.undo_claims` and a
+        look at all jobs settle it."""
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings."""
+        self._config = config
+        self.inbox.configure(config)
+        self.watcher.stop()
+        self.watcher = Watcher(config.folder("inbox"), config.watch, self._ring)
+
+    def hurry(self) -> None:
+        """Something happened in the inbox: look soon, but do not spend all time on looking."""
+        self._next_look = min(self._next_look, time.monotonic() + max(0.1, 4 * self._spent))
+
+    def pause(self, reason: str) -> None:
+        """Claim nothing while `reason` is not empty; tells when that changes."""
+        if reason == self.paused:
+            return
+        if self.paused:
+            emit("intake.resumed", reason=self.paused)
+        if reason:
+            emit("intake.paused", reason=reason)
+        self.paused = reason
+
+    def jobs(self, now: float, admits: Callable[[int], bool]) -> Iterator[tuple[Job, bool]]:
+        """Claimed jobs, each with whether it was refused and so only has a reason to publish."""
+        self._look(now)
+        while self._ready and not self.paused and time.monotonic() < now + BUDGET:
+            if not admits(self._ready[0].priority):
+                return
+            ready = self._ready.pop(0)
+            claimed = self.claim(ready, now)
+            if claimed is not None:
+                yield claimed, ready.error is not None or not claimed.inputs
+
+    def _look(self, now: float) -> None:
+        if now < self._next_look:
+            return
+        self.watcher.check()
+        try:
+            self._ready = self.inbox.ready(now)
+            self._tell_lost(None)
+        except OSError as error:
+            self._ready = []
+            self._tell_lost(error)
+        self._has_looked = True
+        self._spent = time.monotonic() - now
+        soon = max(self.inbox.deadline, now + 0.05)
+        self._next_look = min(now + self.watcher.interval, soon) + self._spent
+
+    def _tell_lost(self, error: OSError | None) -> None:
+        path = str(self.inbox.root.path)
+        if error is not None and not self._lost:
+            emit("inbox.lost", path=path, error=str(error))
+        if error is None and self._lost:
+            emit("inbox.back", path=path)
+        self._lost = error is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the inbox cannot be read."""
+        return self._lost
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is ready and nothing in the inbox is about to be."""
+        return self._has_looked and not self._ready and not self.inbox.pending
+
+    def next_event(self, admits: Callable[[int], bool]) -> float:
+        """When the inbox is read again, or 0 while something ready can be claimed at once."""
+        if self._ready and not self.paused and admits(self._ready[0].priority):
+            return 0.0
+        return self._next_look
+
+    def cancel(self, name: str, now: float) -> Job | None:
+        """Take the sidecar `name` out of the inbox to fail as cancelled, ready or not."""
+        try:
+            signature = self.inbox.root.look(name)
+        except (OSError, NstdError):
+            return None
+        error = SidecarError("cancelled", "cancelled before it was claimed")
+        return self.claim(Ready(name, signature, None, error=error), now)
+
+    def claim(self, ready: Ready, now: float) -> Job | None:
+        """One sidecar becomes a job, or stays in the inbox for now."""
+        order, failure = plain_order(ready.name, ready.parsed, self._config), None
+        try:
+            if ready.error is not None or ready.parsed is None:
+                raise ready.error or SpoolError("internal_error", "a sidecar that was not read")
+            order = make_order(ready.name, ready.parsed, self._config, self._plugins)
+        except NstdError as error:
+            failure = Failure.of(error)
+        try:
+            job = self._spool.claim(ready, order, failure)
+        except (FileNotFoundError, SpoolError):
+            return None  # it changed under our hands: it will be ready again
+        except (OSError, NstdError) as error:
+            self._postpone(ready, now, error)
+            return None
+        if job is not None:
+            self._tell_claimed(job)
+        return job
+
+    def _tell_claimed(self, job: Job) -> None:
+        keep_job_log(job.id, self._spool.paths(job.id).log)
+        emit(
+            "job.claimed",
+            job=job.id,
+            name=job.name,
+            sidecar=printable(f"{job.folder}/{job.sidecar}" if job.folder else job.sidecar),
+            backend=job.backend,
+            priority=job.priority,
+        )
+
+    def _postpone(self, ready: Ready, now: float, error: Exception) -> None:
+        self.needs_repair = True
+        self.inbox.hold(ready.name, now + HOLD)
+        event = disk_event(error) if isinstance(error, OSError) else "disk.failed"
+        emit(event, path=printable(ready.name), error=printable(str(error)))
+
+    def short_of_space(self) -> str:
+        """Why intake has to wait for space, or nothing."""
+        least = self._config.limits.min_free
+        for name in ("work", "outbox"):
+            try:
+                free = shutil.disk_usage(self._config.folder(name)).free
+            except OSError as error:
+                return f"{name} cannot be used: {error}"
+            if free < least:
+                return f"{name}: {format_size(free)} free, limits.min_free is {format_size(least)}"
+        return ""

@@ -1,0 +1,109 @@
+"""What a job is: its sidecar's wishes made effective, its inputs, and how its attempts end."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from nstd.errors import CODES, NstdError
+
+JOB_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+
+
+def new_job_id() -> str:
+    """A name that sorts by time and that nobody else makes: `20261123-081500-3f9a1c`."""
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
+
+
+class Model(BaseModel):
+    """Base of the models on disk: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Input(Model):
+    """One picture of a job, as copied into its folder."""
+
+    role: str  # "content" or "style"
+    source: str  # the name in the sidecar
+    file: str  # the name inside the job's folder
+    sha256: str
+    bytes: int
+    weight: float = 1.0
+    scale: float = 1.0
+    origin: str | None = None  # its name in the inbox, when it came from there
+
+
+class Failure(Model):
+    """Why an attempt or a job failed, in the words that reach the person."""
+
+    code: str
+    message: str
+    hint: str = ""
+    detail: str = ""
+
+    @classmethod
+    def of(cls, error: NstdError) -> Failure:
+        """The failure that `error` describes."""
+        return cls(code=error.code, message=error.message, hint=error.hint)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt may succeed."""
+        return CODES[self.code].retryable
+
+
+class Job(Model):
+    """A claimed job: the whole content of `job.json`, durable before anything is done with it.
+
+    `attempt` counts dispatched attempts, `running` tells that one has not ended, and `crashes`
+    counts those that the daemon itself did not survive. `target` is the outbox name, fixed just
+    before publication so that a restart can tell whether it has happened.
+    """
+
+    id: str
+    name: str
+    folder: str  # sub-folder of the inbox, mirrored in the outbox; "" at the top
+    sidecar: str  # the sidecar's file name
+    backend: str = ""
+    options: dict[str, Any] = {}
+    size: int | None = None
+    format: Literal["png", "jpg", "webp", "tiff"] = "png"
+    priority: int = 50
+    timeout: float = 0.0
+    inputs: tuple[Input, ...] = ()
+    submitted: float  # seconds since the epoch, as all times here
+    claimed: float
+    attempt: int = 0
+    running: bool = False
+    crashes: int = 0
+    target: str | None = None
+
+    @property
+    def affinity(self) -> str:
+        """What a worker keeps warm for this job: its backend and network."""
+        return f"{self.backend}:{self.options.get('network', '')}"
+
+
+class Ending(StrEnum):
+    """How an attempt ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"  # put back by a drain or a retry: the attempt does not count
+    CANCELLED = "cancelled"
+
+
+class Outcome(Model):
+    """The end of one attempt of a job."""
+
+    job: str
+    ending: Ending
+    failure: Failure | None = None
+    device_fault: bool = False  # the worker or device is to blame, not (only) the job
+    at_start: bool = False  # the worker never came up: the job has nothing to do with it

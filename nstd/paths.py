@@ -1,0 +1,42 @@
+"""Where everything of a job lies: one class owns every path of a job folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from nstd.errors import SpoolError
+from nstd.job import Failure, Job
+
+
+class JobPaths:
+    """Every path of a job folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.job = folder / "job.json"
+        self.checkpoint = folder / "checkpoint"
+        self.preview = folder / "preview.jpg"
+        self.progress = folder / "progress.json"
+        self.log = folder / "job.log"
+        self.result = folder / "result.json"
+        self.reason = folder / "reason.json"
+
+    def picture(self, job: Job) -> Path:
+        """The finished picture."""
+        return self.folder / f"picture.{job.format}"
+
+    def read_job(self) -> Job:
+        """The job in this folder; SpoolError when it cannot be read."""
+        try:
+            return Job.model_validate_json(self.job.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise SpoolError("io_error", f"{self.job} cannot be read: {error}") from None
+
+    def read_failure(self) -> Failure | None:
+        """Why the job failed, or None while it has not."""
+        try:
+            return Failure.model_validate_json(self.reason.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None

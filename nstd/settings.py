@@ -1,0 +1,145 @@
+"""The sections of the config: each setting with its default, its limits and its meaning.
+
+The descriptions and defaults become the commented file that `nstd init` writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from nstd.job import Model
+from nstd.sidecar import Format
+from nstd.units import Bytes, Seconds
+
+
+def _folder(path: Path) -> Path:
+    if not path.name:
+        raise ValueError("expected the name of a folder")
+    return path
+
+
+Folder = Annotated[Path, AfterValidator(_folder)]
+
+
+class Folders(Model):
+    """Where things lie. Relative paths start at the folder of this file."""
+
+    inbox: Folder = Field(Path("inbox"), description="People drop pictures and sidecars here.")
+    styles: Folder = Field(
+        Path("styles"), description="A library: sidecars may name the styles in it."
+    )
+    work: Folder = Field(Path("work"), description="Claimed jobs; only the daemon writes here.")
+    outbox: Folder = Field(Path("outbox"), description="Results, failed jobs and logs.")
+    networks: Folder = Field(
+        Path("networks"), description="Weights of networks: see `nstd networks`."
+    )
+
+
+class Watch(Model):
+    """How the inbox is watched."""
+
+    mode: Literal["auto", "events", "poll"] = Field(
+        "auto",
+        description="events: the kernel tells of changes; poll: the inbox is read again and again; "
+        "auto: poll on network mounts, else events.",
+    )
+    settle: Seconds = Field(
+        5.0, description="A file is complete when it has not changed for this long."
+    )
+    rescan: Seconds = Field(
+        10.0,
+        gt=0,
+        description="With events, the inbox is still read this often, in case one is lost.",
+    )
+    poll: Seconds = Field(2.0, gt=0, description="Without events, the inbox is read this often.")
+    orphan: Seconds = Field(
+        86400.0, description="A sidecar fails when its pictures have not come within this time."
+    )
+
+
+class ExecutorSettings(Model):
+    """Where jobs run."""
+
+    kind: Literal["local", "inline"] = Field(
+        "local", description="local: in worker processes of this machine; inline: for tests."
+    )
+
+
+class Jobs(Model):
+    """Defaults for what a sidecar leaves unsaid, and how attempts are repeated."""
+
+    backend: str = Field("gatys", description="What makes the pictures: see `nstd backends`.")
+    format: Format = Field("png", description="png, jpg, webp or tiff.")
+    priority: int = Field(50, ge=0, le=100, description="From 0 to 100; the highest runs first.")
+    timeout: Seconds = Field(7200.0, gt=0, description="The longest one attempt may take.")
+    queue: int = Field(
+        100, ge=1, description="Claimed jobs that wait at once; more sidecars stay in the inbox."
+    )
+    attempts: int = Field(3, ge=1, le=100, description="Attempts at a job whose error may pass.")
+    backoff: Seconds = Field(
+        10.0, description="Wait before the second attempt; doubles with each one after it."
+    )
+    checkpoint: Seconds = Field(30.0, gt=0, description="A running job is saved this often.")
+    pictures: Literal["keep", "archive", "delete"] = Field(
+        "keep",
+        description="What becomes of pictures in the inbox once their job is done and no other "
+        "sidecar waits for them; archive moves them to outbox/archive.",
+    )
+
+
+class Limits(Model):
+    """What is refused before it can do harm."""
+
+    picture_pixels: int = Field(
+        100_000_000, gt=0, description="Pictures with more pixels are refused before decoding."
+    )
+    picture_bytes: Bytes = Field(512 * 2**20, gt=0, description="Larger files are refused unread.")
+    min_free: Bytes = Field(
+        256 * 2**20, description="No job is taken in while a disk has less free space than this."
+    )
+
+
+class Workers(Model):
+    """The worker processes."""
+
+    recycle: int = Field(200, ge=1, description="A worker is replaced after this many jobs.")
+    keep_warm: Seconds = Field(900.0, description="An idle worker ends after this long.")
+    start: Seconds = Field(180.0, gt=0, description="The longest a worker may take to start.")
+    stall: Seconds = Field(
+        900.0, gt=0, description="A worker that reports no progress for this long is killed."
+    )
+    grace: Seconds = Field(
+        20.0, description="How long a job that is told to stop has before it is killed."
+    )
+    failures: int = Field(
+        3,
+        ge=1,
+        description="After so many failures in a row, over several jobs, a device is closed.",
+    )
+    cooldown: Seconds = Field(
+        30.0,
+        gt=0,
+        description="A closed device is tried again after this; doubles up to 10 minutes.",
+    )
+    exit_when_all_down: bool = Field(
+        False, description="End with an error when every device is closed, instead of waiting."
+    )
+
+
+class Log(Model):
+    """The structured log, in outbox/logs and on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged: debug, info, warning or error."
+    )
+    size: Bytes = Field(
+        20 * 2**20, gt=0, description="The file nstd.jsonl is rotated at this size."
+    )
+    keep: int = Field(10, ge=1, description="How many rotated files are kept.")
+    console: Literal["auto", "text", "json", "none"] = Field(
+        "auto",
+        description="Standard error: text, json or none; auto is text on a terminal, else json.",
+    )

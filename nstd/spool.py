@@ -1,0 +1,214 @@
+"""The job on disk: claimed, attempted, saved, recovered.
+
+A job is a folder `work/<id>`. Which files it holds says what is to be done with it:
+
+| files in work/<id>            | state    | at start                                            |
+|-------------------------------|----------|-----------------------------------------------------|
+| job.json                      | waiting  | wait again; an attempt that was running is forgiven |
+| job.json, checkpoint          | waiting  | the same; the next attempt resumes                  |
+| job.json, picture, result.json| finished | publish the picture                                 |
+| job.json, reason.json         | failed   | publish the reason                                  |
+
+`job.json` with a `target` that the outbox already holds for this job: only the folder is left
+to be removed. A sidecar below `inbox/.nstd/<id>` is a claim in flight: when `work/<id>` exists
+the claim is done and the sidecar there is a spare copy, else it goes back to the inbox.
+`work/.new/<id>` is a job folder being filled: removed. No other file means anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from nstd.errors import NstdError, SpoolError
+from nstd.files import Files
+from nstd.inbox import Ready
+from nstd.job import JOB_ID, Failure, Input, Job, new_job_id
+from nstd.locate import Found
+from nstd.names import CLAIMS
+from nstd.order import Order
+from nstd.paths import JobPaths
+from nstd.roots import Root
+
+FORGIVEN = 5
+"""Crashes of the daemon in the middle of a job that do not use up an attempt."""
+
+
+class State(StrEnum):
+    """What a job folder asks for."""
+
+    WAITING = "waiting"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class Spool:
+    """The folder `work` and the claims in flight; the daemon is the only one to change them."""
+
+    def __init__(self, work: Path, inbox: Root, files: Files) -> None:
+        self.work, self._inbox, self._files = work, inbox, files
+        self._claims = inbox.path / CLAIMS
+        self._new = work / ".new"
+
+    @classmethod
+    def reading(cls, work: Path) -> Spool:
+        """A spool for looking only, beside the daemon that owns it."""
+        return cls(work, Root(work), Files())
+
+    def paths(self, job_id: str) -> JobPaths:
+        """The paths of the job `job_id`."""
+        return JobPaths(self.work / job_id)
+
+    def claim(self, ready: Ready, order: Order, failure: Failure | None) -> Job | None:
+        """Take a ready sidecar out of the inbox and copy what it names: then the job is ours.
+
+        None when somebody else was faster. Raises OSError when the disk fails and SpoolError when
+        a file changed meanwhile; then the sidecar is back in the inbox, or a later `undo_claims`
+        and a look at `jobs` settle which of the two it is.
+        """
+        job_id = new_job_id()
+        claim = self._claims / job_id / ready.name
+        self._files.make_folder(claim.parent)
+        try:
+            self._files.rename(self._inbox.path / ready.name, claim)
+        except FileNotFoundError:
+            self._files.remove_tree(self._claims / job_id)
+            return None
+        try:
+            job = self._fill(job_id, claim, ready, order, failure)
+        except (OSError, NstdError):
+            self._undo(job_id)
+            raise
+        self._files.remove_tree(self._claims / job_id)
+        return job
+
+    def _fill(
+        self, job_id: str, claim: Path, ready: Ready, order: Order, failure: Failure | None
+    ) -> Job:
+        paths = JobPaths(self._new / job_id)
+        self._files.make_folder(paths.folder)
+        claims = Root(claim.parent)
+        sidecar = Found(claim.name, claims, claim.name, ready.signature)
+        self._copy(sidecar, paths.folder / claim.name)
+        relative = PurePosixPath(ready.name)
+        job = Job(
+            id=job_id,
+            folder="" if str(relative.parent) == "." else str(relative.parent),
+            sidecar=relative.name,
+            inputs=tuple(self._inputs(ready, order, paths)) if failure is None else (),
+            submitted=ready.signature.mtime_ns / 1e9,
+            claimed=time.time(),
+            **order.model_dump(exclude={"styles"}),
+        )
+        if failure is not None:
+            self._files.write(paths.reason, failure.model_dump_json().encode())
+        self._files.write(paths.job, job.model_dump_json(indent=1).encode())
+        self._files.rename(paths.folder, self.work / job_id)
+        return job
+
+    def _inputs(self, ready: Ready, order: Order, paths: JobPaths) -> Iterator[Input]:
+        for number, picture in enumerate(ready.pictures):
+            role = "style" if number else "content"
+            suffix = PurePosixPath(picture.name).suffix.lower()
+            file = f"{role}-{number}{suffix}" if number else f"content{suffix}"
+            style = order.styles[number - 1] if number else None
+            yield Input(
+                role=role,
+                source=picture.source,
+                file=file,
+                sha256=self._copy(picture, paths.folder / file),
+                bytes=picture.signature.size,
+                weight=style.weight if style else 1.0,
+                scale=style.scale if style else 1.0,
+                origin=picture.name if picture.root is self._inbox else None,
+            )
+
+    def _copy(self, picture: Found, target: Path) -> str:
+        """Copy a picture and make sure that nobody wrote to it meanwhile."""
+        sha256 = ""
+        with picture.root.open(picture.name) as file:
+            sha256 = self._files.copy(file, target)
+        if not picture.root.look(picture.name).same_bytes(picture.signature):
+            raise SpoolError("io_error", f"{picture.name} changed while it was copied")
+        return sha256
+
+    def _undo(self, job_id: str) -> None:
+        """Put the sidecar of a claim back where it was, unless the claim got as far as a job."""
+        if self.paths(job_id).job.exists():
+            return
+        with suppress(FileNotFoundError):
+            for path in sorted((self._claims / job_id).rglob("*")):
+                if not path.is_dir():
+                    relative = path.relative_to(self._claims / job_id)
+                    self._files.put_back(path, self._inbox.path / relative)
+        self._files.remove_tree(self._new / job_id)
+        self._files.remove_tree(self._claims / job_id)
+
+    def undo_claims(self) -> None:
+        """Finish or undo the claims that a crash or an error left in flight."""
+        for claim in _folders(self._claims):
+            self._undo(claim.name)
+            self._files.remove_tree(claim)
+        for folder in _folders(self._new):
+            self._files.remove_tree(folder)
+
+    def jobs(self) -> Iterator[tuple[Job, State]]:
+        """Every job on disk with its state; a folder that cannot be read is left alone."""
+        for folder in _folders(self.work):
+            paths = JobPaths(folder)
+            with suppress(SpoolError):
+                yield paths.read_job(), self.state(paths)
+
+    @staticmethod
+    def state(paths: JobPaths) -> State:
+        """What the files in a job folder ask for."""
+        if paths.reason.exists():
+            return State.FAILED
+        return State.FINISHED if paths.result.exists() else State.WAITING
+
+    def save(self, job: Job) -> Job:
+        """Make a changed job durable."""
+        path = self.paths(job.id).job
+        self._files.write(path, job.model_dump_json(indent=1).encode())
+        return job
+
+    def begin(self, job: Job) -> Job:
+        """Make the next attempt durable, before it is dispatched."""
+        return self.save(job.model_copy(update={"attempt": job.attempt + 1, "running": True}))
+
+    def give_back(self, job: Job, *, forgive: bool) -> Job:
+        """The attempt is over and the job waits again; a forgiven attempt does not count."""
+        attempt = max(0, job.attempt - forgive)
+        return self.save(job.model_copy(update={"attempt": attempt, "running": False}))
+
+    def forgive_crash(self, job: Job) -> Job:
+        """The daemon died in the middle of an attempt: forgiven, but not for ever."""
+        if not job.running:
+            return job
+        job = job.model_copy(update={"crashes": job.crashes + 1})
+        return self.give_back(job, forgive=job.crashes <= FORGIVEN)
+
+    def fail(self, job: Job, failure: Failure) -> None:
+        """Make it durable that the job has failed, and why."""
+        self._files.write(self.paths(job.id).reason, failure.model_dump_json().encode())
+
+    def restart(self, job: Job) -> Job:
+        """Forget what the attempts have made: the job starts from its inputs."""
+        paths = self.paths(job.id)
+        for path in (paths.checkpoint, paths.preview, paths.progress):
+            self._files.unlink(path)
+        return self.save(job.model_copy(update={"attempt": 0, "crashes": 0, "running": False}))
+
+    def remove(self, job: Job) -> None:
+        """The job is published: its folder goes."""
+        self._files.remove_tree(self.paths(job.id).folder)
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in path.iterdir() if JOB_ID.fullmatch(entry.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

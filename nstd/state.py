@@ -1,0 +1,64 @@
+"""What the daemon leaves on disk for `nstd status`: its health and the progress of its jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from nstd import __version__
+from nstd.executor import Report
+from nstd.files import Files
+from nstd.paths import JobPaths
+from nstd.scheduler import Scheduler
+
+
+class StateFile:
+    """`work/daemon.json`, replaced when it changes; losing it loses nothing."""
+
+    def __init__(self, path: Path, files: Files) -> None:
+        self.path, self._files = path, files
+        self._started = time.time()
+        self._last = ""
+
+    def write(self, scheduler: Scheduler, *, state: str, paused: str, inbox_lost: bool) -> None:
+        """Tell the health of the daemon, its intake and its devices."""
+        monotonic = time.monotonic()
+        fixed: dict[str, Any] = {
+            "pid": os.getpid(),
+            "version": __version__,
+            "started": self._started,
+            "state": state,
+            "paused": paused,
+            "inbox_lost": inbox_lost,
+            "devices": [
+                {
+                    "device": device,
+                    "slots": sum(slot.device == device for slot in scheduler.slots),
+                    "state": "down" if breaker.is_open else "up",
+                    "failures": breaker.failures,
+                }
+                | (
+                    {"retry_at": round(time.time() + breaker.retry_at - monotonic)}
+                    if breaker.retry_at
+                    else {}
+                )
+                for device, breaker in scheduler.breakers.items()
+            ],
+            "running": {job_id: running.slot.name for job_id, running in scheduler.running.items()},
+        }
+        text = json.dumps(fixed)
+        if text != self._last:
+            with contextlib.suppress(OSError):
+                self._files.write(self.path, text.encode(), durable=False)
+                self._last = text
+
+    def note_progress(self, paths: JobPaths, report: Report, slot: str) -> None:
+        """Keep the last report of a running job beside it."""
+        text = report.model_dump_json()
+        note = json.dumps(json.loads(text) | {"slot": slot, "time": time.time()})
+        with contextlib.suppress(OSError):
+            self._files.write(paths.progress, note.encode(), durable=False)

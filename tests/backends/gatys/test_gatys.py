@@ -1,0 +1,367 @@
+"""The backend as a worker runs it: a task in, progress along the way, a picture out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from nstd.backend import Backend, Interrupted, Progress, Result, Style, Task
+from nstd.backends.gatys import Gatys, Options, fitted
+from nstd.backends.gatys import objective as objective_module
+from nstd.backends.gatys.iterate import Point
+from nstd.backends.gatys.networks import NETWORKS
+from nstd.errors import BackendError
+
+if TYPE_CHECKING:
+    from nstd.backend import Pixels
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network with fewer components, so that a job takes a fraction of a second."""
+    monkeypatch.setattr(fitted, "WIDTHS", (8, 12, 16, 16, 16))
+
+
+def photograph(height: int = 64, width: int = 80) -> Pixels:
+    """Smooth hills under a sky."""
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    hills = y > 0.5 + 0.2 * np.sin(7 * x)
+    layers = [0.3 + 0.4 * y, 0.5 * hills + 0.2 * x, 0.8 - 0.6 * hills]
+    return np.stack(layers, 2).astype(np.float32)
+
+
+def painting(height: int = 64, width: int = 64, seed: int = 0) -> Pixels:
+    """Strokes of three colours."""
+    rng = np.random.default_rng(seed)
+    colours = rng.random((3, 3))
+    y, x = np.mgrid[0:height, 0:width]
+    stroke = (x + 2 * y) // 5 + y // 9
+    return np.asarray(colours[stroke % 3], dtype=np.float32)
+
+
+def task(
+    content: Pixels | None = None,
+    *styles: Style,
+    state: bytes | None = None,
+    device: str = "cpu",
+    **options: Any,
+) -> Task:
+    """A short job on the fitted network."""
+    return Task(
+        content=photograph() if content is None else content,
+        styles=styles or (Style(painting()),),
+        options=Options(**({"steps": 12} | options)),
+        device=device,
+        weights=Path("none"),
+        state=state,
+    )
+
+
+def run(job: Task) -> tuple[Result, list[Progress]]:
+    """The result, and every report on the way."""
+    seen: list[Progress] = []
+    return Gatys().run(job, seen.append), seen
+
+
+def test_the_class_is_a_backend_with_a_name() -> None:
+    """It satisfies the protocol, for the type checker and at run time."""
+    backend: Backend = Gatys()
+    assert backend.name == "gatys"
+    assert backend.size == 512
+
+
+def test_importing_it_and_parsing_options_needs_no_torch() -> None:
+    """The daemon can check options without the heavy libraries."""
+    code = (
+        "import sys; from nstd.backends.gatys import Gatys; Gatys.Options(preset='fine'); Gatys();"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'PIL')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_picture_takes_on_the_style_and_keeps_its_size() -> None:
+    """The style loss falls well below its start; values stay in [0, 1]."""
+    result, seen = run(task(steps=40))
+    assert result.pixels.shape == (64, 80, 3)
+    assert result.pixels.dtype == np.float32
+    assert result.pixels.min() >= 0
+    assert result.pixels.max() <= 1
+    assert seen[0].losses["style"] == pytest.approx(1, abs=0.01)
+    assert seen[-1].losses["style"] < 0.5
+    assert seen[-1].losses["total"] < seen[0].losses["total"]
+
+
+def test_the_result_says_how_it_was_made() -> None:
+    """Network with its hash, seed, phases in seconds, and what ended it."""
+    result, _ = run(task(seed=3))
+    assert result.network is not None
+    assert result.network["name"] == "fitted"
+    assert len(result.network["sha256"]) == 64
+    assert result.seed == 3
+    assert result.stopped == "limit"
+    assert set(result.seconds) == {"network", "optimise"}
+
+
+def test_progress_is_told_at_every_evaluation() -> None:
+    """Steps count up to the limit over all levels, and the share of the work up to one."""
+    _, seen = run(task(photograph(256, 256), steps=8))
+    *on_the_way, last = seen
+    assert [progress.step for progress in on_the_way] == list(range(1, 9))
+    assert last.step == last.steps == 8
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[0] > 0
+    assert fractions[-1] == 1.0
+    assert {progress.level for progress in seen} == {1, 2}
+    assert all(set(p.losses) == {"total", "content", "style", "tv"} for p in seen)
+    assert all(type(value) is float for p in seen for value in p.losses.values())
+
+
+def test_previews_are_pictures_of_the_level() -> None:
+    """They can be asked for at any report and lie in [0, 1]."""
+    _, seen = run(task(photograph(256, 256), steps=8))
+    for progress in seen:
+        assert progress.picture is not None
+        preview = progress.picture()
+        assert preview.dtype == np.float32
+        assert preview.min() >= 0
+        assert preview.max() <= 1
+    assert preview.shape == (256, 256, 3)
+
+
+def test_a_seed_gives_the_same_picture_and_the_global_generator_is_left_alone() -> None:
+    """Twice the same; another seed gives another picture."""
+    before = torch.get_rng_state()
+    one, same, other = (run(task(seed=seed))[0].pixels for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 1e-3
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("stop", [2, 9, 14, 19, 30])
+def test_an_interrupted_run_goes_on_to_the_same_picture(optimizer: str, stop: int) -> None:
+    """From the checkpoint at any report, on either level, as if nothing had happened."""
+    job = task(photograph(256, 256), steps=30, optimizer=optimizer)
+    whole, _ = run(job)
+    saved: list[bytes] = []
+
+    def interrupt(progress: Progress) -> None:
+        if progress.state is not None:
+            saved[:] = [progress.state()]
+        if progress.step == stop:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        Gatys().run(job, interrupt)
+    again, seen = run(task(photograph(256, 256), steps=30, optimizer=optimizer, state=saved[0]))
+    np.testing.assert_allclose(again.pixels, whole.pixels, atol=1e-6)
+    assert seen[0].step <= stop
+    assert len(seen) <= 31 - stop + 8
+
+
+def test_a_checkpoint_of_another_job_is_ignored() -> None:
+    """Other options, other pictures, or broken bytes: the job begins anew."""
+    _, seen = run(task())
+    assert seen[-1].state is not None
+    state = seen[-1].state()
+    for job in (
+        task(seed=1, state=state),
+        task(photograph()[::-1], state=state),
+        task(None, Style(painting(), scale=1.5), state=state),
+        task(state=b"broken"),
+        task(state=state[: len(state) // 2]),
+    ):
+        assert run(job)[1][0].step == 1
+    assert len(run(task(state=state))[1]) == 1
+
+
+def test_styles_are_mixed_by_weight() -> None:
+    """Weights are relative; a mix of two lies between them in colour."""
+    black, white = Style(np.zeros((64, 64, 3), np.float32)), Style(np.ones((64, 64, 3), np.float32))
+
+    def brightness(*styles: Style) -> float:
+        return float(run(task(None, *styles, content_weight=0.01, steps=25))[0].pixels.mean())
+
+    dark = brightness(Style(black.pixels, weight=9), Style(white.pixels, weight=1))
+    light = brightness(Style(black.pixels, weight=1), Style(white.pixels, weight=9))
+    assert dark + 0.2 < light
+    scaled = run(task(None, Style(painting(), weight=7.0)))[0].pixels
+    np.testing.assert_allclose(scaled, run(task())[0].pixels, atol=1e-4)
+
+
+def test_style_scale_changes_the_picture() -> None:
+    """Larger strokes are asked for, and a scale of one is the default."""
+    plain, larger = (
+        run(task(None, Style(painting(128, 128), scale=scale)))[0].pixels for scale in (1.0, 2.0)
+    )
+    assert np.abs(plain - larger).mean() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 90), (90, 1), (1, 1), (16, 16), (17, 33), (12, 240)]
+)
+def test_odd_sizes_give_finite_pictures(height: int, width: int) -> None:
+    """Lines, dots and panoramas come out in their own size."""
+    result, _ = run(task(photograph(height, width), Style(painting(33, 7)), steps=6))
+    assert result.pixels.shape == (height, width, 3)
+    assert np.isfinite(result.pixels).all()
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("content", [0.0, 0.5, None])
+@pytest.mark.parametrize("style", [0.0, 1.0, "content"])
+def test_plain_pictures_give_finite_pictures(
+    content: float | None, style: float | str, optimizer: str
+) -> None:
+    """Black, grey, one colour, and a style that is the content itself."""
+    shape = (32, 40, 3)
+    photo = photograph(32, 40) if content is None else np.full(shape, content, np.float32)
+    other = photo if style == "content" else np.full(shape, style, np.float32)
+    result, _ = run(task(photo, Style(other), steps=6, optimizer=optimizer))
+    assert np.isfinite(result.pixels).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pooling": "average"},
+        {"init": "noise"},
+        {"style_loss": "gram"},
+        {"tv_weight": 1.0},
+        {"style_layers": ("stage1", "stage2"), "content_layer": "stage2"},
+        {"optimizer": "adam", "learning_rate": 0.05},
+        {"content_weight": 0.0},
+        {"style_weight": 0.0, "init": "noise"},
+    ],
+)
+def test_every_option_changes_the_picture(options: dict[str, Any]) -> None:
+    """Each gives another picture than the defaults, with a lower loss than at its start."""
+    changed, seen = run(task(**options))
+    assert np.abs(changed.pixels - run(task())[0].pixels).mean() > 1e-3
+    assert seen[-1].losses["total"] < seen[0].losses["total"]
+
+
+def test_a_plateau_ends_the_descent_early() -> None:
+    """With a large tolerance most of the evaluations are saved, and the result says so."""
+    result, seen = run(task(steps=400, tolerance=0.5))
+    assert result.stopped == "plateau"
+    assert seen[-1].step < 100
+    assert seen[-1].fraction == 1.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"unknown": 1},
+        {"network": "vgg"},
+        {"steps": 0},
+        {"content_weight": -1},
+        {"content_layer": "relu4_2"},
+        {"network": "vgg16", "style_layers": ["relu3_4"]},
+        {"style_layers": []},
+        {"content_weight": 0, "style_weight": 0},
+        {"content_weight": float("nan")},
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, Any]) -> None:
+    """Unknown keys, values out of range, and layers that the network does not have."""
+    with pytest.raises(ValidationError):
+        Options(**options)
+
+
+def test_the_options_name_every_network() -> None:
+    """The registry and the options cannot drift apart."""
+    assert set(get_args(Options.model_fields["network"].annotation)) == set(NETWORKS)
+
+
+def poisoned(after: int, until: int) -> Any:
+    """An objective that gives NaN from evaluation `after` up to `until`."""
+    count = 0
+    whole = objective_module.Objective.__call__
+
+    def call(self: objective_module.Objective, picture: torch.Tensor) -> Point:
+        nonlocal count
+        count += 1
+        point = whole(self, picture)
+        if after <= count < until:
+            return Point(point.x, float("nan"), point.gradient, point.terms, finite=False)
+        return point
+
+    return call
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_spell_of_nan_is_survived(monkeypatch: pytest.MonkeyPatch, optimizer: str) -> None:
+    """The descent goes back to the last good state and on with smaller steps."""
+    monkeypatch.setattr(objective_module.Objective, "__call__", poisoned(8, 10))
+    result, seen = run(task(steps=30, optimizer=optimizer))
+    assert np.isfinite(result.pixels).all()
+    assert seen[-1].losses["total"] < seen[0].losses["total"]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("after", [1, 6])
+def test_lasting_nan_is_a_clear_failure(
+    monkeypatch: pytest.MonkeyPatch, optimizer: str, after: int
+) -> None:
+    """From the first evaluation or later: `diverged`, with a hint."""
+    monkeypatch.setattr(objective_module.Objective, "__call__", poisoned(after, 10**9))
+    with pytest.raises(BackendError) as caught:
+        run(task(steps=100, optimizer=optimizer))
+    assert caught.value.code == "diverged"
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            "out_of_memory",
+        ),
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("CUDA error: device-side assert triggered"), "device_failed"),
+    ],
+)
+def test_device_errors_are_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: str
+) -> None:
+    """They become errors that may be tried again, and do not keep the tensors alive."""
+
+    def fail(*_: object) -> Point:
+        raise error
+
+    monkeypatch.setattr(objective_module.Objective, "__call__", fail)
+    with pytest.raises(BackendError) as caught:
+        run(task())
+    assert caught.value.code == code
+    assert caught.value.retryable
+    assert caught.value.__context__ is None
+
+
+def test_other_errors_are_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug stays a bug, with its traceback."""
+
+    def fail(*_: object) -> Point:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(objective_module.Objective, "__call__", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(task())
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    """Before any work is done."""
+    with pytest.raises(BackendError) as caught:
+        run(task(device="cuda:77"))
+    assert caught.value.code == "device_failed"
+    assert "cuda:77" in caught.value.message

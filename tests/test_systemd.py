@@ -1,0 +1,123 @@
+"""The unit and its companions, judged by systemd's own tools."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).parent.parent / "systemd"
+
+needs_analyze = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
+)
+
+
+def units(folder: Path, *, cpu_only: bool) -> Path:
+    """The unit in `folder`, as installed but for a program that exists here; with the drop-in?"""
+    text = (SYSTEMD / "nstd.service").read_text()
+    unit = folder / "nstd.service"
+    unit.write_text(text.replace("/opt/nstd/bin/nstd", str(shutil.which("true"))))
+    if cpu_only:
+        shutil.copytree(SYSTEMD / "nstd.service.d", folder / "nstd.service.d")
+    return unit
+
+
+def run(*command: str | Path) -> str:
+    """What the command prints on either stream; fails with it when the command fails."""
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def settings(file: Path) -> dict[str, str]:
+    """The last value of each key of a unit file."""
+    lines = file.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if re.match(r"[A-Z]\w*=", line))
+
+
+@needs_analyze
+@pytest.mark.parametrize("cpu_only", [False, True])
+def test_the_unit_is_clean(tmp_path: Path, cpu_only: bool) -> None:
+    """`systemd-analyze verify` has nothing to say."""
+    assert run("systemd-analyze", "verify", units(tmp_path, cpu_only=cpu_only)) == ""
+
+
+@needs_analyze
+@pytest.mark.parametrize(("cpu_only", "most"), [(False, 2.0), (True, 1.0)])
+def test_the_service_is_hardened(tmp_path: Path, cpu_only: bool, most: float) -> None:
+    """The exposure that systemd computes, 0 to 10, stays low; lower still without a GPU."""
+    if "--offline" not in run("systemd-analyze", "--help"):
+        pytest.skip("this systemd-analyze cannot look at a file")
+    unit = units(tmp_path, cpu_only=cpu_only)
+    report = run("systemd-analyze", "security", "--offline=yes", "--no-pager", unit)
+    found = re.search(r"Overall exposure level for nstd\.service: ([\d.]+)", report)
+    assert found, report
+    assert float(found[1]) <= most
+
+
+def test_what_torch_needs_stays_open() -> None:
+    """Each of these, closed, was seen to break torch or to make it several times slower."""
+    unit = settings(SYSTEMD / "nstd.service")
+    assert unit["MemoryDenyWriteExecute"] == "no"
+    assert unit["ProcSubset"] == "all"
+    dropped = {"MemoryDenyWriteExecute", "ProcSubset", "SystemCallFilter"}
+    assert not dropped & settings(SYSTEMD / "nstd.service.d" / "cpu-only.conf").keys()
+    assert "@resources" not in unit["SystemCallFilter"]
+
+
+def test_the_gpu_is_reachable_unless_there_is_none() -> None:
+    """PrivateDevices hides the GPU: it belongs into the drop-in alone."""
+    text = (SYSTEMD / "nstd.service").read_text()
+    assert "\nDeviceAllow=char-nvidia-uvm rw\n" in text
+    assert "\nPrivateDevices=" not in text
+    assert settings(SYSTEMD / "nstd.service.d" / "cpu-only.conf")["PrivateDevices"] == "yes"
+
+
+def test_wrong_configs_and_second_daemons_are_not_restarted() -> None:
+    """Their exit codes, 2, 3 and 4, would come again and again."""
+    unit = settings(SYSTEMD / "nstd.service")
+    assert unit["RestartPreventExitStatus"].split() == ["2", "3", "4"]
+    assert unit["Restart"] == "on-failure"
+    assert unit["KillMode"] == "mixed"
+    assert int(unit["TimeoutStopSec"]) >= 60
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0
+    or not shutil.which("systemd-tmpfiles")
+    or not shutil.which("systemd-sysusers"),
+    reason="needs root and systemd's tools",
+)
+def test_people_of_the_group_can_hand_in_and_take_out(tmp_path: Path) -> None:
+    """The snippets make the user and the folders; what is dropped belongs to the group."""
+    (tmp_path / "etc").mkdir()
+    root = f"--root={tmp_path}"
+    run("systemd-sysusers", root, SYSTEMD / "nstd.sysusers")
+    assert "nstd:x:" in (tmp_path / "etc" / "passwd").read_text()
+    output = run("systemd-tmpfiles", root, "--create", SYSTEMD / "nstd.tmpfiles")
+    base = tmp_path / "srv" / "nstd"
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in base.iterdir()}
+    assert modes == {
+        "inbox": 0o2770,
+        "styles": 0o2770,
+        "outbox": 0o2770,
+        "work": 0o2750,
+        "networks": 0o2750,
+    }, output
+    dropped = base / "inbox" / "holiday"
+    old = os.umask(0o077)
+    try:
+        dropped.mkdir()
+    finally:
+        os.umask(old)
+    assert dropped.stat().st_gid == base.stat().st_gid != 0
+    if not output:  # a filesystem without ACLs says so
+        assert stat.S_IMODE(dropped.stat().st_mode) & 0o070 == 0o070
