@@ -1,0 +1,17 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import Playground
+
+
+@pytest.fixture
+def playground(tmp_path: Path) -> Iterator[Playground]:
+    """A root with fast settings and the puppet backend; its daemons end with the test."""
+    playground = Playground(tmp_path)
+    yield playground
+    playground.close()

@@ -1,0 +1,241 @@
+"""A root to play with: drop pairs, run the real daemon, wait for what should happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from PIL import Image
+from plugins_support import install
+
+from nstd.config import Config, load_config
+from nstd.root import make_root
+
+T = TypeVar("T")
+
+PUPPET = """
+import os, signal, time
+from pydantic import BaseModel, ConfigDict
+from nstd.backend import Progress, Result
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    steps: int = 1
+    pause: float = 0.0
+    act: str = ""           # what to do in the middle: raise, exit, kill, hang, stop, oom, print
+    attempts_file: str = "" # act only while this file has fewer than `times` lines
+    times: int = 10**9
+
+class Puppet:
+    '''Does what its options say: the content comes back, or something happens on the way.'''
+
+    name = "puppet"
+    size = None
+    Options = Options
+
+    def run(self, task, report):
+        options = task.options
+        start = int(task.state or 0)
+        for step in range(start + 1, options.steps + 1):
+            time.sleep(options.pause)
+            report(Progress(step=step, steps=options.steps, fraction=step / options.steps,
+                            losses={"total": 1.0 / step}, state=lambda: str(step).encode(),
+                            picture=lambda: task.content))
+            if step == (options.steps + 1) // 2 and self.may_act(options):
+                self.act(options.act)
+        return Result(task.content)
+
+    def may_act(self, options):
+        if not options.act or not options.attempts_file:
+            return bool(options.act)
+        with open(options.attempts_file, "a+") as file:
+            file.seek(0)
+            done = len(file.readlines())
+            file.write("x\\n")
+        return done < options.times
+
+    def act(self, what):
+        if what == "raise":
+            raise RuntimeError("the puppet raises")
+        if what == "exit":
+            os._exit(7)
+        if what == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if what == "oom":
+            raise MemoryError("out of memory")
+        if what == "hang":
+            while True:
+                time.sleep(0.05)
+"""
+"""A trivial backend, installed as a real distribution; it needs no torch."""
+
+FAST: dict[str, Any] = {
+    "watch": {"settle": "200ms", "rescan": "500ms", "poll": "200ms"},
+    "devices": ["cpu"],
+    "jobs": {"backend": "puppet", "backoff": "100ms", "checkpoint": "200ms"},
+    "limits": {"min_free": "1MiB"},
+    "workers": {"grace": "2s", "cooldown": "500ms"},
+    "log": {"console": "json"},
+}
+"""Settings with which a test does not wait long."""
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "") -> T:
+    """The first true value of `condition`; AssertionError when none came in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what or condition}")
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, section by section."""
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+class Playground:
+    """A root in a temporary folder, with the puppet backend installed beside it."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder, self.root, self.site = folder, folder / "root", folder / "site"
+        self.inbox, self.work = self.root / "inbox", self.root / "work"
+        self.outbox, self.styles = self.root / "outbox", self.root / "styles"
+        self.site.mkdir()
+        install(self.site, "puppet", PUPPET, attribute="Puppet")
+        make_root(self.root)
+        self.config_path = self.root / "config.yaml"
+        self.settings: dict[str, Any] = {}
+        self.configure(**settings)
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def configure(self, **settings: Any) -> None:
+        """Write the config: the fast settings with `settings` over them."""
+        self.settings = merged(merged(FAST, self.settings), settings)
+        self.config_path.write_text(yaml.safe_dump(self.settings))
+
+    @property
+    def config(self) -> Config:
+        """The config as the daemon reads it."""
+        return load_config(self.config_path)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a command: the puppet on the path, one thread."""
+        kept = {k: v for k, v in os.environ.items() if k not in {"NSTD_CONFIG", "NOTIFY_SOCKET"}}
+        path = os.pathsep.join([str(self.site), str(Path(__file__).parent.parent)])
+        return kept | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+    def picture(self, name: str, size: tuple[int, int] = (32, 24), color: str = "teal") -> Path:
+        """Drop a picture of one colour into the inbox."""
+        path = self.inbox / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size, color).save(path)
+        return path
+
+    def sidecar(self, name: str, **wishes: Any) -> Path:
+        """Drop a sidecar into the inbox, atomically; `content.png` and `style.png` by default."""
+        path = self.inbox / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        wish = {"content": "content.png", "style": "style.png", **wishes}
+        temporary.write_text(yaml.safe_dump(wish))
+        temporary.rename(path)
+        return path
+
+    def pair(self, name: str, **wishes: Any) -> Path:
+        """Drop two pictures, if they are not there, and a sidecar that names them."""
+        for picture, color in (("content.png", "teal"), ("style.png", "orange")):
+            if not (self.inbox / name).parent.joinpath(picture).exists():
+                self.picture(str(Path(name).parent / picture), color=color)
+        return self.sidecar(name, **wishes)
+
+    def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG."""
+        environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
+        return subprocess.run(
+            [sys.executable, "-m", "nstd", *arguments],
+            env=environment | options.pop("env", {}),
+            capture_output=True,
+            text=True,
+            timeout=options.pop("timeout", 120),
+            cwd=options.pop("cwd", self.folder),
+            **options,
+        )
+
+    def once(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the daemon until the inbox is empty."""
+        return self.command("run", "--once", *arguments)
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start the daemon and wait until it is up; `close` ends it at the latest."""
+        before = len(self.events("daemon.started"))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nstd", "run", "-c", str(self.config_path), *arguments],
+            env=self.environment | (env or {}),
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / "stderr").open("ab"),
+            cwd=self.folder,
+        )
+        self._processes.append(process)
+        wait_for(
+            lambda: len(self.events("daemon.started")) > before or process.poll() is not None,
+            what="daemon.started",
+        )
+        return process
+
+    def stop(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        process.send_signal(number)
+        return process.wait(timeout=60)
+
+    def close(self) -> None:
+        """End every daemon that still runs."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(timeout=10)
+
+    def events(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
+        """The lines of the log, rotated ones too, oldest first: those that match."""
+        lines: list[dict[str, Any]] = []
+        for path in sorted(self.outbox.glob("logs/nstd.jsonl*"), reverse=True):
+            for text in path.read_text().splitlines():
+                line = json.loads(text)
+                wanted = {"event": event, **fields} if event else fields
+                if all(line.get(key) == value for key, value in wanted.items()):
+                    lines.append(line)
+        return lines
+
+    def ended(self) -> int:
+        """How many terminal events the log holds."""
+        return len(self.events("job.finished")) + len(self.events("job.failed"))
+
+    def record(self, name: str) -> dict[str, Any]:
+        """The record of a result."""
+        record: dict[str, Any] = json.loads(
+            (self.outbox / name / f"{Path(name).name}.json").read_text()
+        )
+        return record
+
+    def reason(self, name: str) -> dict[str, Any]:
+        """The reason of a failure."""
+        reason: dict[str, Any] = json.loads(
+            (self.outbox / "failed" / name / "reason.json").read_text()
+        )
+        return reason
