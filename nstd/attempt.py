@@ -199,11 +199,11 @@ class Attempt:
             "stopped": result.stopped,
             "device": self._a.slot.rpartition("/")[0],
             "slot": self._a.slot,
-            "device_name": _device_name(self._a.torch_device),
+            "device_name": result.device_name or _cpu_model(),
             "steps": self._steps,
             "losses": self._losses,
             "seconds": {phase: round(value, 3) for phase, value in self._seconds.items()},
-            "peak_memory": _peak_memory(self._a.torch_device),
+            "peak_memory": _peak_memory(result),
             "versions": _versions(),
         }
         self._files.write(self._paths.result, json.dumps(facts, allow_nan=False).encode())
@@ -239,22 +239,12 @@ def _poisons(error: Exception) -> bool:
     return "CUDA error" in str(error) or "device-side assert" in str(error)
 
 
-def _peak_memory(device: str) -> dict[str, int]:
-    """Bytes: the highest resident size of this process so far, and of the GPU's allocator."""
+def _peak_memory(result: Result) -> dict[str, int]:
+    """Bytes: the highest resident size of this process so far, and of the accelerator."""
     peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
-    if device != "cpu":
-        from nstd.backends.accelerator import peak_memory
-
-        peak["device"] = peak_memory(device)
+    if result.device_memory is not None:
+        peak["device"] = result.device_memory
     return peak
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return _cpu_model()
-    from nstd.backends.accelerator import name
-
-    return name(device)
 
 
 def _cpu_model() -> str:

@@ -80,7 +80,8 @@ class Result:
     """A finished picture, and what the record should say about how it was made.
 
     `network` is `{"name": ..., "sha256": ...}`; `seconds` are the phases the backend timed;
-    `stopped` says what ended the optimisation: `plateau` or `limit`.
+    `stopped` says what ended the optimisation: `plateau` or `limit`. `device_name` and
+    `device_memory` (the most bytes held on it) are given by backends that used an accelerator.
     """
 
     pixels: Pixels
@@ -88,6 +89,8 @@ class Result:
     seed: int | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     stopped: str | None = None
+    device_name: str | None = None
+    device_memory: int | None = None
 
 
 class Backend(Protocol):

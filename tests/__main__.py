@@ -1,0 +1,34 @@
+"""The gate: `python -m tests [PYTEST ARGUMENTS]` runs every check, the same for people and CI."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+CHECKS: dict[str, list[str]] = {
+    "lint": [str(BIN / "ruff"), "check"],
+    "format": [str(BIN / "ruff"), "format", "--check"],
+    "types": [str(BIN / "mypy")],
+    "layers": [str(BIN / "lint-imports")],
+    "tests": [sys.executable, "-m", "pytest", "-m", "not slow"],
+}
+
+
+def main() -> int:
+    """Run every check, even when one fails; 1 if any did."""
+    failed = []
+    for name, command in CHECKS.items():
+        print(f"== {name}", flush=True)
+        extra = sys.argv[1:] if name == "tests" else []
+        if subprocess.run([*command, *extra], cwd=ROOT).returncode:
+            failed.append(name)
+    print(f"== failed: {', '.join(failed)}" if failed else "== all checks passed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
