@@ -42,7 +42,7 @@ def test_every_sample_has_its_drawing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_drawing_again_gives_the_same_picture(name: str) -> None:
-    """Each drawing is repeatable: it differs from the file that ships by JPEG's loss alone (about 3)."""
+    """Each drawing is repeatable: it differs from the file that ships by JPEG's loss alone."""
     with (files(samples) / name).open("rb") as file, Image.open(file) as image:
         shipped = np.asarray(image.reduce(4), dtype=np.float32)
     again = np.asarray(DRAWINGS[name]().reduce(4), dtype=np.float32)

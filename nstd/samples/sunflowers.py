@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from nstd.samples.canvas import ASPECT, HEIGHT, WIDTH, ramp, smoothstep
+from nstd.samples.canvas import ASPECT, HEIGHT, WIDTH, Color, ramp, smoothstep
 from nstd.samples.flowers import Flower, Leaf
 from nstd.samples.tracer import (
     Array,
@@ -47,6 +47,20 @@ LEAVES = [
     Leaf(vector(-0.86, 1.42, -0.1), unit(vector(-0.75, 0.45, 0.3))),
     Leaf(vector(0.22, 1.46, -0.1), unit(vector(0.8, 0.25, 0.3))),
 ]
+
+MATERIALS: dict[
+    str, tuple[list[tuple[float, Color]], float]
+] = {  # colours from one end of the mottling to the other, and gloss
+    "glaze": ([(0, (0.05, 0.20, 0.46)), (1, (0.90, 0.86, 0.74))], 0.9),
+    "petal": ([(0, (0.98, 0.55, 0.03)), (1, (1.0, 0.80, 0.10))], 0.05),
+    "heart": ([(0, (0.12, 0.05, 0.02)), (1, (0.34, 0.16, 0.05))], 0.05),
+    "leaf": ([(0, (0.07, 0.22, 0.06)), (1, (0.22, 0.42, 0.10))], 0.15),
+    "apple": ([(0, (0.55, 0.02, 0.03)), (0.7, (0.78, 0.10, 0.05)), (1.2, (0.9, 0.6, 0.15))], 0.6),
+    "stalk": ([(0, (0.18, 0.11, 0.05)), (1, (0.22, 0.13, 0.07))], 0.0),
+    "orange": ([(0, (0.92, 0.32, 0.02)), (1, (1.0, 0.44, 0.05))], 0.3),
+    "lemon": ([(0, (0.95, 0.74, 0.06)), (1, (1.0, 0.86, 0.18))], 0.35),
+    "pear": ([(0, (0.42, 0.52, 0.10)), (1, (0.74, 0.70, 0.20))], 0.3),
+}
 
 
 def sunflowers() -> Image.Image:
@@ -158,37 +172,23 @@ def _solid_color(points: Array, rays: Array) -> Array:
 def _material(name: str, p: Array) -> tuple[Array, float]:
     """Colours (N, 3) and gloss of a material at points."""
     x, y, z = p.T
-    mottle = (
-        0.5
-        + 0.25 * np.sin(9 * x + 5 * y + 3) * np.sin(8 * z - 7 * y)
-        + 0.25 * np.sin(23 * x - 19 * z)
-    )
+    mottle = 0.5 + 0.25 * np.sin(9 * x + 5 * y + 3) * np.sin(8 * z - 7 * y)
+    mottle += 0.25 * np.sin(23 * x - 19 * z)
     if name == "glaze":
-        around = np.arctan2(p[:, 2] - JUG[2], p[:, 0] - JUG[0])
-        bands = smoothstep(0.02, 0.0, np.abs(y - 0.28) - 0.025)
-        bands = np.maximum(bands, smoothstep(0.02, 0.0, np.abs(y - 0.80) - 0.025))
-        wave = smoothstep(0.03, 0.0, np.abs(y - 0.54 - 0.12 * np.sin(6 * around)) - 0.035)
-        return ramp(
-            np.maximum(bands, wave), [(0, (0.05, 0.20, 0.46)), (1, (0.90, 0.86, 0.74))]
-        ), 0.9
-    if name == "petal":
-        return ramp(mottle, [(0, (0.98, 0.55, 0.03)), (1, (1.0, 0.80, 0.10))]), 0.05
-    if name == "heart":
-        return ramp(mottle, [(0, (0.12, 0.05, 0.02)), (1, (0.34, 0.16, 0.05))]), 0.05
-    if name == "leaf":
-        return ramp(mottle, [(0, (0.07, 0.22, 0.06)), (1, (0.22, 0.42, 0.10))]), 0.15
-    if name == "apple":
-        streak = mottle * 0.6 + 0.6 * smoothstep(0.42, 0.62, y)
-        return ramp(
-            streak, [(0, (0.55, 0.02, 0.03)), (0.7, (0.78, 0.10, 0.05)), (1.2, (0.9, 0.6, 0.15))]
-        ), 0.6
-    if name == "orange":
-        return ramp(mottle, [(0, (0.92, 0.32, 0.02)), (1, (1.0, 0.44, 0.05))]), 0.3
-    if name == "lemon":
-        return ramp(mottle, [(0, (0.95, 0.74, 0.06)), (1, (1.0, 0.86, 0.18))]), 0.35
-    if name == "pear":
-        return ramp(mottle, [(0, (0.42, 0.52, 0.10)), (1, (0.74, 0.70, 0.20))]), 0.3
-    return np.broadcast_to(vector(0.20, 0.12, 0.06), p.shape), 0.0
+        mottle = _jug_pattern(p)
+    elif name == "apple":
+        mottle = 0.6 * mottle + 0.6 * smoothstep(0.42, 0.62, y)  # yellow around the stalk
+    stops, gloss = MATERIALS[name]
+    return ramp(mottle, stops), gloss
+
+
+def _jug_pattern(p: Array) -> Array:
+    """1 on the jug's two bands and the wave between them, else 0."""
+    height, around = p[:, 1], np.arctan2(p[:, 2] - JUG[2], p[:, 0] - JUG[0])
+    lines = ((0.28, 0.025), (0.80, 0.025), (0.54 + 0.12 * np.sin(6 * around), 0.035))
+    strips = [smoothstep(0.02, 0.0, np.abs(height - at) - half) for at, half in lines]
+    pattern: Array = np.max(strips, axis=0)
+    return pattern
 
 
 def _background(points: Array, on_table: Array) -> Array:

@@ -24,8 +24,8 @@ LIGHTS = [  # x, y, radius
     (1.25, 0.55, 0.05),
 ]
 NIGHT = [
-    (0.0, (0.02, 0.04, 0.16)),
-    (0.25, (0.05, 0.13, 0.42)),
+    (0.0, (0.04, 0.09, 0.28)),
+    (0.25, (0.07, 0.20, 0.52)),
     (0.5, (0.10, 0.32, 0.66)),
     (0.7, (0.22, 0.58, 0.72)),
     (0.85, (0.62, 0.82, 0.76)),
@@ -39,9 +39,9 @@ GLOW = [
     (1.0, (0.30, 0.62, 0.62)),
 ]
 LAYERS = [  # strokes, width in pixels, length in steps, contrast: broad ones first
-    (2600, 20, 16, 0.06),
-    (6500, 12, 15, 0.10),
-    (7000, 8, 13, 0.15),
+    (2600, 20, 16, 0.05),
+    (6500, 12, 15, 0.09),
+    (7000, 8, 13, 0.11),
 ]
 STEP = 5.0  # pixels a stroke moves at a time
 
@@ -87,7 +87,7 @@ def _flow(rng: np.random.Generator) -> Array:
 def _plan(rng: np.random.Generator) -> Array:
     """The colour that a stroke has at every pixel, (H, W, 3)."""
     x, y = grid()
-    tone = 0.42 * noise(rng, 2.5, 4, octaves=3) + 0.10
+    tone = 0.42 * noise(rng, 2.5, 4, octaves=3) + 0.15
     for cx, cy, radius, strength in EDDIES:
         dx, dy = x - cx, y - cy
         distance = np.hypot(dx, dy) / radius

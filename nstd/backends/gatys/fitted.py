@@ -109,9 +109,11 @@ def whitening(centred: Tensor, count: int) -> Tensor:
 
     K is `count` or, where that is fewer, D. Weak components stay below unit variance.
     """
-    values, vectors = torch.linalg.eigh(centred @ centred.T / centred.shape[1])
-    values = values.flip(0)[:count].clamp(min=0)
-    vectors = vectors.flip(1)[:, :count]
+    covariance = centred @ centred.T / centred.shape[1]
+    # In float32 the decomposition does not always converge for two plain pictures.
+    values, vectors = torch.linalg.eigh(covariance.double())
+    values = values.float().flip(0)[:count].clamp(min=0)
+    vectors = vectors.float().flip(1)[:, :count]
     scales = torch.sqrt(values + WHITEN_SHARE * values.mean() + WHITEN_FLOOR)
     rows: Tensor = (vectors / scales).T
     return rows
@@ -124,10 +126,11 @@ def independent_turn(white: Tensor, generator: Generator) -> Tensor:
     sample in each round.
     """
     count, size = white.shape
+    rows = white.T.contiguous()  # gathering whole rows is many times faster
     turn: Tensor = torch.linalg.qr(torch.randn(count, count, generator=generator))[0]
     for _ in range(ICA_ROUNDS):
         chosen = torch.randint(size, (min(ICA_SAMPLE, size),), generator=generator)
-        sample = white[:, chosen]
+        sample = rows[chosen].T
         bent = torch.tanh(turn @ sample)
         slope = (1 - bent.square()).mean(1)
         left, _, right = torch.linalg.svd(bent @ sample.T / len(chosen) - slope[:, None] * turn)

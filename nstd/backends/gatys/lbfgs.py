@@ -11,7 +11,7 @@ from torch import Tensor
 from nstd.backends.gatys.iterate import Evaluate, Iterate, Point, require_finite
 from nstd.backends.gatys.wolfe import Trial, strong_wolfe
 
-HISTORY = 20  # pairs that are remembered
+HISTORY = 10  # pairs that are remembered; twice as many gain nothing here
 PROBES = 20  # most evaluations of one line search
 ALIGNED = 1e-6  # least cosine between the two parts of a pair worth remembering
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def to_tensor(pixels: Pixels, device: str) -> Tensor:
     """Pixels (H, W, 3) in [0, 1] as a float32 tensor (1, 3, H, W) of its own on `device`."""
-    return torch.tensor(pixels, dtype=torch.float32).permute(2, 0, 1)[None].contiguous().to(device)
+    planes = np.array(pixels.transpose(2, 0, 1), dtype=np.float32, order="C")
+    return torch.from_numpy(planes)[None].to(device)
 
 
 def to_pixels(picture: Tensor) -> Pixels:

