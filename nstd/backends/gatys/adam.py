@@ -12,7 +12,7 @@ from nstd.backends.gatys.iterate import Evaluate, Iterate, require_finite
 
 BETAS = (0.9, 0.99)
 EPSILON = 1e-12  # gradients of a mean over a large picture are small
-AVERAGE = 0.99  # decay of the average of iterates
+AVERAGE = 0.9  # decay of the average of iterates: a level has tens of steps, not thousands
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ def stylize(task: Task, report: Report, warm: Warm) -> Result:
 
 def _stylize(task: Task, report: Report, warm: Warm) -> Result:
     options: Options = task.options
+    is_cpu = task.device == "cpu"
+    if not is_cpu:
+        torch.cuda.reset_peak_memory_stats(task.device)
     mark = checkpoint.fingerprint(task)
     saved = checkpoint.load(task.state, mark, task.device)
     began = time.perf_counter()
@@ -69,6 +72,8 @@ def _stylize(task: Task, report: Report, warm: Warm) -> Result:
         seed=options.seed,
         seconds={"network": ready - began, "optimise": time.perf_counter() - ready},
         stopped=stopped,
+        device_name=None if is_cpu else torch.cuda.get_device_name(task.device),
+        device_memory=None if is_cpu else torch.cuda.max_memory_allocated(task.device),
     )
 
 

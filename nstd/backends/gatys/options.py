@@ -36,7 +36,7 @@ class Options(BaseModel):
     )
     style_weight: float = Field(1.0, ge=0, le=1000, description="How much the style counts.")
     tv_weight: float = Field(
-        0.0, ge=0, le=1000, description="How much total variation is punished; more is smoother."
+        0.5, ge=0, le=1000, description="How much total variation is punished; more is smoother."
     )
     content_layer: str | None = Field(
         None, description="Layer that is compared with the content; the network's default if unset."

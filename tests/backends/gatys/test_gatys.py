@@ -235,7 +235,7 @@ def test_plain_pictures_give_finite_pictures(
         {"pooling": "average"},
         {"init": "noise"},
         {"style_loss": "gram"},
-        {"tv_weight": 1.0},
+        {"tv_weight": 20.0},
         {"style_layers": ("stage1", "stage2"), "content_layer": "stage2"},
         {"optimizer": "adam", "learning_rate": 0.05},
         {"content_weight": 0.0},
