@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import math
-import platform
-import resource
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nstd import __version__
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from nstd import __version__, provenance
 from nstd.backend import Backend, Interrupted, Progress, Result, Style, Task
-from nstd.errors import BackendError, NstdError, PictureError
+from nstd.errors import BackendError, PictureError
 from nstd.executor import Assignment, Report
-from nstd.files import Files, is_full
+from nstd.faults import as_failure
+from nstd.files import Files
 from nstd.images import Picture, encode_image, load_image, save_preview
-from nstd.job import Ending, Failure, Input, Outcome
+from nstd.job import Ending, Input, Outcome
 from nstd.paths import JobPaths
+
+if TYPE_CHECKING:
+    from nstd.backend import Pixels
 
 REPORT_EVERY = 1.0
 PREVIEW_EVERY = 5.0
@@ -45,29 +47,29 @@ class Attempt:
         self._began = time.monotonic()
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
-        self._steps = 0
+        self._step = 0
         self._seconds: dict[str, float] = {}
         self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
+        self._asked: Ending | None = None  # how it ends because the daemon wants it to
 
     def run(self, load: Callable[[str], Backend]) -> Outcome:
         """Do it all. Every error becomes an outcome; only the death of the process does not."""
+        job = self._job.id
         try:
             self._work(load(self._job.backend))
-        except Interrupted:
-            ending = Ending.STOPPED if self._wanted() == "stop" else Ending.CANCELLED
-            return Outcome(job=self._job.id, ending=ending)
-        except Exception as error:
-            return self._failed(error)
-        return Outcome(job=self._job.id, ending=Ending.FINISHED)
-
-    def _failed(self, error: Exception) -> Outcome:
-        failure, fault = _failure(error, self._job.backend), False
-        if failure.code == "device_failed" or _poisons(error):
-            fault = True
-        return Outcome(job=self._job.id, ending=Ending.FAILED, failure=failure, device_fault=fault)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a backend may even call sys.exit
+            if isinstance(error, Interrupted) and self._asked is not None:
+                return Outcome(job=job, ending=self._asked)
+            failure = as_failure(error, self._job.backend)
+            fault = failure.code == "device_failed"
+            return Outcome(job=job, ending=Ending.FAILED, failure=failure, device_fault=fault)
+        return Outcome(job=job, ending=Ending.FINISHED)
 
     def _work(self, backend: Backend) -> None:
-        options = backend.Options.model_validate(self._job.options)
+        provenance.reset_peak_memory()
+        options = self._options(backend)
         content, styles = self._timed("decode", self._decode)
         task = Task(
             content=content.pixels,
@@ -78,9 +80,38 @@ class Attempt:
             state=self._state(),
         )
         result = self._timed("backend", lambda: backend.run(task, self.report))
+        self._check(result, content)
         picture = self._timed("encode", lambda: self._encode(result, content))
-        self._seconds |= result.seconds
         self._finish(result, picture)
+
+    def _options(self, backend: Backend) -> BaseModel:
+        """The daemon has accepted them; a backend may look again at what only a worker knows."""
+        try:
+            return backend.Options.model_validate(self._job.options)
+        except ValidationError as error:
+            hint = "`nstd backends` lists what each backend takes"
+            raise BackendError("options_invalid", str(error), hint) from None
+
+    def _check(self, result: Result, content: Picture) -> None:
+        """Refuse what a backend must not return; encoding would fail on it, or show it wrong."""
+        if not isinstance(result, Result):
+            raise self._bad_result(f"a {type(result).__name__}, not a nstd.backend.Result")
+        pixels = result.pixels
+        if not isinstance(pixels, np.ndarray) or pixels.dtype.kind != "f":
+            said = getattr(pixels, "dtype", type(pixels).__name__)
+            raise self._bad_result(f"pixels of {said}, not an array of float32 in [0, 1]")
+        if pixels.shape != content.pixels.shape:
+            raise self._bad_result(
+                f"pixels of shape {pixels.shape}, not the content's {content.pixels.shape}"
+            )
+        if not np.isfinite(pixels).all():
+            raise self._bad_result("pixels that are NaN or infinite")
+
+    def _bad_result(self, what: str) -> BackendError:
+        hint = "report it to whoever wrote the backend"
+        return BackendError(
+            "backend_failed", f"backend {self._job.backend!r} returned {what}", hint
+        )
 
     def _decode(self) -> tuple[Picture, tuple[Style, ...]]:
         """Decode every picture wholly before any work: a broken one fails the job here."""
@@ -113,19 +144,28 @@ class Attempt:
     def report(self, progress: Progress) -> None:
         """The backend's callback: note the losses, do what is due, stop if that is wanted."""
         now = time.monotonic() - self._began
-        self._steps = progress.step
-        if progress.losses:
-            self._note(progress, now)
-        if self._wanted() is not None:
-            if self._wanted() == "stop" and progress.state:
-                self._files.write(self._paths.checkpoint, progress.state())
-            raise Interrupted
-        if self._is_due("report", now, REPORT_EVERY) or progress.step == progress.steps:
+        self._note(progress, now)
+        if (wanted := self._wanted()) is not None:
+            self._interrupt(wanted, progress)
+        is_last = progress.step == progress.steps and progress.step != self._step
+        self._step = int(progress.step)
+        if self._is_due("report", now, REPORT_EVERY) or is_last:
             self._send(self._report(progress, now))
         if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
             self._files.write(self._paths.checkpoint, progress.state())
         if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
-            preview = save_preview(progress.picture())
+            self._show(progress.picture())
+
+    def _interrupt(self, wanted: str, progress: Progress) -> None:
+        self._asked = Ending.STOPPED if wanted == "stop" else Ending.CANCELLED
+        if wanted == "stop" and progress.state:
+            self._files.write(self._paths.checkpoint, progress.state())
+        raise Interrupted
+
+    def _show(self, pixels: Pixels) -> None:
+        """Replace the preview; the job goes on where a disk does not take it."""
+        preview = save_preview(pixels)
+        with suppress(OSError):
             self._files.write(self._paths.preview, preview, durable=False)
 
     def _is_due(self, what: str, now: float, every: float) -> bool:
@@ -135,25 +175,28 @@ class Attempt:
         return True
 
     def _note(self, progress: Progress, now: float) -> None:
-        point = {"step": progress.step, "level": progress.level, "seconds": round(now, 3)}
-        self._losses.append(point | {k: float(f"{v:.6g}") for k, v in progress.losses.items()})
+        if not (losses := _finite(progress.losses)):
+            return
+        point = {"step": int(progress.step), "level": int(progress.level), "seconds": round(now, 3)}
+        self._losses.append(point | losses)
         if len(self._losses) > 2 * _LOSSES_KEPT:
             self._losses = self._losses[::2]
 
     def _report(self, progress: Progress, now: float) -> Report:
+        fraction = float(np.clip(np.nan_to_num(progress.fraction), 0, 1))
         if self._first is None:
-            self._first = (now, progress.fraction)
+            self._first = (now, fraction)
         since, at = self._first
-        done = progress.fraction - at
-        eta = (now - since) / done * (1 - progress.fraction) if done > 0 else None
+        done = fraction - at
+        eta = (now - since) / done * (1 - fraction) if done > 0 else None
         return Report(
             job=self._job.id,
-            step=progress.step,
-            steps=progress.steps,
-            level=progress.level,
-            levels=progress.levels,
-            fraction=round(progress.fraction, 4),
-            losses={key: float(f"{value:.5g}") for key, value in progress.losses.items()},
+            step=int(progress.step),
+            steps=int(progress.steps),
+            level=int(progress.level),
+            levels=int(progress.levels),
+            fraction=round(fraction, 4),
+            losses=_finite(progress.losses),
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
         )
@@ -187,11 +230,12 @@ class Attempt:
             "software": f"nstd {__version__}",
             "job": job.id,
         }
-        return json.dumps(recipe)
+        return json.dumps(recipe, default=_plain)
 
     def _finish(self, result: Result, picture: dict[str, Any]) -> None:
         """Leave `result.json`: the last write of an attempt, and the one that ends it."""
-        self._seconds["total"] = time.monotonic() - self._began
+        seconds = self._seconds | dict(result.seconds)
+        seconds["total"] = time.monotonic() - self._began
         facts = {
             "picture": picture,
             "network": result.network and dict(result.network),
@@ -199,14 +243,15 @@ class Attempt:
             "stopped": result.stopped,
             "device": self._a.slot.rpartition("/")[0],
             "slot": self._a.slot,
-            "device_name": result.device_name or _cpu_model(),
-            "steps": self._steps,
+            "device_name": provenance.device_name(result),
+            "steps": self._step,
             "losses": self._losses,
-            "seconds": {phase: round(value, 3) for phase, value in self._seconds.items()},
-            "peak_memory": _peak_memory(result),
-            "versions": _versions(),
+            "seconds": {phase: round(float(value), 3) for phase, value in seconds.items()},
+            "peak_memory": provenance.peak_memory(result),
+            "versions": provenance.versions(),
         }
-        self._files.write(self._paths.result, json.dumps(facts, allow_nan=False).encode())
+        data = json.dumps(facts, allow_nan=False, default=_plain).encode()
+        self._files.write(self._paths.result, data)
 
     def _timed(self, phase: str, work: Callable[[], Any]) -> Any:
         began = time.monotonic()
@@ -216,46 +261,11 @@ class Attempt:
             self._seconds[phase] = time.monotonic() - began
 
 
-def _failure(error: Exception, backend: str) -> Failure:
-    if isinstance(error, NstdError):
-        return Failure.of(error)
-    if isinstance(error, OSError):
-        code = "disk_full" if is_full(error) else "io_error"
-        return Failure(code=code, message=str(error), hint="see `nstd doctor`")
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        hint = "ask for a smaller output.size"
-        return Failure(code="out_of_memory", message=str(error) or "out of memory", hint=hint)
-    known = BackendError(
-        "backend_failed",
-        f"backend {backend!r} raised {type(error).__name__}: {error}",
-        "the traceback is in `detail`; report it to whoever wrote the backend",
-    )
-    detail = "".join(traceback.format_exception(error))[-4000:]
-    return Failure.of(known).model_copy(update={"detail": detail})
+def _finite(losses: Mapping[str, float]) -> dict[str, float]:
+    """The losses that are numbers, to six digits; JSON has no NaN."""
+    return {key: float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)}
 
 
-def _poisons(error: Exception) -> bool:
-    """Whether the process cannot go on using its device: a CUDA context never recovers."""
-    return "CUDA error" in str(error) or "device-side assert" in str(error)
-
-
-def _peak_memory(result: Result) -> dict[str, int]:
-    """Bytes: the highest resident size of this process so far, and of the accelerator."""
-    peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
-    if result.device_memory is not None:
-        peak["device"] = result.device_memory
-    return peak
-
-
-def _cpu_model() -> str:
-    with suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    return platform.machine()
-
-
-def _versions() -> dict[str, str]:
-    versions = {"nstd": __version__, "python": platform.python_version()}
-    for package in ("torch", "torchvision", "numpy", "pillow"):
-        versions[package] = importlib.metadata.version(package)
-    return versions
+def _plain(value: Any) -> Any:
+    """For JSON: numpy's and torch's numbers as Python's, and anything else as its text."""
+    return value.item() if hasattr(value, "item") else str(value)

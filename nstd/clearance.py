@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-from pathlib import Path
+import hashlib
 
 from nstd.config import Config
 from nstd.errors import SidecarError
-from nstd.files import Files, numbered
+from nstd.files import Files
 from nstd.inbox import Inbox
-from nstd.job import Job
+from nstd.job import Input, Job
+from nstd.locate import normal
 from nstd.log import emit
 from nstd.outbox import ARCHIVE
 
 
 class Clearance:
-    """Finished jobs whose pictures wait until no sidecar needs them."""
+    """Finished jobs whose pictures wait until no sidecar needs them.
+
+    Only in memory: what still waits when the daemon ends stays in the inbox.
+    """
 
     def __init__(self, config: Config, inbox: Inbox, files: Files) -> None:
         self._inbox, self._files = inbox, files
         self._waiting: dict[str, Job] = {}
+        self._looks = -1
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -31,33 +35,42 @@ class Clearance:
         """The job is finished: its pictures may go."""
         if self._action != "keep" and any(picture.origin for picture in job.inputs):
             self._waiting[job.id] = job
+            self._looks = -1
 
     def work(self) -> None:
-        """Clear what nobody needs any more; what fails is left where it is. Raises OSError."""
-        for job in list(self._waiting.values()):
-            origins = {picture.origin: picture for picture in job.inputs if picture.origin}
-            if any(self._inbox.may_need(origin) for origin in origins):
-                continue
-            del self._waiting[job.id]
-            cleared = [name for name, given in origins.items() if self._clear(name, given.bytes)]
-            if cleared:
-                emit("pictures.cleared", job=job.id, files=cleared, action=self._action)
+        """Clear what nobody needs any more; asks the inbox only when something is new.
 
-    def _clear(self, name: str, size: int) -> bool:
+        Raises OSError; pictures that could not be cleared stay where they are.
+        """
+        if not self._waiting or self._looks == self._inbox.looks:
+            return
+        self._looks = self._inbox.looks
+        needed = self._inbox.needed()
+        if needed is None:
+            return
+        for job in list(self._waiting.values()):
+            pictures = {normal(p.origin): p for p in job.inputs if p.origin is not None}
+            if not needed & pictures.keys():
+                del self._waiting[job.id]
+                self._clear(job, list(pictures.values()))
+
+    def _clear(self, job: Job, pictures: list[Input]) -> None:
+        cleared = [picture.origin for picture in pictures if self._goes(picture)]
+        if cleared:
+            emit("pictures.cleared", job=job.id, files=cleared, action=self._action)
+
+    def _goes(self, picture: Input) -> bool:
+        """Archive or delete a picture; not one that was replaced meanwhile."""
+        name = str(picture.origin)
         path = self._inbox.root.path / name
         try:
-            if self._inbox.root.look(name).size != size:
-                return False  # another picture by now
+            with self._inbox.root.open(name) as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != picture.sha256:
+                    return False
         except (FileNotFoundError, SidecarError):
             return False
         if self._action == "archive":
-            target = self._free(self._archive / name)
-            self._files.make_folder(target.parent)
-            self._files.copy_file(path, target)
-            self._files.sync_folder(target.parent)
-        self._files.unlink(path)
+            self._files.put_back(path, self._archive / name)
+        else:
+            self._files.unlink(path)
         return True
-
-    @staticmethod
-    def _free(path: Path) -> Path:
-        return next(itertools.dropwhile(Path.exists, numbered(path)))

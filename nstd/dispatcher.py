@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from nstd.config import Config
 from nstd.devices import Slot
-from nstd.errors import printable
-from nstd.executor import Executor, Report
-from nstd.job import Failure, Job, Outcome
-from nstd.log import disk_event, emit
+from nstd.executor import Event, Executor, Report
+from nstd.job import Ending, Failure, Job, Outcome
+from nstd.log import emit
 from nstd.publisher import Publisher
 from nstd.scheduler import Decision, Scheduler, Verdict
 from nstd.spool import Spool
 from nstd.state import StateFile
+from nstd.trouble import Trouble
 
 DISK_PAUSE = 10.0
 """Seconds without dispatch or intake after a disk refused to take the state of a job."""
@@ -34,21 +37,28 @@ class Dispatcher:
         spool: Spool,
         publisher: Publisher,
         state: StateFile,
+        trouble: Trouble,
     ) -> None:
         self.scheduler = Scheduler(slots, config)
         self.executor = executor
         self._spool, self._publisher, self._state = spool, publisher, state
-        self._restarting: set[str] = set()
+        self._trouble = trouble
+        self._events: deque[Event] = deque()
+        self._looked = 0.0
         self._disk_until = 0.0
         self._disk_error = ""
 
     def dispatch(self, now: float) -> None:
         """Start what the scheduler wants started; the attempt is durable before it begins."""
+        self._looked = now
         if now < self._disk_until:
             return
+        if not self.scheduler.waiting:
+            self._disk_error = ""  # there is nothing to try the disk with: intake will tell
         for job, slot in self.scheduler.dispatch(now):
-            begun = self._durably(job, self._spool.begin)
-            if begun is None:
+            begun = job.begun()
+            if not self._is_durable(begun, now):
+                self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
                 return
             self.scheduler.started(begun, slot, now)
             emit(
@@ -63,13 +73,16 @@ class Dispatcher:
 
     def collect(self, now: float) -> None:
         """Take in what the executor has to tell, and end what takes too long."""
-        for event in self.executor.events():
+        self._looked = now
+        self._events.extend(self.executor.events())
+        while self._events:
+            event = self._events.popleft()  # before it is heeded: an error must not cost the others
             if isinstance(event, Report):
                 self._note(event, now)
             elif event.job in self.scheduler.running:
                 self._settle(event, now)
         for running in self.scheduler.overdue(now):
-            hung = running.intent is not None and running.intent.code == "worker_hung"
+            hung = running.sentence is not None and running.sentence.code == "worker_hung"
             self.executor.cancel(running.job.id, kill=hung)
 
     def _note(self, report: Report, now: float) -> None:
@@ -86,47 +99,66 @@ class Dispatcher:
         verdict = self.scheduler.settle(outcome, now)
         job, failure = verdict.job, verdict.failure
         self._tell_device(verdict)
-        if verdict.decision in {Decision.PUBLISH, Decision.FAIL}:
-            self._publisher.conclude(job, failure)
-        elif verdict.decision is Decision.RETRY and failure is not None:
-            emit(
-                "job.retried",
-                job=job.id,
-                attempt=job.attempt,
-                code=failure.code,
-                message=failure.message,
-                delay=verdict.delay,
-            )
-            self._give_back(job, now + verdict.delay, forgive=False)
-        else:
-            self._requeue(job, failure, now)
+        match verdict.decision:
+            case Decision.PUBLISH:
+                self._publisher.conclude(job)
+            case Decision.FAIL:
+                self._publisher.conclude(job, failure)
+            case Decision.RETRY:
+                self._retry(verdict, now)
+            case Decision.REQUEUE:
+                self._requeue(job, failure, now)
+            case Decision.RESTART:
+                emit("job.requeued", job=job.id, reason="retry")
+                self._start_anew(job, now)
+
+    def _retry(self, verdict: Verdict, now: float) -> None:
+        job, failure = verdict.job, verdict.failure
+        emit(
+            "job.retried",
+            job=job.id,
+            attempt=job.attempt,
+            code=failure.code if failure else "",
+            message=failure.message if failure else "",
+            delay=verdict.delay,
+        )
+        self._give_back(job, now, delay=verdict.delay, forgive=False)
 
     def _requeue(self, job: Job, failure: Failure | None, now: float) -> None:
-        reason = failure.code if failure else "stopped"
-        if reason == "disk_full" and failure is not None:
-            self._hold_for_disk(now, failure.message)
-        if job.id in self._restarting:
-            self._restarting.discard(job.id)
-            reason = "retry"
-            job = self._durably(job, self._spool.restart) or job
-        emit("job.requeued", job=job.id, reason=reason)
-        self._give_back(job, 0.0, forgive=reason != "retry")
+        emit("job.requeued", job=job.id, reason=failure.code if failure else "stopped")
+        if failure is not None and failure.code == "disk_full":
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._tell_disk(job, full, now)
+        self._give_back(job, now, forgive=True)
 
-    def _give_back(self, job: Job, not_before: float, *, forgive: bool) -> None:
-        waiting = self._durably(job, lambda job: self._spool.give_back(job, forgive=forgive))
-        self.scheduler.add(waiting or job, not_before)
+    def _give_back(self, job: Job, now: float, *, delay: float = 0.0, forgive: bool) -> None:
+        """The job waits again, and what memory says of its attempts counts if the disk fails."""
+        waiting = job.given_back(forgive=forgive)
+        self._is_durable(waiting, now)
+        self.scheduler.add(waiting, now + delay if delay else 0.0)
 
-    def _durably(self, job: Job, write: Callable[[Job], Job]) -> Job | None:
-        """The job as `write` leaves it on disk, or None when the disk did not take it."""
+    def _start_anew(self, job: Job, now: float) -> None:
         try:
-            return write(job)
+            job = self._spool.restart(job)
         except OSError as error:
-            emit(disk_event(error), path="work", error=printable(str(error)), job=job.id)
-            self._hold_for_disk(time.monotonic(), str(error))
-            return None
+            self._tell_disk(job, error, now)
+        self.scheduler.add(job)
 
-    def _hold_for_disk(self, now: float, error: str) -> None:
-        self._disk_until, self._disk_error = now + DISK_PAUSE, error
+    def _is_durable(self, job: Job, now: float) -> bool:
+        """Put the job as it now is on disk; False, and a pause, when the disk does not take it."""
+        try:
+            self._spool.save(job)
+        except OSError as error:
+            self._tell_disk(job, error, now)
+            return False
+        if now >= self._disk_until:
+            self._disk_error = ""
+        return True
+
+    def _tell_disk(self, job: Job, error: OSError, now: float) -> None:
+        self._trouble.tell(error, "work", job=job.id)
+        self._disk_until = now + DISK_PAUSE
+        self._disk_error = f"work: {error.strerror}"
 
     def _tell_device(self, verdict: Verdict) -> None:
         device, failure = verdict.slot.device, verdict.failure
@@ -163,11 +195,10 @@ class Dispatcher:
     def restart(self, job_id: str) -> bool:
         """Start a waiting or running job anew from its inputs; False when there is none."""
         if job_id in self.scheduler.running:
-            self._restarting.add(job_id)
-            self.scheduler.stop(job_id)
+            self.scheduler.stop(job_id, restart=True)
             self.executor.stop(job_id)
         elif waiting := self.scheduler.drop(job_id):
-            self.scheduler.add(self._durably(waiting, self._spool.restart) or waiting)
+            self._start_anew(waiting, time.monotonic())
         else:
             return False
         return True
@@ -179,19 +210,20 @@ class Dispatcher:
             self.executor.stop(job_id)
 
     def end(self) -> None:
-        """End all workers at once; what ran is put back, and its attempt does not count."""
+        """End all workers at once; what still ran is put back, and its attempt does not count."""
+        now = time.monotonic()
+        self.collect(now)
         self.executor.close()
-        for running in list(self.scheduler.running.values()):
-            del self.scheduler.running[running.job.id]
-            self._requeue(running.job, None, time.monotonic())
+        for job_id in list(self.scheduler.running):
+            self.scheduler.stop(job_id)
+            self._settle(Outcome(job=job_id, ending=Ending.STOPPED), now)
 
     # What the loop needs to know
 
-    def reason_to_pause(self, now: float) -> str:
+    def reason_to_pause(self) -> str:
         """Why nothing should be claimed now, or nothing."""
-        if now < self._disk_until:
-            return self._disk_error
-        return "all devices are down" if self.scheduler.all_down else ""
+        barred = self.scheduler.is_barred(self._looked)
+        return self._disk_error or ("all devices are down" if barred else "")
 
     @property
     def is_idle(self) -> bool:
@@ -199,11 +231,13 @@ class Dispatcher:
         return not self.scheduler.waiting and not self.scheduler.running
 
     def next_event(self, now: float) -> float:
-        """When something is due: a retry, a time-out, a look at the workers."""
-        due = self.scheduler.next_event()
+        """When something is due: a retry, a time-out, a look at the workers, a try of the disk."""
+        due = self.scheduler.next_event(self._looked)
         if self.scheduler.running:
             due = min(due, now + _LOOK)
-        return max(due, self._disk_until) if self._disk_until > now else due
+        if self._disk_until > self._looked:
+            due = min(due, self._disk_until)
+        return due
 
     def waitables(self) -> Sequence[Any]:
         """What to wait on for the next event of a worker."""

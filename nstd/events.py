@@ -22,9 +22,14 @@ class Event(NamedTuple):
         return {field for field in self.fields.split() if not field.startswith("[")}
 
     @property
+    def order(self) -> list[str]:
+        """Fields that such a line may have, in the order in which it has them."""
+        return [field.strip("[]") for field in self.fields.split()]
+
+    @property
     def allowed(self) -> set[str]:
         """Fields that such a line may have."""
-        return {field.strip("[]") for field in self.fields.split()}
+        return set(self.order)
 
 
 TERMINAL = ("job.finished", "job.failed")
@@ -54,13 +59,18 @@ EVENTS: dict[str, Event] = {
     "watch.degraded": Event("warning", "reason", "no kernel events; timed rescans go on"),
     "intake.paused": Event("warning", "reason", "no new claims until the reason is gone"),
     "intake.resumed": Event("info", "reason", "claims go on"),
-    "disk.full": Event("error", "path error", "a disk is full; what is done waits to be written"),
+    "disk.full": Event(
+        "error", "path error [job]", "a disk is full; what is done waits to be written"
+    ),
     "disk.failed": Event("error", "path error [job]", "a file operation failed; it is repeated"),
     "request.refused": Event("warning", "action name reason", "a cancel or retry with no object"),
     "job.claimed": Event(
         "info", "job name sidecar backend priority", "the sidecar left the inbox; inputs are safe"
     ),
     "job.recovered": Event("info", "job found", "a job of an earlier run, and its state"),
+    "job.unreadable": Event(
+        "error", "error", "a job folder that cannot be read; it is left for a person to look at"
+    ),
     "job.started": Event("info", "job name attempt slot device", "an attempt was dispatched"),
     "job.progress": Event(
         "info",

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 CHUNK = 1 << 20
 FULL = {errno.ENOSPC, errno.EDQUOT}
+NAME_MAX = 255
+"""Bytes of a file name on every filesystem that matters."""
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def is_full(error: OSError) -> bool:
@@ -38,12 +43,17 @@ class Files:
         self.make_folder(path.parent)
         self.step("mkdir", path)
         path.mkdir(exist_ok=True)
-        self.sync_folder(path.parent)
+        try:
+            self.sync_folder(path.parent)
+        except OSError:  # not durable: the next try must not take it for done
+            with suppress(OSError):
+                path.rmdir()
+            raise
 
     def sync_folder(self, path: Path) -> None:
         """Make the entries of the folder `path` durable."""
         self.step("fsync_folder", path)
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:
@@ -72,11 +82,13 @@ class Files:
         path.unlink(missing_ok=True)
 
     def remove_tree(self, path: Path) -> None:
-        """Remove a folder and all in it; one that is gone already is fine."""
+        """Remove a folder and all in it; one that is gone already is fine. Not atomic."""
         self.step("remove_tree", path)
         try:
             shutil.rmtree(path)
         except FileNotFoundError:
+            if path.exists():  # something in it went away by itself
+                raise
             return
         self.sync_folder(path.parent)
 
@@ -87,7 +99,12 @@ class Files:
         self.replace(source, target)
         self.sync_folder(target.parent)
         if source.parent != target.parent:
-            self.sync_folder(source.parent)
+            self._sync_left(source.parent)
+
+    def _sync_left(self, folder: Path) -> None:
+        """Sync a folder that something has left; people may have removed it at once."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self.sync_folder(folder)
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Put `data` at `path` so that readers see the old bytes or all of the new ones."""
@@ -97,13 +114,17 @@ class Files:
             self.write_new(temporary, iter([data]), durable=durable)
             self.replace(temporary, path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise
         if durable:
             self.sync_folder(path.parent)
 
     def copy(self, source: BinaryIO, target: Path) -> str:
-        """Copy an open file to the new file `target`, durably; its SHA-256 in hex."""
+        """Copy an open file to the new file `target`; its SHA-256 in hex.
+
+        The bytes are durable; the name is once the folder of `target` is synced.
+        """
         digest = hashlib.sha256()
 
         def chunks() -> Iterator[bytes]:
@@ -115,41 +136,71 @@ class Files:
         return digest.hexdigest()
 
     def copy_file(self, source: Path, target: Path) -> str:
-        """Copy a file of our own to the new file `target`, durably; its SHA-256 in hex."""
+        """Copy a file of our own to the new file `target`, as `copy` does."""
         with source.open("rb") as file:
             return self.copy(file, target)
 
     def put_back(self, source: Path, target: Path) -> Path:
-        """Rename `source` to `target`, or to `target-2` ... where the name is taken; durable.
+        """Move `source` to `target`, or to `target-2` ... where the name is taken; durable.
 
-        The name is reserved by an exclusive create, so nothing that people put there meanwhile
-        is ever overwritten.
+        Nothing that people put there meanwhile is ever overwritten. The two may lie on
+        different filesystems.
         """
         self.make_folder(target.parent)
-        for candidate in numbered(target):
-            self.step("create", candidate)
-            try:
-                os.link(source, candidate, follow_symlinks=False)
-            except FileExistsError:
-                if not candidate.samefile(source):  # else a crash came between link and unlink
-                    continue
-            except OSError as error:
-                if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK}:
-                    raise
-                if candidate.exists():  # a filesystem without hard links
-                    continue
-                self.replace(source, candidate)
-            self.sync_folder(candidate.parent)
-            self.unlink(source)
-            self.sync_folder(source.parent)
-            return candidate
-        raise AssertionError("unreachable: numbered() does not end")
+        try:
+            return self._put_back(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+        near = target.with_name(f".nstd-{os.getpid()}.tmp")
+        self.unlink(near)
+        self.copy_file(source, near)
+        place = self._put_back(near, target)
+        self.unlink(source)
+        self._sync_left(source.parent)
+        return place
+
+    def _put_back(self, source: Path, target: Path) -> Path:
+        place = next(name for name in numbered(target) if self._appears(source, name))
+        self.sync_folder(place.parent)
+        self.unlink(source)
+        self._sync_left(source.parent)
+        return place
+
+    def _appears(self, source: Path, target: Path) -> bool:
+        """Give `source` the name `target` as well; False when something else has it."""
+        self.step("link", target)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except FileExistsError:
+            # The same file has two names when a crash came between link and unlink.
+            return os.path.samestat(source.lstat(), target.lstat())
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._moves(source, target)
+        return True
+
+    def _moves(self, source: Path, target: Path) -> bool:
+        """The same where hard links cannot be made: the name is reserved, then taken over."""
+        try:
+            self.write_new(target, iter(()), durable=False)
+        except FileExistsError:
+            return False
+        try:
+            self.replace(source, target)
+        except OSError:
+            target.unlink()
+            raise
+        return True
 
 
 def numbered(path: Path) -> Iterator[Path]:
-    """`beach.yaml`, `beach-2.yaml`, `beach-3.yaml` ..."""
+    """`beach.yaml`, `beach-2.yaml`, `beach-3.yaml` ..., within the length of a file name."""
     yield path
-    number = 2
-    while True:
-        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
+    for number in itertools.count(2):
+        ending = f"-{number}{path.suffix}"
+        stem = path.stem
+        while len(os.fsencode(stem + ending)) > NAME_MAX:
+            stem = stem[:-1]
+        yield path.with_name(stem + ending)

@@ -13,6 +13,12 @@ from nstd.outbox import FAILED
 from nstd.status import list_jobs, list_published, list_sidecars, read_json
 
 _SHORTEST = 8  # of the beginning of an id
+_ELSEWHERE = {
+    "work": ("a job that waits or runs", "`nstd cancel` ends it"),
+    "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
+    "failed": ("a job that has failed", "`nstd retry` runs it again"),
+    "done": ("done already", "drop or submit it again to make it once more"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,10 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
             raise SpoolError("not_found", f"{wanted!r} means several jobs: {names}", "say which")
         if found:
             return found[0]
+    elsewhere = next((target for target in targets if target.is_meant(wanted)), None)
+    if elsewhere is not None:
+        place, hint = _ELSEWHERE[elsewhere.where]
+        raise SpoolError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
     known = [alias for target in targets if target.where in places for alias in target.aliases]
     raise SpoolError(
         "not_found",

@@ -6,21 +6,22 @@ will be, and then it carries the error that says why.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, printable
-from nstd.locate import Found, Locator
+from nstd.locate import Found, Locator, normal
 from nstd.log import emit
 from nstd.names import is_ignored, is_sidecar
 from nstd.roots import Root, Signature
 from nstd.sidecar import MAX_BYTES, SidecarFile, parse_sidecar
 from nstd.stability import Stability
+from nstd.told import Told
 
 _DEPTH = 16
 _FIRST = 101  # above every priority: what is refused is answered at once
+_HOLD, _LONGEST_HOLD = 10.0, 600.0
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,26 @@ class Ready:
     pictures: tuple[Found, ...] = ()
     error: NstdError | None = None
     priority: int = _FIRST
-    since: float = 0.0
+
+
+class Held(NamedTuple):
+    """A sidecar whose claim met an error, so many times."""
+
+    until: float
+    times: int
 
 
 class Inbox:
     """What was seen so far; all of it can be lost and is found again."""
 
     def __init__(self, config: Config) -> None:
-        self._stability = Stability(config.watch.settle)
+        self._stability, self._told = Stability(config.watch.settle), Told()
         self._parsed: dict[str, tuple[Signature, SidecarFile | NstdError]] = {}
-        self._held: dict[str, float] = {}
+        self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
-        self._told: dict[str, object] = {}
         self._now = 0.0
+        self.looks = 0
+        """How often the directory was read."""
         self.count = 0
         """Sidecars that the last look met."""
         self._stuck = 0
@@ -61,15 +69,20 @@ class Inbox:
     def ready(self, now: float) -> list[Ready]:
         """Read the directory; what can be claimed, highest priority first, then oldest first.
 
-        Raises OSError when the inbox itself cannot be read; nothing is inferred from that.
+        `now` is in seconds of the monotonic clock. Raises OSError when the inbox itself cannot
+        be read; nothing is inferred from that.
         """
-        names = sorted(self._sidecars())
+        names, unreadable = self._sidecars()
         self._now, self._stuck = now, 0
         self._stability.begin(now)
+        self._told.begin()
+        for folder, error in unreadable.items():
+            self._tell_unreadable(folder, error)
         found = [ready for name in names if (ready := self._consider(name)) is not None]
-        self.count = len(names)
+        self.looks, self.count = self.looks + 1, len(names)
         self._forget(set(names))
-        return sorted(found, key=lambda ready: (-ready.priority, ready.since, ready.name))
+        free = [ready for ready in found if not self._is_held(ready.name)]
+        return sorted(free, key=lambda r: (-r.priority, r.signature.mtime_ns, r.name))
 
     @property
     def deadline(self) -> float:
@@ -81,77 +94,90 @@ class Inbox:
         """Sidecars of the last look that need nothing but time: not orphans, not unreadable."""
         return self.count - self._stuck
 
-    def hold(self, name: str, until: float) -> None:
-        """Leave the sidecar `name` alone for a while: its claim met an error."""
-        self._held[name] = until
+    def hold(self, name: str, now: float) -> None:
+        """Leave the sidecar `name` alone for a while, longer each time: its claim met an error."""
+        times = self._held[name].times + 1 if name in self._held else 1
+        self._held[name] = Held(now + min(_HOLD * 2 ** (times - 1), _LONGEST_HOLD), times)
 
-    def may_need(self, picture: str) -> bool:
-        """Whether a sidecar of the last look names the inbox picture, or was not yet read."""
-        if len(self._parsed) < self.count:
-            return True
-        for name, (_, parsed) in self._parsed.items():
+    def needed(self) -> set[str] | None:
+        """The inbox pictures that sidecars name now, in one normal form of Unicode.
+
+        None while there is a sidecar that was not read yet. Raises OSError.
+        """
+        pictures: set[str] = set()
+        names, unreadable = self._sidecars()
+        if unreadable:
+            return None
+        for name in names:
+            signature, parsed = self._parsed.get(name, (None, None))
+            if signature != self.root.look(name):
+                return None
             if isinstance(parsed, SidecarFile):
                 for source in parsed.sidecar.pictures:
-                    if (self.root, picture) in self.locator.places(name, source):
-                        return True
-        return False
+                    pictures |= self._beside(name, source)
+        return pictures
 
-    def _sidecars(self) -> Iterator[str]:
+    def _beside(self, sidecar: str, source: str) -> set[str]:
+        try:
+            places = self.locator.places(sidecar, source)
+            return {normal(name) for root, name in places if root is self.root}
+        except SidecarError:  # a path that is refused names nothing
+            return set()
+
+    def _sidecars(self) -> tuple[list[str], dict[str, Exception]]:
+        """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
+        names: list[str] = []
+        unreadable: dict[str, Exception] = {}
         folders = [""]
         while folders:
             folder = folders.pop()
             try:
-                entries = list(os.scandir(self.root.path / folder))
-            except OSError as error:
+                entries = self.root.entries(folder)
+            except (OSError, SidecarError) as error:
                 if not folder:
                     raise
-                self._tell_unreadable(folder, error)
+                unreadable[folder] = error
                 continue
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
-                if is_ignored(entry.name):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders += [name] if name.count("/") < _DEPTH else []
+                if entry.is_folder:
+                    if name.count("/") < _DEPTH and not is_ignored(entry.name):
+                        folders.append(name)
                 elif is_sidecar(entry.name):
-                    yield name
+                    names.append(name)
+        return sorted(names), unreadable
 
     def _consider(self, name: str) -> Ready | None:
         try:
             signature = self.root.look(name)
-            since = self._stability.since(name, signature)
-            if since is None or self._is_held(name):
+            if not self._stability.is_stable(name, signature):
                 return None
             parsed = self._parse(name, signature)
             if isinstance(parsed, NstdError):
-                return Ready(name, signature, None, error=parsed, since=since)
-            return self._with_pictures(name, signature, parsed, since)
+                return Ready(name, signature, None, error=parsed)
+            return self._with_pictures(name, signature, parsed)
         except FileNotFoundError:
             self._stuck += 1
-            return None
         except (OSError, SidecarError) as error:
             self._tell_unreadable(name, error)
             self._stuck += 1
-            return None
+        return None
 
-    def _with_pictures(
-        self, name: str, signature: Signature, parsed: SidecarFile, since: float
-    ) -> Ready | None:
+    def _with_pictures(self, name: str, signature: Signature, parsed: SidecarFile) -> Ready | None:
         wanted = parsed.sidecar.pictures
         try:
             looked = {source: self.locator.find(name, source) for source in wanted}
         except SidecarError as error:
-            return Ready(name, signature, parsed, error=error, since=since)
+            return Ready(name, signature, parsed, error=error)
         missing = [source for source, picture in looked.items() if picture is None]
         if missing:
             return self._orphan(name, signature, parsed, missing)
         self._orphans.pop(name, None)
         found = tuple(picture for source in wanted if (picture := looked[source]))
-        waits = [self._stability.since(f"{p.root.path}//{p.name}", p.signature) for p in found]
+        stable = [self._stability.is_stable(picture.key, picture.signature) for picture in found]
         priority = parsed.sidecar.priority
         priority = self._priority if priority is None else priority
-        ready = Ready(name, signature, parsed, found, priority=priority, since=since)
-        return None if None in waits else ready
+        return Ready(name, signature, parsed, found, priority=priority) if all(stable) else None
 
     def _parse(self, name: str, signature: Signature) -> SidecarFile | NstdError:
         known = self._parsed.get(name)
@@ -171,8 +197,7 @@ class Inbox:
         self, name: str, signature: Signature, parsed: SidecarFile, missing: list[str]
     ) -> Ready | None:
         since = self._orphans.setdefault(name, self._now)
-        if self._told.get(name) != missing:
-            self._told[name] = missing
+        if self._told.is_news(name, missing):
             emit("inbox.waiting", sidecar=printable(name), missing=missing)
         if self._now - since < self._orphan_wait:
             self._stability.look_again(since + self._orphan_wait)
@@ -185,17 +210,17 @@ class Inbox:
             (f"did you mean {near!r}? " if near else "")
             + "put the picture into the inbox, then run `nstd retry` for this job",
         )
-        return Ready(name, signature, parsed, error=error, since=since)
+        return Ready(name, signature, parsed, error=error)
 
     def _is_held(self, name: str) -> bool:
-        until = self._held.get(name, 0.0)
-        if until > self._now:
-            self._stability.look_again(until)
-        return until > self._now
+        held = self._held.get(name)
+        if held is None or held.until <= self._now:
+            return False
+        self._stability.look_again(held.until)
+        return True
 
     def _tell_unreadable(self, name: str, error: Exception) -> None:
-        if self._told.get(name) != str(error):
-            self._told[name] = str(error)
+        if self._told.is_news(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
 
     def _forget(self, names: set[str]) -> None:

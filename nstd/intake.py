@@ -5,22 +5,27 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
 
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, SpoolError, printable
+from nstd.files import is_full
 from nstd.inbox import Inbox, Ready
 from nstd.job import Failure, Job
-from nstd.log import disk_event, emit, keep_job_log
+from nstd.log import emit, keep_job_log
+from nstd.names import is_sidecar
 from nstd.order import make_order, plain_order
 from nstd.plugins import Plugins
+from nstd.roots import join
 from nstd.spool import Spool
+from nstd.trouble import Trouble
 from nstd.units import format_size
 from nstd.watcher import Watcher
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
-HOLD = 10.0
-"""Seconds for which a sidecar is left alone whose claim met an error."""
+FULL_PAUSE = 10.0
+"""Seconds without claims after one found no space; then a single one tries again."""
 
 
 class Intake:
@@ -32,17 +37,19 @@ class Intake:
         inbox: Inbox,
         spool: Spool,
         plugins: Plugins,
+        trouble: Trouble,
         ring: Callable[[], None],
     ) -> None:
         self.inbox, self._spool, self._plugins, self._ring = inbox, spool, plugins, ring
+        self._trouble = trouble
         self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
         self._ready: list[Ready] = []
         self._next_look = self._spent = 0.0
         self._lost = self._has_looked = False
+        self._full, self._try_at = "", 0.0
         self.paused = ""
-        self.needs_repair = True
-        """An earlier run, or an error, may have left a claim in flight: `Spool.undo_claims` and a
-        look at all jobs settle it."""
+        self.needs_repair = False
+        """An error may have left a claim in flight."""
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -57,25 +64,29 @@ class Intake:
         self._next_look = min(self._next_look, time.monotonic() + max(0.1, 4 * self._spent))
 
     def pause(self, reason: str) -> None:
-        """Claim nothing while `reason` is not empty; tells when that changes."""
-        if reason == self.paused:
-            return
-        if self.paused:
+        """Claim nothing while there is a `reason`, ours or the caller's; tells of a change."""
+        reason = reason or self._full or self._short_of_space()
+        if self.paused and not reason:
             emit("intake.resumed", reason=self.paused)
-        if reason:
+        if reason and not self.paused:
             emit("intake.paused", reason=reason)
         self.paused = reason
 
     def jobs(self, now: float, admits: Callable[[int], bool]) -> Iterator[tuple[Job, bool]]:
         """Claimed jobs, each with whether it was refused and so only has a reason to publish."""
         self._look(now)
-        while self._ready and not self.paused and time.monotonic() < now + BUDGET:
+        while self._may_claim(now) and time.monotonic() < now + BUDGET:
             if not admits(self._ready[0].priority):
                 return
             ready = self._ready.pop(0)
             claimed = self.claim(ready, now)
             if claimed is not None:
                 yield claimed, ready.error is not None or not claimed.inputs
+
+    def _may_claim(self, now: float) -> bool:
+        if self._full and self.paused == self._full:
+            return bool(self._ready) and now >= self._try_at
+        return bool(self._ready) and not self.paused
 
     def _look(self, now: float) -> None:
         if now < self._next_look:
@@ -88,6 +99,8 @@ class Intake:
             self._ready = []
             self._tell_lost(error)
         self._has_looked = True
+        if not self.inbox.count:
+            self._full = ""
         self._spent = time.monotonic() - now
         soon = max(self.inbox.deadline, now + 0.05)
         self._next_look = min(now + self.watcher.interval, soon) + self._spent
@@ -110,17 +123,20 @@ class Intake:
         """Whether nothing is ready and nothing in the inbox is about to be."""
         return self._has_looked and not self._ready and not self.inbox.pending
 
-    def next_event(self, admits: Callable[[int], bool]) -> float:
+    def next_event(self, now: float, admits: Callable[[int], bool]) -> float:
         """When the inbox is read again, or 0 while something ready can be claimed at once."""
-        if self._ready and not self.paused and admits(self._ready[0].priority):
+        if self._may_claim(now) and admits(self._ready[0].priority):
             return 0.0
         return self._next_look
 
     def cancel(self, name: str, now: float) -> Job | None:
         """Take the sidecar `name` out of the inbox to fail as cancelled, ready or not."""
         try:
+            name = join("", name)
             signature = self.inbox.root.look(name)
         except (OSError, NstdError):
+            return None
+        if not is_sidecar(PurePosixPath(name).name):
             return None
         error = SidecarError("cancelled", "cancelled before it was claimed")
         return self.claim(Ready(name, signature, None, error=error), now)
@@ -136,11 +152,14 @@ class Intake:
             failure = Failure.of(error)
         try:
             job = self._spool.claim(ready, order, failure)
-        except (FileNotFoundError, SpoolError):
-            return None  # it changed under our hands: it will be ready again
-        except (OSError, NstdError) as error:
+        except (FileNotFoundError, SpoolError):  # it changed under our hands: it comes again
+            self.needs_repair = True
+            return None
+        except OSError as error:
+            self.needs_repair = True
             self._postpone(ready, now, error)
             return None
+        self._full = ""
         if job is not None:
             self._tell_claimed(job)
         return job
@@ -156,20 +175,21 @@ class Intake:
             priority=job.priority,
         )
 
-    def _postpone(self, ready: Ready, now: float, error: Exception) -> None:
-        self.needs_repair = True
-        self.inbox.hold(ready.name, now + HOLD)
-        event = disk_event(error) if isinstance(error, OSError) else "disk.failed"
-        emit(event, path=printable(ready.name), error=printable(str(error)))
+    def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
+        self._trouble.tell(error, ready.name)
+        if is_full(error):
+            self._full = f"no space to take jobs in: {error.strerror}"
+            self._try_at = now + FULL_PAUSE
+        else:
+            self.inbox.hold(ready.name, now)
 
-    def short_of_space(self) -> str:
-        """Why intake has to wait for space, or nothing."""
+    def _short_of_space(self) -> str:
         least = self._config.limits.min_free
         for name in ("work", "outbox"):
             try:
                 free = shutil.disk_usage(self._config.folder(name)).free
             except OSError as error:
-                return f"{name} cannot be used: {error}"
+                return f"{name} cannot be used: {error.strerror}"
             if free < least:
-                return f"{name}: {format_size(free)} free, limits.min_free is {format_size(least)}"
+                return f"{name}: less than limits.min_free is free ({format_size(least)})"
         return ""

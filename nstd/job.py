@@ -89,6 +89,15 @@ class Job(Model):
         """What a worker keeps warm for this job: its backend and network."""
         return f"{self.backend}:{self.options.get('network', '')}"
 
+    def begun(self) -> Job:
+        """With one more attempt, which runs."""
+        return self.model_copy(update={"attempt": self.attempt + 1, "running": True})
+
+    def given_back(self, *, forgive: bool) -> Job:
+        """With its attempt over; one that is forgiven does not count."""
+        attempt = max(0, self.attempt - forgive)
+        return self.model_copy(update={"attempt": attempt, "running": False})
+
 
 class Ending(StrEnum):
     """How an attempt ended."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from nstd.errors import SidecarError, printable
 from nstd.names import is_ignored
 from nstd.roots import Root, Signature, join
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Found:
     root: Root
     name: str  # relative to the root
     signature: Signature
+
+    @property
+    def key(self) -> str:
+        """What tells the picture from every other file."""
+        return f"{self.root.path}//{self.name}"
 
 
 class Locator:
@@ -34,48 +42,63 @@ class Locator:
         """The picture that `sidecar` calls `source`, or None when it is not there.
 
         Raises SidecarError `path_refused` when it leaves the roots or is no regular file, and
-        OSError when a folder cannot be read.
+        OSError when a folder or the picture cannot be read.
         """
-        for root, name in self.places(sidecar, source):
-            if any(is_ignored(part) for part in PurePosixPath(name).parts):
-                continue
-            for spelling in _spellings(root, name):
-                try:
-                    return Found(source, root, spelling, root.look(spelling))
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
+        try:
+            for root, name in self.places(sidecar, source):
+                if not any(is_ignored(part) for part in PurePosixPath(name).parts) and (
+                    found := _look(source, root, name)
+                ):
+                    return found
+        except SidecarError as error:
+            message = f"{printable(sidecar)}: {error.message}"
+            raise SidecarError(error.code, message, error.hint) from None
         return None
 
     def places(self, sidecar: str, source: str) -> Iterator[tuple[Root, str]]:
         """Where the picture may lie: beside the sidecar, else in the library by name or stem."""
         folder = str(PurePosixPath(sidecar).parent)
-        yield self._inbox, join("" if folder == "." else folder, source)
+        yield self._inbox, join(folder, source)
         if ".." not in PurePosixPath(source).parts:
             for suffix in ("", *SUFFIXES):
                 yield self._styles, source + suffix
 
     def nearest(self, sidecar: str, source: str) -> str | None:
         """The name beside the sidecar that looks most like a picture that is not there."""
-        folder, name = self._inbox.path / PurePosixPath(sidecar).parent, PurePosixPath(source).name
         try:
-            names = [entry.name for entry in folder.iterdir()]
-        except OSError:
+            entries = self._inbox.entries(str(PurePosixPath(sidecar).parent))
+        except (OSError, SidecarError):
             return None
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+        names = [entry.name for entry in entries if not is_ignored(entry.name)]
+        near = difflib.get_close_matches(PurePosixPath(source).name, names, n=1, cutoff=0.7)
         return near[0] if near else None
 
 
-def _spellings(root: Root, name: str) -> Iterator[str]:
-    """`name`, and then what a person cannot tell from it: the other Unicode normal form."""
-    yield name
-    if name.isascii():
-        return
-    path = PurePosixPath(name)
-    wanted = unicodedata.normalize("NFC", path.name)
+def normal(name: str) -> str:
+    """`name` in one Unicode normal form: systems spell the same letters in different bytes."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _look(source: str, root: Root, name: str) -> Found | None:
     try:
-        entries = [entry.name for entry in (root.path / path.parent).iterdir()]
-    except OSError:
-        return
-    for entry in entries:
-        if entry != path.name and unicodedata.normalize("NFC", entry) == wanted:
-            yield str(path.with_name(entry))
+        return Found(source, root, name, root.look(name))
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise
+    spelled = None if name.isascii() else _spelled(root, name)
+    return Found(source, root, spelled, root.look(spelled)) if spelled else None
+
+
+def _spelled(root: Root, name: str) -> str | None:
+    """`name` as the disk spells it, when only the Unicode normal form differs."""
+    folder = ""
+    for part in PurePosixPath(name).parts:
+        try:
+            names = [entry.name for entry in root.entries(folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        same = [given for given in names if normal(given) == normal(part)]
+        if not same:
+            return None
+        folder = f"{folder}/{part if part in same else same[0]}".lstrip("/")
+    return folder

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from nstd.errors import SpoolError
+
+PATIENCE = 0.5
+"""Seconds for which a taken lock is tried again: `holder` takes it for a moment as well."""
 
 
 class Lock:
@@ -19,24 +24,27 @@ class Lock:
     def acquire(self) -> None:
         """Take the lock or raise SpoolError `already_running` with the holder's pid."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(fd, 32).decode().strip()
-            os.close(fd)
-            raise SpoolError(
-                "already_running",
-                f"another daemon (pid {holder}) works on {self.path.parent}",
-                f"stop it first: kill {holder}, or systemctl stop nstd",
-            ) from None
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
+        deadline = time.monotonic() + PATIENCE
+        while not _is_locked(fd, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                pid = os.read(fd, 32).decode().strip()
+                os.close(fd)
+                raise SpoolError(
+                    "already_running",
+                    f"another daemon (pid {pid}) works on {self.path.parent}",
+                    f"stop it first: kill {pid}, or systemctl stop nstd",
+                )
+            time.sleep(0.05)
+        with suppress(OSError):  # on a full disk the lock still locks
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()}\n".encode())
         self._fd = fd
 
     def release(self) -> None:
         """Let go of the lock; the file stays."""
         if self._fd is not None:
-            os.ftruncate(self._fd, 0)
+            with suppress(OSError):
+                os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = None
 
@@ -48,9 +56,15 @@ def holder(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return int(os.read(fd, 32) or 0)
+        return None if _is_locked(fd, fcntl.LOCK_SH) else int(os.read(fd, 32) or 0)
     finally:
         os.close(fd)
-    return None
+
+
+def _is_locked(fd: int, how: int) -> bool:
+    """Whether we could take the lock."""
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,33 +1,31 @@
 """The structured log: one JSON object a line, on disk and on standard error.
 
-`emit` is the only way to log. The file is written at once; standard error is fed by a thread
-from a bounded queue, so that a stalled reader never stops a job. Lines of a job are also written
-to the job's own log.
+`emit` is the only way to log. Lines of a job are also written to the job's own log. Nothing that
+befalls the log stops a job: a full disk or a stalled reader costs lines.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import logging.handlers
-import queue
-import sys
+import math
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
-
+from nstd.console import STDERR, Console
+from nstd.errors import printable
 from nstd.events import EVENTS, TERMINAL
-from nstd.files import is_full
+from nstd.logfile import LogFile
 from nstd.settings import Log
 
+FILE = "nstd.jsonl"
 Listener = Callable[[str, dict[str, Any]], None]
 
-_QUEUE_LINES = 2000
 _logger = logging.getLogger("nstd")
 _listeners: list[Listener] = []
-_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 class JobLogs(logging.Handler):
@@ -43,19 +41,8 @@ class JobLogs(logging.Handler):
         path = self.paths.get(event.get("job", ""))
         if path is None:
             return
-        with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
+        with suppress(OSError), path.open("a", encoding="utf-8") as file:
             file.write(self.format(record) + "\n")
-
-
-class _ConsoleQueue(logging.handlers.QueueHandler):
-    """Hands lines to the console thread, and drops them when nobody reads."""
-
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record
-
-    def enqueue(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(queue.Full):
-            self.queue.put_nowait(record)
 
 
 _job_logs = JobLogs()
@@ -65,19 +52,10 @@ class Logging:
     """The handlers of one daemon; `close` flushes and removes them."""
 
     def __init__(self, folder: Path, settings: Log) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = logging.handlers.RotatingFileHandler(
-            folder / "nstd.jsonl",
-            maxBytes=settings.size,
-            backupCount=settings.keep,
-            encoding="utf-8",
-            delay=True,
-        )
-        self._queue: queue.Queue[logging.LogRecord] = queue.Queue(_QUEUE_LINES)
-        self._console: logging.handlers.QueueListener | None = None
-        logging.raiseExceptions = False  # a full disk must not print a traceback per line
+        self._file = LogFile(folder / FILE, settings.size, settings.keep)
+        self._console: Console | None = None
         for handler in (self._file, _job_logs):
-            handler.setFormatter(_Lines("json"))
+            handler.setFormatter(Lines("json"))
             _logger.addHandler(handler)
         _logger.propagate = False
         self.reconfigure(settings)
@@ -85,29 +63,21 @@ class Logging:
     def reconfigure(self, settings: Log) -> None:
         """Take over the level, the rotation and the console of new settings."""
         self._close_console()
-        self._file.maxBytes, self._file.backupCount = settings.size, settings.keep
+        self._file.size, self._file.keep = settings.size, settings.keep
         _logger.setLevel(settings.level.upper())
         kind = settings.console
         if kind == "auto":
-            kind = "text" if sys.stderr.isatty() else "json"
+            kind = "text" if os.isatty(STDERR) else "json"
         if kind != "none":
-            stream = logging.StreamHandler(sys.stderr)
-            stream.setFormatter(_Lines(kind))
-            self._handler = _ConsoleQueue(self._queue)
-            _logger.addHandler(self._handler)
-            self._console = logging.handlers.QueueListener(self._queue, stream)
-            self._console.start()
+            self._console = Console()
+            self._console.setFormatter(Lines(kind))
+            _logger.addHandler(self._console)
 
     def _close_console(self) -> None:
-        if self._console is None:
-            return
-        _logger.removeHandler(self._handler)
-        listener, self._console = self._console, None
-        thread = listener._thread
-        with contextlib.suppress(queue.Full):
-            self._queue.put(listener._sentinel, timeout=1)  # type: ignore[attr-defined]
-        if thread is not None:
-            thread.join(timeout=2)  # a stalled reader may keep it for ever; it is a daemon thread
+        if self._console is not None:
+            _logger.removeHandler(self._console)
+            self._console.close()
+            self._console = None
 
     def close(self) -> None:
         """Flush what can be flushed and let go of the files."""
@@ -119,22 +89,38 @@ class Logging:
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Log one event of `nstd.events.EVENTS` with its fields."""
+    """Log one event of `nstd.events.EVENTS` with its fields.
+
+    The one that ends a job is on disk when this returns. Raises OSError for such an event that
+    the log file did not take; then nobody was told.
+    """
     entry = EVENTS[event]
     unknown, absent = fields.keys() - entry.allowed, entry.required - fields.keys()
     if unknown or absent:
         raise TypeError(f"{event}: unknown fields {unknown}, absent fields {absent}")
-    line = dict(_stamp(None, "", {"event": event, "level": entry.level})) | fields
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"timestamp": now.replace("+00:00", "Z"), "level": entry.level, "event": event}
+    line |= {name: _plain(fields[name]) for name in entry.order if name in fields}
     level = logging.getLevelNamesMapping()[entry.level.upper()]
     if _logger.isEnabledFor(level):
-        _logger.handle(_logger.makeRecord("nstd", level, "", 0, line, (), None))
+        record = _logger.makeRecord("nstd", level, "", 0, line, (), None)
+        record.durable = event in TERMINAL
+        _logger.handle(record)
     for listener in _listeners:
         listener(event, line)
 
 
-def disk_event(error: OSError) -> str:
-    """The event that tells of a failed file operation."""
-    return "disk.full" if is_full(error) else "disk.failed"
+def _plain(value: Any) -> Any:
+    """`value` as strict JSON can carry it: no bytes of odd file names, no NaN, no infinity."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def listen(listener: Listener) -> Callable[[], None]:
@@ -157,23 +143,30 @@ def has_ended(folder: Path, job: str) -> bool:
     Asked only after a crash between publication and clean-up, so reading it all is fine.
     """
     ends = tuple(f'"event": "{event}"' for event in TERMINAL)
-    for path in sorted(folder.glob("nstd.jsonl*")):
-        with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+    for path in sorted(folder.glob(f"{FILE}*")):
+        with suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
             if any(job in line and any(end in line for end in ends) for line in file):
                 return True
     return False
 
 
-class _Lines(logging.Formatter):
-    """Renders the event dictionary of a record with structlog, as JSON or for a person."""
+class Lines(logging.Formatter):
+    """Renders the event dictionary of a record with structlog: `json`, or `text` for a person."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
+        # Imported here, as it takes its time and `nstd status` has none: it logs nothing.
+        import structlog
+
         self._render: structlog.typing.Processor = structlog.processors.JSONRenderer()
-        if kind == "text":
-            colors = sys.stderr.isatty()
+        self._is_text = kind == "text"
+        if self._is_text:
+            colors = os.isatty(STDERR)
             self._render = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever the values hold: in text, control characters are escaped."""
         line = dict(record.msg) if isinstance(record.msg, dict) else {"event": record.getMessage()}
+        if self._is_text:
+            line = {k: printable(v) if isinstance(v, str) else v for k, v in line.items()}
         return str(self._render(None, record.levelname, line))

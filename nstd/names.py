@@ -6,13 +6,13 @@ import re
 
 CLAIMS = ".nstd"
 """The folder of the inbox that holds claims in flight; hidden, so nobody sees it as a job."""
-SIDECAR = re.compile(r".+\.ya?ml", re.IGNORECASE)
+SUFFIXES = (".yaml", ".yml")
 
 # Hidden files cover .DS_Store, ._resource forks, rsync's .name.XXXXXX, .syncthing.name.tmp,
 # .stfolder, .nfs0000..., .goutputstream-XXXXXX, and nstd's own temporary files.
 _IGNORED = re.compile(
     r"""
-    \..* | ~.* | .*~ | \#.*\#?                          # hidden, Office locks, backups, Emacs
+    \..* | ~.* | .*~ | \#.*\#                           # hidden, Office locks, backups, Emacs
     | .*\.(part|partial|crdownload|download|opdownload  # browsers
           |filepart|tmp|temp|swp|swx|bak|upload)        # WinSCP, editors
     | .*\.sb-[0-9a-f]{8}-\w{6}                          # macOS safe save
@@ -31,4 +31,4 @@ def is_ignored(name: str) -> bool:
 
 def is_sidecar(name: str) -> bool:
     """Whether a file of this name is a sidecar: `.yaml` or `.yml`, and not to be ignored."""
-    return SIDECAR.fullmatch(name) is not None and not is_ignored(name)
+    return name.lower().endswith(SUFFIXES) and not is_ignored(name)

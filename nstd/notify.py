@@ -28,6 +28,7 @@ class Notifier:
             environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
         )
         self._address = _address(environ.pop("NOTIFY_SOCKET", ""))
+        self._status = ""
         self._socket: socket.socket | None = None
         if self._address is not None:
             with contextlib.suppress(OSError):
@@ -49,8 +50,10 @@ class Notifier:
         self._send("STOPPING=1", *_status(status))
 
     def status(self, text: str) -> None:
-        """One line for people, shown by `systemctl status`."""
-        self._send(*_status(text))
+        """One line for people, shown by `systemctl status`; sent only when it changes."""
+        if text != self._status:
+            self._status = text
+            self._send(*_status(text))
 
     def watchdog(self) -> None:
         """The loop has made progress; call it every `watchdog_interval` seconds or more often."""

@@ -7,9 +7,11 @@ record beside the picture tells whether the rename has happened.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,26 +32,36 @@ class Outbox:
         self._staging = path / ".staging"
 
     def free_target(self, job: Job, *, failed: bool) -> str:
-        """The first name that nothing in the outbox has yet: `beach`, `beach-2` ..."""
-        folder = PurePosixPath(FAILED if failed else "", job.folder)
-        for name in _numbered(job.name):
-            target = folder / name
-            reserved = not failed and target.parts[0] in RESERVED
-            if not reserved and not os.path.lexists(self.path / target):
-                return str(target)
-        raise AssertionError("unreachable: names do not end")
+        """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
+
+        Sub-folders of the inbox are mirrored. One whose name is that of a result, or is kept for
+        something else, gets a number too, so a result holds nothing but its own files.
+        """
+        folder = PurePosixPath(FAILED if failed else "")
+        for part in PurePosixPath(job.folder).parts:
+            folder = next(name for name in _numbered(folder / part) if self._is_open(name))
+        names = _numbered(folder / job.name)
+        return str(next(name for name in names if not os.path.lexists(self.path / name)))
+
+    def _is_open(self, folder: PurePosixPath) -> bool:
+        """Whether results may be put into the folder, which need not exist yet."""
+        path = self.path / folder
+        if not os.path.lexists(path):
+            return True
+        records = (path / f"{path.name}.json", path / "reason.json")
+        is_folder = path.is_dir() and not path.is_symlink()
+        return is_folder and not any(record.exists() for record in records)
 
     def has_published(self, job: Job) -> bool:
-        """Whether the job's target is there, and is the job's own."""
+        """Whether the job's target is there, and is the job's own. Raises OSError."""
         if job.target is None:
             return False
         folder = self.path / job.target
         for record in (folder / f"{folder.name}.json", folder / "reason.json"):
-            try:
-                if json.loads(record.read_bytes()).get("job") == job.id:
+            with suppress(FileNotFoundError, NotADirectoryError, ValueError):
+                known = json.loads(record.read_bytes())
+                if isinstance(known, dict) and known.get("job") == job.id:
                     return True
-            except (OSError, ValueError):
-                continue
         return False
 
     def publish(self, job: Job, paths: JobPaths, record: dict[str, Any]) -> bool:
@@ -60,8 +72,8 @@ class Outbox:
         name = PurePosixPath(str(job.target)).name
         stage = self._stage(job)
         self._files.copy_file(paths.picture(job), stage / f"{name}.{job.format}")
-        self._files.copy_file(paths.folder / job.sidecar, stage / f"{name}.yaml")
-        self._copy_log(paths, stage / f"{name}.log")
+        self._keep(paths.sidecar(job), stage / f"{name}.yaml")
+        self._keep(paths.log, stage / f"{name}.log")
         self._files.write(stage / f"{name}.json", _json(record))
         return self._appear(job, stage)
 
@@ -73,14 +85,23 @@ class Outbox:
         False when something took that name meanwhile: choose another. Raises OSError.
         """
         stage = self._stage(job)
-        self._files.copy_file(paths.folder / job.sidecar, stage / job.sidecar)
-        for picture in job.inputs:
+        self._keep(paths.sidecar(job), stage / job.sidecar)
+        if job.inputs:
             self._files.make_folder(stage / "inputs")
-            self._files.copy_file(paths.folder / picture.file, stage / "inputs" / picture.file)
-        self._copy_log(paths, stage / "job.log")
+        for picture in job.inputs:
+            self._keep(paths.folder / picture.file, stage / "inputs" / picture.file)
+        if job.inputs:
+            self._files.sync_folder(stage / "inputs")
+        self._keep(paths.log, stage / "job.log")
         reason = {"job": job.id} | failure.model_dump() | {"attempts": job.attempt} | record
         self._files.write(stage / "reason.json", _json(reason))
         return self._appear(job, stage)
+
+    def make_durable(self, job: Job) -> None:
+        """Sync a published target once more: a crash may have come before its sync."""
+        target = self.path / str(job.target)
+        for folder in (target, target.parent):
+            self._files.sync_folder(folder)
 
     def read_record(self, job: Job) -> dict[str, Any]:
         """The record of a published result. Raises OSError."""
@@ -106,14 +127,15 @@ class Outbox:
         self._files.make_folder(stage)
         return stage
 
-    def _copy_log(self, paths: JobPaths, target: Path) -> None:
-        if paths.log.exists():
-            self._files.copy_file(paths.log, target)
+    def _keep(self, source: Path, target: Path) -> None:
+        """Copy a file of the job; one that somebody removed cannot hold up the rest."""
+        if source.exists():
+            self._files.copy_file(source, target)
 
     def _appear(self, job: Job, stage: Path) -> bool:
         target = self.path / str(job.target)
-        self._files.make_folder(target.parent)
         self._files.sync_folder(stage)
+        self._files.make_folder(target.parent)
         if os.path.lexists(target):
             return False
         try:
@@ -125,12 +147,10 @@ class Outbox:
         return True
 
 
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name}-{number}"
-        number += 1
+def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
+    """`path`, `path-2` ..., without those at the top that are kept for something else."""
+    names = (path.with_name(f"{path.name}-{n}" if n > 1 else path.name) for n in itertools.count(1))
+    return (name for name in names if str(name) not in RESERVED)
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -34,9 +34,15 @@ class JobPaths:
         except (OSError, ValidationError) as error:
             raise SpoolError("io_error", f"{self.job} cannot be read: {error}") from None
 
+    def sidecar(self, job: Job) -> Path:
+        """The sidecar, as it was dropped."""
+        return self.folder / job.sidecar
+
     def read_failure(self) -> Failure | None:
-        """Why the job failed, or None while it has not."""
+        """Why the job failed, or None while it has not. Raises OSError."""
         try:
             return Failure.model_validate_json(self.reason.read_bytes())
-        except (FileNotFoundError, ValidationError):
+        except FileNotFoundError:
             return None
+        except ValidationError:
+            return Failure(code="internal_error", message=f"{self.reason} cannot be read")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nstd.errors import printable
+from nstd.files import is_full
 from nstd.job import Failure, Job
-from nstd.log import disk_event, emit, has_ended, keep_job_log
+from nstd.log import emit, has_ended, keep_job_log
 from nstd.outbox import Outbox
 from nstd.record import make_failure_record, make_record
 from nstd.spool import Spool
+from nstd.trouble import Trouble
 
-AGAIN = 5.0
-"""Seconds before a publication that met a disk error is tried again."""
+AGAIN, LONGEST = 5.0, 60.0
+"""Seconds before a publication that met a disk error is tried again; doubles from the first."""
+MANY = 3
+"""So many jobs that cannot be published are not the jobs' own trouble."""
 
 
 @dataclass
@@ -26,43 +30,67 @@ class Pending:
     job: Job
     failure: Failure | None = None
     due: float = 0.0
+    tries: int = 0
+    error: OSError | None = None  # the one that the last try met
+    is_told: bool = False  # only its folder is left to be removed
 
 
 class Publisher:
     """Jobs that are over, on their way to the outbox."""
 
     def __init__(
-        self, spool: Spool, outbox: Outbox, logs: Path, on_finished: Callable[[Job], None]
+        self,
+        spool: Spool,
+        outbox: Outbox,
+        logs: Path,
+        trouble: Trouble,
+        on_finished: Callable[[Job], None],
     ) -> None:
         self._spool, self._outbox, self._logs = spool, outbox, logs
-        self._on_finished = on_finished
+        self._trouble, self._on_finished = trouble, on_finished
         self.pending: dict[str, Pending] = {}
         self.finished = self.failed = 0
-        self.trouble = ""
-        """The disk error that the last try met."""
 
     def conclude(self, job: Job, failure: Failure | None = None) -> None:
         """The job has ended: with its result on disk, or with `failure`."""
         self.pending[job.id] = Pending(job, failure)
 
     def work(self, now: float) -> None:
-        """Publish what is due."""
+        """Publish what is due; what meets an error waits, and holds up nothing else."""
         for job_id, pending in list(self.pending.items()):
             if pending.due > now:
                 continue
             try:
                 self._publish(pending)
             except OSError as error:
-                pending.due, self.trouble = now + AGAIN, str(error)
-                emit(
-                    disk_event(error),
-                    job=job_id,
-                    path=pending.job.name,
-                    error=printable(str(error)),
-                )
+                self._postpone(pending, error, now)
+            except Exception as error:  # a bug, or a result that is not what workers write
+                pending.due = now + LONGEST
+                if pending.failure is not None:
+                    raise
+                pending.failure, pending.due = _unpublishable(error), 0.0
             else:
                 del self.pending[job_id]
-                self.trouble = ""
+                for other in self._full():
+                    other.due = 0.0
+
+    def _postpone(self, pending: Pending, error: OSError, now: float) -> None:
+        self._trouble.tell(error, pending.job.name, job=pending.job.id)
+        pending.error = error
+        pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
+        pending.tries += 1
+
+    def _full(self) -> list[Pending]:
+        """Those that a full disk keeps back."""
+        return [p for p in self.pending.values() if p.error is not None and is_full(p.error)]
+
+    @property
+    def trouble(self) -> str:
+        """Why no more jobs should be taken in, or nothing."""
+        errors = [pending.error for pending in self.pending.values() if pending.error is not None]
+        if self._full():
+            return "no space to publish what is done"
+        return f"cannot publish: {errors[-1].strerror}" if len(errors) >= MANY else ""
 
     @property
     def next_event(self) -> float:
@@ -70,19 +98,38 @@ class Publisher:
         return min((pending.due for pending in self.pending.values()), default=float("inf"))
 
     def _publish(self, pending: Pending) -> None:
-        job, paths = pending.job, self._spool.paths(pending.job.id)
-        if pending.failure is not None and not paths.reason.exists():
-            self._spool.fail(job, pending.failure)
-        failure = paths.read_failure()
-        told = False
-        if self._outbox.has_published(job):
-            told = has_ended(self._logs, job.id)
+        if not pending.is_told:
+            failure = self._read_failure(pending)
+            if not self._outbox.has_published(pending.job):
+                while not self._try(pending, failure):
+                    pass
+                self._tell(pending.job, failure)
+            else:
+                self._outbox.make_durable(pending.job)
+                if not has_ended(self._logs, pending.job.id):
+                    self._tell(pending.job, failure)
+            self._count(pending, failure)
+        self._spool.remove(pending.job)
+
+    def _count(self, pending: Pending, failure: Failure | None) -> None:
+        pending.is_told = True
+        if failure is None:
+            self.finished += 1
+            self._on_finished(pending.job)
         else:
-            while not self._try(pending, failure):
-                pass
-        if not told:
-            self._tell(pending.job, failure)
-        self._spool.remove(job)
+            self.failed += 1
+
+    def _read_failure(self, pending: Pending) -> Failure | None:
+        """Why the job failed, durably; None when it did not."""
+        paths, failure = self._spool.paths(pending.job.id), pending.failure
+        wanted = (paths.result, paths.picture(pending.job))
+        lost = [path.name for path in wanted if not path.exists()]
+        if failure is None and lost and not paths.reason.exists():
+            message = f"{' and '.join(lost)} went missing from {paths.folder}"
+            failure = Failure(code="io_error", message=message, hint="run `nstd retry`")
+        if failure is not None and not paths.reason.exists():
+            self._spool.fail(pending.job, failure)
+        return paths.read_failure()
 
     def _try(self, pending: Pending, failure: Failure | None) -> bool:
         """Fix a free name, then rename; False when something took the name in between."""
@@ -90,24 +137,32 @@ class Publisher:
         job = pending.job = self._spool.save(pending.job.model_copy(update={"target": target}))
         paths = self._spool.paths(job.id)
         if failure is None:
-            return self._outbox.publish(job, paths, make_record(job, paths, time.time()))
+            record = make_record(job, paths, time.time())
+            _summary(record)  # a record that lacks something must not get as far as the outbox
+            return self._outbox.publish(job, paths, record)
         record = make_failure_record(job, time.time())
         return self._outbox.publish_failure(job, paths, failure, record)
 
     def _tell(self, job: Job, failure: Failure | None) -> None:
-        """The canonical line, also in the published log; and what else follows from the end."""
+        """The canonical line, durable before the job is removed; in the published log as well."""
         keep_job_log(job.id, self._outbox.log_of(job))
         line = {"job": job.id, "name": job.name, "output": job.target, "backend": job.backend}
         if failure is None:
-            self.finished += 1
             summary = _summary(self._outbox.read_record(job))
             emit("job.finished", **line, **summary, attempt=job.attempt)
-            self._on_finished(job)
         else:
-            self.failed += 1
             words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
             emit("job.failed", **line, **words, attempt=job.attempt)
         keep_job_log(job.id, None)
+
+
+def _unpublishable(error: Exception) -> Failure:
+    return Failure(
+        code="internal_error",
+        message=f"the result cannot be published: {error!r}",
+        hint="report it, with `detail`",
+        detail="".join(traceback.format_exception(error))[-4000:],
+    )
 
 
 def _summary(record: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from nstd.files import Files
 
@@ -41,18 +42,29 @@ class Requests:
         """Whether no note waits."""
         return not any(self._folder.glob("*.json"))
 
-    def take(self) -> list[Request]:
-        """Every note, oldest first; they are gone afterwards. A broken note is dropped."""
-        try:
-            notes = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        except OSError:
-            return []
-        requests = []
-        for path in notes:
-            try:
-                note = json.loads(path.read_bytes())
-                requests.append(Request(note["action"], str(note["job"])))
-            except (OSError, ValueError, KeyError, TypeError):
-                pass
+    def take(self) -> Iterator[Request]:
+        """Every note, oldest first, each gone before it is given; a broken note is dropped.
+
+        Raises OSError when a note cannot be removed: it would be heeded again and again.
+        """
+        for path in sorted(self._folder.glob("*.json"), key=_age):
+            request = _read(path)
             self._files.unlink(path)
-        return requests
+            if request is not None:
+                yield request
+
+
+def _age(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except OSError:
+        return 0, path.name
+
+
+def _read(path: Path) -> Request | None:
+    try:
+        note = json.loads(path.read_bytes())
+        action, job = note["action"], note["job"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Request(action, job) if action in get_args(Action) and isinstance(job, str) else None

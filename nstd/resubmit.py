@@ -7,6 +7,7 @@ failed folder kept; the sidecar last, by one rename.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path, PurePosixPath
 
 from nstd.config import Config
@@ -23,13 +24,13 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
     """
     try:
         reason = json.loads((failed / "reason.json").read_bytes())
-        name = PurePosixPath(reason["sidecar"])
+        name = PurePosixPath(join("", reason["sidecar"]))
         inbox = Root(config.folder("inbox"))
         for copy, source in _inputs(failed, reason):
             _restore(inbox, config, name, copy, source, files)
         sidecar = files.put_back(failed / name.name, inbox.path / name)
         files.remove_tree(failed)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SidecarError) as error:
         raise SpoolError(
             "io_error", f"{failed} cannot be retried: {error}", "submit its sidecar again"
         ) from None
@@ -52,12 +53,11 @@ def _restore(
     try:
         if locator.find(str(sidecar), source) is not None:
             return
-        folder = "" if str(sidecar.parent) == "." else str(sidecar.parent)
-        target = inbox.path / join(folder, source)
+        target = inbox.path / join(str(sidecar.parent), source)
     except SidecarError:
         return  # a path that is refused stays refused
     files.make_folder(target.parent)
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)
     files.copy_file(copy, temporary)
-    files.rename(temporary, target)
+    files.put_back(temporary, target)

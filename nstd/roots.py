@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from nstd.errors import SidecarError
+from nstd.errors import SidecarError, printable
 
-_WALK = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_HOLD = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_WALK = _HOLD | os.O_DIRECTORY
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a lease on a file must not block us
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Signature(NamedTuple):
@@ -35,8 +39,20 @@ class Signature(NamedTuple):
         return self[:4] == other[:4]
 
 
+class Entry(NamedTuple):
+    """One entry of a folder."""
+
+    name: str
+    is_folder: bool
+
+
 class Root:
-    """Files below `path`, by names relative to it."""
+    """Files below `path`, by names relative to it.
+
+    A name is walked folder by folder, by descriptors that only hold their place (`O_PATH`), and
+    what lies at its end is looked at before it is opened, by the same descriptor. So no link is
+    followed, even if it is swapped in meanwhile, and no FIFO or device is ever opened.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,53 +60,78 @@ class Root:
     def look(self, name: str) -> Signature:
         """The signature of the regular file `name`, which is not opened.
 
-        Raises FileNotFoundError, or SidecarError `path_refused` for a link, a FIFO, a device, or
-        anything reached through a link.
+        Raises FileNotFoundError, PermissionError when it could not be opened, or SidecarError
+        `path_refused` for a link, a FIFO, a device, or anything reached through a link.
         """
-        folder, leaf = self._walk(name)
+        fd = self._hold(name)
         try:
-            result = os.stat(leaf, dir_fd=folder, follow_symlinks=False)
+            if not os.access(_proc(fd), os.R_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+            return Signature.of(os.fstat(fd))
         finally:
-            os.close(folder)
-        if not stat.S_ISREG(result.st_mode):
-            raise _refused(name, _kind(result.st_mode))
-        return Signature.of(result)
+            os.close(fd)
 
-    def open(self, name: str) -> BinaryIO:
-        """Open the regular file `name` for reading; the same errors as `look`.
-
-        The folders are walked by descriptor, so a link that is swapped in meanwhile is not
-        followed, and a FIFO does not block.
-        """
-        self.look(name)
-        folder, leaf = self._walk(name)
+    def open(self, name: str) -> BufferedReader:
+        """Open the regular file `name` for reading; the same errors as `look`."""
+        fd = self._hold(name)
         try:
-            fd = os.open(leaf, _READ, dir_fd=folder)
+            return open(os.open(_proc(fd), _READ), "rb")  # noqa: PTH123 - a descriptor
         except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise _refused(name, "a symbolic link") from None
+            error.filename = name
+            raise
+        finally:
+            os.close(fd)
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What lies in `folder`; "" is the root itself. Raises OSError and SidecarError."""
+        held = self._walk(folder, PurePosixPath(folder).parts)
+        try:
+            fd = os.open(_proc(held), _LIST)
+        except OSError as error:
+            error.filename = folder
+            raise
+        finally:
+            os.close(held)
+        try:
+            with os.scandir(fd) as entries:
+                return [Entry(e.name, e.is_dir(follow_symlinks=False)) for e in entries]
+        finally:
+            os.close(fd)
+
+    def _hold(self, name: str) -> int:
+        """A descriptor that holds the regular file `name` without having opened it."""
+        *folders, leaf = PurePosixPath(name).parts
+        folder = self._walk(name, folders)
+        try:
+            fd = os.open(leaf, _HOLD, dir_fd=folder)
+        except OSError as error:
+            error.filename = name
             raise
         finally:
             os.close(folder)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
             os.close(fd)
-            raise _refused(name, "not a regular file")
-        return os.fdopen(fd, "rb")
+            raise _refused(name, _kind(mode))
+        return fd
 
-    def _walk(self, name: str) -> tuple[int, str]:
-        *folders, leaf = PurePosixPath(name).parts
+    def _walk(self, name: str, folders: Iterable[str]) -> int:
+        """A descriptor of the innermost of `folders`, on the way to `name`."""
         fd = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for part in folders:
             try:
+                if part in {"..", "/"}:
+                    raise _refused(name, "outside the inbox")
                 inner = os.open(part, _WALK, dir_fd=fd)
-            except OSError as error:
-                if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
-                    raise
+            except NotADirectoryError:
                 raise _refused(name, "reached through a link or a file") from None
+            except OSError as error:
+                error.filename = name
+                raise
             finally:
                 os.close(fd)
             fd = inner
-        return fd, leaf
+        return fd
 
 
 def join(folder: str, name: str) -> str:
@@ -112,6 +153,11 @@ def join(folder: str, name: str) -> str:
     return "/".join(parts)
 
 
+def _proc(fd: int) -> str:
+    """A path to the very file that `fd` holds."""
+    return f"/proc/self/fd/{fd}"
+
+
 def _kind(mode: int) -> str:
     kinds = {
         stat.S_IFLNK: "a symbolic link",
@@ -127,6 +173,6 @@ def _kind(mode: int) -> str:
 def _refused(name: str, what: str) -> SidecarError:
     return SidecarError(
         "path_refused",
-        f"{name!r} is {what}",
+        f"'{printable(name)}' is {what}",
         "name a regular picture file that lies in the inbox or in the styles folder",
     )

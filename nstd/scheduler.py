@@ -14,6 +14,9 @@ from nstd.config import Config
 from nstd.devices import Slot
 from nstd.job import Ending, Failure, Job, Outcome
 
+LONGEST_BACKOFF = 3600.0
+"""Seconds before another attempt at most, unless the config asks for more before the second."""
+
 
 class Decision(StrEnum):
     """What becomes of a job whose attempt has ended."""
@@ -22,19 +25,23 @@ class Decision(StrEnum):
     FAIL = "fail"
     RETRY = "retry"
     REQUEUE = "requeue"  # the attempt does not count
+    RESTART = "restart"  # from its inputs, as if no attempt had been made
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision, with what it needs to be carried out and told."""
+    """A decision, with what it needs to be carried out and told.
+
+    `failure` is why the attempt ended, where it failed; `delay` is the wait before a retry.
+    `device_down` is the pause, in seconds, of a breaker that opened.
+    """
 
     job: Job
-    decision: Decision
     slot: Slot
-    seconds: float
+    decision: Decision
     failure: Failure | None = None
     delay: float = 0.0
-    device_down: float | None = None  # the breaker opened, for so many seconds
+    device_down: float | None = None
     device_up: bool = False
 
 
@@ -53,14 +60,27 @@ class Waiting:
 
 @dataclass
 class Running:
-    """A dispatched job; `intent` is the failure it will end with because it was stopped."""
+    """A dispatched job.
+
+    `sentence` is the failure with which it will end because it was cancelled or is overdue;
+    `put_back` what becomes of it where it was stopped instead.
+    """
 
     job: Job
     slot: Slot
     started: float
     reported: float
-    intent: Failure | None = None
-    stopping: bool = False
+    sentence: Failure | None = None
+    put_back: Decision | None = None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end: nothing else is expected of it."""
+        return self.sentence is not None or self.put_back is not None
+
+    def deadlines(self, stall: float) -> tuple[float, float]:
+        """When it has used up its time, and when it counts as hung."""
+        return self.started + self.job.timeout, self.reported + stall
 
 
 class Scheduler:
@@ -70,17 +90,15 @@ class Scheduler:
         self.slots = list(slots)
         self.waiting: dict[str, Waiting] = {}
         self.running: dict[str, Running] = {}
-        self.breakers: dict[str, Breaker] = {}
+        self.breakers = {slot.device: Breaker(config.workers) for slot in slots}
         self._warm: dict[Slot, str] = {}
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Take over new settings; running jobs and slots stay."""
         self._jobs, self._workers = config.jobs, config.workers
-        for device in dict.fromkeys(slot.device for slot in self.slots):
-            self.breakers.setdefault(device, Breaker(0, 0.0))
         for breaker in self.breakers.values():
-            breaker.limit, breaker.cooldown = self._workers.failures, self._workers.cooldown
+            breaker.settings = config.workers
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self.waiting or job_id in self.running
@@ -94,6 +112,11 @@ class Scheduler:
     def add(self, job: Job, not_before: float = 0.0) -> None:
         """A job waits for a slot."""
         self.waiting[job.id] = Waiting(job, not_before)
+
+    def drop(self, job_id: str) -> Job | None:
+        """Take a waiting job out of the queue; None when it does not wait."""
+        waiting = self.waiting.pop(job_id, None)
+        return waiting.job if waiting else None
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
         """Jobs to start now, each with its slot; the caller calls `started` for each."""
@@ -118,7 +141,7 @@ class Scheduler:
         del self.waiting[job.id]
         self.running[job.id] = Running(job, slot, now, now)
         self._warm[slot] = job.affinity
-        self.breakers[slot.device].start()
+        self.breakers[slot.device].start(job.id)
 
     def progressed(self, job_id: str, now: float) -> None:
         """The job moved."""
@@ -128,80 +151,114 @@ class Scheduler:
     def overdue(self, now: float) -> Iterator[Running]:
         """Running jobs that have used up their time, or that do not move; each told once."""
         for running in self.running.values():
-            if running.intent or running.stopping:
+            if running.is_ending:
                 continue
-            if now - running.started > running.job.timeout:
-                running.intent = Failure(
-                    code="timed_out",
-                    message=f"not done after its time-out of {running.job.timeout:g} s",
-                    hint="raise `timeout` in the sidecar, or ask for a smaller size or a draft",
-                )
-                yield running
-            elif now - running.reported > self._workers.stall:
-                running.intent = Failure(
-                    code="worker_hung",
-                    message=f"no progress for {self._workers.stall:g} s; its worker was killed",
-                    hint="see the worker's output in the job's log; raise workers.stall if slow",
-                )
+            time_out, stall = running.deadlines(self._workers.stall)
+            if now >= time_out:
+                running.sentence = _timed_out(running.job.timeout)
+            elif now >= stall:
+                running.sentence = _hung(self._workers.stall)
+            if running.sentence is not None:
                 yield running
 
     def cancel(self, job_id: str) -> None:
         """A person does not want the running job: it ends as cancelled."""
+        failure = Failure(code="cancelled", message="cancelled while it was running")
+        self.running[job_id].sentence = failure
+
+    def stop(self, job_id: str, *, restart: bool = False) -> None:
+        """The running job is put back: to be resumed, or to start again from its inputs."""
         running = self.running[job_id]
-        running.intent = Failure(code="cancelled", message="cancelled while it was running")
-
-    def drop(self, job_id: str) -> Job | None:
-        """Take a waiting job out of the queue; None when it does not wait."""
-        waiting = self.waiting.pop(job_id, None)
-        return waiting.job if waiting else None
-
-    def stop(self, job_id: str) -> None:
-        """The running job is to be saved and put back."""
-        self.running[job_id].stopping = True
+        if running.put_back is not Decision.RESTART:
+            running.put_back = Decision.RESTART if restart else Decision.REQUEUE
 
     def settle(self, outcome: Outcome, now: float) -> Verdict:
         """An attempt ended: what now?"""
         running = self.running.pop(outcome.job)
-        breaker = self.breakers[running.slot.device]
-        down, up = None, False
-        stopped = running.stopping or (running.intent and running.intent.code != "worker_hung")
-        if outcome.device_fault and not stopped:
-            pause = breaker.pause
-            if breaker.failure(outcome.job, now, at_start=outcome.at_start):
-                down = pause
-        elif outcome.ending is Ending.FINISHED:
-            up = breaker.success()
-        else:
-            breaker.release()
+        failure = _why(running, outcome)
+        decision = self._decide(running, outcome, failure)
+        delay = self._backoff(running.job) if decision is Decision.RETRY else 0.0
+        down, up = self._judge_device(running, outcome, now)
+        return Verdict(running.job, running.slot, decision, failure, delay, down, up)
+
+    def _decide(self, running: Running, outcome: Outcome, failure: Failure | None) -> Decision:
+        if outcome.ending is Ending.FINISHED:
+            return Decision.PUBLISH
+        if running.sentence is not None and not running.sentence.retryable:
+            return Decision.FAIL
+        if running.put_back is not None or failure is None:
+            return running.put_back or Decision.REQUEUE
+        if outcome.at_start or failure.code == "disk_full":
+            return Decision.REQUEUE
+        if failure.retryable and running.job.attempt < self._jobs.attempts:
+            return Decision.RETRY
+        return Decision.FAIL
+
+    def _backoff(self, job: Job) -> float:
+        longest = max(LONGEST_BACKOFF, self._jobs.backoff)
+        return min(longest, self._jobs.backoff * 2.0 ** (job.attempt - 1))
+
+    def _judge_device(
+        self, running: Running, outcome: Outcome, now: float
+    ) -> tuple[float | None, bool]:
+        """What the end of an attempt says about its device: the pause if it went down; up again.
+
+        A worker that had to be killed because it was told to end says nothing; one that hung by
+        itself does.
+        """
+        breaker, job = self.breakers[running.slot.device], running.job.id
         if outcome.device_fault:
             self._warm.pop(running.slot, None)
-        decision, failure, delay = self._decide(running, outcome)
-        seconds = now - running.started
-        return Verdict(running.job, decision, running.slot, seconds, failure, delay, down, up)
-
-    def _decide(self, running: Running, outcome: Outcome) -> tuple[Decision, Failure | None, float]:
-        job, failure = running.job, outcome.failure
         if outcome.ending is Ending.FINISHED:
-            return Decision.PUBLISH, None, 0.0
-        if running.intent and not (running.intent.retryable and job.attempt < self._jobs.attempts):
-            return Decision.FAIL, running.intent, 0.0
-        failure = running.intent or failure
-        if failure is None or running.stopping or outcome.at_start or failure.code == "disk_full":
-            return Decision.REQUEUE, failure, 0.0
-        if failure.retryable and job.attempt < self._jobs.attempts:
-            return Decision.RETRY, failure, self._jobs.backoff * 2 ** (job.attempt - 1)
-        return Decision.FAIL, failure, 0.0
+            return None, breaker.success()
+        has_hung = running.sentence is not None and running.sentence.code == "worker_hung"
+        if outcome.device_fault and (has_hung or not running.is_ending):
+            return breaker.failure(job, now, at_start=outcome.at_start), False
+        breaker.release(job)
+        return None, False
 
     @property
     def all_down(self) -> bool:
         """Whether no device is up."""
         return all(breaker.is_open for breaker in self.breakers.values())
 
-    def next_event(self) -> float:
-        """The earliest time at which something is due: a retry, a device, a time-out."""
-        times = [w.not_before for w in self.waiting.values() if w.not_before]
-        times += [b.retry_at for b in self.breakers.values() if b.retry_at and self.waiting]
+    def is_barred(self, now: float) -> bool:
+        """Whether no device would take a job now: all are down, and none is due for a trial."""
+        return not any(breaker.admits(now) for breaker in self.breakers.values())
+
+    def next_event(self, since: float) -> float:
+        """The first time after `since` at which something is due: a retry, a device, a time-out."""
+        times = [waiting.not_before for waiting in self.waiting.values()]
+        times += [breaker.retry_at or 0.0 for breaker in self.breakers.values()]
         for running in self.running.values():
-            times.append(running.started + running.job.timeout)
-            times.append(running.reported + self._workers.stall)
-        return min(times, default=float("inf"))
+            if not running.is_ending:
+                times += running.deadlines(self._workers.stall)
+        return min((time for time in times if time > since), default=float("inf"))
+
+
+def _why(running: Running, outcome: Outcome) -> Failure | None:
+    """The failure to tell: what the attempt was ended for, else what it met by itself."""
+    if outcome.ending is Ending.FINISHED:
+        return None
+    if running.sentence is not None:
+        detail = outcome.failure.detail if outcome.failure else ""
+        return running.sentence.model_copy(update={"detail": detail})
+    if outcome.failure is None and running.put_back is None:
+        return Failure(code="internal_error", message=f"{outcome.ending} without being asked to")
+    return outcome.failure
+
+
+def _timed_out(timeout: float) -> Failure:
+    return Failure(
+        code="timed_out",
+        message=f"not done after its time-out of {timeout:g} s",
+        hint="raise `timeout` in the sidecar, or ask for a smaller size or a draft",
+    )
+
+
+def _hung(stall: float) -> Failure:
+    return Failure(
+        code="worker_hung",
+        message=f"no progress for {stall:g} s; its worker was killed",
+        hint="`detail` has the worker's last words; raise workers.stall if the backend is slow",
+    )

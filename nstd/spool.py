@@ -12,24 +12,27 @@ A job is a folder `work/<id>`. Which files it holds says what is to be done with
 `job.json` with a `target` that the outbox already holds for this job: only the folder is left
 to be removed. A sidecar below `inbox/.nstd/<id>` is a claim in flight: when `work/<id>` exists
 the claim is done and the sidecar there is a spare copy, else it goes back to the inbox.
-`work/.new/<id>` is a job folder being filled: removed. No other file means anything.
+`work/.new/<id>` is a job folder being filled or removed: removed. A job folder whose `job.json`
+cannot be read is left alone and told. No other file means anything.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
-from nstd.errors import NstdError, SpoolError
+from nstd.errors import NstdError, SpoolError, printable
 from nstd.files import Files
 from nstd.inbox import Ready
 from nstd.job import JOB_ID, Failure, Input, Job, new_job_id
 from nstd.locate import Found
 from nstd.names import CLAIMS
-from nstd.order import Order
+from nstd.order import Order, safe_name
 from nstd.paths import JobPaths
 from nstd.roots import Root
 
@@ -43,6 +46,13 @@ class State(StrEnum):
     WAITING = "waiting"
     FINISHED = "finished"
     FAILED = "failed"
+
+
+class Entry(NamedTuple):
+    """A job on disk, with what its folder asks for."""
+
+    job: Job
+    state: State
 
 
 class Spool:
@@ -75,8 +85,9 @@ class Spool:
         try:
             self._files.rename(self._inbox.path / ready.name, claim)
         except FileNotFoundError:
-            self._files.remove_tree(self._claims / job_id)
-            return None
+            if not os.path.lexists(claim):  # it can be there: NFS repeats a rename
+                self._files.remove_tree(self._claims / job_id)
+                return None
         try:
             job = self._fill(job_id, claim, ready, order, failure)
         except (OSError, NstdError):
@@ -90,19 +101,18 @@ class Spool:
     ) -> Job:
         paths = JobPaths(self._new / job_id)
         self._files.make_folder(paths.folder)
-        claims = Root(claim.parent)
-        sidecar = Found(claim.name, claims, claim.name, ready.signature)
-        self._copy(sidecar, paths.folder / claim.name)
         relative = PurePosixPath(ready.name)
         job = Job(
             id=job_id,
-            folder="" if str(relative.parent) == "." else str(relative.parent),
-            sidecar=relative.name,
+            folder="/".join(safe_name(part) for part in relative.parent.parts),
+            sidecar=f"{safe_name(relative.stem)}{relative.suffix}",
             inputs=tuple(self._inputs(ready, order, paths)) if failure is None else (),
             submitted=ready.signature.mtime_ns / 1e9,
             claimed=time.time(),
             **order.model_dump(exclude={"styles"}),
         )
+        sidecar = Found(claim.name, Root(claim.parent), claim.name, ready.signature)
+        self._copy(sidecar, paths.folder / job.sidecar)
         if failure is not None:
             self._files.write(paths.reason, failure.model_dump_json().encode())
         self._files.write(paths.job, job.model_dump_json(indent=1).encode())
@@ -123,16 +133,20 @@ class Spool:
                 bytes=picture.signature.size,
                 weight=style.weight if style else 1.0,
                 scale=style.scale if style else 1.0,
-                origin=picture.name if picture.root is self._inbox else None,
+                origin=self._origin(picture),
             )
+
+    def _origin(self, picture: Found) -> str | None:
+        """The name in the inbox; None for the library, and for names that JSON cannot hold."""
+        is_ours = picture.root is self._inbox and picture.name.isprintable()
+        return picture.name if is_ours else None
 
     def _copy(self, picture: Found, target: Path) -> str:
         """Copy a picture and make sure that nobody wrote to it meanwhile."""
-        sha256 = ""
         with picture.root.open(picture.name) as file:
             sha256 = self._files.copy(file, target)
         if not picture.root.look(picture.name).same_bytes(picture.signature):
-            raise SpoolError("io_error", f"{picture.name} changed while it was copied")
+            raise SpoolError("io_error", f"{printable(picture.name)} changed while it was copied")
         return sha256
 
     def _undo(self, job_id: str) -> None:
@@ -155,12 +169,15 @@ class Spool:
         for folder in _folders(self._new):
             self._files.remove_tree(folder)
 
-    def jobs(self) -> Iterator[tuple[Job, State]]:
-        """Every job on disk with its state; a folder that cannot be read is left alone."""
+    def jobs(self, broken: Callable[[SpoolError], None] | None = None) -> Iterator[Entry]:
+        """Every job on disk with its state; `broken` hears of folders that cannot be read."""
         for folder in _folders(self.work):
             paths = JobPaths(folder)
-            with suppress(SpoolError):
-                yield paths.read_job(), self.state(paths)
+            try:
+                yield Entry(paths.read_job(), self.state(paths))
+            except SpoolError as error:
+                if broken is not None and folder.exists():
+                    broken(error)
 
     @staticmethod
     def state(paths: JobPaths) -> State:
@@ -175,21 +192,12 @@ class Spool:
         self._files.write(path, job.model_dump_json(indent=1).encode())
         return job
 
-    def begin(self, job: Job) -> Job:
-        """Make the next attempt durable, before it is dispatched."""
-        return self.save(job.model_copy(update={"attempt": job.attempt + 1, "running": True}))
-
-    def give_back(self, job: Job, *, forgive: bool) -> Job:
-        """The attempt is over and the job waits again; a forgiven attempt does not count."""
-        attempt = max(0, job.attempt - forgive)
-        return self.save(job.model_copy(update={"attempt": attempt, "running": False}))
-
     def forgive_crash(self, job: Job) -> Job:
         """The daemon died in the middle of an attempt: forgiven, but not for ever."""
         if not job.running:
             return job
         job = job.model_copy(update={"crashes": job.crashes + 1})
-        return self.give_back(job, forgive=job.crashes <= FORGIVEN)
+        return self.save(job.given_back(forgive=job.crashes <= FORGIVEN))
 
     def fail(self, job: Job, failure: Failure) -> None:
         """Make it durable that the job has failed, and why."""
@@ -198,13 +206,16 @@ class Spool:
     def restart(self, job: Job) -> Job:
         """Forget what the attempts have made: the job starts from its inputs."""
         paths = self.paths(job.id)
-        for path in (paths.checkpoint, paths.preview, paths.progress):
+        for path in (paths.checkpoint, paths.preview, paths.progress, paths.result):
             self._files.unlink(path)
         return self.save(job.model_copy(update={"attempt": 0, "crashes": 0, "running": False}))
 
     def remove(self, job: Job) -> None:
-        """The job is published: its folder goes."""
-        self._files.remove_tree(self.paths(job.id).folder)
+        """The job is published: its folder goes, by one rename, so that no half of it is found."""
+        with suppress(FileNotFoundError):
+            self._files.make_folder(self._new)
+            self._files.rename(self.paths(job.id).folder, self._new / job.id)
+        self._files.remove_tree(self._new / job.id)
 
 
 def _folders(path: Path) -> list[Path]:

@@ -24,15 +24,15 @@ class Stability:
         self._before, self._seen = self._seen, {}
         self._deadlines, self._now = [], now
 
-    def since(self, key: str, signature: Signature) -> float | None:
-        """Since when the file is as it is; None while that is too short a time to trust."""
+    def is_stable(self, key: str, signature: Signature) -> bool:
+        """Whether the file has been as it is for long enough to trust it."""
         known = self._seen.get(key) or self._before.get(key)
         since = known[1] if known and known[0] == signature else self._now
         self._seen[key] = (signature, since)
         if self._now - since >= self.settle:
-            return since
+            return True
         self.look_again(since + self.settle)
-        return None
+        return False
 
     def look_again(self, at: float) -> None:
         """Remember that a look at the time `at` may find something new."""

@@ -26,31 +26,17 @@ class StateFile:
 
     def write(self, scheduler: Scheduler, *, state: str, paused: str, inbox_lost: bool) -> None:
         """Tell the health of the daemon, its intake and its devices."""
-        monotonic = time.monotonic()
-        fixed: dict[str, Any] = {
+        health = {
             "pid": os.getpid(),
             "version": __version__,
             "started": self._started,
             "state": state,
             "paused": paused,
             "inbox_lost": inbox_lost,
-            "devices": [
-                {
-                    "device": device,
-                    "slots": sum(slot.device == device for slot in scheduler.slots),
-                    "state": "down" if breaker.is_open else "up",
-                    "failures": breaker.failures,
-                }
-                | (
-                    {"retry_at": round(time.time() + breaker.retry_at - monotonic)}
-                    if breaker.retry_at
-                    else {}
-                )
-                for device, breaker in scheduler.breakers.items()
-            ],
+            "devices": [_device(scheduler, name) for name in scheduler.breakers],
             "running": {job_id: running.slot.name for job_id, running in scheduler.running.items()},
         }
-        text = json.dumps(fixed)
+        text = json.dumps(health)
         if text != self._last:
             with contextlib.suppress(OSError):
                 self._files.write(self.path, text.encode(), durable=False)
@@ -58,7 +44,20 @@ class StateFile:
 
     def note_progress(self, paths: JobPaths, report: Report, slot: str) -> None:
         """Keep the last report of a running job beside it."""
-        text = report.model_dump_json()
-        note = json.dumps(json.loads(text) | {"slot": slot, "time": time.time()})
+        note = report.model_dump() | {"slot": slot, "time": time.time()}
         with contextlib.suppress(OSError):
-            self._files.write(paths.progress, note.encode(), durable=False)
+            self._files.write(paths.progress, json.dumps(note).encode(), durable=False)
+
+
+def _device(scheduler: Scheduler, name: str) -> dict[str, Any]:
+    """The health of a device; `retry_at` is in whole seconds since the epoch."""
+    breaker = scheduler.breakers[name]
+    told: dict[str, Any] = {
+        "device": name,
+        "slots": sum(slot.device == name for slot in scheduler.slots),
+        "state": "down" if breaker.is_open else "up",
+        "failures": breaker.failures,
+    }
+    if breaker.retry_at is not None:
+        told["retry_at"] = round(time.time() + breaker.retry_at - time.monotonic())
+    return told

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def read_status(config: Config) -> Status:
     work, outbox = config.folder("work"), config.folder("outbox")
     pid = holder(work / "daemon.lock")
     daemon = read_json(work / "daemon.json") if pid else {}
+    if daemon.get("pid") != pid:  # it has not written yet: this is what another one left
+        daemon = {}
     waiting, running = [], []
     for job, paths in list_jobs(work):
         entry = _describe(job)
@@ -67,6 +70,7 @@ def read_status(config: Config) -> Status:
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
+    """Every job in the work folder with its paths, oldest first."""
     spool = Spool.reading(work)
     for job, _ in spool.jobs():
         yield job, spool.paths(job.id)
@@ -94,6 +98,7 @@ def _progress(job: Job, paths: JobPaths, daemon: dict[str, Any]) -> dict[str, An
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """The mapping in a JSON file; an empty one where there is none."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -102,6 +107,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def list_sidecars(inbox: Path) -> Iterator[str]:
+    """The sidecars in the inbox, by their names relative to it."""
     for folder, folders, files in os.walk(inbox):
         folders[:] = [name for name in folders if not is_ignored(name)]
         for name in files:
@@ -110,16 +116,25 @@ def list_sidecars(inbox: Path) -> Iterator[str]:
 
 
 def list_published(outbox: Path) -> Iterator[tuple[float, Path]]:
-    """When each result and each failure appeared, and its record."""
-    top = os.fspath(outbox)
-    for path, folders, files in os.walk(outbox):
-        skip = {LOGS, ARCHIVE} if path == top else set()
-        folders[:] = [name for name in folders if name[0] != "." and name not in skip]
-        name = f"{Path(path).name}.json"
-        record = "reason.json" if "reason.json" in files else name if name in files else None
-        if record is not None:
-            folders.clear()
-            yield Path(path).stat().st_mtime, Path(path) / record
+    """When each result and each failure was made, and its record."""
+    return _published(os.fspath(outbox), {LOGS, ARCHIVE})
+
+
+def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, Path]]:
+    """The same below `folder`; the folder of a result itself is not read, as there are many."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name[0] == "." or entry.name in skip or not entry.is_dir(follow_symlinks=False):
+            continue
+        for record in (Path(entry.path, f"{entry.name}.json"), Path(entry.path, "reason.json")):
+            with suppress(OSError):
+                yield record.stat().st_mtime, record
+                break
+        else:
+            yield from _published(entry.path)
 
 
 def _latest(published: list[tuple[float, Path]]) -> list[Path]:
@@ -128,6 +143,7 @@ def _latest(published: list[tuple[float, Path]]) -> list[Path]:
 
 def _outcome(path: Path, outbox: Path) -> dict[str, Any]:
     record = read_json(path)
-    kept = ("job", "name", "state", "code", "message", "hint", "finished", "device")
+    kept = ("code", "message", "hint", "finished", "device")
+    named = {key: str(record.get(key, "")) for key in ("job", "name", "state")}
     output = str(path.parent.relative_to(outbox))
-    return {key: record[key] for key in kept if key in record} | {"output": output}
+    return named | {key: record[key] for key in kept if key in record} | {"output": output}

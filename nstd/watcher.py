@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
@@ -14,7 +25,17 @@ from nstd.mounts import filesystem_of, is_network
 from nstd.names import CLAIMS
 from nstd.settings import Watch
 
-_NOTHING_NEW = {"opened", "closed_no_write"}
+# The kernel is not asked for the rest: our own scans open every folder.
+_NEWS: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
 
 
 class _Bell(FileSystemEventHandler):
@@ -23,7 +44,7 @@ class _Bell(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # An exception here would end watchdog's thread, so nothing is done here at all.
-        if event.event_type not in _NOTHING_NEW and f"/{CLAIMS}/" not in str(event.src_path):
+        if f"/{CLAIMS}/" not in str(event.src_path):
             self._ring()
 
 
@@ -48,7 +69,8 @@ class Watcher:
     @property
     def interval(self) -> float:
         """Seconds between rescans: short where no events come."""
-        return self._settings.rescan if self.mode == "events" else self._settings.poll
+        has_events = self.mode == "events" and not self._reason
+        return self._settings.rescan if has_events else self._settings.poll
 
     def check(self) -> None:
         """Start watching, or start again when the folder was replaced or the watch has died."""
@@ -65,7 +87,8 @@ class Watcher:
         self.stop()
         try:
             observer = Observer()
-            observer.schedule(_Bell(self._ring), str(self._path), recursive=True)
+            bell, path = _Bell(self._ring), str(self._path)
+            observer.schedule(bell, path, recursive=True, event_filter=_NEWS)
             observer.start()
         except OSError as error:  # most often the limit on inotify watches
             self._degrade(f"{error}; raise fs.inotify.max_user_watches, or set watch.mode: poll")

@@ -1,51 +1,60 @@
 """The worker: a process that runs one attempt at a time, started by `nstd.executors.local`.
 
-Its device is pinned by its environment before this module, and so torch, is imported. It speaks
-JSON over one pipe: assignments, `cancel` and `stop` come in; `ready`, reports and outcomes go
-out. It dies with the daemon: at the end of the pipe, or by the kernel's parent-death signal.
+Its device is pinned by its environment before this module, and so torch, is imported. Over its
+socket assignments, `cancel` and `stop` come in; `ready`, reports and outcomes go out. It dies
+with the daemon: at the end of the socket, or by the kernel's parent-death signal.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
+import faulthandler
 import os
+import queue
 import signal
+import socket
 import sys
 import threading
-from multiprocessing.connection import Connection
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from nstd.attempt import Attempt
 from nstd.backend import Backend
+from nstd.channel import WorkerEnd
 from nstd.executor import Assignment, Report
 from nstd.files import Files
 from nstd.plugins import load
 
 _PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "500"
+"""When memory runs out, the kernel should take a worker and spare the daemon."""
 
 
 class Worker:
-    """Serves assignments until the pipe ends."""
+    """Serves assignments until the daemon is gone."""
 
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-        self._sending = threading.Lock()
-        self._wanted: str | None = None  # "cancel" or "stop", for the running attempt
-        self._assignments: list[Assignment] = []
-        self._arrived = threading.Condition()
+    def __init__(self, channel: WorkerEnd) -> None:
+        self._channel = channel
+        self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
+        self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
         self._backends: dict[str, Backend] = {}
 
     def run(self) -> None:
         """Serve for ever; `_listen` ends the process when the daemon is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
-        self.send({"ready": os.getpid()})
+        self._channel.send({"ready": os.getpid()})
         while True:
-            with self._arrived:
-                self._arrived.wait_for(lambda: self._assignments)
-                assignment = self._assignments.pop(0)
-            attempt = Attempt(assignment, Files(), self.report, lambda: self._wanted)
+            assignment = self._assignments.get()
+            wanted = partial(self._wanted_of, assignment.job.id)
+            attempt = Attempt(assignment, Files(), self._report, wanted)
             outcome = attempt.run(self._backend)
-            self.send({"outcome": outcome.model_dump()})
+            self._channel.send({"outcome": outcome.model_dump(mode="json")})
+
+    def _wanted_of(self, job: str) -> str | None:
+        """What the daemon wants of the running attempt of `job`."""
+        wanted = self._wanted
+        return wanted[1] if wanted is not None and wanted[0] == job else None
 
     def _backend(self, name: str) -> Backend:
         """The backend `name`, loaded once: an instance may keep its networks warm."""
@@ -53,38 +62,40 @@ class Worker:
             self._backends[name] = load(name)
         return self._backends[name]
 
-    def report(self, report: Report) -> None:
-        """Pass a report on to the daemon."""
-        self.send({"report": report.model_dump()})
-
-    def send(self, message: dict[str, object]) -> None:
-        """Write one message to the pipe."""
-        with self._sending:
-            self._pipe.send_bytes(json.dumps(message).encode())
+    def _report(self, report: Report) -> None:
+        self._channel.send({"report": report.model_dump(mode="json")})
 
     def _listen(self) -> None:
-        while True:
-            try:
-                message = json.loads(self._pipe.recv_bytes())
-            except (EOFError, OSError):
-                os._exit(0)  # the daemon is gone, and with it the right to touch the job
+        """Take in what the daemon says. What it wanted of an attempt ends with the next one."""
+        for message in self._channel.messages():
             if "assignment" in message:
-                with self._arrived:
-                    self._wanted = None
-                    self._assignments.append(Assignment.model_validate(message["assignment"]))
-                    self._arrived.notify()
+                self._wanted = None
+                self._assignments.put(Assignment.model_validate(message["assignment"]))
             else:
-                self._wanted = message["wanted"]
+                self._wanted = message["job"], message["wanted"]
+        os._exit(0)  # the daemon is gone, and with it the right to touch the job
 
 
 def main() -> None:
-    """`python -m nstd.worker FD`: serve the pipe whose descriptor is given."""
+    """`python -m nstd.worker FD`: serve the socket whose descriptor is given."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, chain=False)  # where does it hang?
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the daemon
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    fd = int(sys.argv[1])
-    os.set_inheritable(fd, False)
-    Worker(Connection(fd)).run()
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+    end = socket.socket(fileno=int(sys.argv[1]))
+    end.set_inheritable(False)
+    os.register_at_fork(after_in_child=lambda: _hang_up(end.fileno()))
+    Worker(WorkerEnd(end)).run()
+
+
+def _hang_up(descriptor: int) -> None:
+    """In a process that a backend forks: it must not speak for us, nor keep the socket open."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, descriptor, inheritable=False)
+    os.close(null)
 
 
 if __name__ == "__main__":

@@ -185,13 +185,14 @@ class Playground:
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the daemon and wait until it is up; `close` ends it at the latest."""
         before = len(self.events("daemon.started"))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nstd", "run", "-c", str(self.config_path), *arguments],
-            env=self.environment | (env or {}),
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "stderr").open("ab"),
-            cwd=self.folder,
-        )
+        with (self.folder / "stderr").open("ab") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "nstd", "run", "-c", str(self.config_path), *arguments],
+                env=self.environment | (env or {}),
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                cwd=self.folder,
+            )
         self._processes.append(process)
         wait_for(
             lambda: len(self.events("daemon.started")) > before or process.poll() is not None,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import tempfile
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nstd import __version__
-from nstd.errors import NstdError
+from nstd.errors import NstdError, printable
+
+if TYPE_CHECKING:
+    from nstd.config import Config
 
 EXIT_CODES = {
     0: "done; for `run`, also when jobs failed",
@@ -65,7 +71,7 @@ class LazyGroup(click.Group):
             from nstd.diagnose import did_you_mean, nearest
 
             meant = did_you_mean(nearest(args[0], _COMMANDS))
-            raise click.UsageError(error.format_message() + meant, ctx) from None
+            raise click.UsageError(error.format_message().rstrip(".") + meant, ctx) from None
 
 
 config_option = click.option(
@@ -76,6 +82,20 @@ config_option = click.option(
 )
 
 
+def config_or_defaults(given: Path | None) -> Config:
+    """The config, or the defaults where there is none and none was given."""
+    from nstd.config import Config, find_config, load_config
+    from nstd.errors import ConfigError
+
+    try:
+        path = find_config(given)
+    except ConfigError:
+        if given is not None or os.environ.get("NSTD_CONFIG"):
+            raise
+        return Config.at(Path())
+    return load_config(path)
+
+
 def _epilog() -> str:
     return "\b\nExit codes:\n" + "\n".join(f"  {n:>2}  {text}" for n, text in EXIT_CODES.items())
 
@@ -83,17 +103,52 @@ def _epilog() -> str:
 @click.group(
     cls=LazyGroup, epilog=_epilog(), context_settings={"help_option_names": ["-h", "--help"]}
 )
+@config_option
 @click.version_option(__version__, prog_name="nstd")
-def app() -> None:
+def app(config: Path | None) -> None:
     """A watch-folder batch daemon for neural style transfer: drop a pair, get a picture."""
+    if config is not None:
+        os.environ["NSTD_CONFIG"] = os.fspath(config)
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; every error of nstd becomes a message, a hint and an exit code."""
+    """Run the command line; every error becomes a message, a hint and an exit code."""
+    _open_standard_streams()
     try:
-        return app(arguments)
+        return app(arguments, prog_name="nstd")
     except NstdError as error:
-        click.echo(f"nstd: {error.message} [{error.code}]", err=True)
-        if error.hint:
-            click.echo(f"      {error.hint}", err=True)
+        _complain(f"{error.message} [{error.code}]", error.hint)
         sys.exit(_EXIT_OF.get(error.code, 1))
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _complain(printable(what), "`nstd doctor` looks at folders, disks and rights")
+        sys.exit(1)
+    except Exception as error:
+        _complain(
+            printable(f"a bug: {type(error).__name__}: {error} [internal_error]"),
+            f"the traceback is in {_keep_traceback()}; please report it",
+        )
+        sys.exit(_EXIT_OF["internal_error"])
+
+
+def _complain(message: str, hint: str) -> None:
+    click.echo(f"nstd: {message}", err=True)
+    if hint:
+        click.echo(f"      {hint}", err=True)
+
+
+def _keep_traceback() -> str:
+    """Write the traceback of the current exception to a file that stays; its path."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="nstd-bug-", suffix=".txt", delete=False, errors="backslashreplace"
+    ) as file:
+        traceback.print_exc(file=file)
+    return file.name
+
+
+def _open_standard_streams() -> None:
+    """Open the standard streams that the caller closed, or our next files would take their place
+    and what is printed would end up in these."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
+from nstd.cli.app import config_option, config_or_defaults
 from nstd.plugins import Plugins
 from nstd.probe import Status
 
 
 @click.command("backends")
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def command(as_json: bool) -> None:
+def command(config: Path | None, as_json: bool) -> None:
     """List backends with their status, the reason when they are off, and their options."""
+    default = config_or_defaults(config).jobs.backend
     plugins = Plugins()
     found = plugins.check_all()
     if as_json:
         click.echo(json.dumps([asdict(plugin) for plugin in found], indent=2))
         return
     for plugin in found:
-        click.echo(f"{plugin.name:16} {plugin.status.value:14} {plugin.distribution}")
+        mark = "  (jobs.backend)" if plugin.name == default else ""
+        click.echo(f"{plugin.name:16} {plugin.status.value:14} {plugin.distribution}{mark}")
         if plugin.status is not Status.OK:
             click.echo(f"    {plugin.reason}")
             continue
         click.echo(f"    {plugin.summary}")
         for name, option in plugins.get(plugin.name).Options.model_fields.items():
-            default = "" if option.is_required() else f" [{option.default}]"
-            click.echo(f"    {name:20} {option.description or ''}{default}")
+            usual = "" if option.is_required() else f" [{option.default}]"
+            click.echo(f"    {name:20} {option.description or ''}{usual}")

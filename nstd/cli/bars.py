@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -14,23 +13,29 @@ from nstd.log import listen
 from nstd.units import format_duration
 
 
-class Bars:
-    """Follows a daemon in this process; shows bars on a terminal, and keeps what has ended."""
+class Ending(NamedTuple):
+    """A job that ended: its folder, relative to the outbox, and how it went."""
 
-    def __init__(self, jobs: int, *, visible: bool) -> None:
+    output: str
+    words: str
+    failed: bool
+
+
+class Bars:
+    """Follows a daemon in this process; shows bars if `visible`, and keeps what has ended."""
+
+    def __init__(self, *, visible: bool) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:28}"),
+            TextColumn("{task.description:28}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[note]}"),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             console=Console(stderr=True),
             disable=not visible,
         )
-        self._jobs = jobs
         self._tasks: dict[str, TaskID] = {}
         self._unlisten: Callable[[], None] = lambda: None
-        self.ended: list[tuple[PurePosixPath, str]] = []
-        self.failed = 0
+        self.endings: list[Ending] = []
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -48,24 +53,32 @@ class Bars:
 
     def _on_event(self, event: str, line: dict[str, Any]) -> None:
         if event == "job.started":
-            note = "starting (torch takes a few seconds)"
-            self._tasks[line["job"]] = self._progress.add_task(line["name"], total=1, note=note)
-        elif event == "job.progress" and line["job"] in self._tasks:
-            left = "" if line["eta"] is None else f"{format_duration(round(line['eta']))} left"
-            total = line["losses"].get("total")
-            note = f"scale {line['scale']}  loss {total:.4g}  {left}"
-            self._update(line, line["fraction"], note if total is not None else left)
+            if line["job"] not in self._tasks:
+                self._tasks[line["job"]] = self._progress.add_task(line["name"], total=1, note="")
+            self._update(line, 0, "starting (torch takes a few seconds)")
+        elif event == "job.progress":
+            self._update(line, line["fraction"], _describe(line))
         elif event == "job.finished":
             self._update(line, 1, "done")
-            name = PurePosixPath(line["output"]).name
             seconds = format_duration(round(line["seconds"]["total"]))
             size = f"{line['width']}x{line['height']}"
-            self.ended.append((PurePosixPath(line["output"]), f"{name}: {size} in {seconds}"))
+            self.endings.append(Ending(line["output"], f"{size} in {seconds}", failed=False))
         elif event == "job.failed":
-            self.failed += 1
             self._update(line, 1, line["code"])
-            self.ended.append((PurePosixPath(line["output"]), f"{line['code']}: {line['message']}"))
+            words = f"{line['code']}: {line['message']}"
+            self.endings.append(Ending(line["output"], words, failed=True))
 
     def _update(self, line: dict[str, Any], fraction: float, note: str) -> None:
         if line["job"] in self._tasks:
             self._progress.update(self._tasks[line["job"]], completed=fraction, note=note)
+
+
+def _describe(line: dict[str, Any]) -> str:
+    """How far a running job is, beside its bar."""
+    words = [f"scale {line['scale']}"]
+    total = line["losses"].get("total")
+    if total is not None:
+        words.append(f"loss {total:.4g}")
+    if line["eta"] is not None:
+        words.append(f"{format_duration(round(line['eta']))} left")
+    return "  ".join(words)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from nstd.cli.app import config_option
-from nstd.config import Config, find_config, load_config
-from nstd.errors import ConfigError, FileError, NstdError, printable
+from nstd.cli.app import config_option, config_or_defaults
+from nstd.config import Config
+from nstd.errors import FileError, NstdError, printable
 from nstd.order import make_order
 from nstd.plugins import Plugins
+from nstd.roots import Root
 from nstd.sidecar import MAX_BYTES, parse_sidecar
 
 
@@ -20,28 +21,17 @@ from nstd.sidecar import MAX_BYTES, parse_sidecar
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
 def command(config: Path | None, files: tuple[Path, ...]) -> None:
     """Say what is wrong with sidecars: file, line, column, and the nearest right key."""
-    settings, plugins = _settings(config), Plugins()
+    settings, plugins = config_or_defaults(config), Plugins()
     wrong = [path for path in files if not _check(path, settings, plugins)]
     sys.exit(1 if wrong else 0)
-
-
-def _settings(config: Path | None) -> Config:
-    """The config, whose defaults count too; a sidecar can be checked where there is none."""
-    try:
-        path = find_config(config)
-    except ConfigError:
-        if config is not None:
-            raise
-        return Config.at(Path())
-    return load_config(path)
 
 
 def _check(path: Path, config: Config, plugins: Plugins) -> bool:
     name = printable(path)
     try:
-        with path.open("rb") as file:
+        with Root(path.parent).open(path.name) as file:
             data = file.read(MAX_BYTES + 1)
-        parsed = parse_sidecar(data, str(path))
+        parsed = parse_sidecar(data, name)
         make_order(path.name, parsed, config, plugins)
     except OSError as error:
         click.echo(f"{name}: {error.strerror}")

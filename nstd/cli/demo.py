@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.command("demo")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="nstd-demo")
-def command(folder: Path) -> None:
+@click.option("--size", type=click.IntRange(16, 16384), help="Longest side in pixels.")
+@click.option("--preset", help="draft is quick, fine takes its time.")
+def command(folder: Path, size: int | None, preset: str | None) -> None:
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
     from nstd import samples
     from nstd.cli.bars import Bars
@@ -20,13 +24,34 @@ def command(folder: Path) -> None:
     from nstd.root import CONFIG, make_root
 
     make_root(folder)
+    path = (folder / CONFIG).resolve()
     on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    overrides = {"watch.settle": 0.2, "log.console": "none" if on_terminal else "auto"}
-    config = load_config((folder / CONFIG).resolve(), overrides)
-    sidecars = samples.copy_to(config.folder("inbox"))
+    overrides = {"watch.settle": 0.2, "log.console": "none" if on_terminal else "text"}
+    config = load_config(path, overrides)
+    sidecars = samples.copy_to(config.folder("inbox"), _wishes(size, preset))
     click.echo(f"making {len(sidecars)} pictures in {folder}", err=True)
-    with Bars(len(sidecars), visible=on_terminal) as bars:
+    with Bars(visible=on_terminal) as bars:
         status = Daemon(config, once=True).run()
-    for output, words in bars.ended:
-        click.echo(f"{config.folder('outbox') / output}  {words}")
-    sys.exit(status or (1 if bars.failed else 0))
+    for ending in bars.endings:
+        output = config.folder("outbox") / ending.output
+        click.echo(f"{output if ending.failed else _picture(output)}  {ending.words}")
+    left = len(sidecars) - len(bars.endings)
+    if left > 0:
+        click.echo(f"{left} are not done; to go on:  nstd run --once -c {path}", err=True)
+    failed = any(ending.failed for ending in bars.endings)
+    sys.exit(status or (1 if left > 0 or failed else 0))
+
+
+def _wishes(size: int | None, preset: str | None) -> dict[str, Any]:
+    wishes: dict[str, Any] = {}
+    if size is not None:
+        wishes["output"] = {"size": size}
+    if preset is not None:
+        wishes["options"] = {"preset": preset}
+    return wishes
+
+
+def _picture(output: Path) -> Path:
+    """The picture in the folder of a result."""
+    record = json.loads((output / f"{output.name}.json").read_bytes())
+    return output / str(record["output"]["file"])

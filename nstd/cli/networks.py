@@ -18,11 +18,12 @@ from nstd.weights import install, listing
 @click.pass_context
 def command(context: click.Context, config: Path | None) -> None:
     """List the networks with their SHA-256; `fitted` needs no weights and is always there."""
-    context.obj = load_config(find_config(config)).folder("networks")
     if context.invoked_subcommand is not None:
+        context.obj = config
         return
+    folder = load_config(find_config(config)).folder("networks")
     click.echo("fitted   embedded: fitted to each pair, nothing to install")
-    for name, weights, found in listing(context.obj):
+    for name, weights, found in listing(folder):
         if isinstance(found, WeightsError):
             click.echo(f"{name:8} {found.message} ({format_size(weights.size)})")
             click.echo(f"         {found.hint}")
@@ -31,6 +32,7 @@ def command(context: click.Context, config: Path | None) -> None:
 
 
 @command.command("install")
+@config_option
 @click.argument("name")
 @click.option(
     "--from",
@@ -40,7 +42,10 @@ def command(context: click.Context, config: Path | None) -> None:
 )
 @click.option("--sha256", help="The SHA-256 of another file that you trust.")
 @click.pass_obj
-def install_command(folder: Path, name: str, source: Path | None, sha256: str | None) -> None:
+def install_command(
+    given: Path | None, config: Path | None, name: str, source: Path | None, sha256: str | None
+) -> None:
     """Install the weights NAME into the root's networks folder, verified by SHA-256."""
+    folder = load_config(find_config(config or given)).folder("networks")
     installed = install(name, folder, source, sha256)
     click.echo(f"installed {installed.path}  sha256 {installed.sha256}")

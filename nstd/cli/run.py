@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from nstd.cli.app import config_option
+from nstd.console import STDERR
 
 _OVERRIDES = {
     "watch_mode": "watch.mode",
@@ -29,6 +31,7 @@ _OVERRIDES = {
 @click.option("--console", type=click.Choice(["auto", "text", "json", "none"]))
 def command(config: Path | None, once: bool, **given: Any) -> None:
     """Watch the inbox and make the pictures. Options override the config."""
+    faulthandler.enable(STDERR)  # systemd's watchdog ends us by SIGABRT: show where we hung
     from nstd.config import find_config, load_config
     from nstd.daemon import Daemon
 

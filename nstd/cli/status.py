@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nstd.cli.app import config_option
 from nstd.config import find_config, load_config
+from nstd.errors import printable
 from nstd.status import Status, read_status
 from nstd.units import format_duration
 
 _BAR = 20
+_SHOWN = 10
 
 
 @click.command("status")
@@ -37,32 +41,37 @@ def command(config: Path | None, as_json: bool, watch: bool) -> None:
 
 def render(status: Status) -> str:
     """The status for a person, in lines that fit a terminal."""
-    who = f"running, pid {status.pid}" if status.pid else "not running"
-    lines = [f"nstd {status.root}: daemon {who}"]
+    return "\n".join(printable(line) for line in _lines(status))
+
+
+def _lines(status: Status) -> Iterator[str]:
+    who = f"{status.state}, pid {status.pid}" if status.pid else "not running"
+    yield f"nstd {status.root}: daemon {who}"
     if status.paused:
-        lines.append(f"  intake is paused: {status.paused}")
+        yield f"  intake is paused: {status.paused}"
     for device in status.devices:
-        lines.append(f"  device {device['device']}: {device['state']}, {device['slots']} slots")
-    lines.append(
+        yield f"  device {device['device']}: {device['state']}, slots: {device['slots']}"
+    yield (
         f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
         f"{len(status.running)} running, {status.done} done, {status.failed} failed"
     )
-    lines += [_running(entry) for entry in status.running]
-    lines += [f"  waiting  {entry['job']}  {entry['name']}" for entry in status.waiting[:10]]
+    yield from map(_running, status.running)
+    for entry in status.waiting[:_SHOWN]:
+        yield f"  waiting  {entry['job']}  {entry['name']}"
+    if (more := len(status.waiting) - _SHOWN) > 0:
+        yield f"  ... and {more} more"
     for entry in status.recent:
         what = entry.get("message", "").splitlines()[:1]
-        lines.append(f"  {entry['state']:8} {entry['job']}  {' '.join([entry['output'], *what])}")
-    return "\n".join(lines)
+        yield f"  {entry['state']:8} {entry['job']}  {'  '.join([entry['output'], *what])}"
 
 
-def _running(entry: dict[str, object]) -> str:
-    fraction = float(entry.get("fraction", 0.0))  # type: ignore[arg-type]
-    bar = "#" * round(fraction * _BAR)
-    line = f"  running  {entry['job']}  {entry['name']}  {entry['slot']} [{bar:<{_BAR}}]"
-    losses = entry.get("losses")
-    if "step" in entry:
-        line += f" {entry['step']}/{entry['steps']}"
-    if isinstance(losses, dict) and "total" in losses:
-        line += f" loss {losses['total']:g}"
-    eta = entry.get("eta")
-    return line + (f" {format_duration(round(float(eta)))} left" if eta is not None else "")  # type: ignore[arg-type]
+def _running(entry: dict[str, Any]) -> str:
+    line = f"  running  {entry['job']}  {entry['name']}  {entry['slot']}"
+    if "step" not in entry:
+        return f"{line}  starting"
+    bar = "#" * round(entry["fraction"] * _BAR)
+    line += f" [{bar:<{_BAR}}] {entry['step']}/{entry['steps']}"
+    if (total := entry["losses"].get("total")) is not None:
+        line += f" loss {total:g}"
+    eta = entry["eta"]
+    return line + (f" {format_duration(round(eta))} left" if eta is not None else "")

@@ -1,4 +1,4 @@
-"""Worker processes of this machine: one spawned process per slot, each with its own pipe.
+"""Worker processes of this machine: one spawned process per slot, each with its own channel.
 
 A worker is started when its slot gets a job, kept warm for the next one, and replaced after so
 many jobs or whenever its device may be in a bad state.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nstd.channel import Message
 from nstd.config import Config
 from nstd.devices import Slot, environment, torch_device
 from nstd.executor import Assignment, Event, Report
@@ -20,6 +21,8 @@ from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
 
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
+_LAST_WORDS = 0.5
+"""Seconds that a worker which is to be killed has to print where it stands."""
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Seat:
     jobs: int = 0
     idle_since: float = 0.0
     kill_at: float | None = None
+    asked_where: bool = False
 
 
 class LocalExecutor:
@@ -40,21 +44,40 @@ class LocalExecutor:
     def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
         self._config, self._slots, self._scratch = config, slots, scratch
         self._seats: dict[Slot, Seat] = {}
-        scratch.mkdir(parents=True, exist_ok=True)
+        self._undead: dict[Slot, WorkerProcess] = {}  # killed, and still there
+        self._unstarted: list[Outcome] = []
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         """Hand the job to the slot's process; spawn one if there is none."""
+        try:
+            seat = self._warm(slot) or self._spawn(slot)
+        except OSError as error:
+            message = f"no worker could be started on {slot.name}: {error}"
+            self._unstarted.append(_unable(job.id, slot, message))
+            return
+        seat.job, seat.kill_at, seat.asked_where = job.id, None, False
+        assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
+        seat.process.channel.send({"assignment": assignment.model_dump(mode="json")})
+
+    def _warm(self, slot: Slot) -> Seat | None:
         seat = self._seats.get(slot)
         if seat is not None and seat.process.exit_code is not None:
             self._end(slot, "died while idle")
-            seat = None
-        if seat is None:
-            pinned = environment(slot, self._slots)
-            output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
-            seat = self._seats[slot] = Seat(WorkerProcess(pinned, output))
-        seat.job, seat.kill_at = job.id, None
-        assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
-        seat.process.send({"assignment": assignment.model_dump(mode="json")})
+            return None
+        if seat is not None:
+            seat.process.forget_output()  # of the job before
+        return seat
+
+    def _spawn(self, slot: Slot) -> Seat:
+        if (before := self._undead.get(slot)) is not None:
+            if before.exit_code is None:
+                raise OSError(f"process {before.pid} is still there after SIGKILL")
+            del self._undead[slot]
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
+        seat = Seat(WorkerProcess(environment(slot, self._slots), output))
+        self._seats[slot] = seat
+        return seat
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
         """Ask the worker to end the attempt; it is killed after the grace, or at once."""
@@ -67,29 +90,49 @@ class LocalExecutor:
     def _ask(self, job_id: str, wanted: str, grace: float) -> None:
         for seat in self._seats.values():
             if seat.job == job_id:
-                seat.kill_at = time.monotonic() + grace
-                seat.process.send({"wanted": wanted})
+                kill_at = time.monotonic() + grace
+                seat.kill_at = kill_at if seat.kill_at is None else min(seat.kill_at, kill_at)
+                seat.process.channel.send({"job": job_id, "wanted": wanted})
 
     def events(self) -> Iterable[Event]:
         """Messages of all workers, and the ends of those that died or had to be killed."""
-        return [event for slot in list(self._seats) for event in self._events(slot)]
+        events: list[Event] = [*self._unstarted]
+        self._unstarted.clear()
+        for slot, seat in list(self._seats.items()):
+            events += self._events(slot, seat, time.monotonic())
+        return events
 
-    def _events(self, slot: Slot) -> Iterator[Event]:
-        seat, now = self._seats[slot], time.monotonic()
-        for message in seat.process.messages():
-            if "ready" in message:
-                seat.ready = True
-                seconds = round(now - seat.process.began, 2)
-                pid = seat.process.pid
-                emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
-            elif "report" in message:
-                yield Report.model_validate(message["report"])
-            else:
-                yield self._ended(slot, seat, Outcome.model_validate(message["outcome"]))
-        if self._seats.get(slot) is seat:
-            yield from self._check(slot, seat, now)
+    def _events(self, slot: Slot, seat: Seat, now: float) -> Iterator[Event]:
+        seat.process.channel.flush()
+        try:
+            for message in seat.process.channel.receive():
+                if self._seats.get(slot) is seat:
+                    yield from self._heed(slot, seat, message)
+        except (ValueError, KeyError) as error:
+            yield from self._lost(slot, seat, f"talked nonsense ({error})")
+        else:
+            if self._seats.get(slot) is seat:
+                yield from self._check(slot, seat, now)
 
-    def _ended(self, slot: Slot, seat: Seat, outcome: Outcome) -> Outcome:
+    def _heed(self, slot: Slot, seat: Seat, message: Message) -> Iterator[Event]:
+        """One message; what is said of another job than the slot's is not heard."""
+        if "ready" in message:
+            seat.ready = True
+            seconds = round(time.monotonic() - seat.process.began, 2)
+            pid = seat.process.pid
+            emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
+        elif "report" in message:
+            report = Report.model_validate(message["report"])
+            if report.job == seat.job:
+                yield report
+        else:
+            outcome = Outcome.model_validate(message["outcome"])
+            if outcome.job == seat.job:
+                self._free(slot, seat, outcome)
+                yield outcome
+
+    def _free(self, slot: Slot, seat: Seat, outcome: Outcome) -> None:
+        """The attempt is over: its worker waits for another, or is replaced."""
         seat.job, seat.kill_at, seat.idle_since = None, None, time.monotonic()
         seat.jobs += 1
         failure = outcome.failure
@@ -97,48 +140,48 @@ class LocalExecutor:
             self._end(slot, "replaced after a failure")
         elif seat.jobs >= self._config.workers.recycle:
             self._end(slot, f"replaced after {seat.jobs} jobs")
-        return outcome
 
     def _check(self, slot: Slot, seat: Seat, now: float) -> Iterator[Outcome]:
         """A worker that died, is past its grace, does not come up, or idles too long."""
-        workers = self._config.workers
-        if seat.process.exit_code is not None or seat.process.is_deaf:
+        process, workers = seat.process, self._config.workers
+        process.limit_output()
+        if process.exit_code is not None or process.channel.is_closed:
             yield from self._lost(slot, seat, "died")
         elif seat.kill_at is not None and now >= seat.kill_at:
-            yield from self._lost(slot, seat, "killed: it did not stop in time")
-        elif not seat.ready and now - seat.process.began > workers.start:
-            yield from self._lost(slot, seat, "killed: it did not come up in time")
-        elif seat.job is None and now - seat.idle_since > workers.keep_warm:
+            if seat.ready and not seat.asked_where:
+                process.tell_where()
+                seat.kill_at, seat.asked_where = now + _LAST_WORDS, True
+            else:
+                yield from self._lost(slot, seat, "was killed: it did not stop in time")
+        elif not seat.ready and now - process.began > workers.start:
+            yield from self._lost(slot, seat, "was killed: it did not come up in time")
+        elif seat.ready and seat.job is None and now - seat.idle_since > workers.keep_warm:
             self._end(slot, "idle")
 
     def _lost(self, slot: Slot, seat: Seat, what: str) -> Iterator[Outcome]:
         ending, tail = self._end(slot, what), seat.process.tail()
         if seat.job is None:
             return
-        failure = Failure(
-            code="worker_died" if seat.ready else "device_failed",
-            message=f"the worker on {slot.name} {what} ({ending})",
-            hint="out of memory? a crashing backend? `detail` has its last words",
-            detail=tail,
-        )
-        yield Outcome(
-            job=seat.job,
-            ending=Ending.FAILED,
-            failure=failure,
-            device_fault=True,
-            at_start=not seat.ready,
-        )
+        message = f"the worker on {slot.name} {what} ({ending})"
+        if not seat.ready:
+            yield _unable(seat.job, slot, message, tail)
+            return
+        hint = "out of memory? a crashing backend? `detail` has its last words"
+        failure = Failure(code="worker_died", message=message, hint=hint, detail=tail)
+        yield Outcome(job=seat.job, ending=Ending.FAILED, failure=failure, device_fault=True)
 
     def _end(self, slot: Slot, reason: str) -> str:
         process = self._seats.pop(slot).process
         process.kill()
+        if process.exit_code is None:
+            self._undead[slot] = process
         ending = process.ending
         emit("worker.ended", slot=slot.name, pid=process.pid, reason=reason, exit=ending)
         return ending
 
     def waitables(self) -> Sequence[Any]:
-        """The pipes: a message or the end of a process makes one readable."""
-        return [seat.process.pipe for seat in self._seats.values()]
+        """The channels: a message or the end of a process makes one readable."""
+        return [seat.process.channel for seat in self._seats.values()]
 
     def configure(self, config: Config) -> None:
         """New settings count from the next attempt on."""
@@ -148,3 +191,14 @@ class LocalExecutor:
         """Kill all workers."""
         for slot in list(self._seats):
             self._end(slot, "the daemon ends")
+
+
+def _unable(job: str, slot: Slot, message: str, tail: str = "") -> Outcome:
+    """The outcome of an attempt that never began: no worker came up on its slot."""
+    failure = Failure(
+        code="device_failed",
+        message=message,
+        hint=f"see `nstd doctor` about {slot.device}; `detail` has the worker's last words",
+        detail=tail,
+    )
+    return Outcome(job=job, ending=Ending.FAILED, failure=failure, device_fault=True, at_start=True)

@@ -1,42 +1,52 @@
-"""One worker process with its pipe, as seen from the daemon."""
+"""One worker process with its channel, as seen from the daemon."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+
+from nstd.channel import DaemonEnd
 
 _TAIL = 2000
+_MOST_OUTPUT = 8 * 2**20
+_LAST_WAIT = 2.0
 
 
 class WorkerProcess:
-    """A spawned `nstd.worker` in a session of its own, with its output in a file."""
+    """A spawned `nstd.worker` in a session of its own, with its output in a file.
+
+    Raises OSError when it cannot be started.
+    """
 
     def __init__(self, environment: Mapping[str, str], output: Path) -> None:
         self.began = time.monotonic()
         self.output = output
-        self.is_deaf = False  # the pipe has ended: it is dead, or as good as dead
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        output.unlink(missing_ok=True)
         ours, theirs = socket.socketpair()
-        with ours, theirs, output.open("wb") as sink:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "nstd.worker", str(theirs.fileno())],
-                env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-            self.pipe = Connection(ours.detach())
+        try:
+            # appending, so that what is cut off here makes room there
+            with theirs, output.open("ab") as sink:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "nstd.worker", str(theirs.fileno())],
+                    env={**os.environ, **environment, "PYTHONPATH": path},
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=sink,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        except OSError:
+            ours.close()
+            raise
+        self.channel = DaemonEnd(ours)
 
     @property
     def pid(self) -> int:
@@ -51,7 +61,7 @@ class WorkerProcess:
     @property
     def ending(self) -> str:
         """How it ended, in words."""
-        code = self._process.poll()
+        code = self.exit_code
         if code is None:
             return "still there after SIGKILL: its device needs a look"
         if code >= 0:
@@ -60,18 +70,21 @@ class WorkerProcess:
             return f"signal {signal.Signals(-code).name}"
         return f"signal {-code}"
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Write one message; a worker that is gone is noticed elsewhere."""
-        with suppress(OSError):
-            self.pipe.send_bytes(json.dumps(message).encode())
+    def tell_where(self) -> None:
+        """Have it print where each of its threads stands."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, signal.SIGUSR1)
 
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """Messages that have come; never blocks for long. The end of the pipe is noted."""
-        try:
-            while self.pipe.poll():
-                yield json.loads(self.pipe.recv_bytes())
-        except (EOFError, OSError):
-            self.is_deaf = True
+    def forget_output(self) -> None:
+        """Begin its output anew."""
+        with suppress(OSError):
+            os.truncate(self.output, 0)
+
+    def limit_output(self) -> None:
+        """Keep a process that prints without end from filling the disk."""
+        with suppress(OSError):
+            if self.output.stat().st_size > _MOST_OUTPUT:
+                self.forget_output()
 
     def tail(self) -> str:
         """The end of what it printed, for a person who wonders why it died."""
@@ -85,5 +98,5 @@ class WorkerProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=2)
-        self.pipe.close()
+            self._process.wait(timeout=_LAST_WAIT)
+        self.channel.close()

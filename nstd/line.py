@@ -1,0 +1,145 @@
+"""The straight line, from the inbox to the outbox: every part of it, and one turn of each.
+
+inbox -> spool (claim) -> scheduler -> executor -> worker -> backend -> outbox
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from nstd.clearance import Clearance
+from nstd.config import Config
+from nstd.devices import make_slots, resolve
+from nstd.dispatcher import Dispatcher
+from nstd.executors import make_executor
+from nstd.files import Files
+from nstd.inbox import Inbox
+from nstd.intake import Intake
+from nstd.job import Job
+from nstd.outbox import LOGS, Outbox
+from nstd.plugins import Plugins
+from nstd.publisher import Publisher
+from nstd.recovery import Recovery
+from nstd.spool import Spool
+from nstd.state import StateFile
+from nstd.trouble import Trouble
+
+
+class Line:
+    """The parts, joined; `ring` is called when something happens in the inbox."""
+
+    def __init__(self, config: Config, files: Files, ring: Callable[[], None]) -> None:
+        work, outbox = config.folder("work"), config.folder("outbox")
+        for name in ("work", "outbox", "inbox", "styles"):
+            files.make_folder(config.folder(name))
+        self.plugins, self._outbox = Plugins(), Outbox(outbox, files)
+        self.trouble = Trouble()
+        slots = make_slots(resolve(config.devices), config.slots)
+        inbox = Inbox(config)
+        self._spool = Spool(work, inbox.root, files)
+        self.intake = Intake(config, inbox, self._spool, self.plugins, self.trouble, ring)
+        self._clearance = Clearance(config, inbox, files)
+        self.publisher = Publisher(
+            self._spool, self._outbox, outbox / LOGS, self.trouble, self._clearance.add
+        )
+        executor = make_executor(config, slots, work / ".workers")
+        self.state = StateFile(work / "daemon.json", files)
+        self._dispatcher = Dispatcher(
+            config, slots, executor, self._spool, self.publisher, self.state, self.trouble
+        )
+        self.scheduler = self._dispatcher.scheduler
+        self._recovery = Recovery(config, self._spool, self._outbox, self.scheduler, self.publisher)
+
+    # One turn
+
+    def recover(self, now: float) -> None:
+        """disk -> scheduler: take over what an earlier run, or an error, has left, if need be."""
+        if self.intake.needs_repair:
+            self.intake.needs_repair = False
+            self._recovery.ask()
+        self._recovery.work(now)
+
+    def take_in(self, now: float) -> None:
+        """inbox -> spool -> scheduler: claim what is ready, as far as there is room."""
+        self.recover(now)
+        self.intake.pause(self._dispatcher.reason_to_pause() or self.publisher.trouble)
+        for job, refused in self.intake.jobs(now, self.scheduler.admits):
+            if refused:
+                self.publisher.conclude(job)
+            else:
+                self.scheduler.add(job)
+
+    def dispatch(self, now: float) -> None:
+        """scheduler -> executor: start what is due on the slots that are free."""
+        self._dispatcher.dispatch(now)
+
+    def collect(self, now: float) -> None:
+        """executor -> scheduler: take in what the workers tell."""
+        self._dispatcher.collect(now)
+
+    def put_out(self, now: float) -> None:
+        """scheduler -> outbox: publish what is over."""
+        self.publisher.work(now)
+        self._clearance.work()
+
+    # What people and signals ask for
+
+    def cancel(self, name: str, now: float) -> bool:
+        """End the job with the id `name`, or the sidecar of that name; False if there is none."""
+        if self._dispatcher.cancel(name):
+            return True
+        job = self.intake.cancel(name, now)
+        if job is not None:
+            self.publisher.conclude(job)
+            return True
+        # It may have been claimed after it was seen in the inbox.
+        claimed = [job.id for job in self._jobs() if sidecar_name(job) == name]
+        return bool(claimed) and self._dispatcher.cancel(max(claimed))
+
+    def retry(self, job_id: str) -> bool:
+        """Start a waiting or running job anew from its inputs; False when there is none."""
+        return self._dispatcher.restart(job_id)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings; folders, slots and running jobs stay."""
+        for part in (self.intake, self._clearance, self._dispatcher, self._recovery):
+            part.configure(config)
+
+    def drain(self) -> None:
+        """Have every running job saved and put back."""
+        self._dispatcher.drain()
+
+    def close(self) -> None:
+        """End the workers at once, and write what can be written."""
+        self.intake.watcher.stop()
+        self._dispatcher.end()
+        self.publisher.work(time.monotonic())
+
+    # What the loop needs to know
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job waits, runs or is on its way out."""
+        return self._dispatcher.is_idle and not self.publisher.pending
+
+    def next_event(self, now: float, *, draining: bool) -> float:
+        """When the next turn is due, if nothing happens before."""
+        due = min(self._dispatcher.next_event(now), self.publisher.next_event)
+        return due if draining else min(due, self.intake.next_event(now, self.scheduler.admits))
+
+    def waitables(self) -> Sequence[Any]:
+        """What to wait on for the next event of a worker."""
+        return self._dispatcher.waitables()
+
+    def _jobs(self) -> list[Job]:
+        waiting = [entry.job for entry in self.scheduler.waiting.values()]
+        return waiting + [entry.job for entry in self.scheduler.running.values()]
+
+
+def sidecar_name(job: Job) -> str:
+    """The name, relative to the inbox, of the sidecar that the job was claimed from."""
+    return os.fspath(PurePosixPath(job.folder, job.sidecar))

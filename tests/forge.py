@@ -1,0 +1,128 @@
+"""Runs real daemons in forked processes, whose disk fails or who die at a given step.
+
+A forge imports everything once; each line on its standard input forks a daemon that works off
+an inbox, and each line on its standard output tells how that ended. Tests use `Forge`.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from nstd.files import Files
+
+QUICK = 0.05
+"""Seconds that forged daemons wait after an error, where real ones wait for ten."""
+
+
+class FaultyFiles(Files):
+    """Dies or fails at the step `at`; the failure lasts for so many seconds, or is a single one."""
+
+    def __init__(self, at: int = 0, fault: str = "", lasting: float = 0.0) -> None:
+        self.at, self.fault, self.lasting = at, fault, lasting
+        self.steps = 0
+        self._until = 0.0
+
+    def step(self, operation: str, path: Path) -> None:
+        """Count; then do what is to happen here."""
+        self.steps += 1
+        if self.fault == "kill" and self.steps == self.at:
+            if operation == "remove_tree":  # the one step that is many
+                for file in [each for each in path.rglob("*") if each.is_file()][::2]:
+                    file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault.startswith("E"):
+            if self.steps == self.at:
+                self._until = time.monotonic() + self.lasting
+            if self.steps == self.at or time.monotonic() < self._until:
+                number = getattr(errno, self.fault)
+                raise OSError(number, os.strerror(number), str(path))
+
+
+def run_daemon(config: Path, files: FaultyFiles) -> int:
+    """Work off the inbox of `config` in this process; the exit status."""
+    from nstd.config import load_config
+    from nstd.daemon import Daemon
+    from nstd.executors import inline
+
+    inline.Files = lambda: files  # type: ignore[attr-defined]
+    return Daemon(load_config(config), once=True, files=files).run()
+
+
+def hurry() -> None:
+    """Shorten every wait after an error, and take every plugin for healthy without a look."""
+    from nstd import daemon, dispatcher, inbox, intake, plugins, publisher
+    from nstd.probe import Health, Status
+
+    daemon._AFTER_ERROR = inbox._HOLD = QUICK
+    plugins.probe = lambda *arguments: Health(Status.OK)  # type: ignore[attr-defined]
+    dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
+
+
+def serve() -> None:
+    """Fork a daemon for each line; gives `{"status": ..., "steps": ...}`, below 0 for a signal."""
+    import nstd.daemon
+    import nstd.images  # noqa: F401 - imported once, here
+
+    hurry()
+    for line in sys.stdin:
+        order = json.loads(line)
+        steps, told = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(steps)
+            status = 99
+            files = FaultyFiles(**order["files"])
+            try:
+                status = run_daemon(Path(order["config"]), files)
+            except BaseException:
+                traceback.print_exc()
+            os.write(told, str(files.steps).encode())
+            os._exit(status)
+        os.close(told)
+        with open(steps, "rb") as pipe:  # noqa: PTH123 - a descriptor
+            counted = pipe.read()
+        _, status = os.waitpid(pid, 0)
+        answer = {"status": os.waitstatus_to_exitcode(status), "steps": int(counted or 0)}
+        print(json.dumps(answer), flush=True)
+
+
+class Forge:
+    """A forge in a process of its own; `environment` has the puppet on its path."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        here = str(Path(__file__).parent)
+        path = os.pathsep.join([here, environment["PYTHONPATH"]])
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            env=environment | {"PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, config: Path, **files: Any) -> tuple[int, int]:
+        """Run a daemon with such files to its end: the exit status, and how many steps it took."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"config": str(config), "files": files}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return answer["status"], answer["steps"]
+
+    def close(self) -> None:
+        """End the forge."""
+        self._process.communicate(timeout=60)
+
+
+if __name__ == "__main__":
+    serve()

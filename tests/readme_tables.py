@@ -1,0 +1,70 @@
+"""The tables of README.md that come from the code: `python tests/readme_tables.py` renews them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from nstd.cli.app import EXIT_CODES
+from nstd.errors import CODES
+from nstd.events import EVENTS
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def events() -> str:
+    """Every log event with its level, its fields and its meaning."""
+    rows = [
+        (f"`{name}`", event.level, _fields(event.fields), event.meaning)
+        for name, event in EVENTS.items()
+    ]
+    return _table(("event", "level", "fields", "meaning"), rows)
+
+
+def errors() -> str:
+    """Every error code, whether a job is tried again after it, and its meaning."""
+    rows = [
+        (f"`{code}`", "yes" if entry.retryable else "no", entry.meaning)
+        for code, entry in CODES.items()
+    ]
+    return _table(("code", "tried again", "meaning"), rows)
+
+
+def exits() -> str:
+    """Every exit code of the command."""
+    rows = [(str(code), meaning) for code, meaning in EXIT_CODES.items()]
+    return _table(("exit code", "meaning"), rows)
+
+
+TABLES = {"events": events, "errors": errors, "exits": exits}
+
+
+def tables_of(text: str) -> dict[str, str]:
+    """The tables between the marks in `text`, by name."""
+    found = re.findall(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", text, re.DOTALL)
+    return dict(found)
+
+
+def renewed(text: str) -> str:
+    """`text` with every table as the code has it."""
+    for name, render in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        table = render()
+        text = pattern.sub(lambda mark, table=table: mark[1] + table + mark[2], text)  # type: ignore[misc]
+    return text
+
+
+def _fields(fields: str) -> str:
+    return " ".join(
+        f"`{field}`" if field[0] != "[" else f"[`{field[1:-1]}`]" for field in fields.split()
+    )
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(renewed(README.read_text()))

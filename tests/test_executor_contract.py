@@ -1,0 +1,188 @@
+"""What every executor promises: an attempt that was started ends once, whatever happens to it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from executor_support import TWO, Bench, install_backends, make_config, make_job
+from PIL import Image
+
+from nstd.config import Config
+from nstd.executor import Executor
+from nstd.executors.inline import InlineExecutor
+from nstd.executors.local import LocalExecutor
+from nstd.job import Ending
+
+Factory = Callable[[Config, Path], Executor]
+
+PLACES: dict[str, Factory] = {
+    "inline": lambda config, _: InlineExecutor(config),
+    "local": lambda config, scratch: LocalExecutor(config, TWO, scratch),
+}
+"""Every executor, as made for two CPU slots; a new kind joins here."""
+APART = [kind for kind in PLACES if kind != "inline"]
+"""Executors that run attempts in other processes, at the same time as the daemon."""
+
+
+@pytest.fixture
+def bench(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    """The executor named by the test's parameter."""
+    install_backends(tmp_path / "site")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    executor = PLACES[request.param](make_config(tmp_path), tmp_path / "scratch")
+    yield Bench(executor, tmp_path / "jobs")
+    executor.close()
+
+
+everywhere = pytest.mark.parametrize("bench", PLACES, indirect=True)
+apart = pytest.mark.parametrize("bench", APART, indirect=True)
+
+
+@everywhere
+def test_an_attempt_leaves_its_picture_and_result(bench: Bench) -> None:
+    """The picture is a picture and the result tells about it."""
+    assert bench.run("beach", steps=3).ending is Ending.FINISHED
+    folder = bench.folder / "beach"
+    with Image.open(folder / "picture.png") as picture:
+        assert picture.size == (32, 24)
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["picture"]["width"], result["steps"]) == (32, 3)
+
+
+@everywhere
+def test_progress_is_told_before_the_end(bench: Bench) -> None:
+    """The last report has all steps; every report names its job."""
+    bench.run("beach", steps=4)
+    last = bench.reports("beach")[-1]
+    assert (last.step, last.steps, last.fraction) == (4, 4, 1.0)
+    assert bench.events.index(last) < bench.events.index(bench.outcomes("beach")[0])
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("backend", "options", "code"),
+    [
+        ("puppet", {"act": "raise"}, "backend_failed"),
+        ("puppet", {"act": "oom"}, "out_of_memory"),
+        ("puppet", {"act": "nonsense", "step": 1}, "options_invalid"),
+        ("gremlin", {"act": "leave"}, "backend_failed"),
+        ("absent", {}, "backend_unknown"),
+    ],
+)
+def test_an_error_becomes_a_failure_with_its_code(
+    bench: Bench, backend: str, options: dict[str, Any], code: str
+) -> None:
+    """Even sys.exit; and the next job is well."""
+    outcome = bench.run("beach", backend, **options)
+    assert outcome.ending is Ending.FAILED
+    assert outcome.failure is not None
+    assert outcome.failure.code == code
+    assert not outcome.at_start
+    assert bench.run("next").ending is Ending.FINISHED
+
+
+@everywhere
+def test_a_broken_picture_fails_the_attempt_in_the_words_of_the_sidecar(bench: Bench) -> None:
+    """The message names the file that the person dropped, not our copy."""
+    job = make_job(bench.folder / "beach", "beach")
+    (bench.folder / "beach" / "style-1.png").write_bytes(b"no picture")
+    bench.start_again(job)
+    failure = bench.outcome("beach").failure
+    assert failure is not None
+    assert failure.code == "picture_unreadable"
+    assert "starry.png" in failure.message
+    assert "style-1" not in failure.message
+
+
+@apart
+@pytest.mark.parametrize("act", ["exit", "kill"])
+def test_a_worker_that_dies_costs_its_own_job_once(bench: Bench, act: str) -> None:
+    """One outcome, with the blame on the worker; the slot takes the next job."""
+    outcome = bench.run("beach", act=act)
+    assert (outcome.ending, outcome.device_fault) == (Ending.FAILED, True)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "worker_died"
+    assert not outcome.at_start
+    assert bench.run("next").ending is Ending.FINISHED
+    assert len(bench.outcomes("beach")) == 1
+
+
+@apart
+def test_a_running_attempt_can_be_cancelled(bench: Bench) -> None:
+    """It ends soon, as cancelled, and its slot is free."""
+    bench.start("beach", steps=10_000, pause=0.02)
+    bench.until(lambda: bench.reports("beach"))
+    bench.executor.cancel("beach")
+    assert bench.outcome("beach").ending is Ending.CANCELLED
+    assert bench.run("next").ending is Ending.FINISHED
+
+
+@apart
+@pytest.mark.parametrize("kill", [False, True])
+def test_an_attempt_that_does_not_heed_is_killed(bench: Bench, kill: bool) -> None:
+    """After the grace, or at once."""
+    bench.start("beach", act="hang")
+    bench.until(lambda: bench.reports("beach"))
+    asked = time.monotonic()
+    bench.executor.cancel("beach", kill=kill)
+    assert bench.outcome("beach").ending is Ending.FAILED
+    assert kill or time.monotonic() - asked >= 2.0
+    assert bench.run("next").ending is Ending.FINISHED
+
+
+@apart
+def test_a_stopped_attempt_is_resumed_where_it_was(bench: Bench) -> None:
+    """Its checkpoint is in its folder; another worker goes on from there."""
+    job = make_job(bench.folder / "beach", "beach", steps=60, pause=0.05)
+    paths = bench.start_again(job)
+    bench.until(lambda: bench.reports("beach"))
+    bench.executor.stop("beach")
+    assert bench.outcome("beach").ending is Ending.STOPPED
+    saved = int(paths.checkpoint.read_text())
+    assert 1 <= saved < 60
+    first = len(bench.reports("beach"))
+    bench.start_again(job, slot=1)
+    assert bench.outcome("beach", count=2).ending is Ending.FINISHED
+    assert bench.reports("beach")[first].step == saved + 1
+
+
+@apart
+def test_what_was_wanted_of_one_attempt_is_not_done_to_the_next(bench: Bench) -> None:
+    """A stop or cancel that comes when its attempt is over is forgotten, for the same job too."""
+    for number in range(6):
+        job = make_job(bench.folder / f"job-{number}", f"job-{number}", steps=2)
+        for attempt in (1, 2):
+            bench.start_again(job)
+            bench.until((bench.folder / job.id / "result.json").exists)
+            getattr(bench.executor, ("stop", "cancel")[number % 2])(job.id)
+            ending = bench.outcome(job.id, count=attempt).ending
+            assert ending is Ending.FINISHED, (number, attempt)
+            (bench.folder / job.id / "result.json").unlink()
+
+
+@everywhere
+def test_asking_for_an_attempt_that_is_over_does_nothing(bench: Bench) -> None:
+    """The daemon may be a moment late."""
+    bench.run("beach")
+    bench.executor.cancel("beach", kill=True)
+    bench.executor.stop("beach")
+    bench.executor.stop("never heard of")
+    assert bench.run("next").ending is Ending.FINISHED
+    assert len(bench.outcomes("beach")) == 1
+
+
+@everywhere
+def test_new_settings_count_from_the_next_attempt(bench: Bench, tmp_path: Path) -> None:
+    """A limit that is lowered refuses the next picture."""
+    bench.run("beach")
+    bench.executor.configure(make_config(tmp_path, limits={"picture_pixels": 10}))
+    failure = bench.run("next").failure
+    assert failure is not None
+    assert failure.code == "picture_refused"

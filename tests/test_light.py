@@ -1,0 +1,104 @@
+"""The daemon and `nstd status` are light: in time, in memory, in what they load."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from support import Playground, wait_for
+
+MEMORY = 80 * 2**20
+"""Bytes that an idle daemon may take."""
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process takes."""
+    size: int = psutil.Process(pid).memory_info().rss
+    return size
+
+
+def processor_time(pid: int) -> float:
+    """Seconds for which all threads of a process have run so far, to the nanosecond."""
+    stats = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(stat.read_text().split()[0]) for stat in stats) / 1e9
+
+
+def test_status_answers_at_once(
+    playground: Playground, record_property: Callable[[str, object], None]
+) -> None:
+    """The aim is 0.3 s on a machine with nothing else to do; the bound here is for a busy one."""
+    playground.pair("beach")
+    playground.once()
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        assert playground.command("status").returncode == 0
+        times.append(time.monotonic() - began)
+    record_property("seconds", statistics.median(times))
+    print(
+        f"nstd status: {min(times):.2f} s at best, {statistics.median(times):.2f} s in the middle"
+    )
+    assert min(times) < 1.5
+
+
+def test_status_loads_nothing_heavy(playground: Playground) -> None:
+    """Neither structlog and rich nor the watcher, nor anything of the daemon."""
+    (playground.site / "sitecustomize.py").write_text(
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(' '.join(sys.modules), file=sys.stderr))\n"
+    )
+    loaded = set(playground.command("status").stderr.split())
+    assert "nstd.status" in loaded
+    heavy = {"structlog", "rich", "watchdog", "torch", "numpy", "PIL", "asyncio", "nstd.daemon"}
+    assert not loaded & heavy
+
+
+def test_an_idle_daemon_is_small(
+    playground: Playground, record_property: Callable[[str, object], None]
+) -> None:
+    """Before its first job and after it, with its worker gone."""
+    playground.configure(workers={"keep_warm": "100ms"})
+    process = playground.start()
+    before = resident(process.pid)
+    playground.pair("beach")
+    wait_for(lambda: playground.events("worker.ended"))
+    after = resident(process.pid)
+    record_property("bytes", after)
+    print(f"idle daemon: {before / 2**20:.0f} MiB before its first job, {after / 2**20:.0f} after")
+    assert max(before, after) < MEMORY
+
+
+def test_the_daemon_never_loads_torch(playground: Playground) -> None:
+    """Not even with jobs of its own backends: their options are read without it."""
+    playground.pair("beach", backend="gatys", options={"steps": "many"})
+    playground.pair("palm", backend="color-transfer")
+    process = playground.start()
+    wait_for(lambda: playground.ended() == 2)
+    maps = Path(f"/proc/{process.pid}/maps").read_text()
+    assert "torch" not in maps
+    assert "numpy" not in maps
+    assert "PIL" not in maps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["events", "poll"])
+def test_an_idle_daemon_hardly_uses_a_core(
+    playground: Playground, mode: str, record_property: Callable[[str, object], None]
+) -> None:
+    """The aim is 0.5 % of a core, with the settings that `nstd init` writes."""
+    playground.config_path.write_text(f"watch: {{mode: {mode}}}\ndevices: [cpu]\n")
+    for number in range(200):
+        (playground.inbox / f"picture-{number}.png").write_bytes(b"not yet named by a sidecar")
+    process = playground.start()
+    time.sleep(5)
+    began, before = time.monotonic(), processor_time(process.pid)
+    time.sleep(20)
+    share = (processor_time(process.pid) - before) / (time.monotonic() - began)
+    assert process.poll() is None
+    record_property("share", share)
+    print(f"idle daemon, {mode}: {share:.3%} of a core")
+    assert share < 0.05

@@ -1,0 +1,226 @@
+"""A daemon that dies at any step, or whose disk fails at any step, ends with exactly one result.
+
+The invariant: a job is in one place; its bytes exist until the result is durable; the outbox
+holds only complete results; every submission reaches exactly one terminal event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from forge import Forge
+from PIL import Image
+from support import Playground
+from support_disk import names_in
+
+KINDS = ("finished", "failed", "refused")
+STRIDE = 5
+"""The short form tries every fifth step; the slow one tries all."""
+
+
+class Farm:
+    """Copies of one root with one dropped job, and daemons to run on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._count = folder, 0
+        (folder / "seed").mkdir()
+        self.seed = Playground(
+            folder / "seed",
+            executor={"kind": "inline"},
+            watch={"mode": "poll", "poll": "50ms", "settle": "0s"},
+            jobs={"backoff": "0s"},
+            log={"console": "none"},
+        )
+        self.forge = Forge(self.seed.environment)
+
+    def plant(self, kind: str) -> Plot:
+        """A root of its own, in whose inbox lies one job that will end as `kind`."""
+        self._count += 1
+        plot = Plot(self.folder / f"{self._count}", kind)
+        shutil.copytree(self.seed.root, plot.root)
+        Image.new("RGB", (16, 12), "teal").save(plot.inbox / "content.png")
+        Image.new("RGB", (16, 12), "orange").save(plot.inbox / "style.png")
+        act = "raise" if kind == "failed" else ""
+        options = f"options: {{{'stripes' if kind == 'refused' else 'act'}: '{act}'}}"
+        (plot.inbox / "sub").mkdir()
+        plot.sidecar.write_text(f"content: ../content.png\nstyle: ../style.png\n{options}\n")
+        plot.inputs = plot.pictures()
+        plot.text = plot.sidecar.read_bytes()
+        return plot
+
+    def run(self, plot: Plot, **files: object) -> tuple[int, int]:
+        """Run a daemon on a root."""
+        return self.forge.run(plot.root / "config.yaml", **files)
+
+
+class Plot:
+    """A root with one job, and what must be true of it."""
+
+    def __init__(self, root: Path, kind: str) -> None:
+        self.root, self.kind = root, kind
+        self.inbox, self.work, self.outbox = root / "inbox", root / "work", root / "outbox"
+        self.sidecar = self.inbox / "sub" / "beach.yaml"
+        self.inputs: dict[str, str] = {}
+        self.text = b""
+
+    def pictures(self) -> dict[str, str]:
+        """The SHA-256 of each picture in the inbox."""
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in self.inbox.glob("*.png")
+        }
+
+    def results(self) -> list[Path]:
+        """Every folder in the outbox that a person would take for a result."""
+        records = [*self.outbox.rglob("*.json")]
+        visible = [path for path in records if ".staging" not in path.parts]
+        return [path.parent for path in visible]
+
+    def check_results(self) -> None:
+        """Whatever is in the outbox is whole."""
+        for folder in self.results():
+            if self.kind == "finished":
+                record = json.loads((folder / f"{folder.name}.json").read_bytes())
+                data = (folder / record["output"]["file"]).read_bytes()
+                assert hashlib.sha256(data).hexdigest() == record["output"]["sha256"]
+                with Image.open(folder / record["output"]["file"]) as picture:
+                    picture.load()
+                assert (folder / f"{folder.name}.yaml").read_bytes() == self.text
+            else:
+                reason = json.loads((folder / "reason.json").read_bytes())
+                codes = {"failed": "backend_failed", "refused": "options_invalid"}
+                assert reason["code"] == codes[self.kind]
+                assert (folder / "beach.yaml").read_bytes() == self.text
+                copies = names_in(folder / "inputs") if self.kind == "failed" else []
+                assert len(copies) == (2 if self.kind == "failed" else 0)
+
+    def attempts(self) -> int:
+        """How many attempts the job took, as its record says; 1 if it never got that far."""
+        (folder,) = self.results()
+        record = {"finished": f"{folder.name}.json"}.get(self.kind, "reason.json")
+        known = json.loads((folder / record).read_bytes())
+        return int(known.get("attempt") or known.get("attempts") or 1)
+
+    def check_after_fault(self) -> None:
+        """Just after a death: nothing is lost, and nothing half done is to be seen."""
+        self.check_results()
+        assert len(self.results()) <= 1
+        assert self.pictures() == self.inputs
+        copies = [path for path in self.root.rglob("*.yaml") if path.read_bytes() == self.text]
+        assert copies, "the sidecar is gone"
+
+    def check_end(self) -> None:
+        """When all is done: one result, one terminal event, and nothing left anywhere."""
+        self.check_results()
+        (folder,) = self.results()
+        below = "sub/beach" if self.kind == "finished" else "failed/sub/beach"
+        assert str(folder.relative_to(self.outbox)) == below
+        assert self.pictures() == self.inputs
+        assert list(self.inbox.rglob("*.yaml")) == []
+        assert list((self.inbox / ".nstd").iterdir()) == []
+        assert [path for path in self.work.iterdir() if path.name[0].isdigit()] == []
+        assert list((self.work / ".new").iterdir()) == []
+        assert list((self.outbox / ".staging").iterdir()) == []
+        text = (self.outbox / "logs" / "nstd.jsonl").read_text()
+        lines = [json.loads(line) for line in text.splitlines()]
+        ends = [line for line in lines if line["event"] in {"job.finished", "job.failed"}]
+        assert len(ends) == 1, ends
+        assert not [line for line in lines if line["event"] == "daemon.error"]
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """One forge for all tests of this module."""
+    farm = Farm(tmp_path_factory.mktemp("farm"))
+    yield farm
+    farm.forge.close()
+
+
+def kill_at_every_step(farm: Farm, kind: str, first: int, stride: int) -> None:
+    for at in range(first, 1000, stride):
+        plot = farm.plant(kind)
+        status, _ = farm.run(plot, fault="kill", at=at)
+        if status == 0:
+            plot.check_end()
+            assert at > 50, "too few steps to be true"
+            return
+        assert status == -9
+        plot.check_after_fault()
+        assert farm.run(plot)[0] == 0, f"after a kill at step {at}"
+        plot.check_end()
+        shutil.rmtree(plot.root)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_daemon_ends_every_job_exactly_once(farm: Farm, kind: str) -> None:
+    """SIGKILL at every fifth step, then a restart."""
+    kill_at_every_step(farm, kind, 1 + KINDS.index(kind), STRIDE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_daemon_killed_at_any_step_ends_every_job_exactly_once(farm: Farm, kind: str) -> None:
+    """SIGKILL at each step, then a restart."""
+    kill_at_every_step(farm, kind, 1, 1)
+
+
+@pytest.mark.slow
+def test_a_daemon_killed_again_while_it_recovers_ends_every_job_exactly_once(farm: Farm) -> None:
+    """Two deaths, the second at any step of the recovery; drawn at random."""
+    draw = random.Random(7)
+    for kind in KINDS * 20:
+        plot = farm.plant(kind)
+        first, second = draw.randrange(1, 120), draw.randrange(1, 120)
+        for at in (first, second):
+            farm.run(plot, fault="kill", at=at)
+            plot.check_after_fault()
+        assert farm.run(plot)[0] == 0, f"after kills at {first} and {second}"
+        plot.check_end()
+
+
+FAULTS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
+
+
+def fail_at_every_step(
+    farm: Farm, kind: str, fault: str, lasting: float, first: int, stride: int
+) -> None:
+    for at in range(first, 1000, stride):
+        plot = farm.plant(kind)
+        status, steps = farm.run(plot, fault=fault, at=at, lasting=lasting)
+        plot.check_after_fault()
+        if status != 0:  # it could not even start: systemd starts it again
+            assert at < 20
+            assert farm.run(plot)[0] == 0
+        plot.check_end()
+        if fault in {"ENOSPC", "EDQUOT"}:
+            assert plot.attempts() == 1, f"{fault} at step {at}"
+        if steps < at:
+            assert at > 50, "too few steps to be true"
+            return
+        shutil.rmtree(plot.root)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("lasting", [0.0, 0.3])
+def test_a_disk_error_at_any_step_is_survived(farm: Farm, fault: str, lasting: float) -> None:
+    """Once, and for a while: the job ends exactly once, and a full disk uses no attempt."""
+    number = FAULTS.index(fault)
+    kind = KINDS[(number + bool(lasting)) % 3]
+    fail_at_every_step(farm, kind, fault, lasting, 1 + number, 11)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("lasting", [0.0, 0.3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_disk_error_at_each_step_is_survived(
+    farm: Farm, kind: str, fault: str, lasting: float
+) -> None:
+    """The long form: each step, each kind of job."""
+    fail_at_every_step(farm, kind, fault, lasting, 1, 1)

@@ -1,0 +1,393 @@
+"""The job on disk: claimed once, saved, recovered; nothing is lost on the way."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support_disk import Killed, StepFiles, names_in
+
+from nstd.config import Config
+from nstd.errors import SpoolError
+from nstd.files import Files
+from nstd.inbox import Inbox, Ready
+from nstd.job import Failure, Job
+from nstd.order import plain_order
+from nstd.spool import FORGIVEN, Spool, State
+
+
+class Bench:
+    """A root with an inbox that settles at once, and its spool."""
+
+    def __init__(self, root: Path, files: Files | None = None, work: Path | None = None) -> None:
+        self.root, self.inbox, self.work = root, root / "inbox", work or root / "work"
+        for folder in (self.inbox, self.work, root / "styles"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.config = Config.at(root, watch={"settle": 0})
+        self.look = Inbox(self.config)
+        self.files = files or Files()
+        self.spool = Spool(self.work, self.look.root, self.files)
+
+    def pair(self, name: str = "a.yaml") -> Path:
+        """Put a sidecar and its pictures into the inbox."""
+        folder = (self.inbox / name).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "c.png").write_bytes(b"content")
+        (folder / "S.PNG").write_bytes(b"style")
+        path = self.inbox / name
+        path.write_text("content: c.png\nstyle: [{image: S.PNG, weight: 0.5}]\n")
+        return path
+
+    def ready(self) -> list[Ready]:
+        """What the inbox says."""
+        return self.look.ready(0.0)
+
+    def claim(self, ready: Ready, failure: Failure | None = None) -> Job | None:
+        """Claim it."""
+        order = plain_order(ready.name, ready.parsed, self.config)
+        return self.spool.claim(ready, order, failure)
+
+    def claimed(self, name: str = "a.yaml") -> Job:
+        """A job that was claimed."""
+        self.pair(name)
+        job = self.claim(self.ready()[0])
+        assert job is not None
+        return job
+
+    def in_flight(self) -> list[str]:
+        """What lies in the folders of claims that are not done."""
+        places = (self.inbox / ".nstd", self.work / ".new")
+        return [name for place in places if place.exists() for name in names_in(place)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """An empty root."""
+    return Bench(tmp_path)
+
+
+def test_a_claim_takes_the_sidecar_and_copies_the_pictures(bench: Bench) -> None:
+    """Then the job is ours: its bytes are in its folder, and the pictures still in the inbox."""
+    job = bench.claimed("sub/a.yaml")
+    folder = bench.work / job.id
+    assert names_in(folder) == ["a.yaml", "content.png", "job.json", "style-1.png"]
+    assert (folder / "content.png").read_bytes() == b"content"
+    assert names_in(bench.inbox / "sub") == ["S.PNG", "c.png"]
+    assert (job.folder, job.sidecar, job.name) == ("sub", "a.yaml", "a")
+    assert [(given.role, given.origin) for given in job.inputs] == [
+        ("content", "sub/c.png"), ("style", "sub/S.PNG"),
+    ]  # fmt: skip
+    assert job.inputs[1].weight == 0.5
+    assert list(bench.spool.jobs()) == [(job, State.WAITING)]
+    assert bench.in_flight() == []
+
+
+def test_a_sidecar_that_somebody_else_took_is_no_job(bench: Bench) -> None:
+    """The loser of the rename gets nothing, and leaves nothing behind."""
+    bench.pair()
+    (ready,) = bench.ready()
+    assert bench.claim(ready) is not None
+    assert bench.claim(ready) is None
+    assert bench.in_flight() == []
+
+
+CLAIM_ALL = """
+import sys
+from pathlib import Path
+from test_spool import Bench
+bench = Bench(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for ready in bench.ready():
+    job = bench.claim(ready)
+    if job is not None:
+        print(job.name, flush=True)
+"""
+
+
+def test_two_processes_claim_each_sidecar_exactly_once(bench: Bench) -> None:
+    """Both see all 200 and race; every one goes to one of them."""
+    for number in range(200):
+        bench.pair(f"{number:03}.yaml")
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIM_ALL, str(bench.root)],
+            env=os.environ | {"PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    claims = [racer.communicate(timeout=120)[0].split() for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0]
+    assert sorted(claims[0] + claims[1]) == [f"{number:03}" for number in range(200)]
+    assert len(list(bench.spool.jobs())) == 200
+    assert bench.in_flight() == []
+
+
+@pytest.mark.parametrize("which", ["c.png", "S.PNG", "a.yaml"])
+def test_a_file_that_changes_while_it_is_copied_ends_the_claim(tmp_path: Path, which: str) -> None:
+    """The sidecar goes back to the inbox; nothing of the claim is left, nothing is lost."""
+    files = StepFiles()
+    bench = Bench(tmp_path, files)
+    sidecar = bench.pair()
+    text = sidecar.read_text()
+    (ready,) = bench.ready()
+
+    def touch(at: int, what: str) -> None:
+        if what == "write" and files.log[-1][1].parent.parent.name == ".new":
+            place = sidecar if sidecar.exists() else next(bench.inbox.rglob("a.yaml"))
+            path = place if which == "a.yaml" else bench.inbox / which
+            path.write_bytes(path.read_bytes() + b"\n")
+
+    files.on_step = touch
+    with pytest.raises(SpoolError, match="changed while it was copied"):
+        bench.claim(ready)
+    assert names_in(bench.inbox) == [".nstd", "S.PNG", "a.yaml", "c.png"]
+    assert sidecar.read_text().strip() == text.strip()
+    assert bench.in_flight() == []
+    assert list(bench.spool.jobs()) == []
+
+
+def test_a_picture_that_vanishes_ends_the_claim(bench: Bench) -> None:
+    """It was there when the sidecar was looked at."""
+    sidecar = bench.pair()
+    (ready,) = bench.ready()
+    (bench.inbox / "S.PNG").unlink()
+    with pytest.raises(FileNotFoundError):
+        bench.claim(ready)
+    assert sidecar.exists()
+    assert bench.in_flight() == []
+
+
+def test_a_sidecar_that_came_again_meanwhile_is_not_overwritten(bench: Bench) -> None:
+    """The claim that is undone gets a number."""
+    bench.pair()
+    (ready,) = bench.ready()
+    (bench.inbox / "S.PNG").unlink()
+    real = bench.files.make_folder
+
+    def drop_again(path: Path) -> None:
+        real(path)
+        if path.parent.name == ".new":
+            (bench.inbox / "a.yaml").write_text("a new one")
+
+    bench.files.make_folder = drop_again  # type: ignore[method-assign]
+    with pytest.raises(FileNotFoundError):
+        bench.claim(ready)
+    assert (bench.inbox / "a.yaml").read_text() == "a new one"
+    assert (bench.inbox / "a-2.yaml").read_text().startswith("content")
+
+
+def test_a_folder_that_is_removed_as_soon_as_it_is_empty_loses_nothing(tmp_path: Path) -> None:
+    """People tidy up; the sidecar was the last file in it."""
+    files = StepFiles()
+    bench = Bench(tmp_path, files)
+    bench.pair()
+    (bench.inbox / "sub").mkdir()
+    (bench.inbox / "sub" / "b.yaml").write_text("content: ../c.png\nstyle: ../S.PNG\n")
+    ready = next(entry for entry in bench.ready() if entry.name == "sub/b.yaml")
+
+    def tidy(at: int, what: str) -> None:
+        if not any((bench.inbox / "sub").glob("*")) and (bench.inbox / "sub").exists():
+            (bench.inbox / "sub").rmdir()
+
+    files.on_step = tidy
+    job = bench.claim(ready)
+    assert job is not None
+    assert (bench.work / job.id / "b.yaml").exists()
+
+
+def test_a_rename_that_the_server_did_twice_is_a_claim(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS repeats a request whose answer was lost, and then says ENOENT of what it did."""
+    bench.pair()
+    (ready,) = bench.ready()
+
+    def twice(source: Path, target: Path) -> None:
+        source.rename(target)
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(source))
+
+    monkeypatch.setattr(bench.files, "replace", twice)
+    real_write = bench.files.write
+    monkeypatch.setattr(bench.files, "write", lambda *args: monkeypatch.undo() or real_write(*args))
+    assert bench.claim(ready) is not None
+
+
+def test_a_claim_crosses_filesystems() -> None:
+    """The inbox on one disk, the work folder on another: copied, synced, renamed there."""
+    shm = Path("/dev/shm")
+    folder = Path(f"/tmp/nstd-spool-{os.getpid()}")
+    if not shm.is_dir() or shm.stat().st_dev == Path("/tmp").stat().st_dev:
+        pytest.skip("needs a second filesystem")
+    work = shm / folder.name
+    try:
+        bench = Bench(folder, work=work)
+        job = bench.claimed()
+        assert (work / job.id).stat().st_dev != bench.inbox.stat().st_dev
+        assert names_in(work / job.id) == ["a.yaml", "content.png", "job.json", "style-1.png"]
+        bench.pair("b.yaml")
+        (ready,) = bench.ready()
+        (bench.inbox / "S.PNG").unlink()
+        with pytest.raises(FileNotFoundError):
+            bench.claim(ready)
+        assert (bench.inbox / "b.yaml").exists()
+        bench.spool.remove(job)
+        assert names_in(work) == [".new"]
+    finally:
+        for path in (folder, work):
+            Files().remove_tree(path)
+
+
+def test_a_claim_that_dies_at_any_step_is_finished_or_undone(tmp_path: Path) -> None:
+    """The recovery looks at the files alone: either a whole job, or the sidecar in the inbox."""
+    ends = set()
+    for step in range(1, 100):
+        files = StepFiles()
+        bench = Bench(tmp_path / str(step), files)
+        sidecar = bench.pair("sub/a.yaml")
+        (ready,) = bench.ready()
+        files.on_step = lambda at, what, step=step: Killed() if at == step else None  # type: ignore[misc]
+        try:
+            bench.claim(ready)
+        except Killed:
+            spool = Bench(tmp_path / str(step)).spool
+            spool.undo_claims()
+            jobs = list(spool.jobs())
+            assert len(jobs) + sidecar.exists() == 1, step
+            ends.add(len(jobs))
+            assert bench.in_flight() == []
+        else:
+            break
+    assert step > 15
+    assert ends == {0, 1}
+
+
+@pytest.mark.parametrize("name", ["two\nlines.yaml", os.fsdecode(b"\xff.yaml"), "n" * 250 + ".yml"])
+def test_odd_names_become_jobs_with_plain_names(bench: Bench, name: str) -> None:
+    """What JSON, logs and the outbox cannot hold is replaced; the text is the same."""
+    job = bench.claimed(name)
+    assert (bench.work / job.id / job.sidecar).read_text().startswith("content: c.png")
+    assert job.sidecar.isprintable()
+    assert job.sidecar.encode()
+    assert list(bench.spool.jobs()) == [(job, State.WAITING)]
+
+
+def test_odd_folders_are_mirrored_with_plain_names(bench: Bench) -> None:
+    """And their pictures are never taken for ones that can be cleared."""
+    job = bench.claimed(f"{os.fsdecode(b'caf' + bytes([0xE9]))}/a.yaml")
+    assert job.folder == "caf?"
+    assert [given.origin for given in job.inputs] == [None, None]
+
+
+def test_the_state_is_what_the_files_say(bench: Bench) -> None:
+    """A result makes a job finished; a reason makes it failed, whatever else there is."""
+    job = bench.claimed()
+    paths = bench.spool.paths(job.id)
+    assert bench.spool.state(paths) is State.WAITING
+    paths.checkpoint.write_text("x")
+    assert bench.spool.state(paths) is State.WAITING
+    paths.result.write_text("{}")
+    assert bench.spool.state(paths) is State.FINISHED
+    bench.spool.fail(job, Failure(code="cancelled", message="enough"))
+    assert bench.spool.state(paths) is State.FAILED
+    assert paths.read_failure() == Failure(code="cancelled", message="enough")
+    paths.reason.write_text("{")
+    broken = paths.read_failure()
+    assert broken is not None
+    assert broken.code == "internal_error"
+
+
+def test_crashes_of_the_daemon_are_forgiven_but_not_for_ever(bench: Bench) -> None:
+    """A power cut is not the job's fault; a job that always takes the daemon with it ends."""
+    job = bench.claimed()
+    assert bench.spool.forgive_crash(job) == job
+    for _ in range(FORGIVEN):
+        job = bench.spool.forgive_crash(bench.spool.save(job.begun()))
+        assert (job.attempt, job.running) == (0, False)
+    for attempt in (1, 2):
+        job = bench.spool.forgive_crash(bench.spool.save(job.begun()))
+        assert job.attempt == attempt
+    assert list(bench.spool.jobs()) == [(job, State.WAITING)]
+
+
+def test_a_restart_forgets_everything_but_the_inputs(bench: Bench) -> None:
+    """Also a result that was never published."""
+    job = bench.spool.save(bench.claimed().begun())
+    paths = bench.spool.paths(job.id)
+    for path in (paths.checkpoint, paths.preview, paths.progress, paths.result):
+        path.write_text("x")
+    job = bench.spool.restart(job)
+    assert (job.attempt, job.running, job.crashes) == (0, False, 0)
+    assert names_in(paths.folder) == ["a.yaml", "content.png", "job.json", "style-1.png"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"id": "x"}', None])
+def test_a_broken_job_is_left_alone_and_told(bench: Bench, text: str | None) -> None:
+    """It is never deleted, and the others go on."""
+    broken, fine = bench.claimed("a.yaml"), bench.claimed("b.yaml")
+    path = bench.spool.paths(broken.id).job
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    errors: list[SpoolError] = []
+    assert list(bench.spool.jobs(errors.append)) == [(fine, State.WAITING)]
+    assert [broken.id in error.message for error in errors] == [True]
+    assert "content.png" in names_in(bench.spool.paths(broken.id).folder)
+
+
+def test_a_removal_that_dies_half_way_leaves_no_half_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is renamed away first, so what is left of it is nobody's job."""
+    bench = Bench(tmp_path)
+    job = bench.claimed()
+
+    def die(path: Path) -> None:
+        (path / "job.json").unlink()
+        raise OSError(errno.EIO, "injected")
+
+    monkeypatch.setattr(bench.files, "remove_tree", die)
+    with pytest.raises(OSError, match="injected"):
+        bench.spool.remove(job)
+    monkeypatch.undo()
+    errors: list[SpoolError] = []
+    assert list(bench.spool.jobs(errors.append)) == []
+    assert errors == []
+    bench.spool.remove(job)
+    assert bench.in_flight() == []
+    bench.spool.undo_claims()
+    bench.spool.remove(job)
+
+
+def test_foreign_files_in_the_work_folder_mean_nothing(bench: Bench) -> None:
+    """Nothing but folders with the name of a job is looked at."""
+    (bench.work / "notes.txt").write_text("x")
+    (bench.work / "20260101-120000-zzzzzz").mkdir()
+    (bench.inbox / ".nstd" / "mine").mkdir(parents=True)
+    bench.spool.undo_claims()
+    assert list(bench.spool.jobs()) == []
+    assert names_in(bench.work) == ["20260101-120000-zzzzzz", "notes.txt"]
+
+
+def test_job_json_is_readable_by_a_person(bench: Bench) -> None:
+    """People look into it when something is wrong."""
+    job = bench.claimed()
+    text = bench.spool.paths(job.id).job.read_text()
+    assert json.loads(text)["name"] == "a"
+    assert len(text.splitlines()) > 10
