@@ -120,16 +120,19 @@ class Files:
         if durable:
             self.sync_folder(path.parent)
 
-    def copy(self, source: BinaryIO, target: Path) -> str:
-        """Copy an open file to the new file `target`; its SHA-256 in hex.
+    def copy(self, source: BinaryIO, target: Path, size: int | None = None) -> str:
+        """Copy an open file, or its first `size` bytes, to the new file `target`; the SHA-256.
 
-        The bytes are durable; the name is once the folder of `target` is synced.
+        A file that grows as fast as it is read would be copied for ever without a `size`. The
+        bytes are durable; the name is once the folder of `target` is synced.
         """
         digest = hashlib.sha256()
 
         def chunks() -> Iterator[bytes]:
-            while chunk := source.read(CHUNK):
+            left = size
+            while chunk := source.read(CHUNK if left is None else min(CHUNK, left)):
                 digest.update(chunk)
+                left = None if left is None else left - len(chunk)
                 yield chunk
 
         self.write_new(target, chunks())

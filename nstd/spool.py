@@ -144,7 +144,7 @@ class Spool:
     def _copy(self, picture: Found, target: Path) -> str:
         """Copy a picture and make sure that nobody wrote to it meanwhile."""
         with picture.root.open(picture.name) as file:
-            sha256 = self._files.copy(file, target)
+            sha256 = self._files.copy(file, target, picture.signature.size)
         if not picture.root.look(picture.name).same_bytes(picture.signature):
             raise SpoolError("io_error", f"{printable(picture.name)} changed while it was copied")
         return sha256

@@ -98,13 +98,12 @@ def test_a_bug_is_one_line_and_a_file(playground: Playground) -> None:
         "def broken(config):\n    raise KeyError('the\\nbug')\n"
         "nstd.status.read_status = broken\n"
     )
-    done = playground.command("status")
+    done = playground.command("status", env={"TMPDIR": str(playground.folder)})
     assert done.returncode == 70
     message, hint = done.stderr.splitlines()
     assert message == "nstd: a bug: KeyError: 'the\\nbug' [internal_error]"
     (path,) = re.findall(r"/\S+\.txt", hint)
     assert "in broken" in Path(path).read_text()
-    Path(path).unlink()
 
 
 def test_a_folder_that_cannot_be_used_is_no_bug(playground: Playground) -> None:

@@ -76,7 +76,7 @@ def test_a_bug_at_start_up_is_in_the_log_and_the_exit_code(playground: Playgroun
         "def broken(self):\n    raise ZeroDivisionError\n"
         "nstd.plugins.Plugins.check_all = broken\n",
     )
-    done = playground.once()
+    done = playground.command("run", "--once", env={"TMPDIR": str(playground.folder)})
     assert done.returncode == 70
     assert "in broken" in playground.events("daemon.error")[0]["traceback"]
     assert playground.events()[-1]["event"] == "daemon.stopped"

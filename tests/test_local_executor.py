@@ -232,11 +232,12 @@ def test_a_process_that_sigkill_cannot_end_closes_its_slot(
 ) -> None:
     """A driver may hold it for ever: nothing else is started beside it on that slot."""
     bench = make(grace="0s")
-    monkeypatch.setattr("nstd.executors.process._LAST_WAIT", 0.05)
     with monkeypatch.context() as patch:
         patch.setattr(os, "killpg", lambda pid, number: None)
+        patch.setattr("nstd.executors.process._LAST_WAIT", 0.05)
         bench.start("bad", act="stop")
         bench.until(lambda: bench.reports("bad"))
+        wait_for(lambda: psutil.Process(pids(told)[0]).status() == psutil.STATUS_STOPPED)
         bench.executor.cancel("bad")
         ended = bench.outcome("bad").failure
         assert ended is not None
@@ -278,6 +279,7 @@ def test_a_backend_that_meddles_with_its_process_harms_only_its_job(make: Make, 
     bench.start("bad", "gremlin", act=act)
     assert bench.outcome("bad").job == "bad"
     assert bench.outcome("neighbour").ending is Ending.FINISHED
+    assert (bench.folder / "neighbour" / "result.json").exists()
     assert bench.run("next").ending is Ending.FINISHED
     assert len([event for event in bench.events if isinstance(event, Outcome)]) == 3
 

@@ -219,13 +219,14 @@ def test_a_rename_that_the_server_did_twice_is_a_claim(
     bench.pair()
     (ready,) = bench.ready()
 
+    real = bench.files.replace
+
     def twice(source: Path, target: Path) -> None:
-        source.rename(target)
+        real(source, target)
+        monkeypatch.undo()
         raise FileNotFoundError(errno.ENOENT, "no such file", str(source))
 
     monkeypatch.setattr(bench.files, "replace", twice)
-    real_write = bench.files.write
-    monkeypatch.setattr(bench.files, "write", lambda *args: monkeypatch.undo() or real_write(*args))
     assert bench.claim(ready) is not None
 
 
