@@ -19,7 +19,7 @@ from nstd.errors import BackendError, PictureError
 from nstd.executor import Assignment, Report
 from nstd.faults import as_failure
 from nstd.files import Files
-from nstd.images import Picture, encode_image, load_image, save_preview
+from nstd.images import Picture, encode_image, load_image, over_white, save_preview
 from nstd.job import Ending, Input, Outcome
 from nstd.paths import JobPaths
 
@@ -72,7 +72,7 @@ class Attempt:
         options = self._options(backend)
         content, styles = self._timed("decode", self._decode)
         task = Task(
-            content=content.pixels,
+            content=_seen(content),
             styles=styles,
             options=options,
             device=self._a.torch_device,
@@ -117,7 +117,7 @@ class Attempt:
         """Decode every picture wholly before any work: a broken one fails the job here."""
         content, *others = (self._load(picture) for picture in self._job.inputs)
         styles = (
-            Style(loaded.pixels, given.weight, given.scale)
+            Style(_seen(loaded), given.weight, given.scale)
             for loaded, given in zip(others, self._job.inputs[1:], strict=True)
         )
         return content, tuple(styles)
@@ -259,6 +259,11 @@ class Attempt:
             return work()
         finally:
             self._seconds[phase] = time.monotonic() - began
+
+
+def _seen(picture: Picture) -> Pixels:
+    """The pixels as a person sees them: what alpha hides is often black, and must not count."""
+    return picture.pixels if picture.alpha is None else over_white(picture.pixels, picture.alpha)
 
 
 def _finite(losses: Mapping[str, float]) -> dict[str, float]:

@@ -96,14 +96,20 @@ class Result:
 class Backend(Protocol):
     """One way of making a picture from a content picture and style pictures."""
 
-    name: str
-    """The name sidecars use; the same as the entry point's."""
+    @property
+    def name(self) -> str:
+        """The name sidecars use; the same as the entry point's."""
+        ...
 
-    Options: type[BaseModel]
-    """The options of a sidecar; refuse unknown keys with `extra="forbid"`."""
+    @property
+    def Options(self) -> type[BaseModel]:  # noqa: N802 - a class
+        """The options of a sidecar; refuse unknown keys with `extra="forbid"`."""
+        ...
 
-    size: int | None
-    """Longest side of the result in pixels where the sidecar says none; None: the content's."""
+    @property
+    def size(self) -> int | None:
+        """Longest side of the result in pixels where the sidecar says none; None: the content's."""
+        ...
 
     def run(self, task: Task, report: Report) -> Result:
         """Make the picture, calling `report` at every step.

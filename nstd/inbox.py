@@ -120,7 +120,7 @@ class Inbox:
     def _beside(self, sidecar: str, source: str) -> set[str]:
         try:
             places = self.locator.places(sidecar, source)
-            return {normal(name) for root, name in places if root is self.root}
+            return {normal(name) for root, name in places if root == self.root}
         except SidecarError:  # a path that is refused names nothing
             return set()
 

@@ -19,6 +19,8 @@ from nstd.trouble import Trouble
 
 AGAIN, LONGEST = 5.0, 60.0
 """Seconds before a publication that met a disk error is tried again; doubles from the first."""
+BUDGET = 0.5
+"""Seconds that one turn of the loop spends here; what is left is due at the next turn."""
 MANY = 3
 """So many jobs that cannot be published are not the jobs' own trouble."""
 
@@ -57,9 +59,12 @@ class Publisher:
 
     def work(self, now: float) -> None:
         """Publish what is due; what meets an error waits, and holds up nothing else."""
+        until = time.monotonic() + BUDGET
         for job_id, pending in list(self.pending.items()):
             if pending.due > now:
                 continue
+            if time.monotonic() > until:
+                return
             try:
                 self._publish(pending)
             except OSError as error:

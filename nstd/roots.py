@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import dataclass
 from collections.abc import Iterable
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -46,6 +47,7 @@ class Entry(NamedTuple):
     is_folder: bool
 
 
+@dataclass(frozen=True)
 class Root:
     """Files below `path`, by names relative to it.
 
@@ -54,8 +56,7 @@ class Root:
     followed, even if it is swapped in meanwhile, and no FIFO or device is ever opened.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    path: Path
 
     def look(self, name: str) -> Signature:
         """The signature of the regular file `name`, which is not opened.

@@ -138,7 +138,7 @@ class Spool:
 
     def _origin(self, picture: Found) -> str | None:
         """The name in the inbox; None for the library, and for names that JSON cannot hold."""
-        is_ours = picture.root is self._inbox and picture.name.isprintable()
+        is_ours = picture.root == self._inbox and picture.name.isprintable()
         return picture.name if is_ours else None
 
     def _copy(self, picture: Found, target: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
+# Most tests wait for processes, so there are more workers than cores.
 CHECKS: dict[str, list[str]] = {
     "lint": [str(BIN / "ruff"), "check"],
     "format": [str(BIN / "ruff"), "format", "--check"],
     "types": [str(BIN / "mypy")],
     "layers": [str(BIN / "lint-imports")],
-    "tests": [sys.executable, "-m", "pytest", "-m", "not slow"],
+    "tests": [sys.executable, "-m", "pytest", "-m", "not slow", "-n", "4"],
 }
 
 
@@ -24,7 +26,8 @@ def main() -> int:
     for name, command in CHECKS.items():
         print(f"== {name}", flush=True)
         extra = sys.argv[1:] if name == "tests" else []
-        if subprocess.run([*command, *extra], cwd=ROOT).returncode:
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}  # the tests share the cores
+        if subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode:
             failed.append(name)
     print(f"== failed: {', '.join(failed)}" if failed else "== all checks passed", flush=True)
     return 1 if failed else 0

@@ -53,7 +53,7 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
     from nstd.daemon import Daemon
     from nstd.executors import inline
 
-    inline.Files = lambda: files  # type: ignore[attr-defined]
+    setattr(inline, "Files", lambda: files)  # noqa: B010 - a module is no place for attributes
     return Daemon(load_config(config), once=True, files=files).run()
 
 

@@ -155,6 +155,22 @@ def test_the_alpha_of_the_content_is_put_back(bench: Bench) -> None:
         assert made.getpixel((30, 2)) == (10, 200, 90, 255)
 
 
+def test_what_transparency_hides_is_not_seen_by_the_backend(bench: Bench) -> None:
+    """Colours under full transparency, often black, count as the white of a page."""
+    picture = Image.new("RGBA", (32, 24), (10, 200, 90, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, 16, 24))
+    picture.save(bench.paths.folder / "content.png")
+    seen: list[Task] = []
+
+    def work(task: Task, report: Tell) -> Result:
+        seen.append(task)
+        return Result(task.content)
+
+    bench.run(work)
+    assert seen[0].content[2, 2].tolist() == [1.0, 1.0, 1.0]
+    assert np.allclose(seen[0].content[2, 30] * 255, [10, 200, 90])
+
+
 def test_a_backend_gets_decoded_pictures_of_the_size_of_the_result(bench: Bench) -> None:
     """float32 sRGB in [0, 1]; styles with their weights, larger by their scale."""
     Image.new("RGB", (200, 100), "orange").save(bench.paths.folder / "style-1.png")
