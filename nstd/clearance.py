@@ -50,9 +50,12 @@ class Clearance:
             return
         for job in list(self._waiting.values()):
             pictures = {normal(p.origin): p for p in job.inputs if p.origin is not None}
-            if not needed & pictures.keys():
+            left = tuple(picture for name, picture in pictures.items() if name in needed)
+            if left:
+                self._waiting[job.id] = job.model_copy(update={"inputs": left})
+            else:
                 del self._waiting[job.id]
-                self._clear(job, list(pictures.values()))
+            self._clear(job, [p for name, p in pictures.items() if name not in needed])
 
     def _clear(self, job: Job, pictures: list[Input]) -> None:
         cleared = [picture.origin for picture in pictures if self._goes(picture)]

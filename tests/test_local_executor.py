@@ -183,6 +183,8 @@ def test_a_worker_that_died_while_idle_costs_no_job(make: Make, told: list[dict[
     bench = make()
     bench.run("first")
     os.kill(pids(told)[0], signal.SIGKILL)
+    threads = Path(f"/proc/{pids(told)[0]}/task")  # its main thread may be gone before the others
+    wait_for(lambda: len(list(threads.iterdir())) == 1)
     wait_for(lambda: psutil.Process(pids(told)[0]).status() == psutil.STATUS_ZOMBIE)
     assert bench.run("second").ending is Ending.FINISHED
 

@@ -120,7 +120,12 @@ def test_a_finished_job_is_published_told_and_removed(press: Press) -> None:
     press.publisher.conclude(job)
     press.work_at(0)
     assert press.ends() == [("job.finished", "beach")]
-    assert names_in(press.outbox / "beach") == ["beach.json", "beach.png", "beach.yaml"]
+    assert names_in(press.outbox / "beach") == [
+        "beach.json",
+        "beach.log",
+        "beach.png",
+        "beach.yaml",
+    ]
     assert names_in(press.work) == [".new"]
     assert press.cleared == [job.id]
     assert (press.publisher.finished, press.publisher.pending) == (1, {})
