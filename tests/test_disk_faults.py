@@ -36,7 +36,7 @@ class SmallDisk:
         seen = Path(f"/proc/{self.process.pid}/root")
         self.disk = seen / folder.relative_to("/")
         playground.outbox = seen / playground.outbox.relative_to("/")
-        wait_for(lambda: (self.disk / ".up").exists(), what="the small disk")
+        wait_for((self.disk / ".up").exists, what="the small disk")
 
     def fill(self) -> None:
         """Leave about 100 kB."""
