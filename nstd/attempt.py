@@ -14,13 +14,14 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from nstd import __version__, provenance
-from nstd.backend import Backend, Interrupted, Progress, Result, Style, Task
-from nstd.errors import BackendError, PictureError
+from nstd.backend import Backend, Interrupted, Progress, Result, Task
+from nstd.errors import BackendError
 from nstd.executor import Assignment, Report
 from nstd.faults import as_failure
 from nstd.files import Files
-from nstd.images import Picture, encode_image, load_image, over_white, save_preview
-from nstd.job import Ending, Input, Outcome
+from nstd.images import Picture, encode_image, save_preview
+from nstd.inputs import Decoder, seen, wishes
+from nstd.job import Ending, Outcome
 from nstd.paths import JobPaths
 
 if TYPE_CHECKING:
@@ -70,10 +71,13 @@ class Attempt:
     def _work(self, backend: Backend) -> None:
         provenance.reset_peak_memory()
         options = self._options(backend)
-        content, styles = self._timed("decode", self._decode)
+        given = self._timed("decode", Decoder(self._a).decode)
+        content = given.content
         task = Task(
-            content=_seen(content),
-            styles=styles,
+            content=seen(content),
+            styles=given.styles,
+            init=given.init,
+            series=given.series,
             options=options,
             device=self._a.torch_device,
             weights=self._a.weights,
@@ -112,28 +116,6 @@ class Attempt:
         return BackendError(
             "backend_failed", f"backend {self._job.backend!r} returned {what}", hint
         )
-
-    def _decode(self) -> tuple[Picture, tuple[Style, ...]]:
-        """Decode every picture wholly before any work: a broken one fails the job here."""
-        content, *others = (self._load(picture) for picture in self._job.inputs)
-        styles = (
-            Style(_seen(loaded), given.weight, given.scale)
-            for loaded, given in zip(others, self._job.inputs[1:], strict=True)
-        )
-        return content, tuple(styles)
-
-    def _load(self, picture: Input) -> Picture:
-        size = self._job.size
-        try:
-            return load_image(
-                self._paths.folder / picture.file,
-                max_pixels=self._a.max_pixels,
-                max_bytes=self._a.max_bytes,
-                max_side=size and math.ceil(size * max(1.0, picture.scale)),
-            )
-        except PictureError as error:  # in the words of the sidecar, not of the job's folder
-            message = error.message.replace(picture.file, picture.source)
-            raise PictureError(error.code, message, error.hint) from None
 
     def _state(self) -> bytes | None:
         try:
@@ -215,13 +197,7 @@ class Attempt:
 
     def _recipe(self, result: Result) -> str:
         job = self._job
-        styles = [
-            {"image": style.source, "weight": style.weight, "scale": style.scale}
-            for style in job.inputs[1:]
-        ]
-        recipe = {
-            "content": job.inputs[0].source,
-            "style": styles,
+        recipe = wishes(job) | {
             "output": {"name": job.name, "size": job.size, "format": job.format},
             "backend": job.backend,
             "options": job.options,
@@ -259,11 +235,6 @@ class Attempt:
             return work()
         finally:
             self._seconds[phase] = time.monotonic() - began
-
-
-def _seen(picture: Picture) -> Pixels:
-    """The pixels as a person sees them: what alpha hides is often black, and must not count."""
-    return picture.pixels if picture.alpha is None else over_white(picture.pixels, picture.alpha)
 
 
 def _finite(losses: Mapping[str, float]) -> dict[str, float]:

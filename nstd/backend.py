@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.float32]
     """A picture: (height, width, 3) float32, sRGB, values in [0, 1]."""
+    Mask = NDArray[np.float32]
+    """A grey picture: (height, width) float32, values in [0, 1]; black (0) is out, white (1) in."""
 
 
 class Interrupted(BaseException):
@@ -31,11 +33,17 @@ class Interrupted(BaseException):
 
 @dataclass(frozen=True)
 class Style:
-    """One style picture with its share of the mix and its scale relative to the content."""
+    """One style picture with its share of the mix and its scale relative to the content.
+
+    `region`, of the content's height and width, says where in the content the style applies;
+    `mask`, of the style's, which part of the style counts. None: everywhere.
+    """
 
     pixels: Pixels
     weight: float = 1.0
     scale: float = 1.0
+    region: Mask | None = None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Task:
 
     The content already has the size of the result. `state` is what the last checkpoint of an
     interrupted attempt saved, or None. `device` is a torch device string: `cpu`, `cuda:0`.
+    `init`, of the content's size, is where the work starts instead of at the content. `series`
+    holds all contents of the series that this one belongs to, none larger than the job's size.
     """
 
     content: Pixels
@@ -52,6 +62,8 @@ class Task:
     device: str
     weights: Path
     state: bytes | None = None
+    init: Pixels | None = None
+    series: tuple[Pixels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ class Result:
     """A finished picture, and what the record should say about how it was made.
 
     `network` is `{"name": ..., "sha256": ...}`; `seconds` are the phases the backend timed;
-    `stopped` says what ended the optimisation: `plateau` or `limit`. `device_name` and
+    `stopped` says what ended the optimisation: `plateau`, `limit` or `budget`. `device_name` and
     `device_memory` (the most bytes held on it) are given by backends that used an accelerator.
     """
 
@@ -94,7 +106,11 @@ class Result:
 
 
 class Backend(Protocol):
-    """One way of making a picture from a content picture and style pictures."""
+    """One way of making a picture from a content picture and style pictures.
+
+    One that uses more pictures than these says which in a class attribute `takes`, such as
+    `frozenset({"region", "mask", "init", "series"})`; sidecars that name others are refused.
+    """
 
     @property
     def name(self) -> str:
@@ -118,3 +134,8 @@ class Backend(Protocol):
         `nstd.errors.BackendError` for a failure a person can act on.
         """
         ...
+
+
+def takes(backend: Backend) -> frozenset[str]:
+    """The roles of the pictures that `backend` uses beside content and styles."""
+    return frozenset(getattr(backend, "takes", ()))

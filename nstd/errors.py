@@ -24,7 +24,9 @@ CODES: dict[str, Code] = {
     "config_invalid": Code(False, "the config file is missing or not valid"),
     "picture_missing": Code(False, "a picture that the sidecar names never came"),
     "picture_unreadable": Code(False, "a picture is broken, truncated or of an unknown format"),
-    "picture_refused": Code(False, "a picture is animated, too large, or not a regular file"),
+    "picture_refused": Code(
+        False, "a picture is animated, too large, a black mask, or not a regular file"
+    ),
     "path_refused": Code(False, "a path leaves the roots, or is a link or a special file"),
     "backend_unknown": Code(False, "no backend of that name is installed and healthy"),
     "backend_failed": Code(False, "the backend raised an error"),
@@ -40,6 +42,7 @@ CODES: dict[str, Code] = {
     "io_error": Code(True, "a file operation failed"),
     "timed_out": Code(False, "the job took longer than its time-out"),
     "cancelled": Code(False, "the job was cancelled by a person"),
+    "judge_failed": Code(False, "the judge of a bench failed, or gave no figures"),
     "already_running": Code(False, "another daemon holds the lock of this root"),
     "not_found": Code(False, "there is no such job, network or file"),
     "internal_error": Code(False, "a bug in nstd; the log has the traceback"),
@@ -138,6 +141,10 @@ class WeightsError(NstdError):
 
 class BackendError(NstdError):
     """A backend that is absent, broken, or failed at its work."""
+
+
+class BenchError(NstdError):
+    """A bench that has nothing to run, or whose judge fails."""
 
 
 class SpoolError(NstdError):

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 from nstd.errors import CODES, NstdError
 
+Role = Literal["content", "style", "region", "mask", "init", "series"]
+"""What a picture is for; regions and masks belong to a style."""
 JOB_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
@@ -29,7 +31,8 @@ class Model(BaseModel):
 class Input(Model):
     """One picture of a job, as copied into its folder."""
 
-    role: str  # "content" or "style"
+    role: Role
+    style: int | None = None  # the number of the style that it belongs to, from 0
     source: str  # the name in the sidecar
     file: str  # the name inside the job's folder
     sha256: str
@@ -88,6 +91,14 @@ class Job(Model):
     def affinity(self) -> str:
         """What a worker keeps warm for this job: its backend and network."""
         return f"{self.backend}:{self.options.get('network', '')}"
+
+    def given(self, role: Role, style: int | None = None) -> list[Input]:
+        """The pictures of one role, and of one style where said, in the sidecar's order."""
+        return [each for each in self.inputs if each.role == role and style in (None, each.style)]
+
+    def masks(self, style: int) -> list[Input]:
+        """The region and the mask of a style, where it has them."""
+        return self.given("region", style) + self.given("mask", style)
 
     def begun(self) -> Job:
         """With one more attempt, which runs."""

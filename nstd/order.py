@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import Field
 
+from nstd.backend import takes
 from nstd.config import Config
 from nstd.job import Model
 from nstd.plugins import Plugins
-from nstd.sidecar import NAME_BYTES, Format, SidecarFile, StyleEntry, parse_options
+from nstd.sidecar import NAME_BYTES, Format, SidecarFile, check_pictures, parse_options
 
 
 class Order(Model):
@@ -25,17 +26,18 @@ class Order(Model):
     format: Format
     priority: int
     timeout: float
-    styles: tuple[StyleEntry, ...] = ()
 
 
 def make_order(sidecar: str, parsed: SidecarFile, config: Config, plugins: Plugins) -> Order:
     """What the sidecar named `sidecar` asks for.
 
-    Raises BackendError for a backend that is absent or off, SidecarError for options it refuses.
+    Raises BackendError for a backend that is absent or off, SidecarError for options that it
+    refuses and for pictures that it has no use for.
     """
     wish = parsed.sidecar
     plain = plain_order(sidecar, parsed, config)
     backend = plugins.get(plain.backend)
+    check_pictures(parsed, plain.backend, takes(backend))
     options = parse_options(parsed, backend.Options, config.backends.get(plain.backend, {}))
     size = wish.output.size or backend.size
     return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
@@ -62,7 +64,6 @@ def plain_order(sidecar: str, parsed: SidecarFile | None, config: Config) -> Ord
         "format": wish.output.format,
         "priority": wish.priority,
         "timeout": wish.timeout,
-        "styles": tuple(wish.style),
     }
     return order.model_copy(update={k: value for k, value in said.items() if value is not None})
 

@@ -105,6 +105,9 @@ def judge(name: str, found: object) -> Health:
     size = getattr(found, "size", ...)
     if size is not None and (type(size) is not int or size < 1):
         return Health(Status.INVALID, "its size is not a number of pixels or None")
+    takes: object = getattr(found, "takes", frozenset())
+    if not isinstance(takes, frozenset | set) or not all(isinstance(each, str) for each in takes):
+        return Health(Status.INVALID, "its takes is not a set of names")
     said = getattr(found, "name", None)
     if said != name:
         return Health(Status.NAME_MISMATCH, f"it calls itself {said!r}, its entry point {name!r}")

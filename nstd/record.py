@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from nstd.job import Job
+from nstd.job import Input, Job
 from nstd.paths import JobPaths
 
 
@@ -51,13 +51,25 @@ def make_failure_record(job: Job, now: float) -> dict[str, Any]:
 
 def describe_inputs(job: Job, *, kept: bool = False) -> dict[str, Any]:
     """The pictures that went in; with the names of their copies where these are `kept`."""
-    described = [
-        {"file": given.source, "sha256": given.sha256, "bytes": given.bytes}
-        | ({"copy": given.file} if kept else {})
-        | ({"weight": given.weight, "scale": given.scale} if given.role == "style" else {})
-        for given in job.inputs
+    if not job.inputs:
+        return {}
+
+    def describe(given: Input) -> dict[str, Any]:
+        described = {"file": given.source, "sha256": given.sha256, "bytes": given.bytes}
+        return described | ({"copy": given.file} if kept else {})
+
+    styles = [
+        describe(style)
+        | {"weight": style.weight, "scale": style.scale}
+        | {mask.role: describe(mask) for mask in job.masks(number)}
+        for number, style in enumerate(job.given("style"))
     ]
-    return {"content": described[0], "styles": described[1:]} if described else {}
+    inputs: dict[str, Any] = {"content": describe(job.given("content")[0]), "styles": styles}
+    for given in job.given("init"):
+        inputs["init"] = describe(given)
+    if series := job.given("series"):
+        inputs["series"] = [describe(given) for given in series]
+    return inputs
 
 
 def describe_settings(job: Job) -> dict[str, Any]:

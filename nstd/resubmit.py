@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from nstd.config import Config
 from nstd.errors import SidecarError, SpoolError
@@ -26,8 +28,9 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
         reason = json.loads((failed / "reason.json").read_bytes())
         name = PurePosixPath(join("", reason["sidecar"]))
         inbox = Root(config.folder("inbox"))
-        for copy, source in _inputs(failed, reason):
-            _restore(inbox, config, name, copy, source, files)
+        for picture in _pictures(reason.get("inputs")):
+            copy = failed / "inputs" / PurePosixPath(picture["copy"]).name
+            _restore(inbox, config, name, copy, picture["file"], files)
         sidecar = files.put_back(failed / name.name, inbox.path / name)
         files.remove_tree(failed)
     except (OSError, ValueError, KeyError, TypeError, SidecarError) as error:
@@ -37,13 +40,15 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
     return sidecar
 
 
-def _inputs(failed: Path, reason: dict[str, object]) -> list[tuple[Path, str]]:
-    """Each kept picture with what the sidecar calls it."""
-    inputs = reason.get("inputs")
-    if not isinstance(inputs, dict) or not inputs:
-        return []
-    pictures = [inputs["content"], *inputs["styles"]]
-    return [(failed / "inputs" / picture["copy"], picture["file"]) for picture in pictures]
+def _pictures(described: object) -> Iterator[dict[str, Any]]:
+    """Every picture that a reason's `inputs` describe; a style has others inside it."""
+    if isinstance(described, dict):
+        if "copy" in described:
+            yield described
+        described = list(described.values())
+    if isinstance(described, list):
+        for each in described:
+            yield from _pictures(each)
 
 
 def _restore(

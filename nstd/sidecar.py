@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from nstd import diagnose, strictyaml
 from nstd.errors import BackendError, SidecarError, printable
-from nstd.job import Model
-from nstd.strictyaml import MAX_BYTES, Document, DocumentError
+from nstd.job import Model, Role
+from nstd.strictyaml import MAX_BYTES, Document, DocumentError, KeyPath
 from nstd.units import Seconds
 
 __all__ = [
@@ -24,12 +23,14 @@ __all__ = [
     "Sidecar",
     "SidecarFile",
     "StyleEntry",
+    "Wanted",
+    "check_pictures",
     "parse_options",
     "parse_sidecar",
-    "sidecar_schema",
 ]
 
 NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
+SERIES = 100  # pictures; each job of a series copies them all
 Format = Literal["png", "jpg", "webp", "tiff"]
 
 
@@ -80,6 +81,15 @@ def _styles(value: object) -> object:
 PicturePath = Annotated[str, AfterValidator(_picture_path)]
 
 
+class Wanted(NamedTuple):
+    """A picture that a sidecar names, and what for."""
+
+    role: Role
+    source: str
+    label: str  # what tells it from the others: `content`, `style-1`, `region-1`
+    style: int | None = None  # the number of the style that it belongs to, from 0
+
+
 class StyleEntry(Model):
     """One style of the mix."""
 
@@ -90,6 +100,25 @@ class StyleEntry(Model):
     scale: float = Field(
         1.0, ge=0.1, le=10, description="Size of its strokes relative to the content."
     )
+    region: PicturePath | None = Field(
+        None, description="A grey picture laid over the content: white where this style applies."
+    )
+    mask: PicturePath | None = Field(
+        None, description="A grey picture laid over the style: white where the style counts."
+    )
+
+    def wanted(self, number: int) -> list[Wanted]:
+        """The pictures of this entry, which is `number` from 0 in its list."""
+        roles: dict[Role, str | None] = {
+            "style": self.image,
+            "region": self.region,
+            "mask": self.mask,
+        }
+        return [
+            Wanted(role, source, f"{role}-{number + 1}", number)
+            for role, source in roles.items()
+            if source is not None
+        ]
 
 
 StyleForm = Annotated[StyleEntry, BeforeValidator(_style, json_schema_input_type=str | StyleEntry)]
@@ -117,6 +146,14 @@ class Sidecar(Model):
 
     content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
     style: Styles = Field(description="A style picture, or a list of several to mix.")
+    init: PicturePath | None = Field(
+        None, description="A picture that the work starts at, instead of the content."
+    )
+    series: list[PicturePath] = Field(
+        [],
+        max_length=SERIES,
+        description="All contents of a series that is to look alike.",
+    )
     output: Output = Field(Output(), description="Name, size and format of the result.")
     backend: str | None = Field(None, description="What makes the picture: see `nstd backends`.")
     options: dict[str, Any] = Field({}, description="Options of the backend.")
@@ -128,9 +165,21 @@ class Sidecar(Model):
     )
 
     @property
-    def pictures(self) -> list[str]:
+    def wanted(self) -> list[Wanted]:
         """Every picture the sidecar names: the content first, then the styles in order."""
-        return [self.content, *(style.image for style in self.style)]
+        wanted = [Wanted("content", self.content, "content")]
+        for number, style in enumerate(self.style):
+            wanted += style.wanted(number)
+        if self.init is not None:
+            wanted.append(Wanted("init", self.init, "init"))
+        for number, source in enumerate(self.series, start=1):
+            wanted.append(Wanted("series", source, f"series-{number}"))
+        return wanted
+
+    @property
+    def pictures(self) -> list[str]:
+        """The names of `wanted`, in the same order."""
+        return [picture.source for picture in self.wanted]
 
 
 Options = TypeVar("Options", bound=BaseModel)
@@ -158,6 +207,26 @@ def parse_sidecar(data: bytes, file: str) -> SidecarFile:
         raise SidecarError.of("sidecar_invalid", error.problems, hint) from None
 
 
+def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:
+    """Refuse the pictures that `backend`, which takes those roles, would not use.
+
+    Raises SidecarError `options_invalid` with every such key.
+    """
+    document, problems = source.document, []
+    several = isinstance(document.value["style"], list)
+    for wanted in source.sidecar.wanted:
+        if wanted.role in ("content", "style", *takes):
+            continue
+        place: KeyPath = (wanted.role,)
+        if wanted.style is not None:
+            place = ("style", wanted.style, wanted.role) if several else ("style", wanted.role)
+        text = f"{wanted.role}: the backend '{backend}' has no use for it"
+        problems.append(document.problem(place, text, key=True))
+    if problems:
+        hint = "leave it out, or name another backend: `nstd backends` lists what each takes"
+        raise SidecarError.of("options_invalid", sorted(set(problems)), hint)
+
+
 def parse_options(
     source: SidecarFile, options: type[Options], defaults: Mapping[str, Any] | None = None
 ) -> Options:
@@ -183,48 +252,3 @@ def parse_options(
             f"{source.document.file}: the backend broke while it read its options: {what}",
             "tell the author of the backend",
         ) from error
-
-
-def sidecar_schema(
-    backends: Mapping[str, type[BaseModel]] | None = None, default: str | None = None
-) -> dict[str, Any]:
-    """The JSON Schema of a sidecar, for completion and checks in editors.
-
-    `backends` gives the options of each backend, `default` the backend of sidecars that name
-    none.
-    """
-    backends = dict(sorted((backends or {}).items()))
-    models: list[type[BaseModel]] = [Sidecar, *backends.values()]
-    refs, shared = models_json_schema(
-        [(model, "validation") for model in dict.fromkeys(models)],
-        schema_generator=_Untitled,
-    )
-    definitions = shared["$defs"]
-    own = definitions.pop(refs[Sidecar, "validation"]["$ref"].rpartition("/")[2])
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **own,
-        "title": "nstd sidecar",
-    }
-    if backends:
-        schema["properties"]["backend"]["examples"] = list(backends)
-        schema["allOf"] = [
-            _options_rule(name, refs[model, "validation"], needed=name != default)
-            for name, model in backends.items()
-        ]
-    return schema | {"$defs": definitions}
-
-
-def _options_rule(backend: str, options: dict[str, Any], needed: bool) -> dict[str, Any]:
-    """Sidecars of `backend` take `options`; so do those that name none, unless it is `needed`."""
-    named: dict[str, Any] = {"properties": {"backend": {"const": backend}}}
-    if needed:
-        named["required"] = ["backend"]
-    return {"if": named, "then": {"properties": {"options": options}}}
-
-
-class _Untitled(GenerateJsonSchema):
-    """Without the titles that only repeat the keys."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
-        return False

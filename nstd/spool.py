@@ -106,10 +106,10 @@ class Spool:
             id=job_id,
             folder="/".join(safe_name(part) for part in relative.parent.parts),
             sidecar=f"{safe_name(relative.stem)}{relative.suffix}",
-            inputs=tuple(self._inputs(ready, order, paths)) if failure is None else (),
+            inputs=tuple(self._inputs(ready, paths)) if failure is None else (),
             submitted=ready.signature.mtime_ns / 1e9,
             claimed=time.time(),
-            **order.model_dump(exclude={"styles"}),
+            **order.model_dump(),
         )
         sidecar = Found(claim.name, Root(claim.parent), claim.name, ready.signature)
         self._copy(sidecar, paths.folder / job.sidecar)
@@ -119,14 +119,17 @@ class Spool:
         self._files.rename(paths.folder, self.work / job_id)
         return job
 
-    def _inputs(self, ready: Ready, order: Order, paths: JobPaths) -> Iterator[Input]:
-        for number, picture in enumerate(ready.pictures):
-            role = "style" if number else "content"
-            suffix = PurePosixPath(picture.name).suffix.lower()
-            file = f"{role}-{number}{suffix}" if number else f"content{suffix}"
-            style = order.styles[number - 1] if number else None
+    def _inputs(self, ready: Ready, paths: JobPaths) -> Iterator[Input]:
+        """Copy every picture of a sidecar; one that it names twice is copied twice."""
+        if ready.parsed is None:
+            return
+        sidecar = ready.parsed.sidecar
+        for wanted, picture in zip(sidecar.wanted, ready.pictures, strict=True):
+            file = wanted.label + PurePosixPath(picture.name).suffix.lower()
+            style = None if wanted.style is None else sidecar.style[wanted.style]
             yield Input(
-                role=role,
+                role=wanted.role,
+                style=wanted.style,
                 source=picture.source,
                 file=file,
                 sha256=self._copy(picture, paths.folder / file),

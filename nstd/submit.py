@@ -1,21 +1,18 @@
-"""Put a pair into the inbox: pictures first, the sidecar last, each by one rename."""
+"""Put pairs into the inbox: pictures first, the sidecars last, each by one rename."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from nstd import strictyaml
 from nstd.config import Config
-from nstd.errors import Problem, SidecarError, printable
+from nstd.errors import SidecarError, printable
 from nstd.files import Files, numbered
 from nstd.locate import Locator
 from nstd.names import is_ignored, is_sidecar
@@ -23,68 +20,81 @@ from nstd.order import make_order, safe_name
 from nstd.plugins import Plugins
 from nstd.roots import Root
 from nstd.sidecar import parse_sidecar
-
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
-_TOP = {"output", "backend", "options", "priority", "timeout"}
+from nstd.wish import dump, refused, set_option, without_places
 
 
-def submit(
-    config: Config, content: Path, style: str, options: Sequence[str], name: str | None
-) -> Path:
-    """Submit a pair with `key=value` options; the path of the new sidecar.
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for: each of `contents` in the style, which is a file or a library name.
 
-    A key without a known first part is an option of the backend: `preset=fine` is short for
-    `options.preset=fine`. Raises SidecarError before anything is copied when the job is not
-    valid, OSError when the disk fails.
+    `options` are `key=value` texts. A key without a known first part is an option of the backend:
+    `preset=fine` is short for `options.preset=fine`. With `series`, the contents are to look alike.
     """
-    inbox, is_file = config.folder("inbox"), Path(style).is_file()
-    stem = safe_name(name or f"{content.stem}-in-{Path(style).stem}")
-    wish: dict[str, Any] = {
-        "content": content.name,
-        "style": Path(style).name if is_file else style,
-    }
-    for option in options:
-        _set(wish, option)
-    _check(config, wish, stem)
-    _check_names([content.name, Path(style).name] if is_file else [content.name])
-    if not is_file:
-        _check_library(config, style, stem)
-    files = Files()
-    wish["content"] = _put(content, inbox, files).name
-    if is_file:
-        wish["style"] = _put(Path(style), inbox, files).name
-    with _draft(inbox, ".yaml") as draft:
-        files.write(draft, _dump(wish))
-        return files.put_back(draft, inbox / f"{stem}.yaml")
+
+    contents: Sequence[Path]
+    style: str
+    options: Sequence[str] = ()
+    name: str | None = None
+    init: Path | None = None
+    series: bool = False
+
+    def wish(self, content: Path, rename: Callable[[Path], str]) -> dict[str, Any]:
+        """The sidecar for one content; `rename` says what a file is called in the inbox."""
+        style = Path(self.style)
+        wish: dict[str, Any] = {
+            "content": rename(content),
+            "style": rename(style) if style.is_file() else self.style,
+        }
+        if self.init is not None:
+            wish["init"] = rename(self.init)
+        if self.series:
+            wish["series"] = [rename(each) for each in self.contents]
+        for option in self.options:
+            set_option(wish, option)
+        return wish
+
+    def stem(self, content: Path) -> str:
+        """The name of the sidecar for one content."""
+        return safe_name(self.name or f"{content.stem}-in-{Path(self.style).stem}")
+
+    @property
+    def files(self) -> list[Path]:
+        """Every picture that goes along."""
+        style = Path(self.style)
+        others = [style] if style.is_file() else []
+        return [*self.contents, *others, *([self.init] if self.init else [])]
 
 
-def _set(wish: dict[str, Any], option: str) -> None:
-    key, equals, text = option.partition("=")
-    if not equals or not key:
-        raise _refused(option, "expected KEY=VALUE, like output.size=1024")
-    path = key.split(".")
-    if path[0] not in _TOP:
-        path.insert(0, "options")
-    try:
-        value = strictyaml.read(f"value: {text}".encode(), option).value["value"]
-    except strictyaml.DocumentError:
-        value = text
-    place = wish
-    for part in path[:-1]:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
-            raise _refused(option, f"{part} has no keys of its own")
-    place[path[-1]] = value
+def submit(config: Config, request: Request) -> list[Path]:
+    """Submit pairs; the paths of the new sidecars, in the order of the contents.
+
+    Raises SidecarError before anything is copied when a job is not valid, OSError when the disk
+    fails.
+    """
+    inbox, files = config.folder("inbox"), Files()
+    _check(config, request)
+    placed = {picture: _put(picture, inbox, files).name for picture in request.files}
+    sidecars = []
+    for content in request.contents:
+        with _draft(inbox, ".yaml") as draft:
+            files.write(draft, dump(request.wish(content, placed.__getitem__)))
+            sidecars.append(files.put_back(draft, inbox / f"{request.stem(content)}.yaml"))
+    return sidecars
 
 
-def _check(config: Config, wish: dict[str, Any], stem: str) -> None:
-    """Refuse now what the daemon would refuse later; nobody sees the lines of this text."""
-    try:
-        parsed = parse_sidecar(_dump(wish), stem)
-        make_order(f"{stem}.yaml", parsed, config, Plugins())
-    except SidecarError as error:
-        problems = [Problem("submit", 0, 0, problem.message) for problem in error.problems]
-        raise SidecarError.of(error.code, problems, "`nstd backends` lists the options") from None
+def _check(config: Config, request: Request) -> None:
+    """Refuse now what the daemon would refuse later; nobody sees the lines of these texts."""
+    plugins = Plugins()
+    for content in request.contents:
+        stem = request.stem(content)
+        try:
+            parsed = parse_sidecar(dump(request.wish(content, lambda path: path.name)), stem)
+            make_order(f"{stem}.yaml", parsed, config, plugins)
+        except SidecarError as error:
+            raise without_places(error, "command line") from None
+    _check_names(picture.name for picture in request.files)
+    if not Path(request.style).is_file():
+        _check_library(config, request.style)
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -92,15 +102,15 @@ def _check_names(names: Iterable[str]) -> None:
     for name in names:
         if is_ignored(name) or is_sidecar(name):
             message = "in an inbox, a file of this name is no picture; rename it"
-            raise _refused(name, message)
+            raise refused(name, message)
 
 
-def _check_library(config: Config, style: str, stem: str) -> None:
+def _check_library(config: Config, style: str) -> None:
     """Refuse a style that is neither a file here nor in the library: its job would wait."""
     locator = Locator(Root(config.folder("inbox")), Root(config.folder("styles")))
-    if locator.find(f"{stem}.yaml", style) is None:
+    if locator.find("submitted.yaml", style) is None:
         folder = printable(config.folder("styles"))
-        raise _refused(style, f"no such picture file, and none of that name is in {folder}")
+        raise refused(style, f"no such picture file, and none of that name is in {folder}")
 
 
 def _put(picture: Path, inbox: Path, files: Files) -> Path:
@@ -129,25 +139,3 @@ def _draft(inbox: Path, suffix: str) -> Iterator[Path]:
 def _digest(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes what strictyaml, unlike the YAML that this dumper writes, would not read as text."""
-
-
-def _represent_text(dumper: _Dumper, text: str) -> yaml.Node:
-    style = None if _PLAIN.fullmatch(text) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
-def _dump(wish: dict[str, Any]) -> bytes:
-    text = yaml.dump(wish, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
-    return text.encode(errors="surrogateescape")
-
-
-def _refused(what: str, message: str) -> SidecarError:
-    problem = Problem("submit", 0, 0, f"{printable(what)!r}: {message}")
-    return SidecarError.of("sidecar_invalid", [problem])

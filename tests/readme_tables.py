@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.cli.app import EXIT_CODES
 from nstd.errors import CODES
 from nstd.events import EVENTS
@@ -37,7 +38,26 @@ def exits() -> str:
     return _table(("exit code", "meaning"), rows)
 
 
-TABLES = {"events": events, "errors": errors, "exits": exits}
+def networks() -> str:
+    """Every network of the backend gatys with its defaults."""
+    rows = [
+        (
+            f"`{name}`",
+            f"`{spec.style_loss}`",
+            f"`{spec.optimizer}`",
+            f"{spec.usual.content_weight:g}",
+            f"{spec.usual.tv_weight:g}",
+            "2" if spec.per_octave == 1 else "√2",
+            *(", ".join(map(str, budget)) for budget in spec.budgets.values()),
+        )
+        for name, spec in NETWORKS.items()
+    ]
+    presets = next(iter(NETWORKS.values())).budgets
+    head = ("network", "style_loss", "optimizer", "content_weight", "tv_weight", "level", *presets)
+    return _table(head, rows)
+
+
+TABLES = {"events": events, "errors": errors, "exits": exits, "networks": networks}
 
 
 def tables_of(text: str) -> dict[str, str]:

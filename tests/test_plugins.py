@@ -71,6 +71,7 @@ def test_bad_plugins_harm_neither_the_daemon_nor_the_good_one(site: Path) -> Non
     install(site, "optionless", "class Fake: name = '{name}'; size = None; run = print")
     install(site, "runless", BACKEND.replace("def run", "def walk"))
     install(site, "sizeless", BACKEND.replace("size = None", "size = 'big'"))
+    install(site, "greedy", BACKEND.replace("size = None", "size = None; takes = 'region'"))
     install(site, "picky", BACKEND + "    def __init__(self, key): pass\n")
     start = time.monotonic()
     plugins = Plugins(probe_seconds=SECONDS)
@@ -91,6 +92,7 @@ def test_bad_plugins_harm_neither_the_daemon_nor_the_good_one(site: Path) -> Non
         "optionless": Status.INVALID,
         "runless": Status.INVALID,
         "sizeless": Status.INVALID,
+        "greedy": Status.INVALID,
         "picky": Status.INVALID,
     }
     assert "RuntimeError: no licence" in found["raises"].reason

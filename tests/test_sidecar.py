@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nstd.errors import BackendError, NstdError, SidecarError
+from nstd.schema import sidecar_schema
 from nstd.sidecar import (
     Sidecar,
     SidecarFile,
     StyleEntry,
     parse_options,
     parse_sidecar,
-    sidecar_schema,
 )
 
 
@@ -73,6 +73,24 @@ def test_every_wish_can_be_said() -> None:
     assert (sidecar.backend, sidecar.priority, sidecar.timeout) == ("gatys", 50, 1800)
 
 
+def test_more_pictures_may_be_named() -> None:
+    """Each with what it is for, and the style that it belongs to."""
+    sidecar = parsed(
+        "content: a.jpg\nstyle: [b.jpg, {image: c.jpg, region: d.png, mask: e.png}]\n"
+        "init: f.jpg\nseries: [a.jpg, g.jpg]\n"
+    ).sidecar
+    assert [(each.label, each.source, each.role, each.style) for each in sidecar.wanted] == [
+        ("content", "a.jpg", "content", None),
+        ("style-1", "b.jpg", "style", 0),
+        ("style-2", "c.jpg", "style", 1),
+        ("region-2", "d.png", "region", 1),
+        ("mask-2", "e.png", "mask", 1),
+        ("init", "f.jpg", "init", None),
+        ("series-1", "a.jpg", "series", None),
+        ("series-2", "g.jpg", "series", None),
+    ]
+
+
 @pytest.mark.parametrize(
     "style", ["a.jpg", "{image: a.jpg}", "[a.jpg]", "[{image: a.jpg}]", "\n- a.jpg"]
 )
@@ -120,6 +138,12 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
         ("timeout: 99999d", "3:10: timeout: expected at most 315360000, got '99999d'"),
         ("timeout: .nan", "3:10: timeout: not a duration: '.nan'"),
         ("backend: [a]", "3:10: backend: expected text, got a list"),
+        ("init: /a.jpg", "3:7: init: must be relative to the sidecar"),
+        ("init: [a.jpg]", "3:7: init: expected text, got a list"),
+        ("series: a.jpg", "3:9: series: expected a list, got 'a.jpg'"),
+        ("series: [a.jpg, .b.jpg]", "3:17: series: must not be a hidden file"),
+        ("series: [" + "a," * 101 + "]", "3:9: series: expected at most 100 in the list, got 101"),
+        ("region: sky.png", "3:1: unknown key 'region'"),
     ],
 )
 def test_each_mistake_has_its_place_and_its_cure(line: str, complaint: str) -> None:
@@ -146,6 +170,9 @@ def test_each_mistake_has_its_place_and_its_cure(line: str, complaint: str) -> N
         ("/a.jpg", "2:8: style: must be relative to the sidecar, not an absolute path"),
         ("[a, /b.jpg]", "2:12: style: must be relative"),
         ("{image: /b.jpg}", "2:16: image: must be relative"),
+        ("{image: a, regoin: b}", "2:19: unknown key 'regoin'; did you mean 'region'?"),
+        ("[{image: a, region: /b.png}]", "2:28: region: must be relative to the sidecar"),
+        ("{image: a, mask: [b, c]}", "2:25: mask: expected text, got a list"),
     ],
 )
 def test_places_are_right_in_every_form_of_style(style: str, complaint: str) -> None:
@@ -301,6 +328,8 @@ def test_the_schema_describes_every_form() -> None:
     assert several["items"]["anyOf"] == [name, mapping]
     assert {"type": "null"} in schema["properties"]["timeout"]["anyOf"]
     assert any("pattern" in each for each in schema["properties"]["timeout"]["anyOf"])
+    assert {"region", "mask"} < set(schema["$defs"]["StyleEntry"]["properties"])
+    assert schema["properties"]["series"]["maxItems"] == 100
     other, strokes = schema["allOf"]
     assert other["if"]["required"] == ["backend"]
     assert "required" not in strokes["if"]

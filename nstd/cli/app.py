@@ -41,6 +41,7 @@ _COMMANDS = {
     "backends": "what can make pictures, and what is wrong with the rest",
     "networks": "weights that are installed, and how to install more",
     "doctor": "check this machine",
+    "bench": "compare what the engine makes of your pictures",
     "schema": "the JSON Schema of the sidecar, for editors",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from nstd.backend import takes
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.plugins import Plugins
 from nstd.probe import Status
@@ -31,6 +32,10 @@ def command(config: Path | None, as_json: bool) -> None:
             click.echo(f"    {plugin.reason}")
             continue
         click.echo(f"    {plugin.summary}")
-        for name, option in plugins.get(plugin.name).Options.model_fields.items():
-            usual = "" if option.is_required() else f" [{option.default}]"
+        backend = plugins.get(plugin.name)
+        if roles := takes(backend):
+            click.echo(f"    takes pictures as {', '.join(sorted(roles))}")
+        for name, option in backend.Options.model_fields.items():
+            unset = option.is_required() or option.default is None
+            usual = "" if unset else f" [{option.default}]"
             click.echo(f"    {name:20} {option.description or ''}{usual}")

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from nstd.log import listen
 from nstd.units import format_duration
 
+_SHOWN = 12
+
 
 class Ending(NamedTuple):
     """A job that ended: its folder, relative to the outbox, and how it went."""
@@ -55,6 +57,7 @@ class Bars:
         if event == "job.started":
             if line["job"] not in self._tasks:
                 self._tasks[line["job"]] = self._progress.add_task(line["name"], total=1, note="")
+                self._make_room()
             self._update(line, 0, "starting (torch takes a few seconds)")
         elif event == "job.progress":
             self._update(line, line["fraction"], _describe(line))
@@ -67,6 +70,13 @@ class Bars:
             self._update(line, 1, line["code"])
             words = f"{line['code']}: {line['message']}"
             self.endings.append(Ending(line["output"], words, failed=True))
+
+    def _make_room(self) -> None:
+        """Hide the oldest bar that is full: a terminal would cut off the running ones below."""
+        shown = [task for task in self._progress.tasks if task.visible]
+        full = [task for task in shown if task.finished]
+        if len(shown) > _SHOWN and full:
+            self._progress.update(full[0].id, visible=False)
 
     def _update(self, line: dict[str, Any], fraction: float, note: str) -> None:
         if line["job"] in self._tasks:

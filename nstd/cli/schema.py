@@ -10,7 +10,7 @@ import click
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.plugins import Plugins
 from nstd.probe import Status
-from nstd.sidecar import sidecar_schema
+from nstd.schema import sidecar_schema
 
 
 @click.command("schema")

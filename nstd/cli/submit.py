@@ -1,4 +1,4 @@
-"""`nstd submit`: put a pair into the inbox."""
+"""`nstd submit`: put pairs into the inbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 
 @click.command("submit")
 @config_option
-@click.argument("content", type=_FILE)
+@click.argument("contents", metavar="CONTENT...", type=_FILE, nargs=-1, required=True)
 @click.argument("style")
 @click.option(
     "-o",
@@ -24,16 +24,26 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
     help="Any key of the sidecar, like output.size=1024 or options.preset=fine.",
 )
 @click.option("--name", help="Name of the sidecar and the result; CONTENT-in-STYLE by default.")
+@click.option("--init", type=_FILE, help="A picture to start at instead of the content.")
+@click.option("--series", is_flag=True, help="Make the results of several contents look alike.")
 def command(
-    config: Path | None, content: Path, style: str, options: tuple[str, ...], name: str | None
+    config: Path | None,
+    contents: tuple[Path, ...],
+    style: str,
+    options: tuple[str, ...],
+    name: str | None,
+    init: Path | None,
+    series: bool,
 ) -> None:
-    """Copy CONTENT and STYLE into the inbox, then the sidecar, atomically.
+    """Copy each CONTENT and the STYLE into the inbox, then a sidecar for each, atomically.
 
     STYLE is a picture file, or the name of a style in the library.
     """
     from nstd.config import find_config, load_config
-    from nstd.submit import submit
+    from nstd.submit import Request, submit
 
+    if name is not None and len(contents) > 1:
+        raise click.UsageError("--name names one job, and there are several contents")
     settings = load_config(find_config(config))
-    sidecar = submit(settings, content, style, options, name)
-    click.echo(f"submitted {sidecar}")
+    for sidecar in submit(settings, Request(contents, style, options, name, init, series)):
+        click.echo(f"submitted {sidecar}")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +25,8 @@ from nstd.images.color import split_alpha, to_srgb
 from nstd.units import format_size
 
 Array = NDArray[np.float32]
+Scale = Callable[[Image.Image], Image.Image]
+"""Brings a decoded picture to the size that is wanted."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
 """What is opened at all; Pillow's other decoders never see a file."""
@@ -62,17 +65,30 @@ class Picture:
 
 
 def load_image(
-    path: Path, *, max_pixels: int, max_bytes: int, max_side: int | None = None
+    path: Path,
+    *,
+    max_pixels: int,
+    max_bytes: int,
+    max_side: int | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Picture:
-    """Decode the whole of `path`, upright, in sRGB, its longest side at most `max_side` pixels.
+    """Decode the whole of `path`, upright, in sRGB.
 
-    Files over `max_bytes` and pictures over `max_pixels` are refused from the header, before
-    anything is decoded. Smaller pictures are never enlarged.
+    With `max_side`, its longest side has at most so many pixels, and smaller pictures are never
+    enlarged; with `size`, width and height, it is stretched to exactly that. Files over
+    `max_bytes` and pictures over `max_pixels` are refused from the header, before anything is
+    decoded.
 
     Raises PictureError: `picture_missing`; `picture_refused` for what is too large, animated or
     no regular file; `picture_unreadable` for what is broken, truncated or of an unknown format;
     `io_error` where the disk failed.
     """
+    scale = partial(_at_most, side=max_side) if size is None else partial(_exactly, size=size)
+    return decode(path, max_pixels, max_bytes, scale)
+
+
+def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture:
+    """Decode `path` as `load_image` does, brought to size by `scale`."""
     with (
         _explained(path, max_pixels),
         _open_regular(path, max_bytes) as file,
@@ -81,7 +97,7 @@ def load_image(
     ):
         _check_header(path, image, max_pixels)
         image.load()
-        return _as_picture(_upright(image), image.info.get("icc_profile"), max_side)
+        return _as_picture(_upright(image), image.info.get("icc_profile"), scale)
 
 
 def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
@@ -139,18 +155,18 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _as_picture(image: Image.Image, profile: bytes | None, max_side: int | None) -> Picture:
+def _as_picture(image: Image.Image, profile: bytes | None, scale: Scale) -> Picture:
     if image.mode in _DEEP_GREY:
-        grey = _scaled(Image.fromarray(_unit_range(image)), max_side)
+        grey = scale(Image.fromarray(_unit_range(image)))
         level = np.clip(np.asarray(grey, dtype=np.float32), 0, 1)
         return Picture(np.repeat(level[:, :, None], 3, axis=2))
     color, alpha = split_alpha(image)
     rgb, notes = to_srgb(color, profile)
     if alpha is None:
-        return Picture(_floats(_scaled(rgb, max_side)), notes=notes)
+        return Picture(_floats(scale(rgb)), notes=notes)
     rgb.putalpha(alpha)
     # Pillow resizes RGBA with its colours multiplied by alpha: no fringes of hidden colours
-    rgba = _floats(_scaled(rgb, max_side))
+    rgba = _floats(scale(rgb))
     return Picture(np.ascontiguousarray(rgba[:, :, :3]), rgba[:, :, 3].copy(), notes)
 
 
@@ -166,12 +182,16 @@ def _unit_range(image: Image.Image) -> Array:
     return np.clip(values / white, 0, 1).astype(np.float32)
 
 
-def _scaled(image: Image.Image, max_side: int | None) -> Image.Image:
+def _at_most(image: Image.Image, side: int | None) -> Image.Image:
     longest = max(image.size)
-    if max_side is None or longest <= max_side:
+    if side is None or longest <= side:
         return image
-    width, height = (max(1, round(side * max_side / longest)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS)
+    width, height = (max(1, round(each * side / longest)) for each in image.size)
+    return _exactly(image, (width, height))
+
+
+def _exactly(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _floats(image: Image.Image) -> Array:

@@ -7,6 +7,7 @@ with `lbfgs` or `adam`. This module stays light: torch is imported by `run`.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 from pydantic import BaseModel
@@ -23,6 +24,7 @@ class Gatys:
     name = "gatys"
     Options: type[BaseModel] = Options
     size: int | None = 512
+    takes = frozenset({"region", "mask", "init", "series"})
 
     def __init__(self) -> None:
         self._warm: dict[Any, Any] = {}  # networks that serve more than one job
@@ -33,6 +35,7 @@ class Gatys:
         Raises WeightsError where a network's weights are absent or broken, and BackendError
         with the code `out_of_memory`, `device_failed` or `diverged`.
         """
+        began = perf_counter()  # a budget counts the import of torch too
         from nstd.backends.gatys.engine import stylize
 
-        return stylize(task, report, self._warm)
+        return stylize(task, report, self._warm, began)

@@ -7,20 +7,23 @@ from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nstd.backends.gatys.iterate import Evaluate, Iterate, require_finite
+from nstd.backends.gatys.pyramid import resize
 
 BETAS = (0.9, 0.99)
 EPSILON = 1e-12  # gradients of a mean over a large picture are small
-AVERAGE = 0.9  # decay of the average of iterates: a level has tens of steps, not thousands
+LARGEST = 1e18  # whose square float32 can hold
+AVERAGE = 0.99  # decay of the average of iterates
 
 
 @dataclass(frozen=True)
 class Adam(Iterate):
-    """A point, the moments of its gradients and the running average of the points.
+    """A point, the moments of its gradients and the running average of a level's points.
 
     The averages start at zero and are corrected for it where they are used (Kingma, Ba, section
-    3; section 7.2 for the iterates).
+    3; section 7.2 for the iterates); `count` gradients and `averaged` points are in them.
     """
 
     patience: ClassVar[int] = 50  # its losses are not monotone
@@ -30,31 +33,53 @@ class Adam(Iterate):
     average: Tensor
     rate: float
     count: int = 0
+    averaged: int = 1
 
     @classmethod
     def start(cls, x: Tensor, evaluate: Evaluate, rate: float) -> Self:
         """The first iterate, at `x`; one evaluation."""
         zero = torch.zeros_like(x)
-        return cls(require_finite(evaluate(x)), zero, zero, zero, rate)
+        return cls(require_finite(evaluate(x)), zero, zero, (1 - AVERAGE) * x, rate)
 
     def step(self, evaluate: Evaluate, budget: int) -> Self:  # noqa: ARG002
         """One step, which takes one evaluation."""
-        count, gradient = self.count + 1, self.point.gradient
+        count, gradient = self.count + 1, self.point.gradient.clamp(-LARGEST, LARGEST)
         first = torch.lerp(self.first, gradient, 1 - BETAS[0])
         second = torch.lerp(self.second, gradient.square(), 1 - BETAS[1])
         size = (second / (1 - BETAS[1] ** count)).sqrt() + EPSILON
         change = first / (1 - BETAS[0] ** count) / size
         point = require_finite(evaluate((self.point.x - self.rate * change).clamp(0, 1)))
-        average = torch.lerp(self.average, point.x, 1 - AVERAGE)
-        return replace(self, point=point, first=first, second=second, average=average, count=count)
+        return replace(
+            self,
+            point=point,
+            first=first,
+            second=second,
+            average=torch.lerp(self.average, point.x, 1 - AVERAGE),
+            count=count,
+            averaged=self.averaged + 1,
+        )
 
     def gentler(self) -> Self:
         """With half the learning rate."""
         return replace(self, rate=self.rate / 2)
 
+    def onward(self, x: Tensor, evaluate: Evaluate) -> Self:
+        """With the moments enlarged, so that no burst of large steps begins the level.
+
+        The average of the points begins anew.
+        """
+        size = x.shape[2:]
+        return replace(
+            self,
+            point=require_finite(evaluate(x)),
+            first=resize(self.first, *size),
+            # Bicubic enlargement could make it negative.
+            second=functional.interpolate(self.second, size, mode="bilinear"),
+            average=(1 - AVERAGE) * x,
+            averaged=1,
+        )
+
     @property
     def picture(self) -> Tensor:
-        """The average of the iterates."""
-        if not self.count:
-            return super().picture
-        return (self.average / (1 - AVERAGE**self.count)).clamp(0, 1)
+        """The average of the level's points."""
+        return (self.average / (1 - AVERAGE**self.averaged)).clamp(0, 1)

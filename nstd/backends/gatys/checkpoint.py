@@ -8,21 +8,31 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nstd.backend import Task
 
-FORMAT = 1  # raised when an older checkpoint can no longer be continued
+FORMAT = 2  # raised when an older checkpoint can no longer be continued
 
 
 def fingerprint(task: Task) -> str:
-    """SHA-256 over all that decides the result: pictures, weights, scales and options."""
+    """SHA-256 over all that decides the result: pictures, masks, weights, scales and options."""
     digest = hashlib.sha256(f"{FORMAT} {task.options.model_dump_json()}".encode())
-    for pixels, facts in [
-        (task.content, "content"),
-        *((style.pixels, f"{style.weight!r} {style.scale!r}") for style in task.styles),
-    ]:
-        digest.update(f"{facts} {pixels.shape}".encode())
-        digest.update(np.ascontiguousarray(pixels).tobytes())
+    pictures: list[tuple[str, NDArray[np.float32] | None]] = [
+        ("content", task.content),
+        ("init", task.init),
+        *(("series", picture) for picture in task.series),
+    ]
+    for style in task.styles:
+        pictures += [
+            (f"style {style.weight!r} {style.scale!r}", style.pixels),
+            ("region", style.region),
+            ("mask", style.mask),
+        ]
+    for facts, pixels in pictures:
+        if pixels is not None:
+            digest.update(f"{facts} {pixels.shape}".encode())
+            digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 

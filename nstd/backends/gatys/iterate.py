@@ -57,6 +57,10 @@ class Iterate(ABC):
     def gentler(self) -> Self:
         """The same point, with smaller steps from here on."""
 
+    @abstractmethod
+    def onward(self, x: Tensor, evaluate: Evaluate) -> Self:
+        """The first iterate of the next level, at `x`; one evaluation."""
+
     @property
     def picture(self) -> Tensor:
         """The best picture (1, 3, H, W) that this iterate can offer, in [0, 1]."""

@@ -71,6 +71,10 @@ class LBFGS(Iterate):
         """Without pairs, and with a first step a tenth as long."""
         return replace(self, pairs=(), reach=self.reach / 10)
 
+    def onward(self, x: Tensor, evaluate: Evaluate) -> Self:
+        """From scratch: the curvature on a coarser level says little about this one."""
+        return self.start(x, evaluate)
+
     def _search(self, evaluate: Evaluate, direction: Tensor, slope: float, budget: int) -> Point:
         def probe(length: float) -> Trial:
             point = evaluate(self.point.x + length * direction)

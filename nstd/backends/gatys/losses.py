@@ -1,10 +1,7 @@
-"""The losses of style transfer: pure functions of features and pictures."""
+"""The losses of style transfer that compare pictures; `style_losses` has those of the style."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import Tensor
 
 EPSILON = 1e-8  # keeps 0 / 0 at 0
@@ -23,41 +20,26 @@ def spread(features: Tensor) -> Tensor:
     return content_loss(features, features.mean((2, 3), keepdim=True)) + EPSILON
 
 
-def gram_matrix(features: Tensor) -> Tensor:
-    """Gram matrix F F^T / (H W) of features (1, C, H, W), as (C, C).
-
-    Gatys et al. (2016), equation 3, as a mean over positions.
-    """
-    flat = features.flatten(2)[0]
-    return flat @ flat.T / flat.shape[1]
-
-
-def moments(features: Tensor) -> Tensor:
-    """Covariance and mean over positions of features (1, C, H, W), side by side as (C, C + 1)."""
-    mean = features.mean((2, 3))[0][:, None]
-    return torch.cat([gram_matrix(features) - mean @ mean.T, mean], 1)
-
-
-STATISTICS: dict[str, Callable[[Tensor], Tensor]] = {"gram": gram_matrix, "moments": moments}
-
-
-def style_distance(statistic: Tensor, target: Tensor) -> Tensor:
-    """Squared Frobenius distance of two statistics, a scalar (Gatys et al. 2016, equation 4).
-
-    The distance to a weighted mean of targets differs from the weighted mean of the distances by
-    a constant only, so a mix of styles needs no more than one target.
-    """
-    return (statistic - target).square().sum()
-
-
-def total_variation(picture: Tensor) -> Tensor:
+def total_variation(picture: Tensor, diagonals: float = 0.0) -> Tensor:
     """Mean squared difference of vertical neighbours plus that of horizontal ones, a scalar.
 
     0 for a constant picture (1, C, H, W), 2 for a checkerboard of zeros and ones. Mahendran,
-    Vedaldi, CVPR 2015, with beta = 2 and means for sums.
+    Vedaldi, CVPR 2015, with beta = 2 and means for sums. `diagonals` is the share, in [0, 1], that
+    is left to the diagonal neighbours: 1/3 makes the nine-point stencil, equal in all directions.
     """
-    total = picture.new_zeros(())
-    for axis in (2, 3):
-        if picture.shape[axis] > 1:
-            total = total + picture.diff(dim=axis).square().mean()
+    straight = [picture.diff(dim=2), picture.diff(dim=3)]
+    total = (1 - diagonals) * _mean_squares(straight)
+    if diagonals:
+        slanted = [
+            picture[..., 1:, 1:] - picture[..., :-1, :-1],
+            picture[..., 1:, :-1] - picture[..., :-1, 1:],
+        ]
+        # Diagonal neighbours are farther apart: on a ramp their squares are twice as large.
+        total = total + diagonals / 2 * _mean_squares(slanted)
     return total
+
+
+def _mean_squares(differences: list[Tensor]) -> Tensor:
+    """The sum of their mean squares; a line of pixels has no neighbours across."""
+    zero = differences[0].new_zeros(())
+    return sum((part.square().mean() for part in differences if part.numel()), zero)

@@ -7,7 +7,7 @@ loader and a row here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -57,8 +57,29 @@ class Loader(Protocol):
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How the terms of the loss are weighed.
+
+    `relative` terms are divided by their size at the start, so that the weights suit any network;
+    others count in their own units. `layer_weights` are relative to each other, 1 where a style
+    layer has none. `diagonals` is the share of diagonal neighbours in total variation.
+    """
+
+    content_weight: float = 0.15
+    tv_weight: float = 0.5
+    relative: bool = True
+    layer_weights: Mapping[str, float] = field(default_factory=dict)
+    diagonals: float = 0.0
+
+
+@dataclass(frozen=True)
 class Spec:
-    """One row of the registry. `warm` networks do not depend on the pictures."""
+    """One row of the registry: the defaults of a network, and who loads it.
+
+    `recipes` are those of the style losses that differ from the general one. `budgets` are
+    evaluations per level by preset, the coarsest level first, the last number for all further
+    levels; `per_octave` levels double the size. `warm` networks do not depend on the pictures.
+    """
 
     loader: str
     layers: tuple[str, ...]
@@ -66,7 +87,19 @@ class Spec:
     style_layers: tuple[str, ...]
     style_loss: str
     optimizer: str
+    budgets: Mapping[str, tuple[int, ...]]
     warm: bool
+    per_octave: int = 1
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+
+    @property
+    def usual(self) -> Recipe:
+        """The weights that go with the network's own style loss."""
+        return self.recipe(self.style_loss)
+
+    def recipe(self, style_loss: str) -> Recipe:
+        """The weights that go with `style_loss`."""
+        return self.recipes.get(style_loss, Recipe())
 
 
 def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
@@ -79,15 +112,30 @@ def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
 
 
 def _vgg(*blocks: int) -> Spec:
-    """The layers of Gatys et al. (2016), rectified."""
+    """The layers of Gatys et al. (2016), rectified, with the recipe of style-transfer-pytorch.
+
+    Its weights (Katherine Crowson, github.com/crowsonkb/style-transfer-pytorch) are in the units
+    of its losses: mean squares, squared Wasserstein distances per channel.
+    """
+    layers = vgg_layers(blocks)
+    wasserstein = Recipe(
+        content_weight=0.015,
+        tv_weight=2.0,
+        relative=False,
+        layer_weights={layer: 4.0 ** (5 - int(layer[len("relu")])) for layer in layers},
+        diagonals=1 / 3,
+    )
     return Spec(
         loader="nstd.backends.gatys.vgg:load",
-        layers=vgg_layers(blocks),
+        layers=layers,
         content_layer="relu4_2",
         style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
-        style_loss="gram",
+        style_loss="w2",
         optimizer="adam",
+        budgets={"draft": (200, 100), "normal": (1000, 500), "fine": (2000, 1000)},
         warm=True,
+        per_octave=2,
+        recipes={"w2": wasserstein},
     )
 
 
@@ -101,6 +149,7 @@ NETWORKS: dict[str, Spec] = {
         style_layers=STAGES,
         style_loss="moments",
         optimizer="lbfgs",
+        budgets={"draft": (60, 40, 20), "normal": (150, 100, 50), "fine": (400, 250, 150)},
         warm=False,
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),

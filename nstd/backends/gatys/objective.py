@@ -1,7 +1,7 @@
 """The loss of one level: how far a picture is from the content's shapes and the styles' statistics.
 
-Every term is relative, so that one set of weights suits all pairs, sizes and networks: a style
-layer to its distance at the start, where the picture is the content; the content to its spread.
+Terms are relative where the recipe says so, and one set of weights then suits all pairs, sizes and
+networks: a style layer to its distance where the picture is the content; the content to its spread.
 """
 
 from __future__ import annotations
@@ -12,18 +12,11 @@ import torch
 from torch import Tensor
 
 from nstd.backends.gatys.iterate import Point
-from nstd.backends.gatys.losses import (
-    EPSILON,
-    STATISTICS,
-    content_loss,
-    spread,
-    style_distance,
-    total_variation,
-)
+from nstd.backends.gatys.losses import content_loss, spread, total_variation
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
-
-FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
+from nstd.backends.gatys.regions import Region
+from nstd.backends.gatys.style_term import StyleTerm
 
 
 class Objective:
@@ -34,33 +27,33 @@ class Objective:
         self,
         network: Network,
         content: Tensor,
-        styles: Sequence[tuple[Tensor, float]],
+        regions: Sequence[Region],
         options: Options,
     ) -> None:
-        """Take the targets of `content` (1, 3, H, W) and `styles`: pictures and weights."""
+        """Take the targets of `content` (1, 3, H, W) and of the paintings in its `regions`."""
         self._network = network
         self._options = options
-        self._style_layers, self._content_layer = options.layers
-        self._layers = {*self._style_layers, self._content_layer}
-        self._statistic = STATISTICS[options.style_loss_used]
-        features = network.features(content, self._layers)
+        self._recipe = options.recipe
+        style_layers, self._content_layer = options.layers
+        self._needed = {*style_layers, self._content_layer}
+        features = network.features(content, self._needed)
         self._content = features[self._content_layer]
-        self._spread = spread(self._content)
-        self._targets = self._mixed(styles)
-        self._starts = {
-            layer: style_distance(self._statistic(features[layer]), target)
-            + FLOOR * target.square().sum()
-            + EPSILON
-            for layer, target in self._targets.items()
-        }
+        self._content_scale = spread(self._content) if self._recipe.relative else 1.0
+        whole = sum(region.share for region in regions)
+        self._styles = [
+            (StyleTerm(network, features, region, options), region.share / whole)
+            for region in regions
+        ]
 
     def __call__(self, picture: Tensor) -> Point:
         """The loss of `picture` (1, 3, H, W), values about [0, 1], and its gradient."""
         x = picture.detach().requires_grad_()
         content, style, tv = self._terms(x)
-        weights = self._options
+        weights = self._recipe
         total = (
-            weights.content_weight * content + weights.style_weight * style + weights.tv_weight * tv
+            weights.content_weight * content
+            + self._options.style_weight * style
+            + weights.tv_weight * tv
         )
         (gradient,) = torch.autograd.grad(total, x)
         # One transfer for all that the host must know; a NaN anywhere shows in the maximum.
@@ -71,21 +64,7 @@ class Objective:
         return Point(x.detach(), named["total"], gradient, named, finite)
 
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self._network.features(x, self._layers)
-        content = content_loss(features[self._content_layer], self._content) / self._spread
-        styles = [
-            style_distance(self._statistic(features[layer]), target) / self._starts[layer]
-            for layer, target in self._targets.items()
-        ]
-        return content, torch.stack(styles).mean(), total_variation(x)
-
-    def _mixed(self, styles: Sequence[tuple[Tensor, float]]) -> dict[str, Tensor]:
-        """The weighted mean of the styles' statistics, by layer."""
-        total = sum(weight for _, weight in styles)
-        mixed: dict[str, Tensor] = {}
-        for picture, weight in styles:
-            features = self._network.features(picture, self._style_layers)
-            for layer in self._style_layers:
-                part = self._statistic(features[layer]) * (weight / total)
-                mixed[layer] = mixed[layer] + part if layer in mixed else part
-        return mixed
+        features = self._network.features(x, self._needed)
+        content = content_loss(features[self._content_layer], self._content) / self._content_scale
+        style = torch.stack([share * term(features) for term, share in self._styles]).sum()
+        return content, style, total_variation(x, self._recipe.diagonals)

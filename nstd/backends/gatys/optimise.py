@@ -1,20 +1,23 @@
-"""The descent: level by level, step by step, until a plateau or the limit; resumable anywhere."""
+"""The descent: level by level, step by step, to a plateau or the end of the budget; resumable."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
 from nstd.backend import Progress, Report
 from nstd.backends.gatys.adam import Adam
+from nstd.backends.gatys.budget import Budget
 from nstd.backends.gatys.iterate import Evaluate, Iterate, Point
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.pyramid import Level
-from nstd.backends.gatys.tensors import to_pixels
 from nstd.errors import BackendError
+
+if TYPE_CHECKING:
+    from nstd.backend import Pixels
 
 RETRIES = 4  # gentler steps that are tried after NaN
 
@@ -78,30 +81,40 @@ class Descent:
         *,
         problem: Problem,
         levels: Sequence[Level],
+        budget: Budget,
         start: Callable[[Tensor, Evaluate], Iterate],
         tolerance: float,
         report: Report,
         save: Callable[[Standing], bytes],
+        show: Callable[[Tensor], Pixels],
     ) -> None:
-        """`start` makes the first iterate of a level; `save` turns a standing into a checkpoint."""
+        """`budget` says how far each of `levels` goes; `start` makes the first iterate of all.
+
+        `save` turns a standing into a checkpoint, `show` a picture into what a person sees.
+        """
         self._problem = problem
         self._levels = levels
+        self._budget = budget
         self._start = start
         self._tolerance = tolerance
         self._report = report
         self._save = save
+        self._show = show
 
     def run(self, at: Standing | None = None) -> tuple[Tensor, str]:
-        """The final picture (1, 3, H, W) in [0, 1], and what ended it: `plateau` or `limit`.
+        """The final picture (1, 3, H, W) in [0, 1], and what ended it: `plateau` or the budget.
 
         `at` is where an interrupted run stood. Raises BackendError `diverged`.
         """
         for number in range(at.level if at else 0, len(self._levels)):
-            at = self._level(number, at)
-        assert at is not None  # a plan has at least one level
-        done = _Meter(self._levels, at.level, at.used, at.spent)
-        self._tell(replace(done.progress(), fraction=1.0), at, at.iterate.point)
-        return at.iterate.picture, "plateau" if at.plateau(self._tolerance) else "limit"
+            begun = at is not None and at.level == number
+            if begun or self._left(number, 0):
+                at = self._level(number, at)
+        assert at is not None  # a budget is for one evaluation at least
+        done = _Meter(self._budget, at.level, at.used, at.spent).progress()
+        self._tell(replace(done, fraction=1.0), at, at.iterate.point)
+        early = at.plateau(self._tolerance) and self._left(at.level, at.used)
+        return self._full_size(at), "plateau" if early else self._budget.ends
 
     def _level(self, number: int, at: Standing | None) -> Standing:
         """Take one level to its end."""
@@ -109,27 +122,41 @@ class Descent:
         objective = self._problem.objective(level)
         spent = at.spent + (at.used if at.level < number else 0) if at else 0
         used = at.used if at and at.level == number else 0
-        meter = _Meter(self._levels, number, used, spent)
+        meter = _Meter(self._budget, number, used, spent)
 
         def evaluate(x: Tensor) -> Point:
             point = objective(x)
-            meter.used += 1
+            meter.count()
             self._tell(meter.progress(), at, point)
             return point
 
         if at is None or at.level < number:
             iterate = self._enter(level, at, evaluate)
             at = Standing(iterate, number, meter.used, spent, (iterate.point.loss,))
-        while at.used < level.evaluations and not at.plateau(self._tolerance):
-            moved = self._step(at.iterate, evaluate, level.evaluations - at.used)
+        while (left := self._left(number, at.used)) and not at.plateau(self._tolerance):
+            moved = self._step(at.iterate, evaluate, left)
             at = at.moved(moved, meter.used) if moved else replace(at, stuck=True)
         return at
+
+    def _left(self, number: int, used: int) -> int:
+        """The evaluations that a level may still take."""
+        return self._budget.expected(number, used)[0]
+
+    def _full_size(self, at: Standing) -> Tensor:
+        """The picture of `at`, carried over the levels that the budget did not reach."""
+        coarse, full = self._levels[at.level], self._levels[-1]
+        if coarse is full:
+            return at.iterate.picture
+        return self._problem.begin(full, (coarse, at.iterate.picture))
 
     def _enter(self, level: Level, before: Standing | None, evaluate: Evaluate) -> Iterate:
         """Begin a level at the picture of the one before."""
         coarser = (self._levels[before.level], before.iterate.picture) if before else None
+        picture = self._problem.begin(level, coarser)
         try:
-            return self._start(self._problem.begin(level, coarser), evaluate)
+            if before is not None:
+                return before.iterate.onward(picture, evaluate)
+            return self._start(picture, evaluate)
         except FloatingPointError:
             raise _diverged() from None
 
@@ -152,7 +179,7 @@ class Descent:
                 progress,
                 losses=shown.terms if shown.finite else {},
                 state=(lambda: self._save(at)) if at else None,
-                picture=lambda: to_pixels(picture),
+                picture=lambda: self._show(picture),
             )
         )
 
@@ -161,23 +188,26 @@ class Descent:
 class _Meter:
     """Counts the evaluations of a level, and says how far the whole run is."""
 
-    levels: Sequence[Level]
+    budget: Budget
     number: int
     used: int
     spent: int
 
+    def count(self) -> None:
+        """Note one more."""
+        self.used += 1
+        self.budget.evaluated(self.number)
+
     def progress(self) -> Progress:
-        """Steps and the share of the work done; a step's work is its level's pixels."""
-        total = sum(level.cost for level in self.levels)
-        level = self.levels[self.number]
-        share = min(self.used / level.evaluations, 1.0)
-        done = sum(level.cost for level in self.levels[: self.number]) + share * level.cost
+        """Steps and the share of the work done, as far as the budget can tell."""
+        expected = self.budget.expected(self.number, self.used)
+        step = self.spent + self.used
         return Progress(
-            step=self.spent + self.used,
-            steps=sum(level.evaluations for level in self.levels),
-            fraction=done / total,
+            step=step,
+            steps=step + sum(expected),
+            fraction=self.budget.fraction(self.number, self.used),
             level=self.number + 1,
-            levels=len(self.levels),
+            levels=self.number + len(expected),
         )
 
 

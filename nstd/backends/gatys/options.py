@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nstd.backends.gatys.networks import NETWORKS, Spec
+from nstd.backends.gatys.networks import NETWORKS, Recipe, Spec
+from nstd.units import Seconds
 
-# Evaluations per level, the coarsest first; further levels get the last number.
-EVALUATIONS: dict[str, tuple[int, ...]] = {
-    "draft": (60, 40, 20),
-    "normal": (150, 100, 50),
-    "fine": (400, 250, 150),
-}
+
+def usual(value: Callable[[Spec], object]) -> str:
+    """The default of each network in words, like `0.15 for fitted, 0.015 for vgg19 and vgg16`."""
+    networks: dict[object, list[str]] = {}
+    for name, spec in NETWORKS.items():
+        networks.setdefault(value(spec), []).append(name)
+    return ", ".join(f"{default} for {' and '.join(names)}" for default, names in networks.items())
 
 
 class Options(BaseModel):
@@ -31,30 +35,66 @@ class Options(BaseModel):
     steps: int | None = Field(
         None, ge=1, le=100_000, description="Evaluations in all, instead of the preset's number."
     )
-    content_weight: float = Field(
-        0.15, ge=0, le=1000, description="How much the content's shapes count; more keeps more."
+    budget: Seconds | None = Field(
+        None,
+        gt=0,
+        description="Time for the whole run, such as 60s, instead of a number of evaluations: the "
+        "best picture by then. The result then depends on the speed of the machine.",
+    )
+    strength: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="From 0, the content itself, to 1, style alone: the content's weight times "
+        "(1 - strength) / strength.",
+    )
+    content_weight: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="How much the content's shapes count; more keeps more. "
+        f"{usual(lambda spec: spec.usual.content_weight)}.",
     )
     style_weight: float = Field(1.0, ge=0, le=1000, description="How much the style counts.")
-    tv_weight: float = Field(
-        0.5, ge=0, le=1000, description="How much total variation is punished; more is smoother."
+    tv_weight: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="How much total variation is punished; more is smoother. "
+        f"{usual(lambda spec: spec.usual.tv_weight)}.",
     )
     content_layer: str | None = Field(
-        None, description="Layer that is compared with the content; the network's default if unset."
+        None,
+        description="Layer that is compared with the content. "
+        f"{usual(lambda spec: spec.content_layer)}.",
     )
     style_layers: tuple[str, ...] | None = Field(
         None,
         min_length=1,
-        description="Layers that are compared with the style; the network's default if unset.",
+        description="Layers that are compared with the style. "
+        f"{usual(lambda spec: ', '.join(spec.style_layers))}.",
     )
-    style_loss: Literal["auto", "gram", "moments"] = Field(
-        "auto", description="gram: Gram matrices; moments: means and covariances."
+    style_loss: Literal["auto", "gram", "moments", "w2"] = Field(
+        "auto",
+        description="gram: Gram matrices; moments: means and covariances; w2: Wasserstein "
+        f"distance. auto: {usual(lambda spec: spec.style_loss)}.",
     )
-    pooling: Literal["max", "average"] = Field("max", description="How features are made smaller.")
+    pooling: Literal["max", "average", "l2"] = Field(
+        "max", description="How features are made smaller."
+    )
     optimizer: Literal["auto", "lbfgs", "adam"] = Field(
-        "auto", description="auto: lbfgs for fitted, adam for vgg."
+        "auto", description=f"auto: {usual(lambda spec: spec.optimizer)}."
     )
     learning_rate: float = Field(0.02, gt=0, le=1, description="Step of adam.")
-    init: Literal["content", "noise"] = Field("content", description="What the descent starts at.")
+    colors: Literal["style", "luminance", "match", "histogram"] = Field(
+        "style",
+        description="style: the style's colours; luminance: the content's, only light and dark are "
+        "painted; match, histogram: the style takes the content's palette first.",
+    )
+    init: Literal["content", "noise"] = Field(
+        "content",
+        description="What the descent starts at; a picture that the sidecar gives goes before it.",
+    )
     tolerance: float = Field(
         0.001,
         ge=0,
@@ -69,7 +109,9 @@ class Options(BaseModel):
             if layer is not None and layer not in self.spec.layers:
                 known = ", ".join(self.spec.layers)
                 raise ValueError(f"{self.network} has no layer {layer!r}; it has {known}")
-        if not self.content_weight and not self.style_weight:
+        if self.steps is not None and self.budget is not None:
+            raise ValueError("steps and budget exclude each other")
+        if not self.recipe.content_weight and not self.style_weight:
             raise ValueError("content_weight and style_weight cannot both be 0")
         return self
 
@@ -97,6 +139,24 @@ class Options(BaseModel):
         return self.spec.style_loss if self.style_loss == "auto" else self.style_loss
 
     @property
+    def recipe(self) -> Recipe:
+        """The weights in effect: the network's for its style loss, but where they are given.
+
+        `strength` multiplies the content's, whichever it is.
+        """
+        usual = self.spec.recipe(self.style_loss_used)
+        content, tv = self.content_weight, self.tv_weight
+        return replace(
+            usual,
+            content_weight=self._relaxed(usual.content_weight if content is None else content),
+            tv_weight=usual.tv_weight if tv is None else tv,
+        )
+
+    def _relaxed(self, content_weight: float) -> float:
+        """The content's weight as `strength` has it; at 0 it would be infinite."""
+        return content_weight * (1 - self.strength) / max(self.strength, 1e-9)
+
+    @property
     def evaluations(self) -> tuple[int, ...]:
         """Evaluations per level, the coarsest first."""
-        return EVALUATIONS[self.preset]
+        return self.spec.budgets[self.preset]

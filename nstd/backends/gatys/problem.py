@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Generator, Tensor, rand
 
 from nstd.backend import Task
+from nstd.backends.gatys.iterate import Evaluate, Point
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.options import Options
-from nstd.backends.gatys.pyramid import Level, carry, rescale, resize
+from nstd.backends.gatys.pyramid import Level, carry, resize
+from nstd.backends.gatys.regions import Region, regions
 from nstd.backends.gatys.tensors import to_tensor
 
 
@@ -17,28 +21,26 @@ class Pictures:
 
     def __init__(self, task: Task) -> None:
         self.content = to_tensor(task.content, task.device)
-        self._styles = [(to_tensor(style.pixels, task.device), style) for style in task.styles]
+        self._regions = regions(task)
+        self._init = None if task.init is None else to_tensor(task.init, task.device)
 
     @property
-    def all(self) -> list[Tensor]:
-        """The content and every style, full size."""
-        return [self.content, *(picture for picture, _ in self._styles)]
+    def has_init(self) -> bool:
+        """Whether a picture to start at was given."""
+        return self._init is not None
 
     def content_at(self, level: Level) -> Tensor:
         """The content at the size of `level`."""
         return resize(self.content, level.height, level.width).clamp(0, 1)
 
-    def styles_at(self, level: Level) -> list[tuple[Tensor, float]]:
-        """The styles with their weights, as large as the level times their scale.
+    def regions_at(self, level: Level) -> list[Region]:
+        """The regions with their styles at the size of `level`."""
+        return [region.at(level) for region in self._regions]
 
-        A style smaller than the level counts at its own size times its scale: enlarging it to
-        the level would teach blur.
-        """
-        longest = max(level.height, level.width)
-        return [
-            (rescale(x, style.scale * min(1.0, longest / max(x.shape[2:]))), style.weight)
-            for x, style in self._styles
-        ]
+    def init_at(self, level: Level) -> Tensor:
+        """The picture to start at, which is the content where none was given."""
+        picture = self.content if self._init is None else self._init
+        return resize(picture, level.height, level.width).clamp(0, 1)
 
 
 class StyleTransfer:
@@ -49,19 +51,44 @@ class StyleTransfer:
         self._pictures = pictures
         self._options = options
 
-    def objective(self, level: Level) -> Objective:
+    def objective(self, level: Level) -> Evaluate:
         """The loss of pictures of that level's size."""
-        content, styles = self._pictures.content_at(level), self._pictures.styles_at(level)
-        return Objective(self._network, content, styles, self._options)
+        content, parts = self._pictures.content_at(level), self._pictures.regions_at(level)
+        objective = Objective(self._network, content, parts, self._options)
+        return _grey(objective) if self._options.colors == "luminance" else objective
 
     def begin(self, level: Level, coarser: tuple[Level, Tensor] | None) -> Tensor:
         """Where the descent on `level` starts, given the level before and its picture."""
-        content = self._pictures.content_at(level)
+        ground = self._ground(level)
         if coarser is not None:
             before, picture = coarser
-            return carry(picture, self._pictures.content_at(before), content)
-        if self._options.init == "content":
-            return content
-        # Drawn on the CPU: the same for a seed on every device.
+            return carry(picture, self._ground(before), ground)
+        return self._noise(level) if self._is_noise else ground
+
+    @property
+    def _is_noise(self) -> bool:
+        return self._options.init == "noise" and not self._pictures.has_init
+
+    def _ground(self, level: Level) -> Tensor:
+        """What the changes are measured from: the picture to start at, or black under noise."""
+        if self._is_noise:
+            return self._pictures.content.new_zeros(1, 3, level.height, level.width)
+        return self._pictures.init_at(level)
+
+    def _noise(self, level: Level) -> Tensor:
+        """Noise, drawn on the CPU: the same for a seed on every device."""
         generator = Generator().manual_seed(self._options.seed)
-        return rand(content.shape, generator=generator).to(content.device)
+        channels = 1 if self._options.colors == "luminance" else 3
+        noise = rand(1, channels, level.height, level.width, generator=generator)
+        return noise.expand(1, 3, -1, -1).to(self._pictures.content.device)
+
+
+def _grey(objective: Evaluate) -> Evaluate:
+    """`objective` among the grey pictures: no way that its gradient shows leads out of them."""
+
+    def evaluate(x: Tensor) -> Point:
+        point = objective(x)
+        mean = point.gradient.mean(1, keepdim=True)
+        return replace(point, gradient=mean.expand_as(x).contiguous())
+
+    return evaluate

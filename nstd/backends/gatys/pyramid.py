@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, count, pairwise
 
 from torch import Tensor
 from torch.nn import functional
@@ -22,36 +22,48 @@ class Level:
     evaluations: int
 
     @property
+    def pixels(self) -> int:
+        """Pixels of the picture; an evaluation costs about as much as it has pixels."""
+        return self.height * self.width
+
+    @property
     def cost(self) -> int:
-        """Expected work, in pixels: an evaluation costs about as much as it has pixels."""
-        return self.height * self.width * self.evaluations
+        """Expected work, in pixels."""
+        return self.pixels * self.evaluations
 
 
-def sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Heights and widths from the coarsest level to the full size, each twice the one before."""
+def sizes(height: int, width: int, per_octave: int = 1) -> list[tuple[int, int]]:
+    """Heights and widths from the coarsest level to the full size.
+
+    With 1 level `per_octave` each is twice the one before, with 2 the root of 2 times.
+    """
     found = [(height, width)]
-    while max(height, width) >= 2 * COARSEST and min(height, width) >= 2 * NARROWEST:
-        height, width = round(height / 2), round(width / 2)
-        found.insert(0, (height, width))
+    for number in count(1):
+        factor = 2 ** (number / per_octave)
+        if max(height, width) < factor * COARSEST or min(height, width) < factor * NARROWEST:
+            break
+        found.insert(0, (round(height / factor), round(width / factor)))
     return found
 
 
 def plan(
-    height: int, width: int, evaluations: Sequence[int], total: int | None = None
+    height: int,
+    width: int,
+    evaluations: Sequence[int],
+    total: int | None = None,
+    per_octave: int = 1,
 ) -> tuple[Level, ...]:
-    """The levels for a picture of that size.
+    """The levels for a picture of that size; see `sizes`.
 
     `evaluations` are per level, the coarsest first, the last one for all further levels. With
-    `total` they are scaled to that sum; a level left without any is skipped.
+    `total` they are scaled to that sum, which may leave a level without any.
     """
-    found = sizes(height, width)
+    found = sizes(height, width, per_octave)
     counts = [evaluations[min(i, len(evaluations) - 1)] for i in range(len(found))]
     if total is not None:
         ends = [round(total * end / sum(counts)) for end in accumulate(counts, initial=0)]
         counts = [end - start for start, end in pairwise(ends)]
-    return tuple(
-        Level(*size, count) for size, count in zip(found, counts, strict=True) if count > 0
-    )
+    return tuple(Level(*size, number) for size, number in zip(found, counts, strict=True))
 
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:

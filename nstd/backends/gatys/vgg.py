@@ -19,7 +19,9 @@ from nstd.weights import find
 CONFIGURATIONS = {"vgg16": "D", "vgg19": "E"}  # Simonyan, Zisserman, table 1
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, by channel, as torchvision's weights expect
 DEVIATION = (0.229, 0.224, 0.225)
-AVERAGE_GAIN = 2.0  # an average is about half the maximum that the weights were trained on
+# What brings pooled features to the size of the maxima that the weights were trained on; figures
+# of github.com/crowsonkb/style-transfer-pytorch.
+GAINS = {"max": 1.0, "average": 2.0, "l2": 0.78}
 
 
 class Vgg:
@@ -41,17 +43,14 @@ class Vgg:
         names = iter(NETWORKS[self.name].layers)
         x = (picture - self._mean) / self._deviation
         for layer in self._layers:
-            x = self._pooled(x) if isinstance(layer, nn.MaxPool2d) else layer(x)
+            pools = isinstance(layer, nn.MaxPool2d)
+            x = GAINS[self._pooling] * pool(x, self._pooling) if pools else layer(x)
             if isinstance(layer, nn.ReLU) and (name := next(names)) in layers:
                 found[name] = x
         return found
 
     def state(self) -> None:
         """Nothing: the weights are on disk."""
-
-    def _pooled(self, x: Tensor) -> Tensor:
-        gain = AVERAGE_GAIN if self._pooling == "average" else 1.0
-        return gain * pool(x, self._pooling)
 
 
 def load(request: Request) -> Vgg:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nstd.backends.gatys.adam import AVERAGE, Adam
 from nstd.backends.gatys.iterate import Evaluate, Point
@@ -50,12 +51,78 @@ def test_the_picture_stays_in_the_box() -> None:
 
 
 def test_the_average_is_corrected_for_its_start() -> None:
-    """After one step the average of the iterates is that iterate."""
-    one = run(0.9, 1)
-    torch.testing.assert_close(one.picture, one.point.x)
-    two = run(0.9, 2)
-    expected = (AVERAGE * one.point.x + two.point.x) / (AVERAGE + 1)
-    torch.testing.assert_close(two.picture, expected)
+    """At the start it is the first point; after a step both count, the later one more."""
+    start, one = run(0.9, 0), run(0.9, 1)
+    torch.testing.assert_close(start.picture, start.point.x)
+    expected = (AVERAGE * start.point.x + one.point.x) / (AVERAGE + 1)
+    torch.testing.assert_close(one.picture, expected)
+
+
+def bumps(size: int) -> Tensor:
+    """The same smooth picture at any size."""
+    t = torch.linspace(0, 6, size)
+    return (0.5 + 0.2 * torch.sin(t)[:, None] * torch.cos(t)).expand(1, 3, size, size).clone()
+
+
+def bumpy(x: Tensor) -> Point:
+    """Evaluates the distance to 0.9, with gradients that differ from place to place."""
+    return Point(x, float((x - 0.9).square().sum()), (x - 0.9) ** 3, {})
+
+
+def test_the_moments_are_carried_to_the_next_level() -> None:
+    """Enlarged smoothly, with the number of steps; the second stays positive."""
+    coarse = Adam.start(bumps(16), bumpy, 0.02)
+    for _ in range(5):
+        coarse = coarse.step(bumpy, 1)
+    fine = coarse.onward(bumps(32), bumpy)
+    assert (fine.count, fine.rate) == (5, 0.02)
+    for enlarged, small in ((fine.first, coarse.first), (fine.second, coarse.second)):
+        assert enlarged.shape == (1, 3, 32, 32)
+        back = functional.avg_pool2d(enlarged, 2)
+        assert (back - small).abs().max() < 0.1 * small.abs().max()
+    assert fine.second.min() >= coarse.second.min() > 0
+
+
+def test_the_average_begins_anew_on_the_next_level() -> None:
+    """Nothing of the coarser picture is left in it."""
+    fine = run(0.9, 40).onward(torch.full((1, 3, 4, 4), 0.2), quadratic(0.9))
+    torch.testing.assert_close(fine.picture, torch.full((1, 3, 4, 4), 0.2))
+
+
+def test_a_carried_step_is_no_burst() -> None:
+    """Near the minimum a fresh start would move by the whole rate; a carried one does not."""
+    near = run(0.6, 400)
+    x, evaluate = torch.full((1, 3, 4, 4), 0.601), quadratic(0.6)
+    fresh = (Adam.start(x, evaluate, 0.02).step(evaluate, 1).point.x - x).abs().max()
+    carried = (near.onward(x, evaluate).step(evaluate, 1).point.x - x).abs().max()
+    assert carried < fresh / 2
+
+
+def test_the_average_lies_nearer_the_minimum_than_noisy_points() -> None:
+    """Gradients with noise: the average of the iterates is what the level gives."""
+    generator = torch.Generator().manual_seed(0)
+
+    def noisy(x: Tensor) -> Point:
+        noise = torch.randn(x.shape, generator=generator)
+        return Point(x, float((x - 0.6).square().sum()), x - 0.6 + 0.5 * noise, {})
+
+    iterate = Adam.start(torch.full((1, 3, 8, 8), 0.5), noisy, 0.02)
+    for _ in range(400):
+        iterate = iterate.step(noisy, 1)
+    apart = [(x - 0.6).square().mean() for x in (iterate.picture, iterate.point.x)]
+    assert apart[0] < apart[1] / 2
+
+
+def test_huge_gradients_do_not_make_nan() -> None:
+    """Their squares would overflow float32."""
+
+    def huge(x: Tensor) -> Point:
+        return Point(x, 1.0, torch.full_like(x, 1e30), {})
+
+    iterate = Adam.start(torch.full((1, 3, 2, 2), 0.5), huge, 0.02)
+    for _ in range(3):
+        iterate = iterate.step(huge, 1)
+    assert iterate.point.x.flatten()[0].item() == pytest.approx(0.44, abs=1e-3)
 
 
 def test_nan_is_told_and_the_rate_can_be_halved() -> None:

@@ -4,70 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
+from gatys_support import narrow, painting, photograph, run, task
 from pydantic import ValidationError
 
-from nstd.backend import Backend, Interrupted, Progress, Result, Style, Task
-from nstd.backends.gatys import Gatys, Options, fitted
+from nstd.backend import Backend, Interrupted, Progress, Style
+from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys import objective as objective_module
 from nstd.backends.gatys.iterate import Point
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.errors import BackendError
 
-if TYPE_CHECKING:
-    from nstd.backend import Pixels
-
 
 @pytest.fixture(autouse=True)
 def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network with fewer components, so that a job takes a fraction of a second."""
-    monkeypatch.setattr(fitted, "WIDTHS", (8, 12, 16, 16, 16))
-
-
-def photograph(height: int = 64, width: int = 80) -> Pixels:
-    """Smooth hills under a sky."""
-    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-    hills = y > 0.5 + 0.2 * np.sin(7 * x)
-    layers = [0.3 + 0.4 * y, 0.5 * hills + 0.2 * x, 0.8 - 0.6 * hills]
-    return np.stack(layers, 2).astype(np.float32)
-
-
-def painting(height: int = 64, width: int = 64, seed: int = 0) -> Pixels:
-    """Strokes of three colours."""
-    rng = np.random.default_rng(seed)
-    colours = rng.random((3, 3))
-    y, x = np.mgrid[0:height, 0:width]
-    stroke = (x + 2 * y) // 5 + y // 9
-    return np.asarray(colours[stroke % 3], dtype=np.float32)
-
-
-def task(
-    content: Pixels | None = None,
-    *styles: Style,
-    state: bytes | None = None,
-    device: str = "cpu",
-    **options: Any,
-) -> Task:
-    """A short job on the fitted network."""
-    return Task(
-        content=photograph() if content is None else content,
-        styles=styles or (Style(painting()),),
-        options=Options(**({"steps": 12} | options)),
-        device=device,
-        weights=Path("none"),
-        state=state,
-    )
-
-
-def run(job: Task) -> tuple[Result, list[Progress]]:
-    """The result, and every report on the way."""
-    seen: list[Progress] = []
-    return Gatys().run(job, seen.append), seen
+    narrow(monkeypatch)
 
 
 def test_the_class_is_a_backend_with_a_name() -> None:
@@ -206,35 +162,13 @@ def test_style_scale_changes_the_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(1, 90), (90, 1), (1, 1), (16, 16), (17, 33), (12, 240)]
-)
-def test_odd_sizes_give_finite_pictures(height: int, width: int) -> None:
-    """Lines, dots and panoramas come out in their own size."""
-    result, _ = run(task(photograph(height, width), Style(painting(33, 7)), steps=6))
-    assert result.pixels.shape == (height, width, 3)
-    assert np.isfinite(result.pixels).all()
-
-
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-@pytest.mark.parametrize("content", [0.0, 0.5, None])
-@pytest.mark.parametrize("style", [0.0, 1.0, "content"])
-def test_plain_pictures_give_finite_pictures(
-    content: float | None, style: float | str, optimizer: str
-) -> None:
-    """Black, grey, one colour, and a style that is the content itself."""
-    shape = (32, 40, 3)
-    photo = photograph(32, 40) if content is None else np.full(shape, content, np.float32)
-    other = photo if style == "content" else np.full(shape, style, np.float32)
-    result, _ = run(task(photo, Style(other), steps=6, optimizer=optimizer))
-    assert np.isfinite(result.pixels).all()
-
-
-@pytest.mark.parametrize(
     "options",
     [
         {"pooling": "average"},
+        {"pooling": "l2"},
         {"init": "noise"},
         {"style_loss": "gram"},
+        {"style_loss": "w2"},
         {"tv_weight": 20.0},
         {"style_layers": ("stage1", "stage2"), "content_layer": "stage2"},
         {"optimizer": "adam", "learning_rate": 0.05},

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nstd.backends.gatys.pyramid import carry, plan, resize, shrink, sizes
+from nstd.backends.gatys.pyramid import (
+    COARSEST,
+    NARROWEST,
+    carry,
+    plan,
+    resize,
+    shrink,
+    sizes,
+)
 
 
 def test_each_level_is_twice_the_one_before() -> None:
     """512 px start at 128 px."""
     assert sizes(384, 512) == [(96, 128), (192, 256), (384, 512)]
+
+
+def test_two_levels_an_octave_grow_by_the_root_of_two() -> None:
+    """512 px start at 128 px; every second level is twice as large."""
+    assert [width for _, width in sizes(384, 512, 2)] == [128, 181, 256, 362, 512]
+    assert sizes(384, 512, 2)[::2] == sizes(384, 512)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([1, 2]))
+def test_no_level_is_below_the_least_sizes(height: int, width: int, per_octave: int) -> None:
+    """Unless the picture itself is; a level less would be one too few."""
+    *coarser, full = sizes(height, width, per_octave)
+    assert full == (height, width)
+    assert all(max(size) >= COARSEST and min(size) >= NARROWEST for size in coarser)
+    longest, shortest = (side(height, width) / 2 ** (1 / per_octave) for side in (max, min))
+    assert bool(coarser) == (longest >= COARSEST and shortest >= NARROWEST)
 
 
 @pytest.mark.parametrize("size", [(1, 700), (40, 2000), (16, 16), (1, 1), (255, 255)])
@@ -27,10 +53,10 @@ def test_the_last_number_serves_all_further_levels() -> None:
 
 @pytest.mark.parametrize("total", [1, 2, 5, 7, 100, 299])
 def test_steps_are_shared_exactly(total: int) -> None:
-    """The levels' evaluations add up to the number asked for; none is left with zero."""
+    """The levels' evaluations add up to the number asked for; the last has the full size."""
     levels = plan(512, 512, (150, 100, 50), total)
     assert sum(level.evaluations for level in levels) == total
-    assert all(level.evaluations for level in levels)
+    assert (levels[-1].height, levels[-1].width) == (512, 512)
 
 
 def test_a_level_costs_its_pixels_times_its_evaluations() -> None:

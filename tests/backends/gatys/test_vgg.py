@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nstd.backend import Progress, Style, Task
+from nstd.backend import Interrupted, Progress, Style, Task
 from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys.networks import NETWORKS, Request
+from nstd.backends.gatys.pooling import pool
+from nstd.backends.gatys.statistic import statistic
+from nstd.backends.gatys.tensors import to_tensor
 from nstd.backends.gatys.vgg import DEVIATION, MEAN, empty_layers, load
+from nstd.backends.gatys.wasserstein import Wasserstein
 from nstd.errors import WeightsError
 from nstd.weights import REGISTRY
 
@@ -81,13 +87,14 @@ def test_the_registry_names_every_convolution(name: str, count: int) -> None:
     assert sum(isinstance(layer, torch.nn.Conv2d) for layer in whole) == count
 
 
-def test_average_pooling_keeps_activations_in_range(tmp_path: Path) -> None:
-    """Averages are doubled, as the weights were trained on maxima."""
+@pytest.mark.parametrize("other", ["average", "l2"])
+def test_pooling_keeps_activations_in_range(tmp_path: Path, other: str) -> None:
+    """Averages and roots are scaled, as the weights were trained on maxima."""
     install(tmp_path, shallow_state())
     picture = torch.rand(1, 3, 32, 32)
     sizes = [
         load(request(tmp_path, pooling=kind)).features(picture, ("relu2_1",))["relu2_1"].mean()
-        for kind in ("max", "average")
+        for kind in ("max", other)
     ]
     assert 0.5 < sizes[1] / sizes[0] < 2
 
@@ -125,7 +132,11 @@ def test_a_job_runs_on_it_and_leaves_it_warm(tmp_path: Path) -> None:
     """Adam and Gram matrices lower the loss; the second job needs no file any more."""
     digest = install(tmp_path, shallow_state())
     options = Options(
-        network="vgg19", steps=12, content_layer="relu2_1", style_layers=("relu1_1", "relu1_2")
+        network="vgg19",
+        steps=12,
+        style_loss="gram",
+        content_layer="relu2_1",
+        style_layers=("relu1_1", "relu1_2"),
     )
     rng = np.random.default_rng(0)
     content, style = rng.random((2, 32, 32, 3), dtype=np.float32)
@@ -137,6 +148,101 @@ def test_a_job_runs_on_it_and_leaves_it_warm(tmp_path: Path) -> None:
     assert seen[-1].losses["style"] < seen[0].losses["style"]
     (tmp_path / REGISTRY["vgg19"].file).unlink()
     np.testing.assert_array_equal(backend.run(task, seen.append).pixels, first.pixels)
+
+
+def ladder_task(folder: Path, state: bytes | None = None, **options: Any) -> Task:
+    """A job of three levels: 128, 181 and 256 px."""
+    y, x = np.mgrid[0:64, 0:256].astype(np.float32) / 64
+    content = np.stack([0.3 + 0.4 * y, x / 4, 0.5 + 0.4 * np.sin(3 * x)], 2)
+    style = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
+    shallow = {"content_layer": "relu2_1", "style_layers": ("relu1_1", "relu2_1")}
+    every = Options(**({"network": "vgg19", "steps": 18} | shallow | options))
+    return Task(content, (Style(style),), every, "cpu", folder, state)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize("style_loss", ["w2", "gram", "moments"])
+def test_every_loss_falls_with_every_optimiser(
+    tmp_path: Path, style_loss: str, optimizer: str
+) -> None:
+    """Over the whole ladder."""
+    install(tmp_path, shallow_state())
+    job = ladder_task(tmp_path, style_loss=style_loss, optimizer=optimizer)
+    seen: list[Progress] = []
+    result = Gatys().run(job, seen.append)
+    assert np.isfinite(result.pixels).all()
+    assert {progress.level for progress in seen} == {1, 2, 3}
+    assert seen[-1].losses["total"] < seen[0].losses["total"]
+
+
+@pytest.mark.parametrize("stop", [4, 9, 10, 11, 13, 17])
+def test_an_interrupted_ladder_goes_on_to_the_same_picture(tmp_path: Path, stop: int) -> None:
+    """To the bit, inside a level and where the moments are carried to the next."""
+    install(tmp_path, shallow_state())
+    whole = Gatys().run(ladder_task(tmp_path), lambda progress: None)
+    saved: list[bytes] = []
+
+    def interrupt(progress: Progress) -> None:
+        if progress.state is not None:
+            saved[:] = [progress.state()]
+        if progress.step == stop:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        Gatys().run(ladder_task(tmp_path), interrupt)
+    seen: list[Progress] = []
+    again = Gatys().run(ladder_task(tmp_path, saved[0]), seen.append)
+    np.testing.assert_array_equal(again.pixels, whole.pixels)
+    assert seen[0].step in {stop, stop - 1}
+
+
+def test_the_default_loss_is_crowsons_to_the_letter(tmp_path: Path) -> None:
+    """Mean squares x 0.015, W2 with layer weights 256 and 64, nine-point variation x 2."""
+    install(tmp_path, shallow_state())
+    job = ladder_task(tmp_path, steps=1, init="noise")
+    job = replace(job, content=job.content[:, :100])  # narrow: one level
+    seen: list[Progress] = []
+    Gatys().run(job, seen.append)
+    assert seen[0].picture is not None
+    x, content, style = (
+        to_tensor(pixels, "cpu")
+        for pixels in (seen[0].picture(), job.content, job.styles[0].pixels)
+    )
+    network = load(request(tmp_path))
+    given, target, shapes = (network.features(each, SHALLOW) for each in (x, style, content))
+    w2 = [
+        Wasserstein(statistic(target[layer]))(statistic(given[layer]))
+        for layer in ("relu1_1", "relu2_1")
+    ]
+    dx, dy = x.diff(dim=3).square().mean(), x.diff(dim=2).square().mean()
+    one = (x[..., 1:, 1:] - x[..., :-1, :-1]).square().mean()
+    two = (x[..., 1:, :-1] - x[..., :-1, 1:]).square().mean()
+    expected = {
+        "content": (given["relu2_1"] - shapes["relu2_1"]).square().mean(),
+        "style": (256 * w2[0] + 64 * w2[1]) / 320,
+        "tv": 2 * (dx / 3 + dy / 3 + one / 12 + two / 12),
+    }
+    weights = {"content": 0.015, "style": 1.0, "tv": 2.0}
+    total = sum(weights[name] * float(loss) for name, loss in expected.items())
+    for name, loss in expected.items():
+        assert seen[0].losses[name] == pytest.approx(float(loss), rel=1e-4)
+    assert seen[0].losses["total"] == pytest.approx(total, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["max", "average", "l2"])
+def test_pooling_has_finite_gradients_on_black(kind: str) -> None:
+    """The slope of a root at zero is infinite; odd edges are kept."""
+    x = torch.zeros(1, 2, 5, 3, requires_grad=True)
+    pooled = pool(x, kind)
+    (gradient,) = torch.autograd.grad(pooled.sum(), x)
+    assert pooled.shape == (1, 2, 3, 2)
+    assert gradient.isfinite().all()
+
+
+def test_l2_pooling_is_the_root_of_the_sum_of_squares() -> None:
+    """Of each 2 x 2 block."""
+    x = torch.tensor([[[[1.0, 2.0], [2.0, 4.0]]]])
+    assert pool(x, "l2").item() == pytest.approx(5.0)
 
 
 def test_missing_weights_are_told_with_the_command(tmp_path: Path) -> None:

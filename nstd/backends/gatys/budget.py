@@ -1,0 +1,115 @@
+"""How many evaluations each level may take: by the plan's count, or by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from typing import Protocol
+
+from nstd.backends.gatys.pyramid import Level
+
+LEAST = 8  # evaluations below which a finer level is not worth its start
+START = 2  # evaluations that the start of a level takes: the targets of content and styles
+
+
+class Budget(Protocol):
+    """What a run may spend. Levels count from 0; `used` are the evaluations made on one."""
+
+    ends: str
+    """What ended a run that used it all."""
+
+    def expected(self, level: int, used: int) -> list[int]:
+        """The evaluations that `level` and each finer one may still take."""
+        ...
+
+    def evaluated(self, level: int) -> None:
+        """Note that an evaluation on `level` has ended just now."""
+        ...
+
+    def fraction(self, level: int, used: int) -> float:
+        """The share of the whole that is spent, in [0, 1]."""
+        ...
+
+
+class Count:
+    """The evaluations that the plan gives to each level."""
+
+    ends = "limit"
+
+    def __init__(self, levels: Sequence[Level]) -> None:
+        self._levels = levels
+
+    def expected(self, level: int, used: int) -> list[int]:
+        """The plan's numbers, less those used."""
+        here, *finer = (each.evaluations for each in self._levels[level:])
+        return [max(0, here - used), *finer]
+
+    def evaluated(self, level: int) -> None:
+        """Nothing: the descent counts."""
+
+    def fraction(self, level: int, used: int) -> float:
+        """By work: an evaluation costs its level's pixels."""
+        here = self._levels[level]
+        done = sum(each.cost for each in self._levels[:level])
+        done += min(used, here.evaluations) * here.pixels
+        return done / sum(each.cost for each in self._levels)
+
+
+class Clock:
+    """So many seconds in all, shared among the levels in proportion to the plan's work.
+
+    An evaluation takes time for each of its pixels: what the last ones took foretells the next,
+    on finer levels too. A level that would get fewer than LEAST evaluations is left out, the
+    finest first, and its share goes to the coarser ones.
+    """
+
+    ends = "budget"
+
+    def __init__(
+        self, levels: Sequence[Level], seconds: float, elapsed: Callable[[], float]
+    ) -> None:
+        """`elapsed` gives the seconds that the run has taken so far."""
+        self._levels = levels
+        self._seconds = seconds
+        self._elapsed = elapsed
+        self._level, self._since, self._count = -1, 0.0, 0
+        self._pace: float | None = None  # seconds for a pixel
+
+    def evaluated(self, level: int) -> None:
+        """Time it; the first one on a level only starts the watch, as it is slow."""
+        now = self._elapsed()
+        if level != self._level:
+            self._level, self._since, self._count = level, now, 0
+            return
+        self._count += 1
+        self._pace = (now - self._since) / (self._count * self._levels[level].pixels)
+
+    def expected(self, level: int, used: int) -> list[int]:
+        """What fits the time that is left; the coarsest level of all is always begun."""
+        left = self._seconds - self._elapsed()
+        if left <= 0 or self._pace is None:
+            first = LEAST if left > 0 else int(level + used == 0)
+            return [first, *(0 for _ in self._levels[level + 1 :])]
+        work = left / max(self._pace, 1e-12)
+        finer = self._levels[level:]
+        while len(finer) > 1 and _share(finer, used, work)[-1] < LEAST:
+            finer = finer[:-1]
+        shares = _share(finer, used, work)
+        if level and not used and shares[0] < LEAST:
+            shares = []
+        padded = zip_longest(shares, self._levels[level:], fillvalue=0)
+        return [share for share, _ in padded]
+
+    def fraction(self, level: int, used: int) -> float:  # noqa: ARG002
+        """By time."""
+        return min(1.0, self._elapsed() / self._seconds)
+
+
+def _share(levels: Sequence[Level], used: int, work: float) -> list[int]:
+    """Evaluations for each of `levels` from `work`, in pixels, after `used` on the first."""
+    begun = bool(used)
+    work -= START * sum(level.pixels for level in levels[begun:])
+    work += used * levels[0].pixels
+    factor = max(work, 0.0) / sum(level.cost for level in levels)
+    here, *finer = (int(level.evaluations * factor) for level in levels)
+    return [max(0, here - used), *finer]

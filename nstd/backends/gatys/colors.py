@@ -1,0 +1,150 @@
+"""Whose colours the result has: what is done to the pictures before the transfer, and after it.
+
+L. Gatys, M. Bethge, A. Hertzmann, E. Shechtman: "Preserving Color in Neural Artistic Style
+Transfer", 2016: luminance-only transfer, and colour matching of the style; both go back to
+A. Hertzmann et al., "Image Analogies", SIGGRAPH 2001. Pixels are (H, W, 3) sRGB in [0, 1], a
+palette is the colours of some pixels, (N, 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nstd.backend import Style, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nstd.backend import Mask, Pixels
+
+    Array = NDArray[np.float32]
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Y of YIQ
+GRAIN = 1e-4  # variance added to every picture's: then a plain one can be matched too
+TABLE = 1 << 16  # most colours of a palette that stand for its histogram
+
+
+def toned(task: Task) -> Task:
+    """`task` with its pictures grey, where chroma takes no part."""
+    if task.options.colors != "luminance":
+        return task
+    return replace(
+        task,
+        content=grey(task.content),
+        styles=tuple(replace(style, pixels=grey(style.pixels)) for style in task.styles),
+        init=None if task.init is None else grey(task.init),
+        series=tuple(grey(picture) for picture in task.series),
+    )
+
+
+def before(task: Task) -> Task:
+    """`task` with its pictures in the colours that the transfer shall see."""
+    if task.options.colors == "style":
+        return task
+    task = toned(task)
+    match = histogram_matched if task.options.colors == "histogram" else matched
+    return replace(task, styles=tuple(_like(task.content, style, match) for style in task.styles))
+
+
+def after(task: Task) -> Callable[[Pixels], Pixels]:
+    """What makes a result out of a picture, of any size, that the transfer of `task` gave."""
+    if task.options.colors == "luminance":
+        return partial(with_chroma, content=task.content)
+    return lambda pixels: pixels
+
+
+def luma(pixels: Pixels) -> Array:
+    """The brightness of `pixels` as (H, W, 1), in [0, 1]."""
+    brightness: Array = pixels @ LUMA
+    return brightness[..., None]
+
+
+def grey(pixels: Pixels) -> Pixels:
+    """`pixels` without chroma."""
+    return np.repeat(luma(pixels), 3, axis=2)
+
+
+def with_chroma(pixels: Pixels, content: Pixels) -> Pixels:
+    """The luma of `pixels` with the chroma of `content`, exactly.
+
+    Where sRGB does not hold the two together, the luma moves to the nearest that it does hold:
+    one exists, for `content` is a colour. The chroma of a smaller picture, such as a preview, is
+    that of the nearest pixels.
+    """
+    chroma = _nearest(content - luma(content), *pixels.shape[:2])
+    lowest, highest = -chroma.min(2, keepdims=True), 1 - chroma.max(2, keepdims=True)
+    result: Pixels = (np.clip(luma(pixels), lowest, highest) + chroma).clip(0, 1)
+    return result
+
+
+def matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
+    """`pixels` moved so that the palette `source` gets the mean and covariance of `target`.
+
+    The map is T^(1/2) S^(-1/2), of the roots of the covariances: the one of Image Analogies, which
+    Gatys et al. (2016) find better to the eye than that of the Cholesky factors.
+    """
+    flow = _root(target, 0.5) @ _root(source, -0.5)
+    result = (pixels - source.mean(0)) @ flow.T + target.mean(0)
+    return np.asarray(result.clip(0, 1), np.float32)
+
+
+def histogram_matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
+    """As `matched`, and then with the histograms of `target` along its principal axes.
+
+    Along the axes of red, green and blue it would invent hues, as they depend on one another.
+    """
+    pixels, source = matched(pixels, source, target), matched(source, source, target)
+    _, axes = np.linalg.eigh(_covariance(target))
+    planes = [
+        _ranked(pixels @ axis, np.sort(source @ axis), np.sort(target @ axis)) for axis in axes.T
+    ]
+    result = np.stack(planes, axis=-1) @ axes.T
+    return np.asarray(result.clip(0, 1), np.float32)
+
+
+def _like(content: Pixels, style: Style, match: Callable[[Pixels, Array, Array], Pixels]) -> Style:
+    """`style` in the colours of that part of `content` where it applies."""
+    source, target = _palette(style.pixels, style.mask), _palette(content, style.region)
+    return replace(style, pixels=match(style.pixels, source, target))
+
+
+def _palette(pixels: Pixels, mask: Mask | None) -> Array:
+    """The colours inside `mask`; all where it holds nothing."""
+    inside = None if mask is None else pixels[mask > 0.5]
+    return pixels.reshape(-1, 3) if inside is None or not inside.size else inside
+
+
+def _covariance(palette: Array) -> NDArray[np.float64]:
+    centred = palette - palette.mean(0)
+    covariance = (centred.T @ centred).astype(np.float64) / len(palette)
+    return np.asarray(covariance + GRAIN * np.eye(3))
+
+
+def _root(palette: Array, power: float) -> NDArray[np.float64]:
+    """The covariance of `palette`, (3, 3), to that power."""
+    values, vectors = np.linalg.eigh(_covariance(palette))
+    return np.asarray((vectors * values.clip(GRAIN / 2) ** power) @ vectors.T)
+
+
+def _ranked(values: Array, source: Array, target: Array) -> Array:
+    """`values` as those of `target` that have their rank in `source`; both palettes are sorted.
+
+    Equal values share the rank in their middle, so that a plain picture gets the median.
+    """
+    source = source[:: len(source) // TABLE + 1]
+    ranks = (np.searchsorted(source, values) + np.searchsorted(source, values, "right")) / 2
+    positions = np.linspace(0, 1, len(target))
+    return np.interp(ranks / len(source), positions, target).astype(np.float32)
+
+
+def _nearest(pixels: Array, height: int, width: int) -> Array:
+    """`pixels` at another size, without interpolation."""
+    rows = (np.arange(height) + 0.5) * pixels.shape[0] / height
+    columns = (np.arange(width) + 0.5) * pixels.shape[1] / width
+    found: Array = pixels[rows.astype(int)[:, None], columns.astype(int)]
+    return found

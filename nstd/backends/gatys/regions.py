@@ -1,0 +1,127 @@
+"""Regions: which part of the content takes which styles (Gatys et al., CVPR 2017, section 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nstd.backend import Style, Task
+from nstd.backends.gatys.pyramid import Level, rescale
+from nstd.backends.gatys.tensors import to_tensor
+from nstd.errors import BackendError
+
+if TYPE_CHECKING:
+    from nstd.backend import Mask
+
+BLACK = 0.5 / 255  # a mask that is nowhere brighter holds nothing
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A style: `picture` (1, 3, H, W), its `weight` in the mix, and its `scale`.
+
+    `mask` (1, 1, H, W) says how much each pixel counts; None: all of them.
+    """
+
+    picture: Tensor
+    weight: float
+    scale: float
+    mask: Tensor | None
+
+    def at(self, level: Level) -> Painting:
+        """As large as `level` times the scale.
+
+        A style smaller than the level counts at its own size times its scale: enlarging it to
+        the level would teach blur.
+        """
+        longest = max(level.height, level.width)
+        fit = min(1.0, longest / max(self.picture.shape[2:]))
+        picture = rescale(self.picture, self.scale * fit)
+        height, width = picture.shape[2:]
+        return replace(self, picture=picture, mask=averaged(self.mask, height, width))
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the content, and the paintings that are mixed in it.
+
+    `where` (1, 1, H, W) says how much of each pixel belongs to it, None: everything; `share` is
+    relative to that of the other regions.
+    """
+
+    where: Tensor | None
+    share: float
+    paintings: tuple[Painting, ...]
+
+    def at(self, level: Level) -> Region:
+        """The region on `level`."""
+        return replace(
+            self,
+            where=averaged(self.where, level.height, level.width),
+            paintings=tuple(painting.at(level) for painting in self.paintings),
+        )
+
+
+def regions(task: Task) -> tuple[Region, ...]:
+    """The regions of `task`; styles that name equal regions share one.
+
+    Styles without a region take what no region claims. Regions and masks that hold nothing are
+    left out with their styles. Raises BackendError `picture_refused` where none is left.
+    """
+    groups: dict[bytes, list[Style]] = {}
+    for style in task.styles:
+        if style.mask is None or style.mask.max() > BLACK:
+            name = b"" if style.region is None else np.ascontiguousarray(style.region).tobytes()
+            groups.setdefault(name, []).append(style)
+    claimed = [style.region for style in task.styles if style.region is not None]
+    found = [
+        _region(styles, _rest(claimed) if styles[0].region is None else styles[0].region, task)
+        for styles in groups.values()
+    ]
+    kept = tuple(region for region in found if region.share > 0)
+    if not kept:
+        raise BackendError(
+            "picture_refused",
+            "no style has a place: every region or mask is black, or the regions leave nothing",
+            "paint white where a style shall apply",
+        )
+    return kept
+
+
+def averaged(mask: Tensor | None, height: int, width: int) -> Tensor | None:
+    """`mask` (1, 1, H, W) at another size, by the mean over each new pixel's area."""
+    return None if mask is None else functional.interpolate(mask, (height, width), mode="area")
+
+
+def _region(styles: Sequence[Style], where: Mask | None, task: Task) -> Region:
+    paintings = tuple(
+        Painting(
+            to_tensor(style.pixels, task.device),
+            style.weight,
+            style.scale,
+            None if style.mask is None else _plane(style.mask, task.device),
+        )
+        for style in styles
+    )
+    if where is None:
+        return Region(None, 1.0, paintings)
+    share = float(where.mean()) if where.max() > BLACK else 0.0
+    return Region(_plane(where, task.device), share, paintings)
+
+
+def _rest(claimed: Sequence[Mask]) -> Mask | None:
+    """What no region claims; None, which is everything, where there is none."""
+    if not claimed:
+        return None
+    rest: Mask = (1 - np.sum(claimed, axis=0, dtype=np.float32)).clip(0, 1)
+    return rest
+
+
+def _plane(mask: Mask, device: str) -> Tensor:
+    return torch.from_numpy(np.array(mask, dtype=np.float32, order="C"))[None, None].to(device)

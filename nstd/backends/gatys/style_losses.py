@@ -1,0 +1,60 @@
+"""The registry of style losses: how far the statistic of a layer is from that of the style."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from nstd.backends.gatys.statistic import Statistic
+from nstd.backends.gatys.wasserstein import Wasserstein
+
+
+class StyleLoss(Protocol):
+    """The distance to one target, prepared once."""
+
+    def __call__(self, statistic: Statistic) -> Tensor:
+        """The distance of `statistic` to the target: a scalar, 0 at the target, never negative."""
+        ...
+
+
+class MakeStyleLoss(Protocol):
+    """Prepares a target; the value of a row of the registry."""
+
+    def __call__(self, target: Statistic) -> StyleLoss: ...
+
+
+class Gram:
+    """Squared Frobenius distance of Gram matrices.
+
+    Gatys et al. (2016), equation 4, without its constant 1 / (4 C^2) and with the Gram matrix as
+    a mean over positions.
+    """
+
+    def __init__(self, target: Statistic) -> None:
+        self._target = target.second
+
+    def __call__(self, statistic: Statistic) -> Tensor:
+        """The sum over all pairs of channels."""
+        return (statistic.second - self._target).square().sum()
+
+
+class Moments:
+    """Squared distance of covariances plus that of means."""
+
+    def __init__(self, target: Statistic) -> None:
+        self._target = _side_by_side(target)
+
+    def __call__(self, statistic: Statistic) -> Tensor:
+        """The sum over all pairs of channels and all channels."""
+        return (_side_by_side(statistic) - self._target).square().sum()
+
+
+def _side_by_side(statistic: Statistic) -> Tensor:
+    """Covariance and mean, (C, C + 1)."""
+    mean = statistic.mean[:, None]
+    return torch.cat([statistic.second - mean @ mean.T, mean], 1)
+
+
+STYLE_LOSSES: dict[str, MakeStyleLoss] = {"gram": Gram, "moments": Moments, "w2": Wasserstein}

@@ -1,0 +1,69 @@
+"""The style term of one region: how far its features are from the statistics of its paintings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nstd.backends.gatys.losses import EPSILON
+from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.options import Options
+from nstd.backends.gatys.regions import Region
+from nstd.backends.gatys.statistic import Statistic, mixed, statistic
+from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss
+
+FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A style layer: its loss, and what the loss is divided by."""
+
+    loss: StyleLoss
+    scale: Tensor | float
+
+
+class StyleTerm:
+    """The weighted mean of the layers' losses inside a region."""
+
+    def __init__(
+        self, network: Network, content: Mapping[str, Tensor], region: Region, options: Options
+    ) -> None:
+        """Take the targets; `content` are the features at the start, by layer."""
+        self._where = region.where
+        self._options = options
+        names, _ = options.layers
+        targets = _targets(network, region, names)
+        self._layers = {name: self._layer(content[name], targets[name]) for name in names}
+        weights = options.recipe.layer_weights
+        self._weights = region.paintings[0].picture.new_tensor([weights.get(n, 1.0) for n in names])
+
+    def __call__(self, features: Mapping[str, Tensor]) -> Tensor:
+        """The distance of `features`, by layer, as a scalar."""
+        losses = [
+            layer.loss(statistic(features[name], self._where)) / layer.scale
+            for name, layer in self._layers.items()
+        ]
+        return (torch.stack(losses) * self._weights).sum() / self._weights.sum()
+
+    def _layer(self, start: Tensor, target: Statistic) -> Layer:
+        """The loss towards `target`, relative to that at `start`."""
+        loss = STYLE_LOSSES[self._options.style_loss_used](target)
+        scale: Tensor | float = 1.0
+        if self._options.recipe.relative:
+            nothing = Statistic(torch.zeros_like(target.mean), torch.zeros_like(target.second))
+            scale = loss(statistic(start, self._where)) + FLOOR * loss(nothing) + EPSILON
+        return Layer(loss, scale)
+
+
+def _targets(network: Network, region: Region, layers: tuple[str, ...]) -> dict[str, Statistic]:
+    """The statistic of all paintings of `region` together, by layer."""
+    parts: dict[str, list[tuple[Statistic, float]]] = {layer: [] for layer in layers}
+    for painting in region.paintings:
+        features = network.features(painting.picture, layers)
+        for layer in layers:
+            parts[layer].append((statistic(features[layer], painting.mask), painting.weight))
+    return {layer: mixed(each) for layer, each in parts.items()}

@@ -1,0 +1,150 @@
+"""Makes every variant of every pair through the real daemon, one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from nstd.bench.columns import Column
+from nstd.bench.comparison import Cell, Cells
+from nstd.bench.pairs import Pair
+from nstd.config import Config
+from nstd.daemon import Daemon
+from nstd.devices import resolve
+from nstd.errors import SidecarError
+from nstd.order import make_order, safe_name
+from nstd.plugins import Plugins
+from nstd.settings import Folders, Log, Watch
+from nstd.sidecar import parse_sidecar
+from nstd.wish import without_places
+
+_WARM_UP = ("output.size=16",)
+_APART = 1_000_000  # nanoseconds
+_POINT = {"step", "level", "seconds"}  # of a point of the losses: what is no loss
+
+
+class _Job(NamedTuple):
+    pair: Pair
+    column: Column
+    name: str
+
+    def sidecar(self) -> bytes:
+        return self.pair.sidecar(self.column.options, self.name)
+
+
+class Batch:
+    """The variants of pairs, under the settings of `config`; valid once it is made.
+
+    Raises SidecarError and BackendError for a variant that no backend takes.
+    """
+
+    def __init__(self, config: Config, pairs: Sequence[Pair], columns: Sequence[Column]) -> None:
+        self._config = config
+        self._jobs = list(_jobs(pairs, columns))
+        plugins = Plugins()
+        for job in self._jobs:
+            _check(job, config, plugins)
+
+    def run(self, pictures: Path, console: Literal["text", "none"]) -> Cells:
+        """Make them; the pictures go to `pictures`/LABEL/NAME.*, their records beside them.
+
+        A root that is gone in the end lies beside `pictures`.
+        """
+        pictures.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".nstd-", dir=pictures.parent) as folder:
+            config = one_slot(self._config, Path(folder), console)
+            self._fill(config.folder("inbox"))
+            Daemon(config, once=True).run()
+            return {
+                (job.pair.name, job.column.label): _collect(job, config.folder("outbox"), pictures)
+                for job in self._jobs
+            }
+
+    def _fill(self, inbox: Path) -> None:
+        """Drop the pairs, and one small job first, which loads what all the others need."""
+        inbox.mkdir()
+        for job in self._jobs:
+            job.pair.copy_to(inbox)
+        first = self._jobs[0]
+        warm_up = first.pair.sidecar((*first.column.options, *_WARM_UP), "warm-up")
+        now = time.time_ns()
+        for number, text in enumerate([warm_up, *(job.sidecar() for job in self._jobs)]):
+            sidecar = inbox / f"{number}.yaml"
+            sidecar.write_bytes(text)
+            dropped = now - (len(self._jobs) - number) * _APART
+            os.utime(sidecar, ns=(dropped, dropped))  # the oldest runs first
+
+
+def one_slot(config: Config, root: Path, console: Literal["text", "none"]) -> Config:
+    """The settings of `config` for a root of its own, with one slot on the first device."""
+    said = {name: config.folder(name) for name in ("styles", "networks")}
+    folders = Folders(**{name: path for name, path in said.items() if path.is_dir()})
+    kept = {name: getattr(config, name) for name in ("jobs", "backends", "limits", "workers")}
+    return Config.at(
+        root,
+        folders=folders,
+        watch=Watch(settle=0.2),
+        devices=resolve(config.devices)[:1],
+        log=Log(console=console),
+        **kept,
+    )
+
+
+def _jobs(pairs: Sequence[Pair], columns: Sequence[Column]) -> Iterator[_Job]:
+    """Variant by variant: what a pair fits would be there already for its next variant."""
+    for number, column in enumerate(columns, start=1):
+        for row, pair in enumerate(pairs, start=1):
+            # the numbers make names that are cut short differ
+            name = safe_name(f"{row}.{number} {pair.name} {column.label}"[:100])
+            yield _Job(pair, column, name.rstrip())
+
+
+def _check(job: _Job, config: Config, plugins: Plugins) -> None:
+    """Refuse now what the daemon would refuse after hours."""
+    what = f"{job.pair.name} with {' '.join(job.column.options) or 'its own options'}"
+    try:
+        make_order(f"{job.name}.yaml", parse_sidecar(job.sidecar(), what), config, plugins)
+    except SidecarError as error:
+        raise without_places(error, what) from None
+
+
+def _collect(job: _Job, outbox: Path, pictures: Path) -> Cell:
+    """Keep the picture and the record of a job that is over."""
+    folder, target = outbox / job.name, pictures / safe_name(job.column.label)
+    try:
+        record = json.loads((folder / f"{job.name}.json").read_bytes())
+    except FileNotFoundError:
+        return Cell(failed=_reason(outbox / "failed" / job.name / "reason.json"))
+    target.mkdir(exist_ok=True)
+    made = folder / record["output"]["file"]
+    picture = target / f"{job.pair.name}{made.suffix}"
+    shutil.move(made, picture)
+    shutil.move(folder / f"{job.name}.json", picture.with_name(f"{job.pair.name}.json"))
+    return _cell(picture, record)
+
+
+def _cell(picture: Path, record: dict[str, Any]) -> Cell:
+    last = record["losses"][-1] if record["losses"] else {}
+    return Cell(
+        picture=picture,
+        seconds={name: took for name, took in record["seconds"].items() if name != "queued"},
+        peak_memory=record["peak_memory"],
+        steps=record["steps"],
+        stopped=record["stopped"],
+        losses={name: value for name, value in last.items() if name not in _POINT},
+    )
+
+
+def _reason(path: Path) -> dict[str, str]:
+    try:
+        reason = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        message = "not made: the run ended before"
+        return {"code": "cancelled", "message": message, "hint": "run it again"}
+    return {key: reason[key] for key in ("code", "message", "hint")}

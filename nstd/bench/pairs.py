@@ -1,0 +1,111 @@
+"""The pairs of a folder: sidecars and their pictures, written as in an inbox."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nstd.errors import BenchError, PictureError, printable
+from nstd.files import Files
+from nstd.locate import Found, Locator
+from nstd.names import is_sidecar
+from nstd.roots import Root
+from nstd.sidecar import MAX_BYTES, Sidecar, parse_sidecar
+from nstd.wish import dump, set_option
+
+_HINT = "lay sidecars (NAME.yaml with `content:` and `style:`) beside their pictures there"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sidecar of the folder, what it wishes, and where its pictures lie."""
+
+    name: str
+    root: Root
+    wish: dict[str, Any]
+    pictures: tuple[Found, ...]  # as in `Sidecar.wanted`: the content, the first style, others
+
+    @property
+    def content(self) -> Path:
+        """The picture that is restyled."""
+        return _path(self.pictures[0])
+
+    @property
+    def style(self) -> Path:
+        """The first of its styles."""
+        return _path(self.pictures[1])
+
+    def sidecar(self, options: Sequence[str], name: str) -> bytes:
+        """The text of the same sidecar with `options` on top, whose result is called `name`.
+
+        Its priority is left out, for the order is ours.
+        Raises SidecarError for an option that is no `key=value`.
+        """
+        wish = copy.deepcopy(self.wish)
+        for option in options:
+            set_option(wish, option)
+        wish.setdefault("output", {})["name"] = name
+        wish.pop("priority", None)
+        return dump(wish)
+
+    def copy_to(self, inbox: Path) -> None:
+        """Copy its pictures under their names; those of the library stay where they are."""
+        files = Files()
+        for found in self.pictures:
+            target = inbox / found.name
+            if found.root == self.root and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with found.root.open(found.name) as file:
+                    files.copy(file, target)
+
+
+def read_pairs(folder: Path, styles: Path) -> list[Pair]:
+    """The pairs in `folder`, by name; `styles` is the library of styles.
+
+    Raises BenchError for a folder that is absent or without sidecars, SidecarError and
+    PictureError for pairs that cannot be used.
+    """
+    root = Root(folder.resolve())
+    try:
+        names = sorted(entry.name for entry in root.entries("") if is_sidecar(entry.name))
+    except OSError as error:
+        raise BenchError("not_found", f"{printable(folder)}: {error.strerror}", _HINT) from None
+    if not names:
+        raise BenchError("not_found", f"{printable(folder)}: there are no sidecars", _HINT)
+    stems = [Path(name).stem for name in names]
+    if double := [stem for stem in stems if stems.count(stem) > 1]:
+        message = f"{printable(folder)}: two sidecars are called {double[0]!r}"
+        raise BenchError("sidecar_invalid", message, "rename one of them")
+    locator = Locator(root, Root(styles))
+    return [_read_pair(root, name, locator) for name in names]
+
+
+def _read_pair(root: Root, name: str, locator: Locator) -> Pair:
+    with root.open(name) as file:
+        sidecar = parse_sidecar(file.read(MAX_BYTES + 1), printable(root.path / name)).sidecar
+    pictures = tuple(_find(locator, name, source) for source in _sources(sidecar))
+    wish = sidecar.model_dump(mode="json", exclude_unset=True)
+    return Pair(Path(name).stem, root, wish, pictures)
+
+
+def _sources(sidecar: Sidecar) -> list[str]:
+    """Every picture once, the content and the first style in front."""
+    first = [sidecar.content, sidecar.style[0].image]
+    return first + [source for source in sidecar.pictures if source not in first]
+
+
+def _find(locator: Locator, sidecar: str, source: str) -> Found:
+    found = locator.find(sidecar, source)
+    if found is None:
+        near = locator.nearest(sidecar, source)
+        hint = f"did you mean {near!r}?" if near else "copy it there, or correct the sidecar"
+        message = f"{printable(sidecar)}: there is no picture {printable(source)!r}"
+        raise PictureError("picture_missing", message, hint)
+    return found
+
+
+def _path(found: Found) -> Path:
+    return found.root.path / found.name

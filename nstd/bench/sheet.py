@@ -1,0 +1,115 @@
+"""The two sheets that a person looks at: whole pictures, and crops at 100 %."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nstd.bench.comparison import Comparison, describe
+from nstd.bench.crops import SIDE, Spot, find_spots
+from nstd.bench.grid import Row, Tile, draw_grid
+from nstd.bench.pairs import Pair
+from nstd.errors import PictureError
+from nstd.images import load_image, over_white
+from nstd.settings import Limits
+
+_GIVEN = ("content", "style")
+
+
+class Sheets:
+    """Draws the sheets of a comparison; its pictures are read under `limits`."""
+
+    def __init__(self, comparison: Comparison, limits: Limits) -> None:
+        self._comparison, self._limits = comparison, limits
+        self._headings = [*_GIVEN, *(column.label for column in comparison.columns)]
+
+    def contact_sheet(self, thumb: int) -> Image.Image:
+        """A row for each pair; the longest side of each picture is brought to `thumb` pixels."""
+        rows = []
+        for pair in self._comparison.pairs:
+            lines = [(pair.content.name,), (pair.style.name,), *self._lines(pair)]
+            pictures = [_scaled(self._load(path, thumb), thumb) for path in self._paths(pair)]
+            tiles = (_tile(*each) for each in zip(pictures, lines, strict=True))
+            rows.append(Row(pair.name, list(tiles)))
+        return draw_grid(self._headings, rows, thumb)
+
+    def crops(self) -> Image.Image:
+        """Two rows for each pair: the spots of the content with the least and the most detail.
+
+        The spot is the same in all pictures but the style, which shows its own. Content and style
+        are brought to the results' size first, results are as they are.
+        """
+        rows = [row for pair in self._comparison.pairs for row in self._crop_rows(pair)]
+        return draw_grid(self._headings, rows, SIDE)
+
+    def _crop_rows(self, pair: Pair) -> Iterator[Row]:
+        content, style, *results = self._paths(pair)
+        made = [self._load(path) for path in results]
+        side = max((max(image.size) for image in made if isinstance(image, Image.Image)), default=0)
+        given = [self._load(path, side or 2 * SIDE) for path in (content, style)]
+        spots = [
+            find_spots(image) if isinstance(image, Image.Image) else (Spot(0.5, 0.5),) * 2
+            for image in given
+        ]
+        for number, what in enumerate(("least detail", "most detail")):
+            here = [spots[0][number], spots[1][number], *[spots[0][number]] * len(made)]
+            tiles = [_cut(*each) for each in zip([*given, *made], here, strict=True)]
+            yield Row(f"{pair.name}: {what}", tiles)
+
+    def _paths(self, pair: Pair) -> list[Path | None]:
+        """The content, the first style, and the picture of each column."""
+        results = [self._comparison.cell(pair, column) for column in self._comparison.columns]
+        return [pair.content, pair.style, *(cell.picture for cell in results)]
+
+    def _lines(self, pair: Pair) -> Iterator[tuple[str, ...]]:
+        for column in self._comparison.columns:
+            cell = self._comparison.cell(pair, column)
+            if cell.picture:
+                yield tuple(describe(cell))
+            elif cell.failed:
+                yield cell.failed["code"], cell.failed["message"]
+            else:
+                yield ("no picture",)
+
+    def _load(self, path: Path | None, side: int | None = None) -> Image.Image | str:
+        """The picture, its longest side at most `side`, or why there is none."""
+        if path is None:
+            return ""
+        limits = self._limits
+        try:
+            picture = load_image(
+                path,
+                max_pixels=limits.picture_pixels,
+                max_bytes=limits.picture_bytes,
+                max_side=side,
+            )
+        except PictureError as error:
+            return error.message
+        pixels = picture.pixels
+        if picture.alpha is not None:
+            pixels = over_white(pixels, picture.alpha)
+        return Image.fromarray((pixels * 255 + 0.5).astype(np.uint8))
+
+
+def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:
+    """The picture enlarged if it is small, so that a row can be compared."""
+    if isinstance(picture, str) or max(picture.size) >= side:
+        return picture
+    scale = side / max(picture.size)
+    width, height = (max(1, round(length * scale)) for length in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _tile(picture: Image.Image | str, lines: tuple[str, ...]) -> Tile:
+    if isinstance(picture, Image.Image):
+        return Tile(picture, lines)
+    return Tile(None, (picture, *lines) if picture else lines)
+
+
+def _cut(picture: Image.Image | str, spot: Spot) -> Tile:
+    if isinstance(picture, Image.Image):
+        return Tile(spot.cut(picture))
+    return Tile(None, (picture or "no picture",))

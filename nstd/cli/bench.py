@@ -1,0 +1,129 @@
+"""`nstd bench`: what the engine makes, measured and side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nstd.cli.app import config_option, config_or_defaults
+from nstd.errors import BenchError
+
+if TYPE_CHECKING:
+    from nstd.bench.columns import Column
+    from nstd.bench.comparison import Comparison, Judged
+    from nstd.bench.judge import Judge
+
+
+def _assignments(
+    _context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    """`KEY=VALUE` texts of the command line as pairs."""
+    pairs = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals and value):
+            raise click.BadParameter(f"{text!r}: expected {option.metavar}")
+        pairs.append((key, value))
+    return pairs
+
+
+@click.group("bench")
+def command() -> None:
+    """Measure what the engine makes of pictures."""
+
+
+@command.command("quality")
+@config_option
+@click.argument("pairs", metavar="PAIRS_DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--vary",
+    multiple=True,
+    callback=_assignments,
+    metavar="KEY=A,B,...",
+    help="A column for each value, and for each combination where it is given again.",
+)
+@click.option("--size", type=click.IntRange(16, 16384), help="Longest side in pixels.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="As `nstd submit` has it."
+)
+@click.option(
+    "--compare",
+    multiple=True,
+    callback=_assignments,
+    metavar="LABEL=DIR",
+    help="A column of pictures made elsewhere, called like the sidecars.",
+)
+@click.option(
+    "--judge", metavar="COMMAND", help="Called as COMMAND RESULT CONTENT STYLE; prints figures."
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="nstd-quality")
+@click.option("--thumb", type=click.IntRange(32, 2048), default=384, help="Pixels on the sheet.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def quality(config: Path | None, pairs: Path, **given: Any) -> None:
+    """Make the pictures of all sidecars in PAIRS_DIR and show them side by side.
+
+    OUT (./nstd-quality) gets sheet.png, crops.png, quality.json, and the pictures by variant.
+    The variants run one after the other on one slot, so that their times can be compared.
+    """
+    from nstd.bench.quality import compare, save
+    from nstd.bench.table import print_table
+    from nstd.cli.bars import Bars
+
+    out, settings = given["out"], config_or_defaults(config)
+    columns, judge = _columns_and_judge(given)
+    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    with Bars(visible=on_terminal):
+        found = compare(pairs, columns, settings, out, "none" if on_terminal else "text")
+    trouble = None
+    try:
+        if judge is not None:
+            found.judge(judge, _track if on_terminal else iter)
+    except BenchError as error:  # the pictures are worth keeping
+        trouble = error
+    report = save(found, out, settings, given["thumb"])
+    if given["as_json"]:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        print_table(found)
+    click.echo(f"look at {out / 'sheet.png'} and {out / 'crops.png'}", err=True)
+    _tell_failures(found)
+    if trouble is not None:
+        raise trouble
+    sys.exit(1 if found.failed else 0)
+
+
+def _columns_and_judge(given: dict[str, Any]) -> tuple[list[Column], Judge | None]:
+    """What the options say, before anything is read or made."""
+    from nstd.bench.columns import make_columns
+    from nstd.bench.judge import Judge
+
+    size = [f"output.size={given['size']}"] if given["size"] else []
+    options = [*given["options"], *size]
+    try:
+        columns = make_columns(given["vary"], given["compare"], options, given["out"])
+        judge = None if given["judge"] is None else Judge.of(given["judge"])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return columns, judge
+
+
+def _track(cells: Sequence[Judged]) -> Iterable[Judged]:
+    """`cells`, with a bar for the judge's way through them."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(cells, "judging", console=Console(stderr=True))
+
+
+def _tell_failures(found: Comparison) -> None:
+    """Say which pictures were not made, and why."""
+    for pair, label, reason in found.failed:
+        click.echo(f"{pair}, {label}: {reason['message']} [{reason['code']}]", err=True)
+        if reason["hint"]:
+            click.echo(f"      {reason['hint']}", err=True)
