@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VGG: dict[str, Any] = {
     "network": "vgg19",
-    "content_layer": "relu2_1",
+    "content_layers": ("relu2_1",),
     "style_layers": ("relu1_1", "relu2_1"),
 }
 """Options for the file that `install_vgg` writes."""

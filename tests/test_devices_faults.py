@@ -223,7 +223,14 @@ def test_a_worker_killed_from_outside_resumes_from_its_last_checkpoint(
 # A daemon without torch
 
 LIGHT = ("torch", "torchvision", "numpy", "PIL")
-WORKERS_ONLY = ("nstd.images", "nstd.samples", "nstd.attempt", "nstd.worker", "nstd.__main__")
+ELSEWHERE = (  # what only workers and `nstd bench` import
+    "nstd.attempt",
+    "nstd.bench.",
+    "nstd.images",
+    "nstd.samples",
+    "nstd.worker",
+    "nstd.__main__",
+)
 
 
 def loaded(code: str, environment: dict[str, str], *arguments: str) -> Any:
@@ -246,7 +253,7 @@ def test_no_module_of_the_daemon_imports_torch_or_handles_pictures(
     names = [
         module.name
         for module in pkgutil.walk_packages(nstd.__path__, "nstd.")
-        if not module.name.startswith((*WORKERS_ONLY, "nstd.backends.", "nstd.executors.inline"))
+        if not module.name.startswith((*ELSEWHERE, "nstd.backends.", "nstd.executors.inline"))
     ]
     assert "nstd.daemon" in names
     assert "nstd.executors.local" in names

@@ -17,12 +17,13 @@ from nstd.weights import install, listing
 @config_option
 @click.pass_context
 def command(context: click.Context, config: Path | None) -> None:
-    """List the networks with their SHA-256; `fitted` needs no weights and is always there."""
+    """List the networks with their SHA-256; `fitted` and `fixed` are always there."""
     if context.invoked_subcommand is not None:
         context.obj = config
         return
     folder = load_config(find_config(config)).folder("networks")
     click.echo("fitted   embedded: fitted to each pair, nothing to install")
+    click.echo("fixed    embedded: the same filters for every job, nothing to install")
     for name, weights, found in listing(folder):
         if isinstance(found, WeightsError):
             click.echo(f"{name:8} {found.message} ({format_size(weights.size)})")

@@ -8,7 +8,7 @@ palette is the colours of some pixels, (N, 3).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nstd.backend import Style, Task
+from nstd.backends.gatys.regions import grouped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nstd.backend import Mask, Pixels
+    from nstd.backends.gatys.options import Options
 
     Array = NDArray[np.float32]
 
@@ -45,10 +47,37 @@ def toned(task: Task) -> Task:
 def before(task: Task) -> Task:
     """`task` with its pictures in the colours that the transfer shall see."""
     if task.options.colors == "style":
-        return task
+        return replace(task, content=recolored(task.content, task.styles, _amount(task)))
     task = toned(task)
     match = histogram_matched if task.options.colors == "histogram" else matched
     return replace(task, styles=tuple(_like(task.content, style, match) for style in task.styles))
+
+
+def common(task: Task) -> Task:
+    """`task` with its series in the colours that the network is fitted to, the same for each job.
+
+    The pictures of a series are not painted by regions of this content.
+    """
+    task = toned(task)
+    if task.options.colors != "style":
+        return task
+    styles = [replace(style, region=None) for style in task.styles]
+    amount = _amount(task)
+    return replace(task, series=tuple(recolored(x, styles, amount) for x in task.series))
+
+
+def recolored(content: Pixels, styles: Sequence[Style], amount: float) -> Pixels:
+    """`content` with the palette of `styles`, each in its region; `amount` 0 changes nothing.
+
+    The content's term then asks for shapes, and no longer for colours that the styles lack: those
+    are what shines through a painting as a photograph.
+    """
+    result = content
+    for where, group in grouped(styles) if amount else ():
+        moved = matched(content, _inside(content, where), _mixture(group))
+        share = amount if where is None else amount * where[..., None]
+        result = result + share * (moved - content)
+    return np.asarray(result.clip(0, 1), np.float32)
 
 
 def after(task: Task) -> Callable[[Pixels], Pixels]:
@@ -109,14 +138,32 @@ def histogram_matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
 
 def _like(content: Pixels, style: Style, match: Callable[[Pixels, Array, Array], Pixels]) -> Style:
     """`style` in the colours of that part of `content` where it applies."""
-    source, target = _palette(style.pixels, style.mask), _palette(content, style.region)
+    source, target = _inside(style.pixels, style.mask), _inside(content, style.region)
     return replace(style, pixels=match(style.pixels, source, target))
 
 
-def _palette(pixels: Pixels, mask: Mask | None) -> Array:
+def _inside(pixels: Pixels, mask: Mask | None) -> Array:
     """The colours inside `mask`; all where it holds nothing."""
     inside = None if mask is None else pixels[mask > 0.5]
     return pixels.reshape(-1, 3) if inside is None or not inside.size else inside
+
+
+def _mixture(styles: Sequence[Style]) -> Array:
+    """The palettes of `styles` in proportion to their weights."""
+    total = sum(style.weight for style in styles)
+    palettes = [_inside(style.pixels, style.mask) for style in styles]
+    counts = [max(1, round(TABLE * style.weight / total)) for style in styles]
+    picked = [
+        palette[np.linspace(0, len(palette) - 1, count).astype(int)]
+        for palette, count in zip(palettes, counts, strict=True)
+    ]
+    return np.concatenate(picked)
+
+
+def _amount(task: Task) -> float:
+    """How much of the recolouring is done: all of it from half strength on."""
+    options: Options = task.options
+    return min(1.0, 2 * options.strength) if options.spec.recolors else 0.0
 
 
 def _covariance(palette: Array) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from nstd.backends.gatys.pooling import pool
 from nstd.backends.gatys.pyramid import shrink
 
 WIDTHS = (16, 32, 64, 96, 128)  # components per stage; each makes two channels
-FIT_SIZE = 256  # pixels of the longest side while fitting
+SIDE = 256  # pixels of the longest side while fitting
 PIXEL_MEAN, PIXEL_SPREAD = 0.45, 0.25  # of photographs, about
 WHITEN_SHARE = 0.02  # of the mean variance, added to each: weak components are mostly noise
 WHITEN_FLOOR = 1e-4  # a constant picture has no variance at all
@@ -52,7 +52,7 @@ class Fitted:
                 break
         return found
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any] | None:
         """The filters, so that a resumed job need not be fitted again."""
         return {"filters": self._filters}
 
@@ -68,10 +68,13 @@ def load(request: Request) -> Fitted:
 
 
 @torch.no_grad()
-def fit(pictures: Sequence[Tensor], pooling: str, seed: int) -> list[Filter]:
-    """Filters of every stage for `pictures`, each (1, 3, H, W) in [0, 1]; on the CPU."""
+def fit(pictures: Sequence[Tensor], pooling: str, seed: int, side: int = SIDE) -> list[Filter]:
+    """Filters of every stage for `pictures`, each (1, 3, H, W) in [0, 1]; on the CPU.
+
+    Pictures with a longer side than `side` are made smaller first.
+    """
     generator = Generator().manual_seed(seed)
-    maps = [normalised(shrink(picture.cpu(), FIT_SIZE)) for picture in pictures]
+    maps = [normalised(shrink(picture.cpu(), side)) for picture in pictures]
     filters: list[Filter] = []
     for number, width in enumerate(WIDTHS):
         if number:

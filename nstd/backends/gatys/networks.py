@@ -7,7 +7,7 @@ loader and a row here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -76,20 +76,24 @@ class Recipe:
 class Spec:
     """One row of the registry: the defaults of a network, and who loads it.
 
-    `recipes` are those of the style losses that differ from the general one. `budgets` are
+    `general` is the recipe of all style losses that have none of their own in `recipes`.
+    `recolors` tells that the content is given the styles' colours first. `budgets` are
     evaluations per level by preset, the coarsest level first, the last number for all further
     levels; `per_octave` levels double the size. `warm` networks do not depend on the pictures.
     """
 
     loader: str
     layers: tuple[str, ...]
-    content_layer: str
+    content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
     style_loss: str
+    pooling: str
     optimizer: str
     budgets: Mapping[str, tuple[int, ...]]
     warm: bool
     per_octave: int = 1
+    recolors: bool = False
+    general: Recipe = field(default_factory=Recipe)
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
     @property
@@ -99,7 +103,7 @@ class Spec:
 
     def recipe(self, style_loss: str) -> Recipe:
         """The weights that go with `style_loss`."""
-        return self.recipes.get(style_loss, Recipe())
+        return self.recipes.get(style_loss, self.general)
 
 
 def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
@@ -128,9 +132,10 @@ def _vgg(*blocks: int) -> Spec:
     return Spec(
         loader="nstd.backends.gatys.vgg:load",
         layers=layers,
-        content_layer="relu4_2",
+        content_layers=("relu4_2",),
         style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
         style_loss="w2",
+        pooling="max",
         optimizer="adam",
         budgets={"draft": (200, 100), "normal": (1000, 500), "fine": (2000, 1000)},
         warm=True,
@@ -141,16 +146,27 @@ def _vgg(*blocks: int) -> Spec:
 
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 
+_FITTED = Spec(
+    loader="nstd.backends.gatys.fitted:load",
+    layers=STAGES,
+    content_layers=STAGES,
+    style_layers=STAGES,
+    style_loss="moments",
+    pooling="average",
+    optimizer="lbfgs",
+    budgets={"draft": (60, 40, 20), "normal": (150, 100, 50), "fine": (400, 250, 150)},
+    warm=False,
+    recolors=True,
+    general=Recipe(content_weight=0.1),
+)
+
 NETWORKS: dict[str, Spec] = {
-    "fitted": Spec(
-        loader="nstd.backends.gatys.fitted:load",
-        layers=STAGES,
-        content_layer="stage4",
-        style_layers=STAGES,
-        style_loss="moments",
-        optimizer="lbfgs",
-        budgets={"draft": (60, 40, 20), "normal": (150, 100, 50), "fine": (400, 250, 150)},
-        warm=False,
+    "fitted": _FITTED,
+    "fixed": replace(
+        _FITTED,
+        loader="nstd.backends.gatys.fixed:load",
+        warm=True,
+        general=Recipe(content_weight=0.08),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),

@@ -1,7 +1,8 @@
 """The loss of one level: how far a picture is from the content's shapes and the styles' statistics.
 
 Terms are relative where the recipe says so, and one set of weights then suits all pairs, sizes and
-networks: a style layer to its distance where the picture is the content; the content to its spread.
+networks: a style layer to its distance where the picture is the content; a content layer to its
+spread.
 """
 
 from __future__ import annotations
@@ -34,11 +35,14 @@ class Objective:
         self._network = network
         self._options = options
         self._recipe = options.recipe
-        style_layers, self._content_layer = options.layers
-        self._needed = {*style_layers, self._content_layer}
+        style_layers, content_layers = options.layers
+        self._needed = {*style_layers, *content_layers}
         features = network.features(content, self._needed)
-        self._content = features[self._content_layer]
-        self._content_scale = spread(self._content) if self._recipe.relative else 1.0
+        self._content = {layer: features[layer] for layer in content_layers}
+        self._scales = {
+            layer: spread(target) if self._recipe.relative else 1.0
+            for layer, target in self._content.items()
+        }
         whole = sum(region.share for region in regions)
         self._styles = [
             (StyleTerm(network, features, region, options), region.share / whole)
@@ -65,6 +69,10 @@ class Objective:
 
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self._network.features(x, self._needed)
-        content = content_loss(features[self._content_layer], self._content) / self._content_scale
+        contents = [
+            content_loss(features[layer], target) / self._scales[layer]
+            for layer, target in self._content.items()
+        ]
+        content = torch.stack(contents).mean()
         style = torch.stack([share * term(features) for term, share in self._styles]).sum()
         return content, style, total_variation(x, self._recipe.diagonals)

@@ -25,9 +25,10 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["fitted", "vgg19", "vgg16"] = Field(
+    network: Literal["fitted", "fixed", "vgg19", "vgg16"] = Field(
         "fitted",
-        description="What sees the pictures; fitted needs no download, see `nstd networks`.",
+        description="What sees the pictures; fitted and fixed are always there, see "
+        "`nstd networks`.",
     )
     preset: Literal["draft", "normal", "fine"] = Field(
         "normal", description="How much work is spent; nothing else changes."
@@ -63,10 +64,11 @@ class Options(BaseModel):
         description="How much total variation is punished; more is smoother. "
         f"{usual(lambda spec: spec.usual.tv_weight)}.",
     )
-    content_layer: str | None = Field(
+    content_layers: tuple[str, ...] | None = Field(
         None,
-        description="Layer that is compared with the content. "
-        f"{usual(lambda spec: spec.content_layer)}.",
+        min_length=1,
+        description="Layers that are compared with the content. "
+        f"{usual(lambda spec: ', '.join(spec.content_layers))}.",
     )
     style_layers: tuple[str, ...] | None = Field(
         None,
@@ -79,8 +81,9 @@ class Options(BaseModel):
         description="gram: Gram matrices; moments: means and covariances; w2: Wasserstein "
         f"distance. auto: {usual(lambda spec: spec.style_loss)}.",
     )
-    pooling: Literal["max", "average", "l2"] = Field(
-        "max", description="How features are made smaller."
+    pooling: Literal["auto", "max", "average", "l2"] = Field(
+        "auto",
+        description=f"How features are made smaller. auto: {usual(lambda spec: spec.pooling)}.",
     )
     optimizer: Literal["auto", "lbfgs", "adam"] = Field(
         "auto", description=f"auto: {usual(lambda spec: spec.optimizer)}."
@@ -105,8 +108,8 @@ class Options(BaseModel):
 
     @model_validator(mode="after")
     def _layers_exist(self) -> Self:
-        for layer in (*(self.style_layers or ()), self.content_layer):
-            if layer is not None and layer not in self.spec.layers:
+        for layer in (*(self.style_layers or ()), *(self.content_layers or ())):
+            if layer not in self.spec.layers:
                 known = ", ".join(self.spec.layers)
                 raise ValueError(f"{self.network} has no layer {layer!r}; it has {known}")
         if self.steps is not None and self.budget is not None:
@@ -121,12 +124,17 @@ class Options(BaseModel):
         return NETWORKS[self.network]
 
     @property
-    def layers(self) -> tuple[tuple[str, ...], str]:
-        """The style layers and the content layer in effect."""
+    def layers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The style layers and the content layers in effect."""
         return (
             self.style_layers or self.spec.style_layers,
-            self.content_layer or self.spec.content_layer,
+            self.content_layers or self.spec.content_layers,
         )
+
+    @property
+    def pooling_used(self) -> str:
+        """The pooling in effect."""
+        return self.spec.pooling if self.pooling == "auto" else self.pooling
 
     @property
     def optimizer_used(self) -> str:

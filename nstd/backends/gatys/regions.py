@@ -74,16 +74,7 @@ def regions(task: Task) -> tuple[Region, ...]:
     Styles without a region take what no region claims. Regions and masks that hold nothing are
     left out with their styles. Raises BackendError `picture_refused` where none is left.
     """
-    groups: dict[bytes, list[Style]] = {}
-    for style in task.styles:
-        if style.mask is None or style.mask.max() > BLACK:
-            name = b"" if style.region is None else np.ascontiguousarray(style.region).tobytes()
-            groups.setdefault(name, []).append(style)
-    claimed = [style.region for style in task.styles if style.region is not None]
-    found = [
-        _region(styles, _rest(claimed) if styles[0].region is None else styles[0].region, task)
-        for styles in groups.values()
-    ]
+    found = [_region(styles, where, task) for where, styles in grouped(task.styles)]
     kept = tuple(region for region in found if region.share > 0)
     if not kept:
         raise BackendError(
@@ -92,6 +83,22 @@ def regions(task: Task) -> tuple[Region, ...]:
             "paint white where a style shall apply",
         )
     return kept
+
+
+def grouped(styles: Sequence[Style]) -> list[tuple[Mask | None, list[Style]]]:
+    """Where styles apply, and those that apply there; None: everywhere.
+
+    Styles whose mask holds nothing are left out.
+    """
+    groups: dict[bytes, list[Style]] = {}
+    for style in styles:
+        if style.mask is None or style.mask.max() > BLACK:
+            name = b"" if style.region is None else np.ascontiguousarray(style.region).tobytes()
+            groups.setdefault(name, []).append(style)
+    rest = _rest([style.region for style in styles if style.region is not None])
+    return [
+        (rest if group[0].region is None else group[0].region, group) for group in groups.values()
+    ]
 
 
 def averaged(mask: Tensor | None, height: int, width: int) -> Tensor | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,12 @@ def network_for(task: Task, saved: Mapping[str, Any] | None, warm: Warm) -> Netw
     `saved` is what a checkpoint kept of it.
     """
     options: Options = task.options
-    style_layers, content_layer = options.layers
+    style_layers, content_layers = options.layers
     request = Request(
         name=options.network,
         pictures=pictures_to_fit(task),
-        layers=tuple(sorted({*style_layers, content_layer})),
-        pooling=options.pooling,
+        layers=tuple(sorted({*style_layers, *content_layers})),
+        pooling=options.pooling_used,
         seed=options.seed,
         device=task.device,
         weights=task.weights,
@@ -57,9 +58,9 @@ def pictures_to_fit(task: Task) -> list[Tensor]:
         task = colors.before(task)
         contents, styles = [task.content], [style.pixels for style in task.styles]
     else:
-        task = colors.toned(task)
         step = math.ceil(len(task.series) / SEEN)
-        contents, styles = list(task.series[::step]), [style.pixels for style in task.styles]
+        task = colors.common(replace(task, series=task.series[::step]))
+        contents, styles = list(task.series), [style.pixels for style in task.styles]
         styles *= math.ceil(len(contents) / len(styles))
     return [to_tensor(pixels, task.device) for pixels in (*contents, *styles)]
 

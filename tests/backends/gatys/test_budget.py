@@ -155,7 +155,7 @@ def test_a_resumed_run_does_not_get_its_budget_twice(monkeypatch: pytest.MonkeyP
     with pytest.raises(Interrupted):
         Gatys().run(task(budget=12, tolerance=0), interrupt)
     again = job(saved[0])
-    assert again.step == pytest.approx(whole.step, rel=0.05)
+    assert again.step == pytest.approx(whole.step, rel=0.1)
 
 
 @pytest.mark.parametrize("options", [{"budget": 0}, {"budget": "60"}, {"budget": 9, "steps": 9}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from nstd.backends.gatys.colors import (
     histogram_matched,
     luma,
     matched,
+    recolored,
     with_chroma,
 )
 
@@ -164,3 +165,42 @@ def test_a_style_is_matched_to_its_region() -> None:
     red, blue = before(task(content, *styles, colors="match")).styles
     assert red.pixels.mean((0, 1)).argmax() == 0
     assert blue.pixels.mean((0, 1)).argmax() == 2
+
+
+def test_the_content_is_given_the_palette_of_the_style() -> None:
+    """Mean and covariance, as far as [0, 1] holds them; `amount` says how much of the way."""
+    content = 0.4 + 0.2 * photograph()
+    style = Style(0.3 + 0.3 * painting())
+    wholly, half = (recolored(content, [style], amount) for amount in (1.0, 0.5))
+    pixels, wanted = wholly.reshape(-1, 3), style.pixels.reshape(-1, 3)
+    assert_allclose(pixels.mean(0), wanted.mean(0), atol=0.02)
+    assert_allclose(np.cov(pixels.T), np.cov(wanted.T), atol=0.005)
+    assert_allclose(half, (content + wholly) / 2, atol=1e-5)
+    assert distance(recolored(content, [style], 0.0), content) == 0
+
+
+def test_each_region_is_given_the_palette_of_its_own_style() -> None:
+    """What no style claims keeps its colours; a style of no weight to speak of does not count."""
+    content = photograph(40, 40)
+    left, right = np.zeros((2, 40, 40), np.float32)
+    left[:, :10], right[:, 30:] = 1, 1
+    red, blue = plain(20, 20, 0.8, 0.1, 0.1), plain(20, 20, 0.1, 0.1, 0.8)
+    result = recolored(content, [Style(red, region=left), Style(blue, region=right)], 1.0)
+    assert_allclose(result[:, :10].mean((0, 1)), (0.8, 0.1, 0.1), atol=0.03)
+    assert_allclose(result[:, 30:].mean((0, 1)), (0.1, 0.1, 0.8), atol=0.03)
+    assert_allclose(result[:, 10:30], content[:, 10:30], atol=1e-6)
+    mostly_red = recolored(content, [Style(red, 1.0), Style(blue, 1e-6)], 1.0)
+    assert_allclose(mostly_red.mean((0, 1)), (0.8, 0.1, 0.1), atol=0.03)
+
+
+def test_recolouring_grows_with_strength_and_is_fitted_only() -> None:
+    """Wholly from half strength on; VGG follows its recipe to the letter."""
+
+    def change(**options: Any) -> float:
+        job = task(**options)
+        return distance(before(job).content, job.content)
+
+    assert 0 < change(strength=0.1) < change(strength=0.3) < change(strength=0.5)
+    assert change(strength=0.5) == change(strength=0.9)
+    assert change(network="vgg19") == 0
+    assert change(colors="match") == 0

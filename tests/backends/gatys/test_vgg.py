@@ -135,7 +135,7 @@ def test_a_job_runs_on_it_and_leaves_it_warm(tmp_path: Path) -> None:
         network="vgg19",
         steps=12,
         style_loss="gram",
-        content_layer="relu2_1",
+        content_layers=("relu2_1",),
         style_layers=("relu1_1", "relu1_2"),
     )
     rng = np.random.default_rng(0)
@@ -155,7 +155,7 @@ def ladder_task(folder: Path, state: bytes | None = None, **options: Any) -> Tas
     y, x = np.mgrid[0:64, 0:256].astype(np.float32) / 64
     content = np.stack([0.3 + 0.4 * y, x / 4, 0.5 + 0.4 * np.sin(3 * x)], 2)
     style = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
-    shallow = {"content_layer": "relu2_1", "style_layers": ("relu1_1", "relu2_1")}
+    shallow = {"content_layers": ("relu2_1",), "style_layers": ("relu1_1", "relu2_1")}
     every = Options(**({"network": "vgg19", "steps": 18} | shallow | options))
     return Task(content, (Style(style),), every, "cpu", folder, state)
 
