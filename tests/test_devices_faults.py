@@ -227,6 +227,7 @@ ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.attempt",
     "nstd.bench.",
     "nstd.images",
+    "nstd.inputs",
     "nstd.samples",
     "nstd.worker",
     "nstd.__main__",

@@ -157,7 +157,7 @@ _FITTED = Spec(
     budgets={"draft": (60, 40, 20), "normal": (150, 100, 50), "fine": (400, 250, 150)},
     warm=False,
     recolors=True,
-    general=Recipe(content_weight=0.1),
+    general=Recipe(content_weight=0.11),
 )
 
 NETWORKS: dict[str, Spec] = {
@@ -166,7 +166,7 @@ NETWORKS: dict[str, Spec] = {
         _FITTED,
         loader="nstd.backends.gatys.fixed:load",
         warm=True,
-        general=Recipe(content_weight=0.08),
+        general=Recipe(content_weight=0.085),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),
