@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from nstd.log import emit
 from nstd.mounts import filesystem_of, is_network
 from nstd.names import CLAIMS
 from nstd.settings import Watch
+
+# What it logs would go to standard error itself, past our console, and wait there for a reader.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 # The kernel is not asked for the rest: our own scans open every folder.
 _NEWS: list[type[FileSystemEvent]] = [

@@ -271,3 +271,10 @@ def test_an_inotify_limit_of_the_kernel_is_survived(playground: Playground) -> N
     assert playground.record("beach")["state"] == "finished"
     (degraded,) = playground.events("watch.degraded")
     assert "inotify" in degraded["reason"]
+
+
+def test_what_the_library_logs_does_not_reach_standard_error() -> None:
+    """A stalled reader there would stop its thread, and with it the end of the daemon."""
+    code = "import logging, nstd.watcher; logging.getLogger('watchdog.observers').error('lost')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
