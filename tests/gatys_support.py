@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from nstd.backend import Progress, Result, Style, Task
+from nstd.backend import Interrupted, Progress, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, fitted
 from nstd.weights import REGISTRY
 
@@ -31,6 +32,15 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitted, "WIDTHS", (8, 12, 16, 16, 16))
 
 
+def install_weights(folder: Path, state: dict[str, Tensor], name: str = "vgg19") -> str:
+    """Write `state` where the weights of `name` belong, with its note; its SHA-256."""
+    path = folder / REGISTRY[name].file
+    torch.save(state, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(path.name + ".json").write_text(json.dumps({"sha256": digest}))
+    return digest
+
+
 def install_vgg(folder: Path) -> None:
     """Random weights of the first three convolutions of VGG-19, where its file belongs."""
     generator = torch.Generator().manual_seed(0)
@@ -39,10 +49,7 @@ def install_vgg(folder: Path) -> None:
         weight = torch.randn(out, into, 3, 3, generator=generator) * (2 / (9 * into)) ** 0.5
         state[f"features.{index}.weight"] = weight
         state[f"features.{index}.bias"] = torch.zeros(out)
-    path = folder / REGISTRY["vgg19"].file
-    torch.save(state, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_name(path.name + ".json").write_text(json.dumps({"sha256": digest}))
+    install_weights(folder, state)
 
 
 def photograph(height: int = 64, width: int = 80) -> Pixels:
@@ -89,6 +96,21 @@ def task(
         init=start_at,
         series=series,
     )
+
+
+def interrupted(job: Task, stop: int) -> bytes:
+    """The last checkpoint of a run that is interrupted at the report of step `stop`."""
+    saved: list[bytes] = []
+
+    def interrupt(progress: Progress) -> None:
+        if progress.state is not None:
+            saved[:] = [progress.state()]
+        if progress.step == stop:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        Gatys().run(job, interrupt)
+    return saved[0]
 
 
 def run(job: Task, backend: Gatys | None = None) -> tuple[Result, list[Progress]]:

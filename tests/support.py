@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,6 +99,16 @@ def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "") 
             return value
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s: {what or condition}")
+
+
+def everything_from(terminal: int) -> bytes:
+    """All that is written to a terminal until nobody holds its other end; closes this end."""
+    seen = b""
+    with suppress(OSError):  # how a terminal says that the other end is gone
+        while chunk := os.read(terminal, 4096):
+            seen += chunk
+    os.close(terminal)
+    return seen
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

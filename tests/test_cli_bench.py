@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from plugins_support import install
-from support import Playground, wait_for
+from support import Playground, everything_from, wait_for
 
 from nstd.bench.grid import GAP
 
@@ -364,13 +364,7 @@ def test_terminal_shows_bars_and_a_table_that_fits(playground: Playground, pairs
         stderr=theirs,
     )
     os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            seen += chunk
-    except OSError:  # the other end is gone
-        pass
-    os.close(ours)
+    seen = everything_from(ours)
     assert process.wait(timeout=60) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
     assert "warm-up" in text

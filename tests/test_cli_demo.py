@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support import Playground
+from support import Playground, everything_from
 
 QUICK = ("--size", "32", "--preset", "draft")
 
@@ -48,13 +48,7 @@ def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:
         text=True,
     )
     os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            seen += chunk
-    except OSError:  # the other end is gone
-        pass
-    os.close(ours)
+    seen = everything_from(ours)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert output.count("options_invalid: ") == 2
@@ -76,13 +70,7 @@ def test_demo_follows_its_jobs_with_bars(playground: Playground) -> None:
         stderr=theirs,
     )
     os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            seen += chunk
-    except OSError:
-        pass
-    os.close(ours)
+    seen = everything_from(ours)
     assert process.wait(timeout=60) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
     assert re.search(r"harbour-in-swirls .*100%  done", text)

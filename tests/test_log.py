@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Playground, wait_for
+from support import Playground, everything_from, wait_for
 
 from nstd.config import Log
 from nstd.log import Logging, emit, has_ended, keep_job_log, listen
@@ -288,13 +288,7 @@ def test_standard_error_is_json_unless_it_is_a_terminal(playground: Playground) 
     ours, theirs = pty.openpty()
     process = run_with_stderr(playground, theirs)
     os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            seen += chunk
-    except OSError:  # the other end of a terminal is gone
-        pass
-    os.close(ours)
+    seen = everything_from(ours)
     assert process.wait(timeout=60) == 0
     assert b"daemon.started" in seen
     assert b"\x1b[" in seen

@@ -13,7 +13,8 @@ from nstd.bench.crops import SIDE, Spot, find_spots
 from nstd.bench.grid import Row, Tile, draw_grid
 from nstd.bench.pairs import Pair
 from nstd.errors import PictureError
-from nstd.images import load_image, over_white
+from nstd.images import load_image
+from nstd.inputs import seen
 from nstd.settings import Limits
 
 _GIVEN = ("content", "style")
@@ -88,10 +89,7 @@ class Sheets:
             )
         except PictureError as error:
             return error.message
-        pixels = picture.pixels
-        if picture.alpha is not None:
-            pixels = over_white(pixels, picture.alpha)
-        return Image.fromarray((pixels * 255 + 0.5).astype(np.uint8))
+        return Image.fromarray((seen(picture) * 255 + 0.5).astype(np.uint8))
 
 
 def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:

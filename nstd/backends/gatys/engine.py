@@ -55,8 +55,7 @@ def _untouched(task: Task, report: Report) -> Result:
 
 def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     options: Options = task.options
-    is_cpu = task.device == "cpu"
-    if not is_cpu:
+    if task.device != "cpu":
         torch.cuda.reset_peak_memory_stats(task.device)
     mark = checkpoint.fingerprint(task)
     saved = checkpoint.load(task.state, mark, task.device)
@@ -92,9 +91,18 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         seed=options.seed,
         seconds={"network": ready - loading, "optimise": now() - ready},
         stopped=stopped,
-        device_name=None if is_cpu else torch.cuda.get_device_name(task.device),
-        device_memory=None if is_cpu else torch.cuda.max_memory_allocated(task.device),
+        **_accelerator(task.device),
     )
+
+
+def _accelerator(device: str) -> dict[str, Any]:
+    """What the result says of `device`: nothing of the CPU."""
+    if device == "cpu":
+        return {}
+    return {
+        "device_name": torch.cuda.get_device_name(device),
+        "device_memory": torch.cuda.max_memory_allocated(device),
+    }
 
 
 def _plan(content: Tensor, options: Options) -> tuple[Level, ...]:

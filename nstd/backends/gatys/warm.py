@@ -31,7 +31,7 @@ def network_for(task: Task, saved: Mapping[str, Any] | None, warm: Warm) -> Netw
     style_layers, content_layers = options.layers
     request = Request(
         name=options.network,
-        pictures=pictures_to_fit(task),
+        pictures=() if options.spec.warm else pictures_to_fit(task),
         layers=tuple(sorted({*style_layers, *content_layers})),
         pooling=options.pooling_used,
         seed=options.seed,

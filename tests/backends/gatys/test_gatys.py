@@ -9,10 +9,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from gatys_support import narrow, painting, photograph, run, task
+from gatys_support import interrupted, narrow, painting, photograph, run, task
 from pydantic import ValidationError
 
-from nstd.backend import Backend, Interrupted, Progress, Style
+from nstd.backend import Backend, Style
 from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys import objective as objective_module
 from nstd.backends.gatys.iterate import Point
@@ -107,17 +107,8 @@ def test_an_interrupted_run_goes_on_to_the_same_picture(optimizer: str, stop: in
     """From the checkpoint at any report, on either level, as if nothing had happened."""
     job = task(photograph(64, 256), steps=30, optimizer=optimizer)
     whole, _ = run(job)
-    saved: list[bytes] = []
-
-    def interrupt(progress: Progress) -> None:
-        if progress.state is not None:
-            saved[:] = [progress.state()]
-        if progress.step == stop:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        Gatys().run(job, interrupt)
-    again, seen = run(task(photograph(64, 256), steps=30, optimizer=optimizer, state=saved[0]))
+    saved = interrupted(job, stop)
+    again, seen = run(task(photograph(64, 256), steps=30, optimizer=optimizer, state=saved))
     np.testing.assert_allclose(again.pixels, whole.pixels, atol=1e-6)
     assert seen[0].step <= stop
     assert len(seen) <= 31 - stop + 8

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gatys_support import install_weights as install
+from gatys_support import interrupted
 from torch import Tensor
 from torch.nn import functional
 
-from nstd.backend import Interrupted, Progress, Style, Task
+from nstd.backend import Progress, Style, Task
 from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys.networks import NETWORKS, Request
 from nstd.backends.gatys.pooling import pool
@@ -26,15 +28,6 @@ from nstd.errors import WeightsError
 from nstd.weights import REGISTRY
 
 SHALLOW = ("relu1_1", "relu1_2", "relu2_1")
-
-
-def install(folder: Path, state: dict[str, Tensor], name: str = "vgg19") -> str:
-    """Write `state` where the weights of `name` belong, with its note; its SHA-256."""
-    path = folder / REGISTRY[name].file
-    torch.save(state, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_name(path.name + ".json").write_text(json.dumps({"sha256": digest}))
-    return digest
 
 
 def shallow_state() -> dict[str, Tensor]:
@@ -180,18 +173,9 @@ def test_an_interrupted_ladder_goes_on_to_the_same_picture(tmp_path: Path, stop:
     """To the bit, inside a level and where the moments are carried to the next."""
     install(tmp_path, shallow_state())
     whole = Gatys().run(ladder_task(tmp_path), lambda progress: None)
-    saved: list[bytes] = []
-
-    def interrupt(progress: Progress) -> None:
-        if progress.state is not None:
-            saved[:] = [progress.state()]
-        if progress.step == stop:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        Gatys().run(ladder_task(tmp_path), interrupt)
+    saved = interrupted(ladder_task(tmp_path), stop)
     seen: list[Progress] = []
-    again = Gatys().run(ladder_task(tmp_path, saved[0]), seen.append)
+    again = Gatys().run(ladder_task(tmp_path, saved), seen.append)
     np.testing.assert_array_equal(again.pixels, whole.pixels)
     assert seen[0].step in {stop, stop - 1}
 
