@@ -84,8 +84,10 @@ def task(
     series: tuple[Pixels, ...] = (),
     **options: Any,
 ) -> Task:
-    """A job, short unless a budget is named."""
-    short = {} if "budget" in options else {"steps": 12}
+    """A job of the network that `narrow` makes small, short unless a budget is named."""
+    short: dict[str, Any] = {"network": "fitted"}
+    if "budget" not in options:
+        short["steps"] = 12
     return Task(
         content=photograph() if content is None else content,
         styles=styles or (Style(painting()),),

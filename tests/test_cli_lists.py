@@ -34,10 +34,10 @@ def test_backends_lists_each_with_status_reason_and_options(playground: Playgrou
 
 
 def test_networks_lists_what_is_there_and_how_to_get_the_rest(playground: Playground) -> None:
-    """The embedded one needs nothing; the others say their command."""
+    """The embedded ones need nothing; the others say their command."""
     done = playground.command("networks", env={"TORCH_HOME": str(playground.folder / "none")})
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("fitted ")
+    assert done.stdout.startswith("fixed ")
     assert "nstd networks install vgg19" in done.stdout
 
 

@@ -22,8 +22,8 @@ def command(context: click.Context, config: Path | None) -> None:
         context.obj = config
         return
     folder = load_config(find_config(config)).folder("networks")
-    click.echo("fitted   embedded: fitted to each pair, nothing to install")
     click.echo("fixed    embedded: the same filters for every job, nothing to install")
+    click.echo("fitted   embedded: fitted to each pair, nothing to install")
     for name, weights, found in listing(folder):
         if isinstance(found, WeightsError):
             click.echo(f"{name:8} {found.message} ({format_size(weights.size)})")

@@ -35,10 +35,14 @@ class Fitted:
 
     name = "fitted"
 
-    def __init__(self, filters: Sequence[Filter], pooling: str) -> None:
+    def __init__(
+        self, filters: Sequence[Filter], pooling: str, spheres: Sequence[Filter] = ()
+    ) -> None:
+        """With `spheres`, 1x1 filters (C, C, 1, 1), what each stage shows has passed its own."""
         self._filters = tuple(filters)
+        self._spheres = tuple(spheres)
         self._pooling = pooling
-        self.sha256 = _sha256(self._filters)
+        self.sha256 = _sha256([*self._filters, *self._spheres])
 
     def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Features of `picture` (1, 3, H, W), in [0, 1]: stage n has 2 WIDTHS[n - 1] channels."""
@@ -47,10 +51,13 @@ class Fitted:
         for number, (stage, filter_) in enumerate(zip(STAGES, self._filters, strict=False)):
             x = rectified(pool(x, self._pooling) if number else x, filter_)
             if stage in layers:
-                found[stage] = x
+                found[stage] = self._shown(number, x)
             if len(found) == len(layers):
                 break
         return found
+
+    def _shown(self, number: int, x: Tensor) -> Tensor:
+        return functional.conv2d(x, *self._spheres[number]) if self._spheres else x
 
     def state(self) -> dict[str, Any] | None:
         """The filters, so that a resumed job need not be fitted again."""
@@ -68,15 +75,17 @@ def load(request: Request) -> Fitted:
 
 
 @torch.no_grad()
-def fit(pictures: Sequence[Tensor], pooling: str, seed: int, side: int = SIDE) -> list[Filter]:
-    """Filters of every stage for `pictures`, each (1, 3, H, W) in [0, 1]; on the CPU.
+def fit(
+    pictures: Sequence[Tensor], pooling: str, seed: int, side: int = SIDE, stages: int = len(STAGES)
+) -> list[Filter]:
+    """Filters of the first `stages` for `pictures`, each (1, 3, H, W) in [0, 1]; on the CPU.
 
     Pictures with a longer side than `side` are made smaller first.
     """
     generator = Generator().manual_seed(seed)
     maps = [normalised(shrink(picture.cpu(), side)) for picture in pictures]
     filters: list[Filter] = []
-    for number, width in enumerate(WIDTHS):
+    for number, width in enumerate(WIDTHS[:stages]):
         if number:
             maps = [pool(x, pooling) for x in maps]
         filters.append(fit_stage(maps, width, generator))

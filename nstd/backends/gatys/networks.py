@@ -165,8 +165,11 @@ NETWORKS: dict[str, Spec] = {
     "fixed": replace(
         _FITTED,
         loader="nstd.backends.gatys.fixed:load",
+        layers=STAGES[:4],  # the fifth made pictures worse: too few positions for its channels
+        content_layers=STAGES[:4],
+        style_layers=STAGES[:4],
         warm=True,
-        general=Recipe(content_weight=0.085),
+        general=Recipe(content_weight=0.048),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),

@@ -26,7 +26,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Literal["fitted", "fixed", "vgg19", "vgg16"] = Field(
-        "fitted",
+        "fixed",
         description="What sees the pictures; fitted and fixed are always there, see "
         "`nstd networks`.",
     )

@@ -35,6 +35,7 @@ STYLES = {
     "dot": plain(1, 1, 0.2, 0.6, 0.4),
 }
 NETWORKS: dict[str, dict[str, Any]] = {
+    "fixed": {"network": "fixed"},
     "fitted": {},
     "fitted-w2": {"style_loss": "w2"},
     "fitted-adam": {"optimizer": "adam", "style_loss": "gram"},
