@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,8 +107,9 @@ class Press:
 
 
 @pytest.fixture
-def press(tmp_path: Path) -> Iterator[Press]:
-    """Nothing to publish yet."""
+def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
+    """Nothing to publish yet; one turn does all that is due, however slow the disk is today."""
+    monkeypatch.setattr("nstd.publisher.BUDGET", math.inf)
     press = Press(tmp_path)
     stop = listen(lambda event, line: press.told.append(line))
     yield press
@@ -195,6 +198,23 @@ def test_a_full_disk_is_told_once_and_tried_again_until_there_is_space(press: Pr
     press.work_at(0)
     assert len(press.ends()) == 3
     assert not press.publisher.trouble
+
+
+def test_a_slow_disk_takes_no_turn_for_itself(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop goes on in between; what is left is due at once."""
+    monkeypatch.setattr("nstd.publisher.BUDGET", 0.2)
+    for name in ("a", "b", "c"):
+        press.publisher.conclude(press.job(name))
+    press.files.on_step = lambda at, what: time.sleep(0.3) if what == "rename" else None
+    press.work_at(0)
+    assert len(press.ends()) == 1
+    assert press.publisher.next_event == 0
+    press.mend()
+    press.work_at(0)
+    press.work_at(0)
+    assert len(press.ends()) == 3
 
 
 def test_an_error_of_one_job_holds_up_no_other(press: Press) -> None:
