@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nstd.backend import Task
 
-FORMAT = 2  # raised when an older checkpoint can no longer be continued
+FORMAT = 3  # raised when an older checkpoint can no longer be continued
 
 
 def fingerprint(task: Task) -> str:

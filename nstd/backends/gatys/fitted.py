@@ -8,7 +8,7 @@ Hyvarinen, Oja, Neural Networks 2000), both signs rectified; pooled by two betwe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from torch.nn import functional
 from nstd.backends.gatys.networks import STAGES, Request
 from nstd.backends.gatys.pooling import pool
 from nstd.backends.gatys.pyramid import shrink
+from nstd.backends.gatys.stage import Filter, responses
 
 WIDTHS = (16, 32, 64, 96, 128)  # components per stage; each makes two channels
 SIDE = 256  # pixels of the longest side while fitting
@@ -27,37 +28,34 @@ WHITEN_FLOOR = 1e-4  # a constant picture has no variance at all
 ICA_ROUNDS = 30
 ICA_SAMPLE = 20_000  # patches seen in each round
 
-Filter = tuple[Tensor, Tensor]  # weight (2 K, C, 3, 3) and bias (2 K,): K components, both signs
-
 
 class Fitted:
     """Stages of independent components of 3x3 patches, both signs rectified."""
 
     name = "fitted"
 
-    def __init__(
-        self, filters: Sequence[Filter], pooling: str, spheres: Sequence[Filter] = ()
-    ) -> None:
-        """With `spheres`, 1x1 filters (C, C, 1, 1), what each stage shows has passed its own."""
-        self._filters = tuple(filters)
-        self._spheres = tuple(spheres)
+    def __init__(self, filters: Sequence[Filter], pooling: str) -> None:
+        """Each filter makes a stage."""
+        self._filters = [
+            (weight.contiguous(memory_format=torch.channels_last), bias) for weight, bias in filters
+        ]
         self._pooling = pooling
-        self.sha256 = _sha256([*self._filters, *self._spheres])
+        self.sha256 = sha256(tensor for filter_ in filters for tensor in filter_)
 
     def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Features of `picture` (1, 3, H, W), in [0, 1]: stage n has 2 WIDTHS[n - 1] channels."""
         found: dict[str, Tensor] = {}
-        x = normalised(picture)
+        x = normalised(picture).contiguous(memory_format=torch.channels_last)
         for number, (stage, filter_) in enumerate(zip(STAGES, self._filters, strict=False)):
-            x = rectified(pool(x, self._pooling) if number else x, filter_)
+            x = responses(pool(x, self._pooling) if number else x, filter_)
             if stage in layers:
-                found[stage] = self._shown(number, x)
+                found[stage] = x
             if len(found) == len(layers):
                 break
         return found
 
-    def _shown(self, number: int, x: Tensor) -> Tensor:
-        return functional.conv2d(x, *self._spheres[number]) if self._spheres else x
+    def turn(self, layer: str) -> None:  # noqa: ARG002
+        """None: the filters are white on the pictures already."""
 
     def state(self) -> dict[str, Any] | None:
         """The filters, so that a resumed job need not be fitted again."""
@@ -89,25 +87,22 @@ def fit(
         if number:
             maps = [pool(x, pooling) for x in maps]
         filters.append(fit_stage(maps, width, generator))
-        maps = [rectified(x, filters[-1]) for x in maps]
+        maps = [responses(x, filters[-1]) for x in maps]
     return filters
 
 
 def fit_stage(maps: Sequence[Tensor], width: int, generator: Generator) -> Filter:
     """The filter with the independent components of the 3x3 patches of `maps`, each (1, C, H, W).
 
-    The components have about unit variance; each stands there with both signs, as rectification
-    would lose one of them.
+    The components have about unit variance.
     """
     channels = maps[0].shape[1]
     patches = torch.cat([patches_of(x) for x in maps], 1)
     mean = patches.mean(1, keepdim=True)
     patches -= mean
     components = whitening(patches, width)
-    turn = independent_turn(components @ patches, generator)
-    components = turn @ components
-    signed = torch.cat([components, -components])
-    return signed.reshape(-1, channels, 3, 3), -(signed @ mean)[:, 0]
+    components = independent_turn(components @ patches, generator) @ components
+    return components.reshape(-1, channels, 3, 3), -(components @ mean)[:, 0]
 
 
 def patches_of(x: Tensor) -> Tensor:
@@ -155,15 +150,9 @@ def normalised(picture: Tensor) -> Tensor:
     return (picture - PIXEL_MEAN) / PIXEL_SPREAD
 
 
-def rectified(x: Tensor, filter_: Filter) -> Tensor:
-    """The filter's responses to x (1, C, H, W), rectified: (1, 2 K, H, W); edges repeated."""
-    return functional.relu(
-        functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), *filter_)
-    )
-
-
-def _sha256(filters: Sequence[Filter]) -> str:
+def sha256(tensors: Iterable[Tensor]) -> str:
+    """Of the values of `tensors`, in turn."""
     digest = hashlib.sha256()
-    for tensor in (tensor for filter_ in filters for tensor in filter_):
+    for tensor in tensors:
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Make the filters of the network `fixed` anew. Run as
+"""Make the file of the network `fixed` anew. Run as
 
     python -m nstd.backends.gatys.make_fixed
 
@@ -10,32 +10,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from nstd.backends.gatys.fitted import Filter, Fitted, fit
-from nstd.backends.gatys.fixed import FILE, packed, packed_spheres, unpacked
-from nstd.backends.gatys.networks import NETWORKS
+from nstd.backends.gatys.fitted import Fitted, fit
+from nstd.backends.gatys.fixed import FILE, packed
+from nstd.backends.gatys.networks import FIXED, STAGES
+from nstd.backends.gatys.stage import Filter
+from nstd.backends.gatys.statistic import Statistic, mixed, statistic
 from nstd.backends.gatys.textures import Pixels, textures
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")  # of skimage.data
 DRAWINGS = ("harbour", "mosaic", "sunflowers", "swirls")  # of nstd.samples
 SIDE = 512  # pixels of the longest side while fitting: 256 gave worse pictures here
+SEEDS = {"a": 2, "b": 3}  # by member
 TEXTURES = 240
 SHARE = 0.02  # of the mean variance, added to each: weak components are mostly noise
-STAGES = NETWORKS["fixed"].layers
 
 
 def make(path: Path) -> None:
-    """Fit the filters, sphere their stages, and write both to `path`."""
+    """Fit the members, sphere their layers, and write both to `path`."""
     sources = pictures()
-    filters = fit([_tensor(each) for each in sources], "average", 0, SIDE, len(STAGES))
-    arrays = packed(filters)
     seen = [_tensor(each) for each in textures(sources, TEXTURES, 0)]
-    arrays |= packed_spheres(spheres(unpacked(arrays), seen))
+    arrays: dict[str, NDArray[Any]] = {}
+    for member, layers in FIXED.items():
+        given = [_tensor(each) for each in sources]
+        filters = fit(given, "average", SEEDS[member], SIDE, len(layers))
+        for layer, filter_, turn in zip(layers, filters, turns(filters, seen), strict=True):
+            arrays |= packed(layer, filter_, turn)
     np.savez(path, allow_pickle=False, **arrays)
 
 
@@ -52,30 +59,26 @@ def pictures() -> list[Pixels]:
 
 
 @torch.no_grad()
-def spheres(filters: Sequence[Filter], seen: Sequence[Tensor]) -> list[Filter]:
-    """The 1x1 filters, one a stage, that sphere the stages of `filters` over the pictures `seen`.
+def turns(filters: Sequence[Filter], seen: Sequence[Tensor]) -> list[Tensor]:
+    """The maps (C, C) that sphere the stages of `filters` over the pictures `seen`.
 
     Those are (1, 3, H, W), in [0, 1], and each counts the same.
     """
     network = Fitted(filters, "average")
-    means: dict[str, Tensor] = {}
-    products: dict[str, Tensor] = {}
+    stages = STAGES[: len(filters)]
+    found: dict[str, list[tuple[Statistic, float]]] = {stage: [] for stage in stages}
     for picture in seen:
-        for stage, features in network.features(picture, STAGES).items():
-            flat = features.flatten(2)[0].double()
-            product = flat @ flat.T / flat.shape[1] / len(seen)
-            mean = flat.mean(1) / len(seen)
-            products[stage] = products[stage] + product if stage in products else product
-            means[stage] = means[stage] + mean if stage in means else mean
-    return [_sphere(means[stage], products[stage]) for stage in STAGES]
+        for stage, features in network.features(picture, stages).items():
+            found[stage].append((statistic(features.double()), 1.0))
+    return [inverse_root(mixed(found[stage]).covariance) for stage in stages]
 
 
-def _sphere(mean: Tensor, product: Tensor) -> Filter:
-    """The inverse root of the covariance, and the bias that takes `mean` to 0."""
-    values, vectors = torch.linalg.eigh(product - torch.outer(mean, mean))
+def inverse_root(covariance: Tensor) -> Tensor:
+    """The symmetric map that turns such channels to uncorrelated ones of variance about 1."""
+    values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp(min=0)
-    turn = (vectors / (values + SHARE * values.mean()).sqrt()) @ vectors.T
-    return turn.float()[:, :, None, None], -(turn @ mean).float()
+    turn: Tensor = (vectors / (values + SHARE * values.mean()).sqrt()) @ vectors.T
+    return turn.float()
 
 
 def _tensor(pixels: Pixels) -> Tensor:

@@ -24,7 +24,17 @@ class Network(Protocol):
     """Of the weights file, or of the filters themselves."""
 
     def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """Features (1, C, H, W) of `picture` (1, 3, H, W), in [0, 1], after each named layer."""
+        """Features (1, C, H, W) of `picture` (1, 3, H, W), in [0, 1], after each named layer.
+
+        The fastest order in memory is channels last.
+        """
+        ...
+
+    def turn(self, layer: str) -> Tensor | None:
+        """The map (C, C) that features of `layer` pass before they are compared; None: none.
+
+        It is applied to their statistics, which costs next to nothing.
+        """
         ...
 
     def state(self) -> dict[str, Any] | None:
@@ -146,6 +156,9 @@ def _vgg(*blocks: int) -> Spec:
 
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 
+FIXED = {member: tuple(f"{stage}{member}" for stage in STAGES[:4]) for member in "ab"}
+"""The layers of `fixed`, by member: two networks side by side, whose errors are not the same."""
+
 _FITTED = Spec(
     loader="nstd.backends.gatys.fitted:load",
     layers=STAGES,
@@ -165,9 +178,9 @@ NETWORKS: dict[str, Spec] = {
     "fixed": replace(
         _FITTED,
         loader="nstd.backends.gatys.fixed:load",
-        layers=STAGES[:4],  # the fifth made pictures worse: too few positions for its channels
-        content_layers=STAGES[:4],
-        style_layers=STAGES[:4],
+        layers=FIXED["a"] + FIXED["b"],
+        content_layers=FIXED["a"],  # those of both keep no more of the content
+        style_layers=FIXED["a"] + FIXED["b"],
         warm=True,
         general=Recipe(content_weight=0.048),
     ),

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nstd.backends.gatys.content_term import ContentTerm
 from nstd.backends.gatys.iterate import Point
-from nstd.backends.gatys.losses import content_loss, spread, total_variation
+from nstd.backends.gatys.total_variation import total_variation
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Region
@@ -38,11 +39,9 @@ class Objective:
         style_layers, content_layers = options.layers
         self._needed = {*style_layers, *content_layers}
         features = network.features(content, self._needed)
-        self._content = {layer: features[layer] for layer in content_layers}
-        self._scales = {
-            layer: spread(target) if self._recipe.relative else 1.0
-            for layer, target in self._content.items()
-        }
+        self._content = ContentTerm(
+            network, features, content_layers, relative=self._recipe.relative
+        )
         whole = sum(region.share for region in regions)
         self._styles = [
             (StyleTerm(network, features, region, options), region.share / whole)
@@ -60,6 +59,7 @@ class Objective:
             + weights.tv_weight * tv
         )
         (gradient,) = torch.autograd.grad(total, x)
+        gradient = gradient.contiguous()
         # One transfer for all that the host must know; a NaN anywhere shows in the maximum.
         values = torch.stack([total, content, style, tv, gradient.abs().amax()]).detach()
         *terms, largest = values.tolist()
@@ -69,10 +69,6 @@ class Objective:
 
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self._network.features(x, self._needed)
-        contents = [
-            content_loss(features[layer], target) / self._scales[layer]
-            for layer, target in self._content.items()
-        ]
-        content = torch.stack(contents).mean()
-        style = torch.stack([share * term(features) for term, share in self._styles]).sum()
+        content, seen = self._content(features)
+        style = torch.stack([share * term(features, seen) for term, share in self._styles]).sum()
         return content, style, total_variation(x, self._recipe.diagonals)

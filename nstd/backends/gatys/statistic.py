@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 NOTHING = 1e-8  # of total weight: a mask this empty has no statistic
@@ -28,6 +30,12 @@ class Statistic:
         """The covariance (C, C) of the channels over positions."""
         return self.second - torch.outer(self.mean, self.mean)
 
+    def turned(self, turn: Tensor | None) -> Statistic:
+        """The moments of the channels after the map `turn` (C, C); None: no map."""
+        if turn is None:
+            return self
+        return Statistic(turn @ self.mean, turn @ self.second @ turn.T)
+
 
 def statistic(features: Tensor, weight: Tensor | None = None) -> Statistic:
     """The moments of `features` (1, C, H, W).
@@ -35,12 +43,56 @@ def statistic(features: Tensor, weight: Tensor | None = None) -> Statistic:
     `weight` (1, 1, h, w), values >= 0, says how much each position counts; it is averaged down
     to the layer. Where it is 0 everywhere, so are the moments.
     """
-    flat = features.flatten(2)[0]
     if weight is None:
-        return Statistic(flat.mean(1), flat @ flat.T / flat.shape[1])
+        return compared(features, None)[0]
+    flat = features.flatten(2)[0]
     share = functional.interpolate(weight, features.shape[2:], mode="area").flatten()
     share = share / share.sum().clamp(min=NOTHING)
     return Statistic(flat @ share, flat * share @ flat.T)
+
+
+def compared(features: Tensor, reference: Tensor | None) -> tuple[Statistic, Tensor]:
+    """The moments of `features` (1, C, H, W), and their overlap with `reference`, a scalar.
+
+    That is the inner product of the two at a position, as a mean over positions; 0 for None.
+    """
+    mean, second, overlap = _Moments.apply(features, reference)
+    return Statistic(mean, second), overlap
+
+
+class _Moments(torch.autograd.Function):
+    """Written out: the features are read once on the way there, and once on the way back."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, reference: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx.save_for_backward(features, reference)
+        flat = by_position(features)
+        overlap = flat.new_zeros(())
+        if reference is not None:
+            overlap = torch.dot(flat.flatten(), by_position(reference).flatten()) / len(flat)
+        return flat.mean(0), flat.T @ flat / len(flat), overlap
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, mean: Tensor, second: Tensor, overlap: Tensor) -> tuple[Tensor, None]:
+        features, reference = ctx.saved_tensors
+        flat = by_position(features)
+        symmetric = (second + second.T) / len(flat)
+        if reference is None:
+            gradient = flat @ symmetric
+        else:
+            share = float(overlap) / len(flat)
+            gradient = torch.addmm(by_position(reference), flat, symmetric, beta=share)
+        gradient += mean / len(flat)
+        _, channels, height, width = features.shape
+        return gradient.view(1, height, width, channels).permute(0, 3, 1, 2), None
+
+
+def by_position(features: Tensor) -> Tensor:
+    """`features` (1, C, H, W) as (H W, C): as they lie in memory when channels come last."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
 def mixed(parts: Sequence[tuple[Statistic, float]]) -> Statistic:

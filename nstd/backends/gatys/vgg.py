@@ -49,6 +49,9 @@ class Vgg:
                 found[name] = x
         return found
 
+    def turn(self, layer: str) -> None:  # noqa: ARG002
+        """None: features are compared as they are."""
+
     def state(self) -> None:
         """Nothing: the weights are on disk."""
 

@@ -12,58 +12,75 @@ from numpy.testing import assert_allclose
 
 from nstd.backend import Style
 from nstd.backends.gatys import Gatys, fitted, fixed, make_fixed
-from nstd.backends.gatys.fixed import load, packed, packed_spheres, unpacked, unpacked_spheres
-from nstd.backends.gatys.make_fixed import STAGES, make, spheres
-from nstd.backends.gatys.networks import Request
+from nstd.backends.gatys.fixed import load, packed, unpacked
+from nstd.backends.gatys.make_fixed import make, turns
+from nstd.backends.gatys.networks import FIXED, Request
+from nstd.backends.gatys.stage import Filter
+from nstd.backends.gatys.statistic import mixed, statistic
+
+LAYERS = FIXED["a"] + FIXED["b"]
 
 
 def request(pooling: str = "average") -> Request:
     """For no pictures at all."""
-    return Request("fixed", (), STAGES, pooling, 0, "cpu", Path())
+    return Request("fixed", (), LAYERS, pooling, 0, "cpu", Path())
 
 
-def test_the_file_holds_every_stage() -> None:
-    """With as many channels as `fitted` has, of about unit variance on a photograph."""
-    picture = torch.from_numpy(photograph(128, 160)).permute(2, 0, 1)[None]
-    features = load(request()).features(picture, STAGES)
-    assert [features[stage].shape[1] for stage in STAGES] == [2 * w for w in fitted.WIDTHS[:4]]
-    for stage in STAGES:
-        assert 0.05 < features[stage].std() < 5, stage
+def picture() -> torch.Tensor:
+    """A photograph."""
+    return torch.from_numpy(photograph(128, 160)).permute(2, 0, 1)[None]
+
+
+def test_the_file_holds_every_layer() -> None:
+    """With as many channels as `fitted` has; sphered, of about unit variance on a photograph."""
+    network = load(request())
+    features = network.features(picture(), LAYERS)
+    widths = [2 * width for width in fitted.WIDTHS[:4]]
+    assert [features[layer].shape[1] for layer in LAYERS] == 2 * widths
+    for layer in LAYERS:
+        sphered = statistic(features[layer]).turned(network.turn(layer))
+        assert 0.05 < sphered.covariance.diag().mean().sqrt() < 5, layer
+
+
+def test_its_members_differ() -> None:
+    """And a layer is the same whether others are asked for or not."""
+    network = load(request())
+    features = network.features(picture(), LAYERS)
+    for one, other in zip(FIXED["a"], FIXED["b"], strict=True):
+        assert (features[one] - features[other]).abs().mean() > 0.1
+        alone = network.features(picture(), {other})
+        assert list(alone) == [other]
+        assert torch.equal(alone[other], features[other])
 
 
 def test_packing_loses_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a step of the 254 between the least and the greatest weight of a component."""
     narrow(monkeypatch)
-    filters = fitted.fit([torch.rand(1, 3, 48, 64)], "average", 0)
-    for (weight, bias), (again, shift) in zip(filters, unpacked(packed(filters)), strict=True):
+    for weight, bias in fitted.fit([torch.rand(1, 3, 48, 64)], "average", 0):
+        turn = torch.randn(5, 5)
+        kept = {k: torch.from_numpy(v) for k, v in packed("x", (weight, bias), turn).items()}
+        again, shift = unpacked(kept, "x")
         step = weight.abs().amax((1, 2, 3), keepdim=True) / fixed.STEPS
         assert ((weight - again).abs() <= 0.501 * step).all()
         assert_allclose(bias, shift, atol=1e-6)
+        assert_allclose(turn, kept["x turn"].float(), rtol=1e-3, atol=1e-6)
 
 
-def test_sphered_stages_are_uncorrelated_over_the_textures(
+def test_sphered_layers_are_uncorrelated_over_the_textures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of mean 0, and of variance 1 but for the share that spares the weak components."""
+    """And of variance 1, but for the share that spares the weak components."""
     narrow(monkeypatch)
     monkeypatch.setattr(make_fixed, "SHARE", 0.0)
     seen = [torch.rand(1, 3, 96, 128) for _ in range(4)]
-    filters = fitted.fit(seen, "average", 0, stages=4)
-    network = fixed.Fixed(filters, "average", spheres(filters, seen))
-    parts = [network.features(picture, STAGES) for picture in seen]
-    for stage in STAGES:
-        flat = torch.cat([part[stage].flatten(2)[0] for part in parts], 1)
-        assert flat.mean(1).abs().max() < 1e-3
-        covariance = flat @ flat.T / flat.shape[1]
+    filters: list[Filter] = fitted.fit(seen, "average", 0, stages=4)
+    layers = FIXED["a"]
+    network = fixed.Fixed({"a": filters}, dict(zip(layers, turns(filters, seen), strict=True)))
+    parts = [network.features(each, layers) for each in seen]
+    for layer in layers:
+        whole = mixed([(statistic(part[layer]), 1.0) for part in parts])
+        covariance = whole.turned(network.turn(layer)).covariance
         assert_allclose(covariance, torch.eye(len(covariance)), atol=0.02)
-
-
-def test_spheres_are_packed_with_little_loss() -> None:
-    """Half precision: three digits."""
-    kept = [(torch.randn(5, 5, 1, 1), torch.randn(5)), (torch.randn(7, 7, 1, 1), torch.randn(7))]
-    for one, other in zip(kept, unpacked_spheres(packed_spheres(kept)), strict=True):
-        assert_allclose(one[0], other[0], rtol=1e-3, atol=1e-6)
-        assert_allclose(one[1], other[1], rtol=1e-3, atol=1e-6)
 
 
 def test_its_file_is_made_by_its_own_command(

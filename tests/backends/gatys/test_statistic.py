@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nstd.backends.gatys.statistic import Statistic, mixed, statistic
+from nstd.backends.gatys.statistic import Statistic, compared, mixed, statistic
 
 # Two channels over two positions: (1, 2) and (3, 5).
 FEATURES = torch.tensor([[[[1.0, 2.0]], [[3.0, 5.0]]]])
@@ -98,3 +98,40 @@ def test_a_mix_of_one_is_itself(weight: float) -> None:
     found = mixed([(alone, weight)])
     assert torch.equal(found.mean, alone.mean)
     assert torch.equal(found.second, alone.second)
+
+
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 6), st.integers(0, 99))
+def test_a_map_of_the_features_is_a_map_of_their_moments(c: int, h: int, w: int, seed: int) -> None:
+    """To any number of channels."""
+    features, turn = noise(1, c, h, w, seed=seed), noise(4, c, seed=seed + 1)
+    turned = torch.einsum("ab,zbhw->zahw", turn, features)
+    assert_close(statistic(features).turned(turn), statistic(turned))
+
+
+def test_no_map_leaves_the_moments_alone() -> None:
+    """The very same."""
+    found = statistic(FEATURES)
+    assert found.turned(None) is found
+
+
+def test_the_overlap_is_the_mean_inner_product() -> None:
+    """1 x 2 + 3 x 0 at one position, 2 x 1 + 5 x 1 at the other; with nothing it is 0."""
+    reference = torch.tensor([[[[2.0, 1.0]], [[0.0, 1.0]]]])
+    assert compared(FEATURES, reference)[1].item() == pytest.approx(4.5)
+    assert compared(FEATURES, None)[1].item() == 0
+    assert_close(compared(FEATURES, reference)[0], statistic(FEATURES))
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_its_gradients_agree_with_finite_differences(last: bool, has_reference: bool) -> None:
+    """In float64, with channels last in memory or first, of all that it gives at once."""
+    order = torch.channels_last if last else torch.contiguous_format
+    features = noise(1, 3, 2, 4).contiguous(memory_format=order).requires_grad_()
+    reference = noise(1, 3, 2, 4, seed=1) if has_reference else None
+
+    def moments(x: Tensor) -> tuple[Tensor, ...]:
+        found, overlap = compared(x, reference)
+        return found.mean, found.second, overlap
+
+    assert torch.autograd.gradcheck(moments, (features,))

@@ -1,24 +1,8 @@
-"""The losses of style transfer that compare pictures; `style_losses` has those of the style."""
+"""Total variation: the loss that looks at the picture itself."""
 
 from __future__ import annotations
 
 from torch import Tensor
-
-EPSILON = 1e-8  # keeps 0 / 0 at 0
-
-
-def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of two feature maps of the same shape, a scalar.
-
-    Gatys et al. (2016), equation 1, as a mean: its size does not depend on the resolution.
-    """
-    return (features - target).square().mean()
-
-
-def spread(features: Tensor) -> Tensor:
-    """Variance over space of features (1, C, H, W), averaged over channels: a scalar."""
-    return content_loss(features, features.mean((2, 3), keepdim=True)) + EPSILON
-
 
 def total_variation(picture: Tensor, diagonals: float = 0.0) -> Tensor:
     """Mean squared difference of vertical neighbours plus that of horizontal ones, a scalar.

@@ -1,0 +1,52 @@
+"""One stage of the embedded networks: 3x3 filters, and both signs of what they answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+Filter = tuple[Tensor, Tensor]  # weight (K, C, 3, 3) and bias (K,)
+
+
+def responses(x: Tensor, filter_: Filter) -> Tensor:
+    """What K filters answer to x (1, C, H, W), rectified: (1, 2 K, H, W); edges repeated.
+
+    The answers come first, then the same with the opposite sign, which rectification would lose
+    (Shang et al., "Understanding and Improving Convolutional Neural Networks via Concatenated
+    Rectified Linear Units", ICML 2016). No gradient flows to the filters.
+    """
+    rectified: Tensor = _Responses.apply(x, *filter_)
+    return rectified
+
+
+class _Responses(torch.autograd.Function):
+    """Written out, as it needs to remember nothing but the result, and filters one sign only."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+        answers = functional.conv2d(padded, weight, bias)
+        positive, negative = answers.clamp(min=0), answers.clamp(max=0)
+        both = torch.cat([positive, negative.neg_()], 1)
+        ctx.save_for_backward(both, weight)
+        return both
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        both, weight = ctx.saved_tensors
+        passed = torch.ops.aten.threshold_backward(gradient, both, 0)
+        positive, negative = passed.chunk(2, 1)
+        return _unpadded(functional.conv_transpose2d(positive - negative, weight)), None, None
+
+
+def _unpadded(gradient: Tensor) -> Tensor:
+    """The gradient before edges were repeated; changes the one given."""
+    for side in (gradient, gradient.transpose(2, 3)):
+        side[:, :, 1] += side[:, :, 0]
+        side[:, :, -2] += side[:, :, -1]
+    return gradient[:, :, 1:-1, 1:-1]

@@ -1,0 +1,110 @@
+"""The content term, against float64 numpy written from the paper's formula."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nstd.backends.gatys.content_term import ContentTerm, spread
+
+shapes = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 5))
+seeds = st.integers(0, 2**32 - 1)
+
+
+class Same:
+    """A network whose only layer shows the picture itself."""
+
+    name = sha256 = "same"
+
+    def __init__(self, turn: Tensor | None = None) -> None:
+        self._turn = turn
+
+    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """The picture."""
+        return dict.fromkeys(layers, picture)
+
+    def turn(self, layer: str) -> Tensor | None:  # noqa: ARG002
+        """What the test says."""
+        return self._turn
+
+    def state(self) -> dict[str, Any] | None:
+        """Nothing."""
+        return None
+
+
+def noise(seed: int, *shape: int) -> Tensor:
+    """Rectified noise in float64, as features are."""
+    return torch.from_numpy(np.random.default_rng(seed).normal(0.3, 1, shape).clip(0))
+
+
+def term(content: Tensor, turn: Tensor | None = None, *, relative: bool = False) -> ContentTerm:
+    """The distance to `content`."""
+    return ContentTerm(Same(turn), {"same": content}, ["same"], relative=relative)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@given(seed=seeds, shape=shapes)
+def test_it_is_the_content_loss_of_the_paper(
+    turned: bool, seed: int, shape: tuple[int, int, int]
+) -> None:
+    """Gatys et al. (2016), equations 1 and 2, up to a constant that takes the mean."""
+    f, p = noise(seed, 1, *shape).requires_grad_(), noise(seed + 1, 1, *shape)
+    identity = torch.eye(shape[0], dtype=torch.float64) if turned else None
+    value, _ = term(p, identity)({"same": f})
+    (gradient,) = torch.autograd.grad(value, f)
+    difference = (f - p).detach()
+    assert value.item() == pytest.approx(difference.square().mean().item(), rel=1e-9, abs=1e-12)
+    torch.testing.assert_close(gradient, 2 * difference / difference.numel())
+
+
+@given(seeds, shapes)
+def test_turned_features_are_compared(seed: int, shape: tuple[int, int, int]) -> None:
+    """As if the network had shown them so."""
+    f, p = noise(seed, 1, *shape), noise(seed + 1, 1, *shape)
+    turn = noise(seed + 2, shape[0], shape[0])
+    value, _ = term(p, turn)({"same": f})
+    expected = torch.einsum("ab,zbhw->zahw", turn, f - p).square().mean()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-9, abs=1e-9)
+
+
+def test_it_hands_on_the_statistic_of_its_layers() -> None:
+    """Which the style term would have to take again."""
+    f, p = noise(0, 1, 3, 4, 5), noise(1, 1, 3, 4, 5)
+    _, seen = term(p, torch.eye(3, dtype=torch.float64))({"same": f})
+    torch.testing.assert_close(seen["same"].mean, f.mean((0, 2, 3)))
+    assert not term(p)({"same": f})[1]
+
+
+@pytest.mark.parametrize("turn", [None, torch.eye(3, dtype=torch.float64)])
+def test_a_relative_distance_is_1_for_the_mean_of_the_content(turn: Tensor | None) -> None:
+    """Nearly: where it is turned, a part in a thousand of the features' size counts as spread."""
+    content = noise(0, 1, 3, 8, 8)
+    flat = content.mean((2, 3), keepdim=True).expand_as(content)
+    distance, _ = term(content, turn, relative=True)({"same": flat})
+    assert distance.item() == pytest.approx(1, rel=0.01)
+
+
+def test_spread_is_the_mean_variance_of_the_channels() -> None:
+    """Variances of 0.25 and 1 average to 0.625."""
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, 5.0]]]])
+    assert spread(features).item() == pytest.approx(0.625)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 30.0])
+def test_a_constant_content_has_no_spread_and_does_no_harm(value: float) -> None:
+    """In float32: what is near it is near, what is far is finite, and so are the gradients."""
+    content = torch.full((1, 4, 8, 8), value)
+    distance = term(content, torch.eye(4), relative=True)
+    near = (content * (1 + 1e-6)).requires_grad_()
+    loss, _ = distance({"same": near})
+    (gradient,) = torch.autograd.grad(loss, near)
+    assert abs(loss.item()) < 1e-2
+    assert gradient.abs().max() < 0.1
+    assert distance({"same": content + 1})[0].isfinite()
