@@ -43,6 +43,7 @@ CODES: dict[str, Code] = {
     "timed_out": Code(False, "the job took longer than its time-out"),
     "cancelled": Code(False, "the job was cancelled by a person"),
     "judge_failed": Code(False, "the judge of a bench failed, or gave no figures"),
+    "bench_failed": Code(False, "a process of a bench ended early"),
     "already_running": Code(False, "another daemon holds the lock of this root"),
     "not_found": Code(False, "there is no such job, network or file"),
     "internal_error": Code(False, "a bug in nstd; the log has the traceback"),

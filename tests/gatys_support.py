@@ -85,7 +85,7 @@ def task(
     **options: Any,
 ) -> Task:
     """A job of the network that `narrow` makes small, short unless a budget is named."""
-    short: dict[str, Any] = {"network": "fitted"}
+    short: dict[str, Any] = {"network": "fitted", "precision": "float32"}
     if "budget" not in options:
         short["steps"] = 12
     return Task(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
 
     out, settings = given["out"], config_or_defaults(config)
     columns, judge = _columns_and_judge(given)
-    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    on_terminal = _on_terminal()
     with Bars(visible=on_terminal):
         found = compare(pairs, columns, settings, out, "none" if on_terminal else "text")
     trouble = None
@@ -96,6 +97,46 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
     if trouble is not None:
         raise trouble
     sys.exit(1 if found.failed else 0)
+
+
+@command.command("speed")
+@config_option
+@click.option("--full", is_flag=True, help="Run the race to its end: about half an hour.")
+@click.option("--threads", type=click.IntRange(1), help="Of each process; all cores by default.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -> None:
+    """Measure the engine beside the loop that everybody writes first, on this machine's CPU.
+
+    Both take turns, so that the ratios hold on a busy machine too. About four minutes.
+    """
+    from nstd.bench.speed.report import make_report, print_report
+    from nstd.bench.speed.run import FULL, SHORT, measure
+    from nstd.devices import available_cores
+
+    settings = config_or_defaults(config)
+    with _telling() as say:
+        found = measure(FULL if full else SHORT, settings, threads or available_cores(), say)
+    report = make_report(found)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        print_report(report)
+
+
+@contextmanager
+def _telling() -> Iterator[Callable[[str], None]]:
+    """Says what is going on: in place on a terminal, else line by line."""
+    if not _on_terminal():
+        yield lambda text: click.echo(text, err=True)
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
+
+
+def _on_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _columns_and_judge(given: dict[str, Any]) -> tuple[list[Column], Judge | None]:

@@ -5,7 +5,7 @@ Gatys et al. (2016), equation 1, as a mean: its size does not depend on the reso
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.statistic import Statistic, by_position, compared, statistic
+from nstd.backends.gatys.tensors import wide
 
 FLOOR = 1e-3  # a turned layer's scale is at least this share of its features' size: rounding
 EPSILON = 1e-8  # keeps 0 / 0 at 0
@@ -36,7 +37,7 @@ class Plain:
 
     def __call__(self, features: Tensor) -> tuple[Tensor, None]:
         """One pass over the features."""
-        return (features - self.target).square().mean() / self.scale, None
+        return wide(features - self.target).square().mean() / self.scale, None
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Turned:
         """By way of the statistic."""
         found, overlap = compared(features, self.reference)
         whole = (self.metric * found.second).sum() - 2 * overlap + self.own
-        return whole / len(self.metric) / self.scale, found
+        return whole.clamp(min=0) / len(self.metric) / self.scale, found  # rounding goes below
 
 
 class ContentTerm:
@@ -67,13 +68,19 @@ class ContentTerm:
         self,
         network: Network,
         content: Mapping[str, Tensor],
-        layers: Sequence[str],
+        styles: Mapping[str, Statistic],
         *,
         relative: bool,
     ) -> None:
-        """`content` are its features, by layer; `relative` distances are to their spread."""
+        """`content` are its features, `styles` the statistics of the paintings, by layer.
+
+        Relative distances are 1 where a picture has the style's statistics and nothing of the
+        content's: two maps that have nothing to do with each other are as far apart as their
+        variances together.
+        """
         self._layers = {
-            name: _layer(content[name], network.turn(name), relative=relative) for name in layers
+            name: _layer(features, styles[name], network.turn(name), relative=relative)
+            for name, features in content.items()
         }
 
     def __call__(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Statistic]]:
@@ -87,19 +94,15 @@ class ContentTerm:
         return torch.stack(distances).mean(), seen
 
 
-def spread(features: Tensor) -> Tensor:
-    """Variance over space of features (1, C, H, W), averaged over channels: a scalar."""
-    return (features - features.mean((2, 3), keepdim=True)).square().mean()
-
-
-def _layer(target: Tensor, turn: Tensor | None, *, relative: bool) -> Layer:
+def _layer(target: Tensor, style: Statistic, turn: Tensor | None, *, relative: bool) -> Layer:
+    found = statistic(wide(target))
+    variances = found.covariance + style.covariance
+    channels = len(variances)
     if turn is None:
-        return Plain(target, spread(target) + EPSILON if relative else 1.0)
+        return Plain(target, variances.trace() / channels + EPSILON if relative else 1.0)
     metric = turn.T @ turn
-    _, channels, height, width = target.shape
-    reference = (by_position(target) @ metric).view(1, height, width, channels)
-    found = statistic(target)
+    _, _, height, width = target.shape
+    reference = (by_position(wide(target)) @ metric).view(1, height, width, channels)
     own = (metric * found.second).sum()
-    variance = (metric * found.covariance).sum()
-    scale = (variance + FLOOR * own) / channels + EPSILON if relative else 1.0
-    return Turned(metric, reference.permute(0, 3, 1, 2), own, scale)
+    scale = ((metric * variances).sum() + FLOOR * own) / channels + EPSILON if relative else 1.0
+    return Turned(metric, reference.permute(0, 3, 1, 2).to(target.dtype), own, scale)

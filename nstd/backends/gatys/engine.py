@@ -19,6 +19,7 @@ from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import Options
+from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import Pictures, StyleTransfer
 from nstd.backends.gatys.pyramid import Level, plan
 from nstd.backends.gatys.tensors import to_pixels
@@ -87,7 +88,11 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     picture, stopped = descent.run(_resumed(saved, options))
     return Result(
         pixels=finish(to_pixels(picture)),
-        network={"name": network.name, "sha256": network.sha256},
+        network={
+            "name": network.name,
+            "sha256": network.sha256,
+            "precision": precision_for(task.device, options.precision),
+        },
         seed=options.seed,
         seconds={"network": ready - loading, "optimise": now() - ready},
         stopped=stopped,

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys.networks import STAGES, Request
-from nstd.backends.gatys.pooling import pool
+from nstd.backends.gatys.pooling import pool, tap
 from nstd.backends.gatys.pyramid import shrink
 from nstd.backends.gatys.stage import Filter, responses
 
@@ -34,10 +34,14 @@ class Fitted:
 
     name = "fitted"
 
-    def __init__(self, filters: Sequence[Filter], pooling: str) -> None:
-        """Each filter makes a stage."""
-        self._filters = [
-            (weight.contiguous(memory_format=torch.channels_last), bias) for weight, bias in filters
+    def __init__(
+        self, filters: Sequence[Filter], pooling: str, dtype: torch.dtype | None = None
+    ) -> None:
+        """Each filter makes a stage; `dtype` is what they compute in, their own by default."""
+        self._filters = list(filters)
+        self._used = [
+            (weight.to(dtype=dtype, memory_format=torch.channels_last), bias.to(dtype=dtype))
+            for weight, bias in filters
         ]
         self._pooling = pooling
         self.sha256 = sha256(tensor for filter_ in filters for tensor in filter_)
@@ -45,16 +49,18 @@ class Fitted:
     def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Features of `picture` (1, 3, H, W), in [0, 1]: stage n has 2 WIDTHS[n - 1] channels."""
         found: dict[str, Tensor] = {}
-        x = normalised(picture).contiguous(memory_format=torch.channels_last)
-        for number, (stage, filter_) in enumerate(zip(STAGES, self._filters, strict=False)):
-            x = responses(pool(x, self._pooling) if number else x, filter_)
+        like, _ = self._used[0]
+        x = normalised(picture).to(dtype=like.dtype, memory_format=torch.channels_last)
+        for stage, filter_ in zip(STAGES, self._used, strict=False):
+            x = responses(x, filter_)
+            if {*found, stage} >= {*layers}:
+                return found | {stage: x}
+            shown, x = tap(x, self._pooling)
             if stage in layers:
-                found[stage] = x
-            if len(found) == len(layers):
-                break
+                found[stage] = shown
         return found
 
-    def turn(self, layer: str) -> None:  # noqa: ARG002
+    def turn(self, layer: str) -> None:
         """None: the filters are white on the pictures already."""
 
     def state(self) -> dict[str, Any] | None:
@@ -69,7 +75,7 @@ def load(request: Request) -> Fitted:
     else:
         filters = fit(request.pictures, request.pooling, request.seed)
     moved = [(weight.to(request.device), bias.to(request.device)) for weight, bias in filters]
-    return Fitted(moved, request.pooling)
+    return Fitted(moved, request.pooling, getattr(torch, request.precision))
 
 
 @torch.no_grad()

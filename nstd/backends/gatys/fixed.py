@@ -36,9 +36,10 @@ class Fixed:
         filters: Mapping[str, Sequence[Filter]],
         turns: Mapping[str, Tensor],
         pooling: str = "average",
+        dtype: torch.dtype | None = None,
     ) -> None:
-        """`filters` are those of each member, `turns` (C, C) by layer."""
-        self._members = {name: Fitted(each, pooling) for name, each in filters.items()}
+        """`filters` are those of each member, which compute in `dtype`; `turns` (C, C) by layer."""
+        self._members = {name: Fitted(each, pooling, dtype) for name, each in filters.items()}
         self._turns = turns
         weights = (tensor for each in filters.values() for pair in each for tensor in pair)
         self.sha256 = sha256([*weights, *turns.values()])
@@ -67,8 +68,10 @@ def load(request: Request) -> Fixed:
     filters = {
         member: [unpacked(arrays, layer) for layer in layers] for member, layers in FIXED.items()
     }
-    turns = {layer: arrays[f"{layer} turn"].float() for layers in FIXED.values() for layer in layers}
-    return Fixed(filters, turns, request.pooling)
+    turns = {
+        layer: arrays[f"{layer} turn"].float() for layers in FIXED.values() for layer in layers
+    }
+    return Fixed(filters, turns, request.pooling, getattr(torch, request.precision))
 
 
 def packed(layer: str, filter_: Filter, turn: Tensor) -> dict[str, NDArray[Any]]:

@@ -58,13 +58,13 @@ class LBFGS(Iterate):
         for s, y in reversed(self.pairs):
             rho = 1 / dot(s, y)
             alpha = rho * dot(s, q)
-            q = q - alpha * y
+            q = torch.addcmul(q, y, alpha, value=-1)
             done.append((rho, alpha))
         if self.pairs:
             s, y = self.pairs[-1]
             q = q * (dot(s, y) / dot(y, y))
         for (s, y), (rho, alpha) in zip(self.pairs, reversed(done), strict=True):
-            q = q + (alpha - rho * dot(y, q)) * s
+            q = torch.addcmul(q, s, alpha - rho * dot(y, q))
         return q
 
     def gentler(self) -> Self:

@@ -47,7 +47,7 @@ class Request:
     """What a loader may need to make a network for one job.
 
     `pictures` are the content and the styles, (1, 3, H, W) in [0, 1]; `saved` is what `state`
-    of the same network gave to a checkpoint.
+    of the same network gave to a checkpoint. `precision` is `float32` or `bfloat16`.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Request:
     pooling: str
     seed: int
     device: str
+    precision: str
     weights: Path
     saved: Mapping[str, Any] | None = None
 
@@ -75,7 +76,7 @@ class Recipe:
     layer has none. `diagonals` is the share of diagonal neighbours in total variation.
     """
 
-    content_weight: float = 0.15
+    content_weight: float = 0.3
     tv_weight: float = 0.5
     relative: bool = True
     layer_weights: Mapping[str, float] = field(default_factory=dict)
@@ -170,7 +171,7 @@ _FITTED = Spec(
     budgets={"draft": (60, 40, 20), "normal": (150, 100, 50), "fine": (400, 250, 150)},
     warm=False,
     recolors=True,
-    general=Recipe(content_weight=0.11),
+    general=Recipe(content_weight=0.22),
 )
 
 NETWORKS: dict[str, Spec] = {
@@ -180,9 +181,10 @@ NETWORKS: dict[str, Spec] = {
         loader="nstd.backends.gatys.fixed:load",
         layers=FIXED["a"] + FIXED["b"],
         content_layers=FIXED["a"],  # those of both keep no more of the content
-        style_layers=FIXED["a"] + FIXED["b"],
+        style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
         warm=True,
-        general=Recipe(content_weight=0.048),
+        budgets={"draft": (60, 40, 20), "normal": (120, 80, 40), "fine": (400, 250, 150)},
+        general=Recipe(content_weight=0.145),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),

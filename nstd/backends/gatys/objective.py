@@ -1,8 +1,8 @@
 """The loss of one level: how far a picture is from the content's shapes and the styles' statistics.
 
 Terms are relative where the recipe says so, and one set of weights then suits all pairs, sizes and
-networks: a style layer to its distance where the picture is the content; a content layer to its
-spread.
+networks: a style layer to its distance where the picture is the content, a content layer to that
+of a picture in the style that has nothing to do with the content.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from torch import Tensor
 
 from nstd.backends.gatys.content_term import ContentTerm
 from nstd.backends.gatys.iterate import Point
-from nstd.backends.gatys.total_variation import total_variation
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Region
-from nstd.backends.gatys.style_term import StyleTerm
+from nstd.backends.gatys.statistic import mixed
+from nstd.backends.gatys.style_term import StyleTerm, targets_of
+from nstd.backends.gatys.total_variation import total_variation
 
 
 class Objective:
@@ -39,14 +40,21 @@ class Objective:
         style_layers, content_layers = options.layers
         self._needed = {*style_layers, *content_layers}
         features = network.features(content, self._needed)
-        self._content = ContentTerm(
-            network, features, content_layers, relative=self._recipe.relative
-        )
-        whole = sum(region.share for region in regions)
+        targets = [targets_of(network, region, self._needed) for region in regions]
+        shares = [region.share for region in regions]
         self._styles = [
-            (StyleTerm(network, features, region, options), region.share / whole)
-            for region in regions
+            (StyleTerm(network, features, region, target, options), region.share / sum(shares))
+            for region, target in zip(regions, targets, strict=True)
         ]
+        self._content = ContentTerm(
+            network,
+            {layer: features[layer] for layer in content_layers},
+            {
+                layer: mixed([(t[layer], share) for t, share in zip(targets, shares, strict=True)])
+                for layer in content_layers
+            },
+            relative=self._recipe.relative,
+        )
 
     def __call__(self, picture: Tensor) -> Point:
         """The loss of `picture` (1, 3, H, W), values about [0, 1], and its gradient."""

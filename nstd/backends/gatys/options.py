@@ -104,6 +104,11 @@ class Options(BaseModel):
         lt=1,
         description="A level ends when ten steps lower the loss by less than this share of it.",
     )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="What the network computes in. auto: bfloat16, which is faster, where the "
+        "device has units for it; losses and the picture stay float32.",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="The same seed gives the same picture.")
 
     @model_validator(mode="after")

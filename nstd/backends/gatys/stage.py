@@ -30,8 +30,10 @@ class _Responses(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
         answers = functional.conv2d(padded, weight, bias)
-        positive, negative = answers.clamp(min=0), answers.clamp(max=0)
-        both = torch.cat([positive, negative.neg_()], 1)
+        both = _empty(2 * len(weight), answers)
+        positive, negative = both.chunk(2, 1)
+        torch.clamp(answers, min=0, out=positive)
+        torch.sub(positive, answers, out=negative)
         ctx.save_for_backward(both, weight)
         return both
 
@@ -42,6 +44,16 @@ class _Responses(torch.autograd.Function):
         passed = torch.ops.aten.threshold_backward(gradient, both, 0)
         positive, negative = passed.chunk(2, 1)
         return _unpadded(functional.conv_transpose2d(positive - negative, weight)), None, None
+
+
+def _empty(channels: int, like: Tensor) -> Tensor:
+    _, _, height, width = like.shape
+    return torch.empty(
+        (1, channels, height, width),
+        dtype=like.dtype,
+        device=like.device,
+        memory_format=torch.channels_last,
+    )
 
 
 def _unpadded(gradient: Tensor) -> Tensor:

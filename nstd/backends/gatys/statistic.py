@@ -11,6 +11,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from nstd.backends.gatys.tensors import wide
+
+PARTS = 16  # of a picture, at least, whose sums are rounded
 NOTHING = 1e-8  # of total weight: a mask this empty has no statistic
 
 
@@ -45,7 +48,7 @@ def statistic(features: Tensor, weight: Tensor | None = None) -> Statistic:
     """
     if weight is None:
         return compared(features, None)[0]
-    flat = features.flatten(2)[0]
+    flat = wide(features).flatten(2)[0]
     share = functional.interpolate(weight, features.shape[2:], mode="area").flatten()
     share = share / share.sum().clamp(min=NOTHING)
     return Statistic(flat @ share, flat * share @ flat.T)
@@ -69,23 +72,24 @@ class _Moments(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         ctx.save_for_backward(features, reference)
         flat = by_position(features)
-        overlap = flat.new_zeros(())
+        second = _products(features) / len(flat)
+        overlap = second.new_zeros(())
         if reference is not None:
-            overlap = torch.dot(flat.flatten(), by_position(reference).flatten()) / len(flat)
-        return flat.mean(0), flat.T @ flat / len(flat), overlap
+            overlap = _inner_product(features, reference) / len(flat)
+        return flat.mean(0, dtype=second.dtype), second, overlap
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, mean: Tensor, second: Tensor, overlap: Tensor) -> tuple[Tensor, None]:
         features, reference = ctx.saved_tensors
         flat = by_position(features)
-        symmetric = (second + second.T) / len(flat)
+        symmetric = ((second + second.T) / len(flat)).to(flat.dtype)
         if reference is None:
             gradient = flat @ symmetric
         else:
             share = float(overlap) / len(flat)
             gradient = torch.addmm(by_position(reference), flat, symmetric, beta=share)
-        gradient += mean / len(flat)
+        gradient += (mean / len(flat)).to(flat.dtype)
         _, channels, height, width = features.shape
         return gradient.view(1, height, width, channels).permute(0, 3, 1, 2), None
 
@@ -93,6 +97,29 @@ class _Moments(torch.autograd.Function):
 def by_position(features: Tensor) -> Tensor:
     """`features` (1, C, H, W) as (H W, C): as they lie in memory when channels come last."""
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+def _products(features: Tensor) -> Tensor:
+    """The sum over positions of the products of channels, (C, C), in float32 at least.
+
+    Sums in bfloat16 are rounded to three digits: it takes one for each of some parts of the
+    picture, and adds those in float32.
+    """
+    flat = by_position(features)
+    if features.dtype != torch.bfloat16:
+        return flat.T @ flat
+    height = features.shape[2]
+    count = next(n for n in range(min(PARTS, height), height + 1) if height % n == 0)
+    parts = flat.view(count, -1, flat.shape[1])
+    return torch.bmm(parts.mT, parts).sum(0, dtype=torch.float32)
+
+
+def _inner_product(one: Tensor, other: Tensor) -> Tensor:
+    """The sum of the products of all values, rounded as in `_products`."""
+    if one.dtype != torch.bfloat16:
+        return torch.dot(by_position(one).flatten(), by_position(other).flatten())
+    row, column = (x.permute(0, 2, 3, 1)[0].flatten(1) for x in (one, other))
+    return torch.bmm(row[:, None], column[:, :, None]).sum(dtype=torch.float32)
 
 
 def mixed(parts: Sequence[tuple[Statistic, float]]) -> Statistic:

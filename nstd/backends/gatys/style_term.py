@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,13 +35,17 @@ class StyleTerm:
     """The weighted mean of the layers' losses inside a region."""
 
     def __init__(
-        self, network: Network, content: Mapping[str, Tensor], region: Region, options: Options
+        self,
+        network: Network,
+        content: Mapping[str, Tensor],
+        region: Region,
+        targets: Mapping[str, Statistic],
+        options: Options,
     ) -> None:
-        """Take the targets; `content` are the features at the start, by layer."""
+        """`content` are the features at the start, `targets` those of the paintings, by layer."""
         self._where = region.where
         self._options = options
         names, _ = options.layers
-        targets = _targets(network, region, names)
         self._layers = {
             name: self._layer(content[name], targets[name], network.turn(name)) for name in names
         }
@@ -74,7 +78,7 @@ class StyleTerm:
         return replace(layer, scale=scale + EPSILON)
 
 
-def _targets(network: Network, region: Region, layers: tuple[str, ...]) -> dict[str, Statistic]:
+def targets_of(network: Network, region: Region, layers: Collection[str]) -> dict[str, Statistic]:
     """The statistic of all paintings of `region` together, by layer."""
     parts: dict[str, list[tuple[Statistic, float]]] = {layer: [] for layer in layers}
     for painting in region.paintings:

@@ -18,6 +18,11 @@ def to_tensor(pixels: Pixels, device: str) -> Tensor:
     return torch.from_numpy(planes)[None].to(device)
 
 
+def wide(x: Tensor) -> Tensor:
+    """`x` in float32 at least: what losses are taken in, whatever the network computes in."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def to_pixels(picture: Tensor) -> Pixels:
     """A tensor (1, 3, H, W) as pixels (H, W, 3), clamped to [0, 1]."""
     array = picture.detach()[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy()

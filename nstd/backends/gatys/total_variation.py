@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+
 def total_variation(picture: Tensor, diagonals: float = 0.0) -> Tensor:
     """Mean squared difference of vertical neighbours plus that of horizontal ones, a scalar.
 

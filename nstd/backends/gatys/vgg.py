@@ -33,15 +33,16 @@ class Vgg:
         self.sha256 = sha256
         self._layers = layers
         self._pooling = pooling
-        device = next(layers.parameters()).device
-        self._mean = torch.tensor(MEAN, device=device)[:, None, None]
-        self._deviation = torch.tensor(DEVIATION, device=device)[:, None, None]
+        self._like = next(layers.parameters())
+        self._mean = torch.tensor(MEAN, device=self._like.device)[:, None, None]
+        self._deviation = torch.tensor(DEVIATION, device=self._like.device)[:, None, None]
 
     def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Features of `picture` (1, 3, H, W), in [0, 1], after each named rectification."""
         found: dict[str, Tensor] = {}
         names = iter(NETWORKS[self.name].layers)
         x = (picture - self._mean) / self._deviation
+        x = x.to(dtype=self._like.dtype, memory_format=torch.channels_last)
         for layer in self._layers:
             pools = isinstance(layer, nn.MaxPool2d)
             x = GAINS[self._pooling] * pool(x, self._pooling) if pools else layer(x)
@@ -49,7 +50,7 @@ class Vgg:
                 found[name] = x
         return found
 
-    def turn(self, layer: str) -> None:  # noqa: ARG002
+    def turn(self, layer: str) -> None:
         """None: features are compared as they are."""
 
     def state(self) -> None:
@@ -61,7 +62,9 @@ def load(request: Request) -> Vgg:
     installed = find(request.name, request.weights)
     layers = empty_layers(request.name, request.layers)
     fill(layers, installed.path)
-    return Vgg(request.name, installed.sha256, layers.to(request.device), request.pooling)
+    layers = layers.to(request.device, getattr(torch, request.precision))
+    layers = layers.to(memory_format=torch.channels_last)
+    return Vgg(request.name, installed.sha256, layers, request.pooling)
 
 
 def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:

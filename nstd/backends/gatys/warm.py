@@ -15,6 +15,7 @@ from nstd.backend import Task
 from nstd.backends.gatys import colors, networks
 from nstd.backends.gatys.networks import Network, Request
 from nstd.backends.gatys.options import Options
+from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.tensors import to_tensor
 
 SEEN = 8  # contents of a series that a network is fitted to
@@ -36,10 +37,12 @@ def network_for(task: Task, saved: Mapping[str, Any] | None, warm: Warm) -> Netw
         pooling=options.pooling_used,
         seed=options.seed,
         device=task.device,
+        precision=precision_for(task.device, options.precision),
         weights=task.weights,
         saved=saved,
     )
     key: tuple[Any, ...] = (request.name, request.layers, request.pooling, request.device)
+    key += (request.precision,)
     key += (request.weights,) if options.spec.warm else (request.seed, _digest(request.pictures))
     if key not in warm:
         warm.clear()  # one at a time: two may not fit the device

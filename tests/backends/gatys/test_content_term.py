@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nstd.backends.gatys.content_term import ContentTerm, spread
+from nstd.backends.gatys.content_term import ContentTerm
+from nstd.backends.gatys.statistic import statistic
 
 shapes = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 5))
 seeds = st.integers(0, 2**32 - 1)
@@ -30,7 +31,7 @@ class Same:
         """The picture."""
         return dict.fromkeys(layers, picture)
 
-    def turn(self, layer: str) -> Tensor | None:  # noqa: ARG002
+    def turn(self, layer: str) -> Tensor | None:
         """What the test says."""
         return self._turn
 
@@ -44,9 +45,10 @@ def noise(seed: int, *shape: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(0.3, 1, shape).clip(0))
 
 
-def term(content: Tensor, turn: Tensor | None = None, *, relative: bool = False) -> ContentTerm:
-    """The distance to `content`."""
-    return ContentTerm(Same(turn), {"same": content}, ["same"], relative=relative)
+def term(content: Tensor, turn: Tensor | None = None, style: Tensor | None = None) -> ContentTerm:
+    """The distance to `content`; relative where a style is given."""
+    styles = {"same": statistic(content if style is None else style)}
+    return ContentTerm(Same(turn), {"same": content}, styles, relative=style is not None)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -83,25 +85,22 @@ def test_it_hands_on_the_statistic_of_its_layers() -> None:
 
 
 @pytest.mark.parametrize("turn", [None, torch.eye(3, dtype=torch.float64)])
-def test_a_relative_distance_is_1_for_the_mean_of_the_content(turn: Tensor | None) -> None:
-    """Nearly: where it is turned, a part in a thousand of the features' size counts as spread."""
-    content = noise(0, 1, 3, 8, 8)
-    flat = content.mean((2, 3), keepdim=True).expand_as(content)
-    distance, _ = term(content, turn, relative=True)({"same": flat})
-    assert distance.item() == pytest.approx(1, rel=0.01)
-
-
-def test_spread_is_the_mean_variance_of_the_channels() -> None:
-    """Variances of 0.25 and 1 average to 0.625."""
-    features = torch.tensor([[[[1.0, 2.0]], [[3.0, 5.0]]]])
-    assert spread(features).item() == pytest.approx(0.625)
+def test_a_relative_distance_is_1_for_what_has_nothing_to_do_with_the_content(
+    turn: Tensor | None,
+) -> None:
+    """Nearly; whichever of the two varies more."""
+    content, style = noise(0, 1, 3, 64, 64), 3 * noise(1, 1, 3, 64, 64)
+    style += content.mean((2, 3), keepdim=True) - style.mean((2, 3), keepdim=True)
+    for one, other in ((content, style), (style, content)):
+        distance, _ = term(one, turn, other)({"same": other})
+        assert distance.item() == pytest.approx(1, rel=0.05)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 30.0])
-def test_a_constant_content_has_no_spread_and_does_no_harm(value: float) -> None:
-    """In float32: what is near it is near, what is far is finite, and so are the gradients."""
+def test_constant_pictures_have_no_variance_and_do_no_harm(value: float) -> None:
+    """In float32: what is near is near, what is far is finite, and so are the gradients."""
     content = torch.full((1, 4, 8, 8), value)
-    distance = term(content, torch.eye(4), relative=True)
+    distance = term(content, torch.eye(4), content)
     near = (content * (1 + 1e-6)).requires_grad_()
     loss, _ = distance({"same": near})
     (gradient,) = torch.autograd.grad(loss, near)

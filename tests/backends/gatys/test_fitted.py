@@ -38,7 +38,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def request(saved: dict[str, object] | None = None, seed: int = 0) -> Request:
     """What the engine asks of the loader."""
-    return Request("fitted", pictures(), STAGES, "max", seed, "cpu", Path("none"), saved)
+    return Request("fitted", pictures(), STAGES, "max", seed, "cpu", "float32", Path("none"), saved)
 
 
 def test_stages_have_both_signs_of_their_widths_and_halve_the_picture() -> None:

@@ -21,9 +21,9 @@ from nstd.backends.gatys.statistic import mixed, statistic
 LAYERS = FIXED["a"] + FIXED["b"]
 
 
-def request(pooling: str = "average") -> Request:
+def request(pooling: str = "average", precision: str = "float32") -> Request:
     """For no pictures at all."""
-    return Request("fixed", (), LAYERS, pooling, 0, "cpu", Path())
+    return Request("fixed", (), LAYERS, pooling, 0, "cpu", precision, Path())
 
 
 def picture() -> torch.Tensor:

@@ -41,7 +41,7 @@ def test_presets_differ_only_in_budget(network: str) -> None:
 def test_fitted_is_relative() -> None:
     """With equal weights of all layers."""
     recipe = Options(network="fitted").recipe
-    assert (recipe.content_weight, recipe.tv_weight, recipe.relative) == (0.11, 0.5, True)
+    assert (recipe.content_weight, recipe.tv_weight, recipe.relative) == (0.22, 0.5, True)
     assert not recipe.layer_weights
 
 

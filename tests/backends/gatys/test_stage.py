@@ -23,9 +23,7 @@ def plain(x: Tensor, filter_: Filter) -> Tensor:
     """Both signs as filters of their own."""
     weight, bias = filter_
     padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-    return functional.conv2d(
-        padded, torch.cat([weight, -weight]), torch.cat([bias, -bias])
-    ).relu()
+    return functional.conv2d(padded, torch.cat([weight, -weight]), torch.cat([bias, -bias])).relu()
 
 
 @pytest.mark.parametrize("size", SIZES)

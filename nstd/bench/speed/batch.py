@@ -1,0 +1,69 @@
+"""A batch of pairs through the whole daemon: what it adds to the work of the engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nstd import samples
+from nstd.config import Config
+from nstd.daemon import Daemon
+from nstd.devices import make_slots, resolve
+from nstd.settings import Log, Watch
+
+WISH = {"options": {"preset": "draft"}, "output": {"size": 256}}
+
+
+def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
+    """Pictures an hour over the slots of `config`, and seconds of a slot between two jobs' work.
+
+    The first job of a slot loads torch, so that there is one more for each, which do not count.
+    """
+    root = folder / "batch"
+    root.mkdir()
+    kept = {name: getattr(config, name) for name in ("devices", "slots", "workers")}
+    quiet = Config.at(root, watch=Watch(settle=0.2), log=Log(console="none"), **kept)
+    daemon = Daemon(quiet, once=True)
+    slots = len(make_slots(resolve(quiet.devices), quiet.slots))
+    _fill(quiet.folder("inbox"), jobs + slots)
+    daemon.run()
+    return _figures(quiet.folder("outbox"), slots)
+
+
+def _fill(inbox: Path, jobs: int) -> None:
+    inbox.mkdir(exist_ok=True)
+    first, *_ = samples.copy_to(inbox, WISH)
+    text = first.read_text(encoding="utf-8")
+    for path in inbox.glob("*.yaml"):
+        path.unlink()
+    for number in range(jobs):
+        (inbox / f"{number:03}.yaml").write_text(text, encoding="utf-8")
+
+
+def _figures(outbox: Path, slots: int) -> dict[str, Any]:
+    lines = list(_finished(outbox))
+    counted = lines[slots:]
+    began, ended = (_seconds(line) for line in (lines[slots - 1], lines[-1]))
+    whole = max(ended - began, 1e-9)
+    work = sum(line["seconds"]["backend"] for line in counted)
+    return {
+        "slots": slots,
+        "jobs": len(counted),
+        "pictures_per_hour": 3600 * len(counted) / whole,
+        "overhead_seconds": (whole * slots - work) / len(counted),
+    }
+
+
+def _finished(outbox: Path) -> Iterator[dict[str, Any]]:
+    """The canonical lines, in the order of the log."""
+    for text in (outbox / "logs" / "nstd.jsonl").read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        if line["event"] == "job.finished":
+            yield line
+
+
+def _seconds(line: dict[str, Any]) -> float:
+    return datetime.fromisoformat(line["timestamp"]).timestamp()

@@ -1,0 +1,102 @@
+"""One contestant in a process of its own, which answers questions on its standard input.
+
+Run as `python -m nstd.bench.speed.contestant NAME SETUP`; SETUP is JSON. Each line asked is
+`{"do": METHOD, ...}`, each line answered the JSON of what the method returns. A process of its own
+makes the peak of its memory its own, and two of them can take turns.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nstd.bench.speed import ceiling
+from nstd.bench.speed.pair import pictures
+from nstd.bench.speed.plain import Plain
+from nstd.bench.speed.setup import Setup
+
+KILOBYTE = 1024
+
+
+class PlainLoop:
+    """The plain loop, and the judge of pictures by its loss."""
+
+    def __init__(self, setup: Setup) -> None:
+        content, style = (_tensor(pixels) for pixels in pictures(setup.size))
+        self._plain = Plain(Path(setup.weights), content, style)
+        self.losses: list[float] = []
+
+    def evaluate(self, count: int) -> list[float]:
+        """Seconds of each of the next `count` evaluations, with their steps."""
+        return list(_timed(lambda: self.losses.append(self._plain.step()), count))
+
+    def loss(self) -> float:
+        """That of the picture as it is now."""
+        return float(self._plain.loss(self._plain.picture).item())
+
+    @torch.no_grad()
+    def judge(self, path: str) -> float:
+        """The loss of the picture in a file."""
+        return float(self._plain.loss(_tensor(np.load(path))).item())
+
+
+class Ceiling:
+    """No contestant: what the machine could do."""
+
+    def __init__(self, setup: Setup) -> None:
+        pass
+
+    def measure(self) -> dict[str, float]:
+        """GFLOP/s by precision."""
+        kinds = {"fp32_gflops": torch.float32, "bf16_gflops": torch.bfloat16}
+        return {name: ceiling.gflops(dtype) for name, dtype in kinds.items()}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    from nstd.bench.speed.ours import Engine
+
+    made: dict[str, Callable[[Setup], Any]] = {
+        "plain": PlainLoop,
+        "ours": Engine,
+        "ceiling": Ceiling,
+    }
+    setup = Setup(**json.loads(sys.argv[2]))
+    torch.set_num_threads(setup.threads)
+    contestant = made[sys.argv[1]](setup)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        method = asked.pop("do")
+        answer = _peak() if method == "peak" else getattr(contestant, method)(**asked)
+        print(json.dumps(answer), flush=True)  # noqa: T201
+
+
+def _timed(act: Callable[[], object], count: int) -> Iterator[float]:
+    from time import perf_counter
+
+    for _ in range(count):
+        began = perf_counter()
+        act()
+        yield perf_counter() - began
+
+
+def _peak() -> int:
+    """The most memory that this process has held, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE
+
+
+def _tensor(pixels: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+
+
+if __name__ == "__main__":
+    main()

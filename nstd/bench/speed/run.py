@@ -1,0 +1,176 @@
+"""The whole measurement: contestants take turns, so that a busy moment hits both."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from nstd.bench.speed.batch import batch
+from nstd.bench.speed.setup import Setup
+from nstd.config import Config
+from nstd.devices import Slot, environment
+from nstd.errors import BenchError, WeightsError
+from nstd.weights import find
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured.
+
+    A race at `race_size` pixels is to the plain loop's loss after `race_evaluations`, for which
+    the engine may take `race_steps`; `batch` are jobs for the daemon.
+    """
+
+    size: int = 512
+    turns: int = 3
+    race_size: int = 256
+    race_evaluations: int = 150
+    race_steps: int = 200
+    batch: int = 6
+
+
+SHORT = Plan()
+FULL = Plan(turns=8, race_size=512, race_evaluations=500, race_steps=400, batch=20)
+WHOLE = 500  # evaluations of the plain loop that make its picture
+
+
+class Contestant:
+    """The other end of a process of `contestant`."""
+
+    def __init__(self, name: str, setup: Setup) -> None:
+        command = [sys.executable, "-m", "nstd.bench.speed.contestant", name]
+        slot = Slot("cpu", 0)
+        as_worker = environment(slot, [slot], setup.threads) if name == "ours" else {}
+        self._process = subprocess.Popen(
+            [*command, json.dumps(asdict(setup))],
+            env=os.environ | as_worker,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._name = name
+
+    def ask(self, do: str, **given: Any) -> Any:
+        """The answer; raises BenchError where the process ends instead."""
+        assert self._process.stdin
+        assert self._process.stdout
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **given}) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
+        except (BrokenPipeError, json.JSONDecodeError):
+            raise BenchError(
+                "bench_failed", f"the contestant `{self._name}` ended early", "see its words above"
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def measure(plan: Plan, config: Config, threads: int, say: Say) -> dict[str, Any]:
+    """All figures, by contestant; `say` is told what comes next."""
+    with tempfile.TemporaryDirectory() as folder:
+        weights, kind = _weights(config.folder("networks"), Path(folder), say)
+        setup = Setup(plan.size, str(weights), threads)
+        say("the ceiling of the machine")
+        with Contestant("ceiling", setup) as judge:
+            ceiling = judge.ask("measure")
+        evaluations = _evaluations(plan, setup, say)
+        race = _race(plan, setup, Path(folder), say)
+        pictures = _pictures(setup, say)
+        with Contestant("ours", setup) as ours:
+            machine = {"threads": threads, "weights": kind, "size": plan.size} | ours.ask("about")
+        say("a batch through the daemon")
+        through = batch(config, plan.batch, Path(folder))
+    return {
+        "machine": machine,
+        "ceiling": ceiling,
+        "evaluations": evaluations,
+        "race": race,
+        "pictures": pictures,
+        "daemon": through,
+    }
+
+
+def _weights(networks: Path, folder: Path, say: Say) -> tuple[Path, str]:
+    """The installed weights of VGG-19, else random ones in `folder`."""
+    try:
+        return find("vgg19", networks).path, "installed"
+    except WeightsError:
+        say("VGG-19 is not installed: random weights stand in for it")
+        path = folder / "stand-in"
+        path.mkdir()
+        command = [sys.executable, "-m", "nstd.bench.speed.stand_in", str(path)]
+        subprocess.run(command, check=True)
+        return next(path.glob("*.pth")), "random"
+
+
+def _evaluations(plan: Plan, setup: Setup, say: Say) -> dict[str, Any]:
+    """Seconds of an evaluation at the full size, and the peak of memory, in turns."""
+    found: dict[str, list[float]] = {"plain": [], "ours": []}
+    with Contestant("plain", setup) as plain, Contestant("ours", setup) as ours:
+        both = {"plain": plain, "ours": ours}
+        for contestant in both.values():
+            contestant.ask("evaluate", count=1)
+        for turn in range(plan.turns):
+            for name, contestant in both.items():
+                say(f"evaluations of VGG-19 at {setup.size} px: {name}, turn {turn + 1}")
+                found[name] += contestant.ask("evaluate", count=2)
+        return {
+            name: {
+                "seconds": statistics.median(found[name]),
+                "peak_memory": contestant.ask("peak"),
+            }
+            for name, contestant in both.items()
+        }
+
+
+def _race(plan: Plan, setup: Setup, folder: Path, say: Say) -> dict[str, Any]:
+    """The plain loop runs; then the engine, until it has the same loss by the plain loop's word."""
+    setup = replace(setup, size=plan.race_size)
+    done, seconds = 0, 0.0
+    with Contestant("plain", setup) as plain, Contestant("ours", setup) as ours:
+        ours.ask("picture", network="fixed", preset="draft")  # warms it up
+        while done < plan.race_evaluations:
+            count = min(10, plan.race_evaluations - done)
+            seconds += sum(plain.ask("evaluate", count=count))
+            done += count
+            say(f"the race at {setup.size} px: plain, {done} of {plan.race_evaluations}")
+        aim = plain.ask("loss")
+        say(f"the race at {setup.size} px: ours, to a loss of {aim:.4g}")
+        met = ours.ask("race", aim=aim, steps=plan.race_steps, folder=str(folder))
+        first = next((one for one in met if plain.ask("judge", path=one["picture"]) <= aim), None)
+    found = {"size": setup.size, "loss": aim, "evaluations": done, "seconds": seconds}
+    if first is None:
+        return {"plain": found, "ours": None}
+    return {"plain": found, "ours": {key: first[key] for key in ("evaluations", "seconds")}}
+
+
+def _pictures(setup: Setup, say: Say) -> dict[str, float]:
+    """Seconds of a picture of each embedded network."""
+    found = {}
+    for network in ("fixed", "fitted"):
+        say(f"a picture of {setup.size} px: {network}")
+        with Contestant("ours", setup) as ours:
+            found[network] = ours.ask("picture", network=network, preset="normal")
+    return found
