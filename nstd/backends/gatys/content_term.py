@@ -13,31 +13,39 @@ import torch
 from torch import Tensor
 
 from nstd.backends.gatys.networks import Network
-from nstd.backends.gatys.statistic import Statistic, by_position, compared, statistic
+from nstd.backends.gatys.statistic import Statistic, by_position
 from nstd.backends.gatys.tensors import wide
+from nstd.backends.gatys.view import EVERYWHERE, Sums, statistic_of
 
 FLOOR = 1e-3  # a turned layer's scale is at least this share of its features' size: rounding
 EPSILON = 1e-8  # keeps 0 / 0 at 0
 
 
 class Layer(Protocol):
-    """A content layer: the distance to its target."""
+    """A content layer."""
 
-    def __call__(self, features: Tensor) -> tuple[Tensor, Statistic | None]:
-        """The distance of `features`, a scalar, and their statistic where it was needed."""
+    def reference(self, content: Tensor) -> Tensor:
+        """What features are compared with where the content's are `content` (1, C, H, W)."""
+        ...
+
+    def distance(self, sums: Sums, layer: str) -> Tensor:
+        """The distance that the means over positions stand for, a scalar."""
         ...
 
 
 @dataclass(frozen=True)
 class Plain:
-    """The mean squared difference to `target` (1, C, H, W), over `scale`."""
+    """The mean squared difference over `scale`."""
 
-    target: Tensor
     scale: Tensor | float
 
-    def __call__(self, features: Tensor) -> tuple[Tensor, None]:
-        """One pass over the features."""
-        return wide(features - self.target).square().mean() / self.scale, None
+    def reference(self, content: Tensor) -> Tensor:
+        """The content's features themselves."""
+        return content
+
+    def distance(self, sums: Sums, layer: str) -> Tensor:
+        """The gap."""
+        return sums["gap", layer, EVERYWHERE] / self.scale
 
 
 @dataclass(frozen=True)
@@ -45,20 +53,26 @@ class Turned:
     """The same after a map A, without taking the features through it.
 
     For features F and the content's P it is tr(M F F^T) - 2 <M P, F> + tr(M P P^T), M = A^T A.
-    The style needs F F^T as well, and both gradients are then one product. `metric` is M,
-    `reference` M P, `own` the last sum.
+    The style needs F F^T as well, and both gradients are then one product. `metric` is M, `own`
+    the last sum.
     """
 
     metric: Tensor
-    reference: Tensor
     own: Tensor
     scale: Tensor | float
 
-    def __call__(self, features: Tensor) -> tuple[Tensor, Statistic]:
-        """By way of the statistic."""
-        found, overlap = compared(features, self.reference)
-        whole = (self.metric * found.second).sum() - 2 * overlap + self.own
-        return whole.clamp(min=0) / len(self.metric) / self.scale, found  # rounding goes below
+    def reference(self, content: Tensor) -> Tensor:
+        """M P."""
+        _, channels, height, width = content.shape
+        turned = by_position(wide(content)) @ self.metric
+        return turned.view(1, height, width, channels).permute(0, 3, 1, 2).to(content.dtype)
+
+    def distance(self, sums: Sums, layer: str) -> Tensor:
+        """By way of the statistic; rounding would take it below 0."""
+        statistic = statistic_of(sums, layer, EVERYWHERE)
+        overlap = sums["overlap", layer, EVERYWHERE]
+        whole = (self.metric * statistic.second).sum() - 2 * overlap + self.own
+        return whole.clamp(min=0) / len(self.metric) / self.scale
 
 
 class ContentTerm:
@@ -67,42 +81,39 @@ class ContentTerm:
     def __init__(
         self,
         network: Network,
-        content: Mapping[str, Tensor],
+        content: Mapping[str, Statistic],
         styles: Mapping[str, Statistic],
         *,
         relative: bool,
     ) -> None:
-        """`content` are its features, `styles` the statistics of the paintings, by layer.
+        """`content` are its statistics, `styles` those of the paintings, by layer.
 
         Relative distances are 1 where a picture has the style's statistics and nothing of the
         content's: two maps that have nothing to do with each other are as far apart as their
         variances together.
         """
         self._layers = {
-            name: _layer(features, styles[name], network.turn(name), relative=relative)
-            for name, features in content.items()
+            name: _layer(statistic, styles[name], network.turn(name), relative=relative)
+            for name, statistic in content.items()
         }
 
-    def __call__(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Statistic]]:
-        """The distance of `features`, a scalar, and the statistics that were taken by the way."""
-        seen, distances = {}, []
-        for name, layer in self._layers.items():
-            distance, found = layer(features[name])
-            distances.append(distance)
-            if found is not None:
-                seen[name] = found
-        return torch.stack(distances).mean(), seen
+    def references(self, content: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What features are compared with, given those of the content."""
+        return {name: layer.reference(content[name]) for name, layer in self._layers.items()}
+
+    def __call__(self, sums: Sums) -> Tensor:
+        """The distance, a scalar."""
+        return torch.stack(
+            [layer.distance(sums, name) for name, layer in self._layers.items()]
+        ).mean()
 
 
-def _layer(target: Tensor, style: Statistic, turn: Tensor | None, *, relative: bool) -> Layer:
-    found = statistic(wide(target))
-    variances = found.covariance + style.covariance
+def _layer(content: Statistic, style: Statistic, turn: Tensor | None, *, relative: bool) -> Layer:
+    variances = content.covariance + style.covariance
     channels = len(variances)
     if turn is None:
-        return Plain(target, variances.trace() / channels + EPSILON if relative else 1.0)
+        return Plain(variances.trace() / channels + EPSILON if relative else 1.0)
     metric = turn.T @ turn
-    _, _, height, width = target.shape
-    reference = (by_position(wide(target)) @ metric).view(1, height, width, channels)
-    own = (metric * found.second).sum()
+    own = (metric * content.second).sum()
     scale = ((metric * variances).sum() + FLOOR * own) / channels + EPSILON if relative else 1.0
-    return Turned(metric, reference.permute(0, 3, 1, 2).to(target.dtype), own, scale)
+    return Turned(metric, own, scale)

@@ -68,10 +68,12 @@ def load(request: Request) -> Fixed:
     filters = {
         member: [unpacked(arrays, layer) for layer in layers] for member, layers in FIXED.items()
     }
+    dtype = getattr(torch, request.precision)
+    exact = torch.promote_types(dtype, torch.float32)
     turns = {
-        layer: arrays[f"{layer} turn"].float() for layers in FIXED.values() for layer in layers
+        layer: arrays[f"{layer} turn"].to(exact) for layers in FIXED.values() for layer in layers
     }
-    return Fixed(filters, turns, request.pooling, getattr(torch, request.precision))
+    return Fixed(filters, turns, request.pooling, dtype)
 
 
 def packed(layer: str, filter_: Filter, turn: Tensor) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,6 +67,17 @@ class Loader(Protocol):
     def __call__(self, request: Request) -> Network: ...
 
 
+class Reach(NamedTuple):
+    """What a position of a layer depends on, in pixels of the picture.
+
+    Positions are `stride` pixels apart; each depends on the `stride` x `stride` pixels that it
+    stands for, and on up to `halo` more on every side.
+    """
+
+    stride: int
+    halo: int
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How the terms of the loss are weighed.
@@ -94,7 +105,7 @@ class Spec:
     """
 
     loader: str
-    layers: tuple[str, ...]
+    reaches: Mapping[str, Reach]
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
     style_loss: str
@@ -106,6 +117,11 @@ class Spec:
     recolors: bool = False
     general: Recipe = field(default_factory=Recipe)
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of all layers, in order."""
+        return tuple(self.reaches)
 
     @property
     def usual(self) -> Recipe:
@@ -126,6 +142,16 @@ def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
     )
 
 
+def _reaches(layers: Sequence[str]) -> dict[str, Reach]:
+    """Those of 3x3 convolutions in a row; the first digit of a name counts poolings, from 1."""
+    found, halo = {}, 0
+    for layer in layers:
+        stride = 2 ** (int(next(filter(str.isdigit, layer))) - 1)
+        halo += stride
+        found[layer] = Reach(stride, halo)
+    return found
+
+
 def _vgg(*blocks: int) -> Spec:
     """The layers of Gatys et al. (2016), rectified, with the recipe of style-transfer-pytorch.
 
@@ -142,7 +168,7 @@ def _vgg(*blocks: int) -> Spec:
     )
     return Spec(
         loader="nstd.backends.gatys.vgg:load",
-        layers=layers,
+        reaches=_reaches(layers),
         content_layers=("relu4_2",),
         style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
         style_loss="w2",
@@ -162,7 +188,7 @@ FIXED = {member: tuple(f"{stage}{member}" for stage in STAGES[:4]) for member in
 
 _FITTED = Spec(
     loader="nstd.backends.gatys.fitted:load",
-    layers=STAGES,
+    reaches=_reaches(STAGES),
     content_layers=STAGES,
     style_layers=STAGES,
     style_loss="moments",
@@ -179,7 +205,7 @@ NETWORKS: dict[str, Spec] = {
     "fixed": replace(
         _FITTED,
         loader="nstd.backends.gatys.fixed:load",
-        layers=FIXED["a"] + FIXED["b"],
+        reaches=_reaches(FIXED["a"]) | _reaches(FIXED["b"]),
         content_layers=FIXED["a"],  # those of both keep no more of the content
         style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
         warm=True,

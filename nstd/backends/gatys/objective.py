@@ -3,6 +3,9 @@
 Terms are relative where the recipe says so, and one set of weights then suits all pairs, sizes and
 networks: a style layer to its distance where the picture is the content, a content layer to that
 of a picture in the style that has nothing to do with the content.
+
+The losses depend on a picture by means over positions alone. In tiles, a first pass takes those of
+the whole picture, and a second one leads the slopes of the loss back to each tile.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Region
 from nstd.backends.gatys.statistic import mixed
 from nstd.backends.gatys.style_term import StyleTerm, targets_of
+from nstd.backends.gatys.tiles import Tile
 from nstd.backends.gatys.total_variation import total_variation
+from nstd.backends.gatys.view import EVERYWHERE, Sums, View, added, number_of, statistic_of
 
 
 class Objective:
@@ -34,49 +39,98 @@ class Objective:
         options: Options,
     ) -> None:
         """Take the targets of `content` (1, 3, H, W) and of the paintings in its `regions`."""
-        self._network = network
         self._options = options
-        self._recipe = options.recipe
-        style_layers, content_layers = options.layers
-        self._needed = {*style_layers, *content_layers}
-        features = network.features(content, self._needed)
-        targets = [targets_of(network, region, self._needed) for region in regions]
+        self._picture = content
+        height, width = content.shape[2:]
+        view = View(network, options, [region.where for region in regions], (height, width))
+        self._view = view
+        start = added(
+            view.sums(view.features(tile.seen.of(content), tile), {}, tile, everywhere=True)
+            for tile in view.tiles
+        )
+        targets = [targets_of(network, region, view.layers) for region in regions]
         shares = [region.share for region in regions]
         self._styles = [
-            (StyleTerm(network, features, region, target, options), region.share / sum(shares))
-            for region, target in zip(regions, targets, strict=True)
+            (
+                StyleTerm(network, start, target, options, number_of(region.where, number)),
+                region.share / sum(shares),
+            )
+            for number, (region, target) in enumerate(zip(regions, targets, strict=True))
         ]
+        _, content_layers = options.layers
         self._content = ContentTerm(
             network,
-            {layer: features[layer] for layer in content_layers},
+            {layer: statistic_of(start, layer, EVERYWHERE) for layer in content_layers},
             {
                 layer: mixed([(t[layer], share) for t, share in zip(targets, shares, strict=True)])
                 for layer in content_layers
             },
-            relative=self._recipe.relative,
+            relative=options.recipe.relative,
         )
+        self._kept = self._reference(view.tiles[0]) if len(view.tiles) == 1 else None
 
     def __call__(self, picture: Tensor) -> Point:
         """The loss of `picture` (1, 3, H, W), values about [0, 1], and its gradient."""
-        x = picture.detach().requires_grad_()
-        content, style, tv = self._terms(x)
-        weights = self._recipe
-        total = (
-            weights.content_weight * content
-            + self._options.style_weight * style
-            + weights.tv_weight * tv
-        )
-        (gradient,) = torch.autograd.grad(total, x)
-        gradient = gradient.contiguous()
+        x = picture.detach()
+        content, style, gradient = self._whole(x) if self._kept is not None else self._tiled(x)
+        tv, smooth = _with_gradient(x, self._options.recipe.diagonals)
+        gradient = torch.add(gradient, smooth, alpha=self._options.recipe.tv_weight)
+        total = self._total(content, style) + self._options.recipe.tv_weight * tv
         # One transfer for all that the host must know; a NaN anywhere shows in the maximum.
         values = torch.stack([total, content, style, tv, gradient.abs().amax()]).detach()
         *terms, largest = values.tolist()
         named = dict(zip(("total", "content", "style", "tv"), terms, strict=True))
         finite = abs(named["total"]) + largest < float("inf")
-        return Point(x.detach(), named["total"], gradient, named, finite)
+        return Point(x, named["total"], gradient, named, finite)
 
-    def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self._network.features(x, self._needed)
-        content, seen = self._content(features)
-        style = torch.stack([share * term(features, seen) for term, share in self._styles]).sum()
-        return content, style, total_variation(x, self._recipe.diagonals)
+    def _whole(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Both losses, and the gradient, of a picture that is one tile."""
+        x = x.clone().requires_grad_()
+        content, style = self._losses(self._look(x, self._view.tiles[0]))
+        (gradient,) = torch.autograd.grad(self._total(content, style), x)
+        return content, style, gradient.contiguous()
+
+    def _tiled(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, tile by tile, twice."""
+        with torch.no_grad():
+            sums = added(self._look(tile.seen.of(x), tile) for tile in self._view.tiles)
+        for value in sums.values():
+            value.requires_grad_()
+        content, style = self._losses(sums)
+        total = self._total(content, style)
+        slopes = torch.autograd.grad(total, [*sums.values()], materialize_grads=True)
+        by_key = dict(zip(sums, slopes, strict=True))
+        gradient = torch.zeros_like(x)
+        for tile in self._view.tiles:
+            part = tile.seen.of(x).clone().requires_grad_()
+            found = self._look(part, tile)
+            upstream = [by_key[key] for key in found]
+            (own,) = torch.autograd.grad([*found.values()], part, upstream)
+            tile.seen.of(gradient).add_(own)
+        return content, style, gradient
+
+    def _look(self, part: Tensor, tile: Tile) -> Sums:
+        references = self._reference(tile) if self._kept is None else self._kept
+        return self._view.sums(self._view.features(part, tile), references, tile)
+
+    @torch.no_grad()
+    def _reference(self, tile: Tile) -> dict[str, Tensor]:
+        """What the content's layers are compared with in a tile."""
+        return self._content.references(self._view.features(tile.seen.of(self._picture), tile))
+
+    def _losses(self, sums: Sums) -> tuple[Tensor, Tensor]:
+        style = torch.stack([share * term(sums) for term, share in self._styles]).sum()
+        return self._content(sums), style
+
+    def _total(self, content: Tensor, style: Tensor) -> Tensor:
+        return self._options.recipe.content_weight * content + self._options.style_weight * style
+
+
+def _with_gradient(x: Tensor, diagonals: float) -> tuple[Tensor, Tensor]:
+    """Total variation and its gradient."""
+    x = x.clone().requires_grad_()
+    tv = total_variation(x, diagonals)
+    if not tv.requires_grad:  # a single pixel has no neighbours
+        return tv, torch.zeros_like(x)
+    (gradient,) = torch.autograd.grad(tv, x)
+    return tv.detach(), gradient

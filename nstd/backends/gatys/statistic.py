@@ -48,10 +48,20 @@ def statistic(features: Tensor, weight: Tensor | None = None) -> Statistic:
     """
     if weight is None:
         return compared(features, None)[0]
+    return weighted(features, shares(weight, features.shape[2:]))
+
+
+def shares(weight: Tensor, size: Sequence[int]) -> Tensor:
+    """How much each position of a layer of that size counts, (1, 1, *size): 1 or 0 in all."""
+    share = functional.interpolate(weight, tuple(size), mode="area")
+    return share / share.sum().clamp(min=NOTHING)
+
+
+def weighted(features: Tensor, share: Tensor) -> Statistic:
+    """The moments of `features` (1, C, H, W) with positions that count as `share` says."""
     flat = wide(features).flatten(2)[0]
-    share = functional.interpolate(weight, features.shape[2:], mode="area").flatten()
-    share = share / share.sum().clamp(min=NOTHING)
-    return Statistic(flat @ share, flat * share @ flat.T)
+    counts = share.flatten()
+    return Statistic(flat @ counts, flat * counts @ flat.T)
 
 
 def compared(features: Tensor, reference: Tensor | None) -> tuple[Statistic, Tensor]:

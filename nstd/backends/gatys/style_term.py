@@ -13,6 +13,7 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Region
 from nstd.backends.gatys.statistic import Statistic, mixed, statistic
 from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss
+from nstd.backends.gatys.view import Sums, statistic_of
 
 FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
 EPSILON = 1e-8  # keeps 0 / 0 at 0
@@ -37,44 +38,39 @@ class StyleTerm:
     def __init__(
         self,
         network: Network,
-        content: Mapping[str, Tensor],
-        region: Region,
+        start: Sums,
         targets: Mapping[str, Statistic],
         options: Options,
+        number: int,
     ) -> None:
-        """`content` are the features at the start, `targets` those of the paintings, by layer."""
-        self._where = region.where
+        """`start` are the content's sums, `targets` the paintings' by layer; see `number_of`."""
+        self._number = number
         self._options = options
         names, _ = options.layers
         self._layers = {
-            name: self._layer(content[name], targets[name], network.turn(name)) for name in names
+            name: self._layer(statistic_of(start, name, number), targets[name], network.turn(name))
+            for name in names
         }
+        first = targets[names[0]].mean
         weights = options.recipe.layer_weights
-        self._weights = region.paintings[0].picture.new_tensor([weights.get(n, 1.0) for n in names])
+        self._weights = first.new_tensor([weights.get(n, 1.0) for n in names])
 
-    def __call__(self, features: Mapping[str, Tensor], seen: Mapping[str, Statistic]) -> Tensor:
-        """The distance of `features`, by layer, as a scalar.
-
-        `seen` are statistics of whole layers that are known already.
-        """
+    def __call__(self, sums: Sums) -> Tensor:
+        """The distance of a picture with such sums, a scalar."""
         losses = [
-            layer.distance(
-                seen[name]
-                if self._where is None and name in seen
-                else statistic(features[name], self._where)
-            )
+            layer.distance(statistic_of(sums, name, self._number))
             for name, layer in self._layers.items()
         ]
         return (torch.stack(losses) * self._weights).sum() / self._weights.sum()
 
-    def _layer(self, start: Tensor, target: Statistic, turn: Tensor | None) -> Layer:
+    def _layer(self, start: Statistic, target: Statistic, turn: Tensor | None) -> Layer:
         """The loss towards `target`, relative to that at `start`."""
         target = target.turned(turn)
         layer = Layer(STYLE_LOSSES[self._options.style_loss_used](target), 1.0, turn)
         if not self._options.recipe.relative:
             return layer
         nothing = Statistic(torch.zeros_like(target.mean), torch.zeros_like(target.second))
-        scale = layer.distance(statistic(start, self._where)) + FLOOR * layer.loss(nothing)
+        scale = layer.distance(start) + FLOOR * layer.loss(nothing)
         return replace(layer, scale=scale + EPSILON)
 
 

@@ -1,0 +1,88 @@
+"""Tiles: a picture is processed part by part, and comes out as if it had been processed whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Box(NamedTuple):
+    """A part of a map: rows `top` to `bottom`, columns `left` to `right`, the ends excluded."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def of(self, map_: Tensor) -> Tensor:
+        """That part of a map (..., H, W)."""
+        return map_[..., self.top : self.bottom, self.left : self.right]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The part of a picture whose features are `kept`, and the one that must be `seen` for it.
+
+    Both in pixels. What is kept begins at a multiple of every stride, so that poolings find the
+    windows that they find in the whole picture.
+    """
+
+    kept: Box
+    seen: Box
+
+    def crop(self, features: Tensor, stride: int) -> Tensor:
+        """What is kept of the features of what is seen, of a layer with that stride."""
+        if self.kept == self.seen:
+            return features
+        kept, seen = _shrunk(self.kept, stride), _shrunk(self.seen, stride)
+        inside = Box(
+            kept.top - seen.top,
+            kept.bottom - seen.top,
+            kept.left - seen.left,
+            kept.right - seen.left,
+        )
+        return inside.of(features)
+
+    def place(self, map_: Tensor, stride: int) -> Tensor:
+        """The part of a whole layer's map that belongs to what is kept."""
+        return _shrunk(self.kept, stride).of(map_)
+
+
+def whole(height: int, width: int) -> Tile:
+    """The only tile of a picture that is processed at once."""
+    everything = Box(0, height, 0, width)
+    return Tile(everything, everything)
+
+
+def tiles(height: int, width: int, side: int, stride: int, halo: int) -> list[Tile]:
+    """The tiles of a picture, each of about `side` pixels.
+
+    `stride` is the largest of any layer, `halo` how far the features of a pixel depend on others.
+    """
+    side, halo = (_up(length, stride) for length in (side, halo))
+    return [
+        Tile(Box(top, bottom, left, right), Box(*_around(top, bottom, halo, height), *seen))
+        for top, bottom in _cuts(height, side)
+        for left, right in _cuts(width, side)
+        for seen in [_around(left, right, halo, width)]
+    ]
+
+
+def _cuts(length: int, side: int) -> list[tuple[int, int]]:
+    return [(start, min(start + side, length)) for start in range(0, length, side)]
+
+
+def _around(start: int, end: int, halo: int, length: int) -> tuple[int, int]:
+    return max(0, start - halo), min(end + halo, length)
+
+
+def _up(length: int, stride: int) -> int:
+    """The next multiple of `stride`."""
+    return -(-length // stride) * stride
+
+
+def _shrunk(box: Box, stride: int) -> Box:
+    """In positions of a layer; odd edges of the picture are kept by pooling."""
+    return Box(*(-(-side // stride) for side in box))

@@ -1,0 +1,112 @@
+"""What the losses need to know of a picture: means over positions, which add up over its tiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from torch import Tensor
+
+from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.options import Options
+from nstd.backends.gatys.statistic import Statistic, compared, shares, weighted
+from nstd.backends.gatys.tensors import wide
+from nstd.backends.gatys.tiles import Tile, tiles, whole
+
+EVERYWHERE = -1  # stands for the number of a region
+
+Sums = dict[tuple[str, str, int], Tensor]
+"""By kind (`mean`, `second`, `overlap` or `gap`), layer and number of a region."""
+
+
+class View:
+    """Looks at pictures of one size through a network, tile by tile."""
+
+    def __init__(
+        self,
+        network: Network,
+        options: Options,
+        wheres: Sequence[Tensor | None],
+        size: tuple[int, int],
+    ) -> None:
+        """`wheres` are the regions (1, 1, H, W) of the styles, None: everywhere."""
+        self._network = network
+        self._style_layers, self._content_layers = options.layers
+        self.layers = {*self._style_layers, *self._content_layers}
+        reaches = {layer: options.spec.reaches[layer] for layer in self.layers}
+        self._strides = {layer: reach.stride for layer, reach in reaches.items()}
+        self._positions = {
+            layer: math.prod(-(-side // stride) for side in size)
+            for layer, stride in self._strides.items()
+        }
+        self._masks = {
+            (layer, number): shares(where, [-(-side // self._strides[layer]) for side in size])
+            for layer in self._style_layers
+            for number, where in enumerate(wheres)
+            if where is not None
+        }
+        self._is_whole = any(where is None for where in wheres)
+        side = options.tile_side(*size)
+        stride = max(self._strides.values())
+        halo = max(reach.halo for reach in reaches.values())
+        self.tiles = [whole(*size)] if side is None else tiles(*size, side, stride, halo)
+
+    def features(self, part: Tensor, tile: Tile) -> dict[str, Tensor]:
+        """What is kept of the features of `part` (1, 3, h, w), which is what `tile` sees."""
+        found = self._network.features(part, self.layers)
+        return {layer: tile.crop(found[layer], self._strides[layer]) for layer in self.layers}
+
+    def sums(
+        self,
+        features: Mapping[str, Tensor],
+        references: Mapping[str, Tensor],
+        tile: Tile,
+        *,
+        everywhere: bool = False,
+    ) -> Sums:
+        """What `features` of a tile add to the means over the whole picture.
+
+        `references` are what content layers are compared with, if anything; `everywhere` takes
+        the statistics of all layers, also of those that no loss asks for.
+        """
+        found: Sums = {}
+        for layer, x in features.items():
+            share = x.shape[2] * x.shape[3] / self._positions[layer]
+            reference = references.get(layer)
+            turned = layer in self._content_layers and self._network.turn(layer) is not None
+            if turned or everywhere or (self._is_whole and layer in self._style_layers):
+                statistic, overlap = compared(x, reference if turned else None)
+                found |= _named(layer, EVERYWHERE, statistic, share)
+                if turned and reference is not None:
+                    found["overlap", layer, EVERYWHERE] = overlap * share
+            if not turned and reference is not None:
+                found["gap", layer, EVERYWHERE] = wide(x - reference).square().mean() * share
+            for (masked, number), mask in self._masks.items():
+                if masked == layer:
+                    part = tile.place(mask, self._strides[layer])
+                    found |= _named(layer, number, weighted(x, part), 1.0)
+        return found
+
+
+def number_of(where: Tensor | None, number: int) -> int:
+    """What stands for a region in the keys of sums."""
+    return EVERYWHERE if where is None else number
+
+
+def statistic_of(sums: Mapping[tuple[str, str, int], Tensor], layer: str, number: int) -> Statistic:
+    """The statistic of a layer in a region, or everywhere."""
+    return Statistic(sums["mean", layer, number], sums["second", layer, number])
+
+
+def added(parts: Iterable[Sums]) -> Sums:
+    """The sums of all tiles together."""
+    total: Sums = {}
+    for part in parts:
+        for key, value in part.items():
+            total[key] = total[key] + value if key in total else value
+    return total
+
+
+def _named(layer: str, number: int, statistic: Statistic, share: float) -> Sums:
+    moments = {"mean": statistic.mean, "second": statistic.second}
+    return {(kind, layer, number): value * share for kind, value in moments.items()}

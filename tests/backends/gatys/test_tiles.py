@@ -1,0 +1,137 @@
+"""A picture in tiles gives what the whole picture gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from gatys_support import VGG, install_vgg, narrow, run, task
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from torch import Tensor
+from torch.nn import functional
+
+from nstd.backends.gatys import Options, networks, options
+from nstd.backends.gatys.networks import NETWORKS, Request
+from nstd.backends.gatys.objective import Objective
+from nstd.backends.gatys.regions import Painting, Region
+from nstd.backends.gatys.tiles import tiles, whole
+
+NETS: dict[str, dict[str, Any]] = {
+    "fixed": {"network": "fixed"},
+    "fitted": {"network": "fitted"},
+    "vgg19": VGG,
+}
+HEIGHT, WIDTH = 171, 214  # odd at almost every stage
+
+
+def rough(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
+    """A picture (1, 3, H, W) in float64 with large shapes and grain."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 6, 7, generator=generator, dtype=torch.float64)
+    grain = torch.rand(1, 3, height, width, generator=generator, dtype=torch.float64)
+    shapes = functional.interpolate(coarse, (height, width), mode="bicubic")
+    return (0.7 * shapes + 0.3 * grain).clamp(0, 1)
+
+
+def objectives(
+    given: dict[str, Any], regions: list[Region], folder: Path
+) -> tuple[Objective, Objective]:
+    """The whole, and in tiles, in float64."""
+    wanted = Options(**({"tv_weight": 0.3} | given))
+    layers = tuple(sorted({*wanted.layers[0], *wanted.layers[1]}))
+    pictures = (rough(0, 96, 128).float(), rough(1, 96, 128).float())
+    asked = (wanted.network, pictures, layers, wanted.pooling_used, 0, "cpu", "float64", folder)
+    network = networks.load(Request(*asked))
+    content = rough(0)
+    return (
+        Objective(network, content, regions, wanted),
+        Objective(network, content, regions, wanted.model_copy(update={"tile": 64})),
+    )
+
+
+def one_region() -> list[Region]:
+    """One style everywhere."""
+    return [Region(None, 1.0, (Painting(rough(1, 100, 120), 1.0, 1.0, None),))]
+
+
+def two_regions() -> list[Region]:
+    """A soft mask, and the rest."""
+    ramp = torch.linspace(0, 1, WIDTH, dtype=torch.float64).expand(1, 1, HEIGHT, WIDTH)
+    return [
+        Region(where, 0.5, (Painting(rough(seed, 100, 120), 1.0, 1.0, None),))
+        for seed, where in ((1, ramp), (2, 1 - ramp))
+    ]
+
+
+@pytest.mark.parametrize("regions", [one_region, two_regions])
+@pytest.mark.parametrize("style_loss", ["gram", "moments", "w2"])
+@pytest.mark.parametrize("network", NETS)
+def test_loss_and_gradient_are_those_of_the_whole(
+    network: str, style_loss: str, regions: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """For every network and loss, to float64's rounding, at the seams too."""
+    narrow(monkeypatch)
+    install_vgg(tmp_path)
+    one, many = objectives(NETS[network] | {"style_loss": style_loss}, regions(), tmp_path)
+    x = (rough(0) + 0.1 * rough(5)).clamp(0, 1)
+    expected, found = one(x), many(x)
+    assert found.terms == pytest.approx(dict(expected.terms), rel=1e-9, abs=1e-10)
+    largest = expected.gradient.abs().max()
+    assert (found.gradient - expected.gradient).abs().max() < 1e-7 * largest
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+def test_every_pooling_keeps_its_windows(
+    pooling: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where a tile begins inside the picture."""
+    narrow(monkeypatch)
+    one, many = objectives({"network": "fitted", "pooling": pooling}, one_region(), tmp_path)
+    x = rough(4)
+    assert_allclose(many(x).gradient, one(x).gradient, rtol=1e-6, atol=1e-12)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(16, 120), st.sampled_from([1, 4, 16]))
+def test_tiles_keep_every_pixel_once(height: int, width: int, side: int, stride: int) -> None:
+    """And see as much around it as there is, to the halo."""
+    halo, count = 10, torch.zeros(height, width)
+    for tile in tiles(height, width, side, stride, halo):
+        tile.kept.of(count).add_(1)
+        assert tile.kept.top % stride == tile.kept.left % stride == 0
+        assert tile.seen.top % stride == tile.seen.left % stride == 0
+        assert tile.seen.top <= max(0, tile.kept.top - halo)
+        assert tile.seen.bottom >= min(height, tile.kept.bottom + halo)
+        assert tile.seen.right >= min(width, tile.kept.right + halo)
+    assert (count == 1).all()
+
+
+def test_a_small_picture_is_one_tile() -> None:
+    """Which is left as it is."""
+    features = torch.rand(1, 2, 5, 7)
+    assert whole(10, 14).crop(features, 2) is features
+    assert Options().tile_side(512, 512) is None
+    assert Options(tile=64).tile_side(64, 64) is None
+    assert Options(tile=64).tile_side(65, 64) == 64
+
+
+@pytest.mark.parametrize("layer", ["stage4a", "relu5_4", "relu1_1", "stage1b"])
+def test_layers_tell_what_they_depend_on(layer: str) -> None:
+    """Each convolution sees one position further on every side, at its own stride."""
+    reaches = NETWORKS["vgg19" if layer.startswith("relu") else "fixed"].reaches
+    expected = {"stage4a": (8, 15), "stage1b": (1, 1), "relu1_1": (1, 1), "relu5_4": (16, 118)}
+    assert reaches[layer] == expected[layer]
+
+
+def test_a_job_in_tiles_makes_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself where the picture is large; to the rounding that ten steps let grow."""
+    wanted = task(network="fixed", steps=10)
+    expected, _ = run(wanted)
+    monkeypatch.setattr(options, "LARGE", 1000)
+    monkeypatch.setattr(options, "TILE", 32)
+    again, _ = run(replace(wanted, options=wanted.options.model_copy()))
+    assert_allclose(again.pixels, expected.pixels, atol=0.02)
