@@ -91,13 +91,13 @@ Report = Callable[[Progress], None]
 class Result:
     """A finished picture, and what the record should say about how it was made.
 
-    `network` is `{"name": ..., "sha256": ...}`; `seconds` are the phases the backend timed;
+    `network` says what was used, with `name` and `sha256`; `seconds` are the phases it timed;
     `stopped` says what ended the optimisation: `plateau`, `limit` or `budget`. `device_name` and
     `device_memory` (the most bytes held on it) are given by backends that used an accelerator.
     """
 
     pixels: Pixels
-    network: Mapping[str, str] | None = None
+    network: Mapping[str, Any] | None = None
     seed: int | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     stopped: str | None = None

@@ -17,7 +17,7 @@ FORMAT = 3  # raised when an older checkpoint can no longer be continued
 
 def fingerprint(task: Task) -> str:
     """SHA-256 over all that decides the result: pictures, masks, weights, scales and options."""
-    digest = hashlib.sha256(f"{FORMAT} {task.options.model_dump_json()}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {task.options.model_dump_json(exclude={'tile'})}".encode())
     pictures: list[tuple[str, NDArray[np.float32] | None]] = [
         ("content", task.content),
         ("init", task.init),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,12 +19,15 @@ from nstd.backends.gatys.faults import device_fault, require_device
 from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.optimise import Descent, Standing
-from nstd.backends.gatys.options import Options
+from nstd.backends.gatys.options import TILE, Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import Pictures, StyleTransfer
 from nstd.backends.gatys.pyramid import Level, plan
 from nstd.backends.gatys.tensors import to_pixels
 from nstd.backends.gatys.warm import Warm, network_for
+from nstd.errors import BackendError
+
+SMALLEST = 64  # pixels of a tile that is worth a try
 
 now = time.perf_counter
 
@@ -36,6 +40,18 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     if task.options.strength == 0:
         return _untouched(task, report)
     require_device(task.device)
+    made = _attempt(task, report, warm, began)
+    if isinstance(made, BackendError) and made.code == "out_of_memory":
+        smaller = _in_smaller_tiles(task)
+        if smaller is not None:
+            made = _attempt(smaller, report, warm, began)
+    if isinstance(made, BackendError):
+        raise made
+    return made
+
+
+def _attempt(task: Task, report: Report, warm: Warm, began: float) -> Result | BackendError:
+    """The result, or what the device made of it."""
     try:
         return _stylize(task, report, warm, began)
     except (RuntimeError, MemoryError) as error:
@@ -45,7 +61,16 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     # Outside the except block, where no traceback keeps the tensors alive any more.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    raise fault
+    return fault
+
+
+def _in_smaller_tiles(task: Task) -> Task | None:
+    """The same job in tiles of half the size; None where they would be too small to help."""
+    height, width, _ = task.content.shape
+    side = (task.options.tile_side(height, width) or min(TILE, max(height, width))) // 2
+    if side < SMALLEST:
+        return None
+    return replace(task, options=task.options.model_copy(update={"tile": side}))
 
 
 def _untouched(task: Task, report: Report) -> Result:
@@ -92,6 +117,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
             "name": network.name,
             "sha256": network.sha256,
             "precision": precision_for(task.device, options.precision),
+            "tile": options.tile_side(*task.content.shape[:2]),
         },
         seed=options.seed,
         seconds={"network": ready - loading, "optimise": now() - ready},

@@ -12,6 +12,8 @@ from nstd.backends.gatys.iterate import Evaluate, Iterate, Point, require_finite
 from nstd.backends.gatys.wolfe import Trial, strong_wolfe
 
 HISTORY = 10  # pairs that are remembered; twice as many gain nothing here
+LEAST = 3  # pairs that are remembered of the largest pictures
+MEMORY = 2 << 30  # bytes that pairs may take beyond that
 PROBES = 20  # most evaluations of one line search
 ALIGNED = 1e-6  # least cosine between the two parts of a pair worth remembering
 
@@ -89,9 +91,15 @@ class LBFGS(Iterate):
         s, y = point.x - self.point.x, point.gradient - self.point.gradient
         pairs = self.pairs
         if float(dot(s, y)) > ALIGNED * float(s.norm() * y.norm()):
-            pairs = (*pairs, (s, y))[-HISTORY:]
+            pairs = (*pairs, (s, y))[-_remembered(s) :]
         return replace(self, point=point, pairs=pairs)
 
     def _fresh(self) -> Self | None:
         """The same point without pairs, for one more try by steepest descent; else None."""
         return replace(self, pairs=()) if self.pairs else None
+
+
+def _remembered(move: Tensor) -> int:
+    """How many pairs of such moves are kept."""
+    fitting = MEMORY // (2 * move.numel() * move.element_size())
+    return min(HISTORY, max(LEAST, fitting))

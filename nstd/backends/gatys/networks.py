@@ -209,7 +209,11 @@ NETWORKS: dict[str, Spec] = {
         content_layers=FIXED["a"],  # those of both keep no more of the content
         style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
         warm=True,
-        budgets={"draft": (60, 40, 20), "normal": (120, 80, 40), "fine": (400, 250, 150)},
+        budgets={
+            "draft": (60, 40, 20, 10, 6),
+            "normal": (120, 80, 40, 20, 12),
+            "fine": (400, 250, 150, 60, 30),
+        },
         general=Recipe(content_weight=0.145),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),

@@ -116,7 +116,9 @@ class Objective:
     @torch.no_grad()
     def _reference(self, tile: Tile) -> dict[str, Tensor]:
         """What the content's layers are compared with in a tile."""
-        return self._content.references(self._view.features(tile.seen.of(self._picture), tile))
+        _, layers = self._options.layers
+        part = tile.seen.of(self._picture)
+        return self._content.references(self._view.features(part, tile, layers))
 
     def _losses(self, sums: Sums) -> tuple[Tensor, Tensor]:
         style = torch.stack([share * term(sums) for term, share in self._styles]).sum()

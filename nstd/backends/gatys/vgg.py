@@ -61,9 +61,8 @@ def load(request: Request) -> Vgg:
     """The network with its verified weights; raises WeightsError."""
     installed = find(request.name, request.weights)
     layers = empty_layers(request.name, request.layers)
-    fill(layers, installed.path)
-    layers = layers.to(request.device, getattr(torch, request.precision))
-    layers = layers.to(memory_format=torch.channels_last)
+    fill(layers, installed.path, getattr(torch, request.precision))
+    layers = layers.to(request.device).to(memory_format=torch.channels_last)
     return Vgg(request.name, installed.sha256, layers, request.pooling)
 
 
@@ -80,8 +79,8 @@ def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
     return layers.requires_grad_(False)
 
 
-def fill(layers: nn.Sequential, path: Path) -> None:
-    """Give `layers` the weights in the file `path`, whose keys are `features.N.weight`.
+def fill(layers: nn.Sequential, path: Path, dtype: torch.dtype) -> None:
+    """Give `layers` the weights in the file `path`, whose keys are `features.N.weight`, as `dtype`.
 
     Raises WeightsError `weights_corrupt` where some are missing or of another shape.
     """
@@ -89,7 +88,7 @@ def fill(layers: nn.Sequential, path: Path) -> None:
         # Only a zip can be mapped, which leaves the classifier's 490 MB on disk.
         mapped = zipfile.is_zipfile(path)
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-        wanted = {key: saved[f"features.{key}"].clone() for key in layers.state_dict()}
+        wanted = {key: saved[f"features.{key}"].to(dtype, copy=True) for key in layers.state_dict()}
         layers.load_state_dict(wanted, assign=True)
     except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(

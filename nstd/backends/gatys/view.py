@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -51,10 +51,15 @@ class View:
         halo = max(reach.halo for reach in reaches.values())
         self.tiles = [whole(*size)] if side is None else tiles(*size, side, stride, halo)
 
-    def features(self, part: Tensor, tile: Tile) -> dict[str, Tensor]:
-        """What is kept of the features of `part` (1, 3, h, w), which is what `tile` sees."""
-        found = self._network.features(part, self.layers)
-        return {layer: tile.crop(found[layer], self._strides[layer]) for layer in self.layers}
+    def features(
+        self, part: Tensor, tile: Tile, layers: Collection[str] | None = None
+    ) -> dict[str, Tensor]:
+        """What is kept of the features of `part` (1, 3, h, w), which is what `tile` sees.
+
+        Of all that the losses need, or of `layers`.
+        """
+        found = self._network.features(part, self.layers if layers is None else layers)
+        return {layer: tile.crop(x, self._strides[layer]) for layer, x in found.items()}
 
     def sums(
         self,

@@ -12,9 +12,10 @@ import torch
 from gatys_support import interrupted, narrow, painting, photograph, run, task
 from pydantic import ValidationError
 
-from nstd.backend import Backend, Style
-from nstd.backends.gatys import Gatys, Options
+from nstd.backend import Backend, Result, Style, Task
+from nstd.backends.gatys import Gatys, Options, engine
 from nstd.backends.gatys import objective as objective_module
+from nstd.backends.gatys import view as view_module
 from nstd.backends.gatys.iterate import Point
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.errors import BackendError
@@ -290,3 +291,50 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         run(task(device="cuda:77"))
     assert caught.value.code == "device_failed"
     assert "cuda:77" in caught.value.message
+
+
+@pytest.mark.parametrize(("size", "tried"), [(96, [48]), (160, [80]), (1400, [256]), (40, [])])
+def test_a_picture_that_does_not_fit_is_tried_once_in_smaller_tiles(
+    monkeypatch: pytest.MonkeyPatch, size: int, tried: list[int]
+) -> None:
+    """Half the size of those before, and no less than what can help; then the error is told."""
+    monkeypatch.setattr(engine, "SMALLEST", 32)
+    seen: list[int | None] = []
+
+    def full(job: Task, *_: object) -> Result:
+        height, width, _ = job.content.shape
+        seen.append(job.options.tile_side(height, width))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine, "_stylize", full)
+    with pytest.raises(BackendError) as caught:
+        run(task(np.zeros((20, size, 3), np.float32)))
+    assert caught.value.code == "out_of_memory"
+    assert seen == [None, *tried]
+
+
+@pytest.mark.parametrize("step", ["features", "sums", "gradient"])
+def test_memory_that_runs_out_at_any_step_leaves_a_picture(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The second try is made in tiles, and the record says so."""
+    monkeypatch.setattr(engine, "SMALLEST", 32)
+    steps: dict[str, Any] = {
+        "features": (view_module.View, "features"),
+        "sums": (view_module.View, "sums"),
+        "gradient": (objective_module.Objective, "_whole"),
+    }
+    holder, name = steps[step]
+    inner, calls = getattr(holder, name), [0]
+
+    def scarce(self: Any, *given: Any, **named: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return inner(self, *given, **named)
+
+    monkeypatch.setattr(holder, name, scarce)
+    made, _ = run(task(photograph(96, 128), steps=8))
+    assert made.network is not None
+    assert made.network["tile"] == 64
+    assert np.isfinite(made.pixels).all()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nstd.backends.gatys import lbfgs
 from nstd.backends.gatys.iterate import Evaluate, Point
 from nstd.backends.gatys.lbfgs import HISTORY, LBFGS
 from nstd.backends.gatys.wolfe import CURVATURE, DECREASE, Trial, strong_wolfe
@@ -153,3 +154,11 @@ def test_the_line_search_keeps_to_its_budget() -> None:
     iterate = LBFGS.start(torch.ones(3, dtype=torch.float64), evaluate)
     iterate.step(evaluate, 3)
     assert len(seen) <= 4
+
+
+def test_large_pictures_are_remembered_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs take a bounded amount of memory, but some are always kept."""
+    small = torch.zeros(1, 3, 10, 10)
+    for memory, pairs in ((10**9, lbfgs.HISTORY), (12_000, 5), (0, lbfgs.LEAST)):
+        monkeypatch.setattr(lbfgs, "MEMORY", memory)
+        assert lbfgs._remembered(small) == pairs

@@ -137,7 +137,8 @@ def test_a_job_runs_on_it_and_leaves_it_warm(tmp_path: Path) -> None:
     backend = Gatys()
     seen: list[Progress] = []
     first = backend.run(task, seen.append)
-    assert first.network == {"name": "vgg19", "sha256": digest, "precision": "float32"}
+    used = {"name": "vgg19", "sha256": digest, "precision": "float32", "tile": None}
+    assert first.network == used
     assert seen[-1].losses["style"] < seen[0].losses["style"]
     (tmp_path / REGISTRY["vgg19"].file).unlink()
     np.testing.assert_array_equal(backend.run(task, seen.append).pixels, first.pixels)
