@@ -74,7 +74,7 @@ class Objective:
         x = picture.detach()
         content, style, gradient = self._whole(x) if self._kept is not None else self._tiled(x)
         tv, smooth = _with_gradient(x, self._options.recipe.diagonals)
-        gradient = torch.add(gradient, smooth, alpha=self._options.recipe.tv_weight)
+        gradient.add_(smooth, alpha=self._options.recipe.tv_weight)
         total = self._total(content, style) + self._options.recipe.tv_weight * tv
         # One transfer for all that the host must know; a NaN anywhere shows in the maximum.
         values = torch.stack([total, content, style, tv, gradient.abs().amax()]).detach()
@@ -85,7 +85,7 @@ class Objective:
 
     def _whole(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Both losses, and the gradient, of a picture that is one tile."""
-        x = x.clone().requires_grad_()
+        x = x.detach().requires_grad_()
         content, style = self._losses(self._look(x, self._view.tiles[0]))
         (gradient,) = torch.autograd.grad(self._total(content, style), x)
         return content, style, gradient.contiguous()
@@ -130,9 +130,7 @@ class Objective:
 
 def _with_gradient(x: Tensor, diagonals: float) -> tuple[Tensor, Tensor]:
     """Total variation and its gradient."""
-    x = x.clone().requires_grad_()
+    x = x.detach().requires_grad_()
     tv = total_variation(x, diagonals)
-    if not tv.requires_grad:  # a single pixel has no neighbours
-        return tv, torch.zeros_like(x)
     (gradient,) = torch.autograd.grad(tv, x)
     return tv.detach(), gradient

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+STRAIGHT = ((1, 0), (0, 1))  # rows down and columns to the right, to a neighbour
+SLANTED = ((1, 1), (1, -1))
 
 
 def total_variation(picture: Tensor, diagonals: float = 0.0) -> Tensor:
@@ -12,19 +19,50 @@ def total_variation(picture: Tensor, diagonals: float = 0.0) -> Tensor:
     Vedaldi, CVPR 2015, with beta = 2 and means for sums. `diagonals` is the share, in [0, 1], that
     is left to the diagonal neighbours: 1/3 makes the nine-point stencil, equal in all directions.
     """
-    straight = [picture.diff(dim=2), picture.diff(dim=3)]
-    total = (1 - diagonals) * _mean_squares(straight)
+    total = (1 - diagonals) * _mean_squares(picture, STRAIGHT)
     if diagonals:
-        slanted = [
-            picture[..., 1:, 1:] - picture[..., :-1, :-1],
-            picture[..., 1:, :-1] - picture[..., :-1, 1:],
-        ]
         # Diagonal neighbours are farther apart: on a ramp their squares are twice as large.
-        total = total + diagonals / 2 * _mean_squares(slanted)
+        total = total + diagonals / 2 * _mean_squares(picture, SLANTED)
     return total
 
 
-def _mean_squares(differences: list[Tensor]) -> Tensor:
+def _mean_squares(picture: Tensor, steps: tuple[tuple[int, int], ...]) -> Tensor:
     """The sum of their mean squares; a line of pixels has no neighbours across."""
-    zero = differences[0].new_zeros(())
-    return sum((part.square().mean() for part in differences if part.numel()), zero)
+    parts = [_MeanSquare.apply(picture, step) for step in steps]
+    return torch.stack(parts).sum()
+
+
+class _MeanSquare(torch.autograd.Function):
+    """Of the difference of neighbours; remembers nothing, for pictures that fill the memory."""
+
+    @staticmethod
+    def forward(ctx: Any, picture: Tensor, step: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(picture)
+        ctx.step = step
+        here, there = _neighbours(picture, step)
+        if not here.numel():
+            return picture.new_zeros(())
+        return (there - here).square_().mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        (picture,) = ctx.saved_tensors
+        here, there = _neighbours(picture, ctx.step)
+        gradient = torch.zeros_like(picture)
+        if here.numel():
+            difference = (there - here).mul_(2 * slope / here.numel())
+            before, after = _neighbours(gradient, ctx.step)
+            after += difference
+            before -= difference
+        return gradient, None
+
+
+def _neighbours(picture: Tensor, step: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Each pixel that has such a neighbour, and the neighbours."""
+    down, right = step
+    height, width = picture.shape[2:]
+    upper, lower = picture[:, :, : height - down], picture[:, :, down:]
+    if right < 0:
+        return upper[..., -right:], lower[..., : width + right]
+    return upper[..., : width - right], lower[..., right:]
