@@ -26,6 +26,10 @@ from nstd.backends.gatys.tiles import Tile
 from nstd.backends.gatys.total_variation import total_variation
 from nstd.backends.gatys.view import EVERYWHERE, Sums, View, added, number_of, statistic_of
 
+BOX = 200.0
+"""Weight of the mean square of what lies outside [0, 1]: it is cut off in the end, and a descent
+that may count on it ends where the picture that is left is not the best one."""
+
 
 class Objective:
     """The loss and its gradient for pictures of one size."""
@@ -75,7 +79,10 @@ class Objective:
         content, style, gradient = self._whole(x) if self._kept is not None else self._tiled(x)
         tv, smooth = _with_gradient(x, self._options.recipe.diagonals)
         gradient.add_(smooth, alpha=self._options.recipe.tv_weight)
+        excess = x - x.clamp(0, 1)
+        gradient.add_(excess, alpha=2 * BOX / x.numel())
         total = self._total(content, style) + self._options.recipe.tv_weight * tv
+        total = total + BOX * excess.square_().mean()
         # One transfer for all that the host must know; a NaN anywhere shows in the maximum.
         values = torch.stack([total, content, style, tv, gradient.abs().amax()]).detach()
         *terms, largest = values.tolist()

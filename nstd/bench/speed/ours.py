@@ -77,8 +77,7 @@ class Engine:
                     raise Interrupted
 
         options = Options(**SAME)
-        task = self._task(options)
-        height, width, _ = task.content.shape
+        height, width, _ = self._task(options).content.shape
         levels = _levels(height, width, steps)
         with suppress(Interrupted):
             Descent(

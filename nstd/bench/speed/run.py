@@ -36,12 +36,12 @@ class Plan:
     turns: int = 3
     race_size: int = 256
     race_evaluations: int = 150
-    race_steps: int = 200
+    race_steps: int = 400
     batch: int = 6
 
 
 SHORT = Plan()
-FULL = Plan(turns=8, race_size=512, race_evaluations=500, race_steps=400, batch=20)
+FULL = Plan(turns=8, race_size=512, race_evaluations=500, race_steps=800, batch=20)
 WHOLE = 500  # evaluations of the plain loop that make its picture
 
 
@@ -158,7 +158,8 @@ def _race(plan: Plan, setup: Setup, folder: Path, say: Say) -> dict[str, Any]:
             say(f"the race at {setup.size} px: plain, {done} of {plan.race_evaluations}")
         aim = plain.ask("loss")
         say(f"the race at {setup.size} px: ours, to a loss of {aim:.4g}")
-        met = ours.ask("race", aim=aim, steps=plan.race_steps, folder=str(folder))
+        given = {"aim": aim, "steps": plan.race_steps}
+        met = ours.ask("race", **given, folder=str(folder))
         first = next((one for one in met if plain.ask("judge", path=one["picture"]) <= aim), None)
     found = {"size": setup.size, "loss": aim, "evaluations": done, "seconds": seconds}
     if first is None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from gatys_support import interrupted, narrow, painting, photograph, run, task
 from pydantic import ValidationError
+from torch import Tensor
 
 from nstd.backend import Backend, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, engine
@@ -338,3 +339,22 @@ def test_memory_that_runs_out_at_any_step_leaves_a_picture(
     assert made.network is not None
     assert made.network["tile"] == 64
     assert np.isfinite(made.pixels).all()
+
+
+def test_values_that_would_be_cut_off_are_held_back() -> None:
+    """The picture that is left is about as good as the one that the optimiser had."""
+    pure = np.asarray(painting() > 0.5, np.float32)
+    job = task(photograph(), Style(pure), network="fixed", steps=60)
+    inside: list[Point] = []
+    inner = objective_module.Objective.__call__
+
+    def watched(self: Any, picture: Tensor) -> Point:
+        point = inner(self, picture)
+        inside.append(point)
+        return point
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective_module.Objective, "__call__", watched)
+        run(job)
+    excess = inside[-1].x - inside[-1].x.clamp(0, 1)
+    assert excess.square().mean().sqrt() < 0.02
