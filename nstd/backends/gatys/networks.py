@@ -214,7 +214,7 @@ NETWORKS: dict[str, Spec] = {
             "normal": (120, 80, 40, 20, 12),
             "fine": (400, 250, 150, 60, 30),
         },
-        general=Recipe(content_weight=0.145),
+        general=Recipe(content_weight=0.15),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),
