@@ -107,7 +107,7 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
 def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -> None:
     """Measure the engine beside the loop that everybody writes first, on this machine's CPU.
 
-    Both take turns, so that the ratios hold on a busy machine too. About four minutes.
+    Both take turns, so that the ratios hold on a busy machine too. About three minutes.
     """
     from nstd.bench.speed.report import make_report, print_report
     from nstd.bench.speed.run import FULL, SHORT, measure

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from nstd.backends.gatys.networks import Network
-from nstd.backends.gatys.statistic import Statistic, by_position
-from nstd.backends.gatys.tensors import wide
+from nstd.backends.gatys.statistic import Statistic, as_map, by_position
+from nstd.backends.gatys.tensors import EPSILON, wide
 from nstd.backends.gatys.view import EVERYWHERE, Sums, statistic_of
 
 FLOOR = 1e-3  # a turned layer's scale is at least this share of its features' size: rounding
-EPSILON = 1e-8  # keeps 0 / 0 at 0
 
 
 class Layer(Protocol):
@@ -63,9 +62,8 @@ class Turned:
 
     def reference(self, content: Tensor) -> Tensor:
         """M P."""
-        _, channels, height, width = content.shape
         turned = by_position(wide(content)) @ self.metric
-        return turned.view(1, height, width, channels).permute(0, 3, 1, 2).to(content.dtype)
+        return as_map(turned, content).to(content.dtype)
 
     def distance(self, sums: Sums, layer: str) -> Tensor:
         """By way of the statistic; rounding would take it below 0."""

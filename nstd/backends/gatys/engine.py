@@ -18,6 +18,7 @@ from nstd.backends.gatys.budget import Budget, Clock, Count
 from nstd.backends.gatys.faults import device_fault, require_device
 from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
+from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import TILE, Options
 from nstd.backends.gatys.precision import precision_for
@@ -113,17 +114,22 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     picture, stopped = descent.run(_resumed(saved, options))
     return Result(
         pixels=finish(to_pixels(picture)),
-        network={
-            "name": network.name,
-            "sha256": network.sha256,
-            "precision": precision_for(task.device, options.precision),
-            "tile": options.tile_side(*task.content.shape[:2]),
-        },
+        network=_used(network, task),
         seed=options.seed,
         seconds={"network": ready - loading, "optimise": now() - ready},
         stopped=stopped,
         **_accelerator(task.device),
     )
+
+
+def _used(network: Network, task: Task) -> dict[str, Any]:
+    """What the record says of the network and of how it computed."""
+    return {
+        "name": network.name,
+        "sha256": network.sha256,
+        "precision": precision_for(task.device, task.options.precision),
+        "tile": task.options.tile_side(*task.content.shape[:2]),
+    }
 
 
 def _accelerator(device: str) -> dict[str, Any]:

@@ -36,10 +36,10 @@ SHARE = 0.02  # of the mean variance, added to each: weak components are mostly 
 def make(path: Path) -> None:
     """Fit the members, sphere their layers, and write both to `path`."""
     sources = pictures()
+    given = [_tensor(each) for each in sources]
     seen = [_tensor(each) for each in textures(sources, TEXTURES, 0)]
     arrays: dict[str, NDArray[Any]] = {}
     for member, layers in FIXED.items():
-        given = [_tensor(each) for each in sources]
         filters = fit(given, "average", SEEDS[member], SIDE, len(layers))
         for layer, filter_, turn in zip(layers, filters, turns(filters, seen), strict=True):
             arrays |= packed(layer, filter_, turn)

@@ -100,13 +100,18 @@ class _Moments(torch.autograd.Function):
             share = float(overlap) / len(flat)
             gradient = torch.addmm(by_position(reference), flat, symmetric, beta=share)
         gradient += (mean / len(flat)).to(flat.dtype)
-        _, channels, height, width = features.shape
-        return gradient.view(1, height, width, channels).permute(0, 3, 1, 2), None
+        return as_map(gradient, features), None
 
 
 def by_position(features: Tensor) -> Tensor:
     """`features` (1, C, H, W) as (H W, C): as they lie in memory when channels come last."""
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+def as_map(flat: Tensor, like: Tensor) -> Tensor:
+    """What `by_position` gave for a map of the shape of `like`, as such a map again."""
+    _, channels, height, width = like.shape
+    return flat.view(1, height, width, channels).permute(0, 3, 1, 2)
 
 
 def _products(features: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Region
 from nstd.backends.gatys.statistic import Statistic, mixed, statistic
 from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss
+from nstd.backends.gatys.tensors import EPSILON
 from nstd.backends.gatys.view import Sums, statistic_of
 
 FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
-EPSILON = 1e-8  # keeps 0 / 0 at 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from nstd.backend import Pixels
 
 
+EPSILON = 1e-8  # keeps 0 / 0 at 0
+
+
 def to_tensor(pixels: Pixels, device: str) -> Tensor:
     """Pixels (H, W, 3) in [0, 1] as a float32 tensor (1, 3, H, W) of its own on `device`."""
     planes = np.array(pixels.transpose(2, 0, 1), dtype=np.float32, order="C")

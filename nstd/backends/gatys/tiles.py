@@ -61,7 +61,7 @@ def tiles(height: int, width: int, side: int, stride: int, halo: int) -> list[Ti
 
     `stride` is the largest of any layer, `halo` how far the features of a pixel depend on others.
     """
-    side, halo = (_up(length, stride) for length in (side, halo))
+    side, halo = (positions(length, stride) * stride for length in (side, halo))
     return [
         Tile(Box(top, bottom, left, right), Box(*_around(top, bottom, halo, height), *seen))
         for top, bottom in _cuts(height, side)
@@ -78,11 +78,11 @@ def _around(start: int, end: int, halo: int, length: int) -> tuple[int, int]:
     return max(0, start - halo), min(end + halo, length)
 
 
-def _up(length: int, stride: int) -> int:
-    """The next multiple of `stride`."""
-    return -(-length // stride) * stride
+def positions(length: int, stride: int) -> int:
+    """Positions of a layer along so many pixels; odd edges are kept by pooling."""
+    return -(-length // stride)
 
 
 def _shrunk(box: Box, stride: int) -> Box:
-    """In positions of a layer; odd edges of the picture are kept by pooling."""
-    return Box(*(-(-side // stride) for side in box))
+    """In positions of a layer."""
+    return Box(*(positions(side, stride) for side in box))

@@ -11,7 +11,7 @@ from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic, compared, shares, weighted
 from nstd.backends.gatys.tensors import wide
-from nstd.backends.gatys.tiles import Tile, tiles, whole
+from nstd.backends.gatys.tiles import Tile, positions, tiles, whole
 
 EVERYWHERE = -1  # stands for the number of a region
 
@@ -35,12 +35,12 @@ class View:
         self.layers = {*self._style_layers, *self._content_layers}
         reaches = {layer: options.spec.reaches[layer] for layer in self.layers}
         self._strides = {layer: reach.stride for layer, reach in reaches.items()}
-        self._positions = {
-            layer: math.prod(-(-side // stride) for side in size)
+        self._sizes = {
+            layer: [positions(side, stride) for side in size]
             for layer, stride in self._strides.items()
         }
         self._masks = {
-            (layer, number): shares(where, [-(-side // self._strides[layer]) for side in size])
+            (layer, number): shares(where, self._sizes[layer])
             for layer in self._style_layers
             for number, where in enumerate(wheres)
             if where is not None
@@ -76,7 +76,7 @@ class View:
         """
         found: Sums = {}
         for layer, x in features.items():
-            share = x.shape[2] * x.shape[3] / self._positions[layer]
+            share = math.prod(x.shape[2:]) / math.prod(self._sizes[layer])
             reference = references.get(layer)
             turned = layer in self._content_layers and self._network.turn(layer) is not None
             if turned or everywhere or (self._is_whole and layer in self._style_layers):

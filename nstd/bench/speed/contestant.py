@@ -12,13 +12,13 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
+from nstd.backends.gatys.tensors import to_tensor
 from nstd.bench.speed import ceiling
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.plain import Plain
@@ -31,13 +31,12 @@ class PlainLoop:
     """The plain loop, and the judge of pictures by its loss."""
 
     def __init__(self, setup: Setup) -> None:
-        content, style = (_tensor(pixels) for pixels in pictures(setup.size))
+        content, style = (to_tensor(pixels, "cpu") for pixels in pictures(setup.size))
         self._plain = Plain(Path(setup.weights), content, style)
-        self.losses: list[float] = []
 
     def evaluate(self, count: int) -> list[float]:
         """Seconds of each of the next `count` evaluations, with their steps."""
-        return list(_timed(lambda: self.losses.append(self._plain.step()), count))
+        return list(_timed(self._plain.step, count))
 
     def loss(self) -> float:
         """That of the picture as it is now."""
@@ -46,7 +45,7 @@ class PlainLoop:
     @torch.no_grad()
     def judge(self, path: str) -> float:
         """The loss of the picture in a file."""
-        return float(self._plain.loss(_tensor(np.load(path))).item())
+        return float(self._plain.loss(to_tensor(np.load(path), "cpu")).item())
 
 
 class Ceiling:
@@ -81,8 +80,6 @@ def main() -> None:
 
 
 def _timed(act: Callable[[], object], count: int) -> Iterator[float]:
-    from time import perf_counter
-
     for _ in range(count):
         began = perf_counter()
         act()
@@ -92,10 +89,6 @@ def _timed(act: Callable[[], object], count: int) -> Iterator[float]:
 def _peak() -> int:
     """The most memory that this process has held, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE
-
-
-def _tensor(pixels: NDArray[np.float32]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
 
 
 if __name__ == "__main__":

@@ -128,4 +128,4 @@ def _notes(report: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"* projected: {WHOLE} evaluations of VGG-19 by the plain loop, from a few of them"
     if machine["weights"] == "random":
-        yield ("VGG-19 had random weights: install the real ones for losses that mean something")
+        yield "VGG-19 had random weights: install the real ones for losses that mean something"

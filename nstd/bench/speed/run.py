@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from nstd.bench.speed.batch import batch
@@ -77,12 +76,7 @@ class Contestant:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
 
@@ -93,8 +87,8 @@ def measure(plan: Plan, config: Config, threads: int, say: Say) -> dict[str, Any
         weights, kind = _weights(config.folder("networks"), Path(folder), say)
         setup = Setup(plan.size, str(weights), threads)
         say("the ceiling of the machine")
-        with Contestant("ceiling", setup) as judge:
-            ceiling = judge.ask("measure")
+        with Contestant("ceiling", setup) as probe:
+            ceiling = probe.ask("measure")
         evaluations = _evaluations(plan, setup, say)
         race = _race(plan, setup, Path(folder), say)
         pictures = _pictures(setup, say)
@@ -158,8 +152,7 @@ def _race(plan: Plan, setup: Setup, folder: Path, say: Say) -> dict[str, Any]:
             say(f"the race at {setup.size} px: plain, {done} of {plan.race_evaluations}")
         aim = plain.ask("loss")
         say(f"the race at {setup.size} px: ours, to a loss of {aim:.4g}")
-        given = {"aim": aim, "steps": plan.race_steps}
-        met = ours.ask("race", **given, folder=str(folder))
+        met = ours.ask("race", aim=aim, steps=plan.race_steps, folder=str(folder))
         first = next((one for one in met if plain.ask("judge", path=one["picture"]) <= aim), None)
     found = {"size": setup.size, "loss": aim, "evaluations": done, "seconds": seconds}
     if first is None:
