@@ -48,11 +48,8 @@ class Objective:
         height, width = content.shape[2:]
         view = View(network, options, [region.where for region in regions], (height, width))
         self._view = view
-        start = added(
-            view.sums(view.features(tile.seen.of(content), tile), {}, tile, everywhere=True)
-            for tile in view.tiles
-        )
-        targets = [targets_of(network, region, view.layers) for region in regions]
+        start = view.sums_of(content, everywhere=True)
+        targets = [targets_of(network, region, view.layers, options) for region in regions]
         shares = [region.share for region in regions]
         self._styles = [
             (

@@ -40,25 +40,25 @@ class Statistic:
         return Statistic(turn @ self.mean, turn @ self.second @ turn.T)
 
 
-def statistic(features: Tensor, weight: Tensor | None = None) -> Statistic:
-    """The moments of `features` (1, C, H, W).
-
-    `weight` (1, 1, h, w), values >= 0, says how much each position counts; it is averaged down
-    to the layer. Where it is 0 everywhere, so are the moments.
-    """
-    if weight is None:
-        return compared(features, None)[0]
-    return weighted(features, shares(weight, features.shape[2:]))
+def statistic(features: Tensor) -> Statistic:
+    """The moments of `features` (1, C, H, W)."""
+    return compared(features, None)[0]
 
 
 def shares(weight: Tensor, size: Sequence[int]) -> Tensor:
-    """How much each position of a layer of that size counts, (1, 1, *size): 1 or 0 in all."""
+    """How much each position of a layer of that size counts, (1, 1, *size): 1 or 0 in all.
+
+    `weight` (1, 1, h, w), values >= 0, says how much each pixel counts; it is averaged down.
+    """
     share = functional.interpolate(weight, tuple(size), mode="area")
     return share / share.sum().clamp(min=NOTHING)
 
 
 def weighted(features: Tensor, share: Tensor) -> Statistic:
-    """The moments of `features` (1, C, H, W) with positions that count as `share` says."""
+    """The moments of `features` (1, C, H, W) with positions that count as `share` says.
+
+    Where it is 0 everywhere, so are the moments.
+    """
     flat = wide(features).flatten(2)[0]
     counts = share.flatten()
     return Statistic(flat @ counts, flat * counts @ flat.T)

@@ -27,11 +27,15 @@ class View:
         network: Network,
         options: Options,
         wheres: Sequence[Tensor | None],
-        size: tuple[int, int],
+        size: Sequence[int],
+        layers: tuple[Collection[str], Collection[str]] | None = None,
     ) -> None:
-        """`wheres` are the regions (1, 1, H, W) of the styles, None: everywhere."""
+        """`wheres` are the regions (1, 1, H, W) of the styles, None: everywhere.
+
+        `layers` are the style's and the content's, if not those of `options`.
+        """
         self._network = network
-        self._style_layers, self._content_layers = options.layers
+        self._style_layers, self._content_layers = layers or options.layers
         self.layers = {*self._style_layers, *self._content_layers}
         reaches = {layer: options.spec.reaches[layer] for layer in self.layers}
         self._strides = {layer: reach.stride for layer, reach in reaches.items()}
@@ -46,10 +50,13 @@ class View:
             if where is not None
         }
         self._is_whole = any(where is None for where in wheres)
-        side = options.tile_side(*size)
+        height, width = size
+        side = options.tile_side(height, width)
         stride = max(self._strides.values())
         halo = max(reach.halo for reach in reaches.values())
-        self.tiles = [whole(*size)] if side is None else tiles(*size, side, stride, halo)
+        self.tiles = (
+            [whole(height, width)] if side is None else tiles(height, width, side, stride, halo)
+        )
 
     def features(
         self, part: Tensor, tile: Tile, layers: Collection[str] | None = None
@@ -60,6 +67,13 @@ class View:
         """
         found = self._network.features(part, self.layers if layers is None else layers)
         return {layer: tile.crop(x, self._strides[layer]) for layer, x in found.items()}
+
+    def sums_of(self, picture: Tensor, *, everywhere: bool = False) -> Sums:
+        """The sums of a whole `picture` (1, 3, H, W), compared with nothing."""
+        return added(
+            self.sums(self.features(tile.seen.of(picture), tile), {}, tile, everywhere=everywhere)
+            for tile in self.tiles
+        )
 
     def sums(
         self,

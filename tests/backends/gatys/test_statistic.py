@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nstd.backends.gatys.statistic import Statistic, compared, mixed, statistic
+from nstd.backends.gatys.statistic import Statistic, compared, mixed, shares, statistic, weighted
 
 # Two channels over two positions: (1, 2) and (3, 5).
 FEATURES = torch.tensor([[[[1.0, 2.0]], [[3.0, 5.0]]]])
@@ -18,6 +18,11 @@ def assert_close(one: Statistic, other: Statistic) -> None:
     """Both moments are equal but for rounding."""
     torch.testing.assert_close(one.mean, other.mean)
     torch.testing.assert_close(one.second, other.second)
+
+
+def masked(features: Tensor, weight: Tensor) -> Statistic:
+    """The moments where a mask of any size is white."""
+    return weighted(features, shares(weight, features.shape[2:]))
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -44,7 +49,7 @@ def test_a_constant_weight_changes_nothing(channels: int, h: int, w: int, seed: 
     """Whatever its value and its own size."""
     features = noise(1, channels, h, w, seed=seed)
     weight = torch.full((1, 1, 3 * h, 2 * w), 0.3, dtype=torch.float64)
-    assert_close(statistic(features, weight), statistic(features))
+    assert_close(masked(features, weight), statistic(features))
 
 
 def test_a_region_counts_alone() -> None:
@@ -52,20 +57,20 @@ def test_a_region_counts_alone() -> None:
     features = noise(1, 3, 4, 8)
     weight = torch.zeros(1, 1, 4, 8, dtype=torch.float64)
     weight[..., 3:] = 1
-    assert_close(statistic(features, weight), statistic(features[..., 3:]))
+    assert_close(masked(features, weight), statistic(features[..., 3:]))
 
 
 def test_a_weight_is_averaged_down_to_the_layer() -> None:
     """A mask of twice the size: a half-covered position counts half."""
     weight = torch.tensor([[[[1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0]]]])
     expected = (2 * FEATURES[..., 0] + FEATURES[..., 1]) / 3
-    torch.testing.assert_close(statistic(FEATURES, weight).mean, expected[0, :, 0])
+    torch.testing.assert_close(masked(FEATURES, weight).mean, expected[0, :, 0])
 
 
 def test_an_empty_region_gives_zeros_and_no_gradient() -> None:
     """Nothing is divided by zero."""
     features = noise(1, 3, 4, 4).requires_grad_()
-    found = statistic(features, torch.zeros(1, 1, 8, 8, dtype=torch.float64))
+    found = masked(features, torch.zeros(1, 1, 8, 8, dtype=torch.float64))
     assert not found.mean.any()
     assert not found.second.any()
     (gradient,) = torch.autograd.grad(found.second.sum() + found.mean.sum(), features)
@@ -78,7 +83,7 @@ def test_gradients_through_a_weight_agree_with_finite_differences() -> None:
     features = noise(1, 2, 3, 3, seed=1).requires_grad_()
 
     def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-        found = statistic(x, weight)
+        found = masked(x, weight)
         return found.mean, found.covariance
 
     assert torch.autograd.gradcheck(moments, (features,))

@@ -60,11 +60,12 @@ def one_region() -> list[Region]:
 
 
 def two_regions() -> list[Region]:
-    """A soft mask, and the rest."""
+    """A soft mask, and the rest; of one painting only a part counts."""
     ramp = torch.linspace(0, 1, WIDTH, dtype=torch.float64).expand(1, 1, HEIGHT, WIDTH)
+    part = rough(3, 100, 120)[:, :1]
     return [
-        Region(where, 0.5, (Painting(rough(seed, 100, 120), 1.0, 1.0, None),))
-        for seed, where in ((1, ramp), (2, 1 - ramp))
+        Region(where, 0.5, (Painting(rough(seed, 100, 120), 1.0, 1.0, mask),))
+        for seed, where, mask in ((1, ramp, None), (2, 1 - ramp, part))
     ]
 
 
