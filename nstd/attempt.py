@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from nstd import __version__, provenance
+from nstd import __version__, memory, provenance
 from nstd.backend import Backend, Interrupted, Progress, Result, Task
 from nstd.errors import BackendError
 from nstd.executor import Assignment, Report
@@ -69,7 +69,7 @@ class Attempt:
         return Outcome(job=job, ending=Ending.FINISHED)
 
     def _work(self, backend: Backend) -> None:
-        provenance.reset_peak_memory()
+        memory.reset_peak()
         options = self._options(backend)
         given = self._timed("decode", Decoder(self._a).decode)
         content = given.content

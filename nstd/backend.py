@@ -93,7 +93,8 @@ class Result:
 
     `network` says what was used, with `name` and `sha256`; `seconds` are the phases it timed;
     `stopped` says what ended the optimisation: `plateau`, `limit` or `budget`. `device_name` and
-    `device_memory` (the most bytes held on it) are given by backends that used an accelerator.
+    `device_memory` (the most bytes held on it) are given by backends that used an accelerator;
+    `predicted_memory` is what a backend expected of it, or else of the process.
     """
 
     pixels: Pixels
@@ -103,6 +104,7 @@ class Result:
     stopped: str | None = None
     device_name: str | None = None
     device_memory: int | None = None
+    predicted_memory: int | None = None
 
 
 class Backend(Protocol):

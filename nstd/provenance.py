@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import re
 from contextlib import suppress
 from pathlib import Path
 
-from nstd import __version__
+from nstd import __version__, memory
 from nstd.backend import Result
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
-def reset_peak_memory() -> None:
-    """Measure from here on: `peak_memory` is to tell of one job, not of all before it."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak resident size
-
-
 def peak_memory(result: Result) -> dict[str, int]:
-    """The most bytes held since `reset_peak_memory`, by this process and by the accelerator."""
-    status = Path("/proc/self/status").read_text()
-    resident = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    peak = {"process": int(resident[1]) * 1024 if resident else 0}
+    """The most bytes held since `memory.reset_peak`, by this process and by the accelerator.
+
+    Beside it, what the backend had predicted.
+    """
+    peak = {"process": memory.peak()}
     if result.device_memory is not None:
         peak["device"] = result.device_memory
+    if result.predicted_memory is not None:
+        peak["predicted"] = result.predicted_memory
     return peak
 
 

@@ -18,7 +18,8 @@ from nstd.backends.gatys import Options, networks
 from nstd.backends.gatys.networks import Request
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
-from nstd.bench.speed import plain, report, run
+from nstd.bench.speed import large, plain, report, run
+from nstd.bench.speed.large import Case, measure_large, print_large
 from nstd.bench.speed.ours import SAME
 from nstd.bench.speed.plain import Plain
 from nstd.bench.speed.run import SHORT, Contestant, Plan, measure
@@ -161,6 +162,34 @@ def test_a_contestant_that_ends_is_an_error_with_a_code(tmp_path: Path) -> None:
     with Contestant("plain", setup) as one, pytest.raises(BenchError) as caught:
         one.ask("evaluate", count=1)
     assert caught.value.code == "bench_failed"
+
+
+def test_large_pictures_in_a_table_or_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A whole one beside what was predicted of it; one evaluation has no prediction."""
+    found = [
+        vars(Case("fixed", 4096, True)) | {"seconds": 9.0, "peak_memory": 2e9, "predicted": 1e9},
+        vars(Case("vgg19", 8192, False)) | {"seconds": 99.0, "peak_memory": 3e9},
+    ]
+    print_large(found)
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "px" in line)
+    assert "4096 px" in first
+    assert "0.50" in first
+    assert "one evaluation" in second
+    monkeypatch.setattr(large, "measure_large", lambda *_: found)
+    result = CliRunner().invoke(app, ["bench", "large", "--json"])
+    assert json.loads(result.stdout) == found
+
+
+def test_a_large_picture_is_measured_for_real(tmp_path: Path) -> None:
+    """In a process of its own, small here, with random weights."""
+    cases = [Case("fixed", 72, whole=True), Case("fixed", 72, whole=False)]
+    Config.at(tmp_path).folder("networks").mkdir(parents=True)
+    install_weights(Config.at(tmp_path).folder("networks"), {})  # not asked for here
+    whole, once = measure_large(Config.at(tmp_path), 1, lambda _: None, cases)
+    assert whole["seconds"] > once["seconds"] > 0
+    assert 0.7 < whole["predicted"] / whole["peak_memory"] < 1.3
 
 
 @pytest.mark.slow

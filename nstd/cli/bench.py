@@ -123,6 +123,24 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
         print_report(report)
 
 
+@command.command("large")
+@config_option
+@click.option("--threads", type=click.IntRange(1), help="All cores by default.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def large(config: Path | None, threads: int | None, as_json: bool) -> None:
+    """Measure time and memory of large pictures, up to 8192 pixels. About ten minutes."""
+    from nstd.bench.speed.large import measure_large, print_large
+    from nstd.devices import available_cores
+
+    settings = config_or_defaults(config)
+    with _telling() as say:
+        found = measure_large(settings, threads or available_cores(), say)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        print_large(found)
+
+
 @contextmanager
 def _telling() -> Iterator[Callable[[str], None]]:
     """Says what is going on: in place on a terminal, else line by line."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nstd.backend import Task
 
-FORMAT = 3  # raised when an older checkpoint can no longer be continued
+FORMAT = 4  # raised when an older checkpoint can no longer be continued
 
 
 def fingerprint(task: Task) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,19 +15,18 @@ from nstd.backends.gatys import checkpoint, colors
 from nstd.backends.gatys.adam import Adam
 from nstd.backends.gatys.budget import Budget, Clock, Count
 from nstd.backends.gatys.faults import device_fault, require_device
+from nstd.backends.gatys.footprint import admitted, in_smaller_tiles, predicted_peak
 from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.optimise import Descent, Standing
-from nstd.backends.gatys.options import TILE, Options
+from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import Pictures, StyleTransfer
 from nstd.backends.gatys.pyramid import Level, plan
 from nstd.backends.gatys.tensors import to_pixels
 from nstd.backends.gatys.warm import Warm, network_for
 from nstd.errors import BackendError
-
-SMALLEST = 64  # pixels of a tile that is worth a try
 
 now = time.perf_counter
 
@@ -41,9 +39,10 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     if task.options.strength == 0:
         return _untouched(task, report)
     require_device(task.device)
+    task = admitted(task)
     made = _attempt(task, report, warm, began)
     if isinstance(made, BackendError) and made.code == "out_of_memory":
-        smaller = _in_smaller_tiles(task)
+        smaller = in_smaller_tiles(task)
         if smaller is not None:
             made = _attempt(smaller, report, warm, began)
     if isinstance(made, BackendError):
@@ -63,15 +62,6 @@ def _attempt(task: Task, report: Report, warm: Warm, began: float) -> Result | B
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return fault
-
-
-def _in_smaller_tiles(task: Task) -> Task | None:
-    """The same job in tiles of half the size; None where they would be too small to help."""
-    height, width, _ = task.content.shape
-    side = (task.options.tile_side(height, width) or min(TILE, max(height, width))) // 2
-    if side < SMALLEST:
-        return None
-    return replace(task, options=task.options.model_copy(update={"tile": side}))
 
 
 def _untouched(task: Task, report: Report) -> Result:
@@ -118,6 +108,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         seed=options.seed,
         seconds={"network": ready - loading, "optimise": now() - ready},
         stopped=stopped,
+        predicted_memory=predicted_peak(task),
         **_accelerator(task.device),
     )
 

@@ -27,13 +27,14 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 class LBFGS(Iterate):
     """A point and the last moves away from it.
 
-    A pair holds how the picture moved (s) and how the gradient changed with it (y). `reach` is
-    the root mean square change of a pixel that the first step tries, before any pair is known.
+    A pair holds how the picture moved (s), how the gradient changed with it (y), and 1 / s.y.
+    `reach` is the root mean square change of a pixel that the first step tries, before any pair
+    is known.
     """
 
     patience: ClassVar[int] = 10
 
-    pairs: tuple[tuple[Tensor, Tensor], ...] = ()
+    pairs: tuple[tuple[Tensor, Tensor, Tensor], ...] = ()
     reach: float = 0.01
 
     @classmethod
@@ -56,17 +57,15 @@ class LBFGS(Iterate):
         Nocedal, Wright (2006), algorithm 7.4, from the estimate s.y / y.y of the last pair.
         """
         q = -self.point.gradient
-        done: list[tuple[Tensor, Tensor]] = []
-        for s, y in reversed(self.pairs):
-            rho = 1 / dot(s, y)
-            alpha = rho * dot(s, q)
-            q = torch.addcmul(q, y, alpha, value=-1)
-            done.append((rho, alpha))
+        alphas: list[Tensor] = []
+        for s, y, rho in reversed(self.pairs):
+            alphas.append(rho * dot(s, q))
+            q.addcmul_(y, alphas[-1], value=-1)
         if self.pairs:
-            s, y = self.pairs[-1]
-            q = q * (dot(s, y) / dot(y, y))
-        for (s, y), (rho, alpha) in zip(self.pairs, reversed(done), strict=True):
-            q = torch.addcmul(q, s, alpha - rho * dot(y, q))
+            _, y, rho = self.pairs[-1]
+            q /= rho * dot(y, y)
+        for (s, y, rho), alpha in zip(self.pairs, reversed(alphas), strict=True):
+            q.addcmul_(s, alpha - rho * dot(y, q))
         return q
 
     def gentler(self) -> Self:
@@ -90,8 +89,9 @@ class LBFGS(Iterate):
     def _moved(self, point: Point) -> Self:
         s, y = point.x - self.point.x, point.gradient - self.point.gradient
         pairs = self.pairs
-        if float(dot(s, y)) > ALIGNED * float(s.norm() * y.norm()):
-            pairs = (*pairs, (s, y))[-_remembered(s) :]
+        curvature = dot(s, y)
+        if float(curvature) > ALIGNED * float(s.norm() * y.norm()):
+            pairs = (*pairs, (s, y, 1 / curvature))[-remembered(s.numel() * s.element_size()) :]
         return replace(self, point=point, pairs=pairs)
 
     def _fresh(self) -> Self | None:
@@ -99,7 +99,6 @@ class LBFGS(Iterate):
         return replace(self, pairs=()) if self.pairs else None
 
 
-def _remembered(move: Tensor) -> int:
-    """How many pairs of such moves are kept."""
-    fitting = MEMORY // (2 * move.numel() * move.element_size())
-    return min(HISTORY, max(LEAST, fitting))
+def remembered(size: int) -> int:
+    """How many pairs are kept of moves that take `size` bytes each."""
+    return min(HISTORY, max(LEAST, MEMORY // (2 * size)))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+MEGABYTE = 1 << 20
+
+
 class Network(Protocol):
     """Turns a picture into features; frozen, on one device."""
 
@@ -78,6 +81,13 @@ class Reach(NamedTuple):
     halo: int
 
 
+class Footprint(NamedTuple):
+    """Bytes that a network takes: `always`, and `per_pixel` that it sees at once, gradients too."""
+
+    always: int
+    per_pixel: int
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How the terms of the loss are weighed.
@@ -102,6 +112,7 @@ class Spec:
     `recolors` tells that the content is given the styles' colours first. `budgets` are
     evaluations per level by preset, the coarsest level first, the last number for all further
     levels; `per_octave` levels double the size. `warm` networks do not depend on the pictures.
+    `footprints` are by precision.
     """
 
     loader: str
@@ -113,6 +124,7 @@ class Spec:
     optimizer: str
     budgets: Mapping[str, tuple[int, ...]]
     warm: bool
+    footprints: Mapping[str, Footprint]
     per_octave: int = 1
     recolors: bool = False
     general: Recipe = field(default_factory=Recipe)
@@ -176,6 +188,10 @@ def _vgg(*blocks: int) -> Spec:
         optimizer="adam",
         budgets={"draft": (200, 100), "normal": (1000, 500), "fine": (2000, 1000)},
         warm=True,
+        footprints={
+            "bfloat16": Footprint(290 * MEGABYTE, 1480),
+            "float32": Footprint(330 * MEGABYTE, 2640),
+        },
         per_octave=2,
         recipes={"w2": wasserstein},
     )
@@ -196,6 +212,10 @@ _FITTED = Spec(
     optimizer="lbfgs",
     budgets={"draft": (60, 40, 20), "normal": (150, 100, 50), "fine": (400, 250, 150)},
     warm=False,
+    footprints={
+        "bfloat16": Footprint(65 * MEGABYTE, 1075),
+        "float32": Footprint(65 * MEGABYTE, 2000),
+    },
     recolors=True,
     general=Recipe(content_weight=0.22),
 )
@@ -209,12 +229,16 @@ NETWORKS: dict[str, Spec] = {
         content_layers=FIXED["a"],  # those of both keep no more of the content
         style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
         warm=True,
+        footprints={
+            "bfloat16": Footprint(50 * MEGABYTE, 640),
+            "float32": Footprint(45 * MEGABYTE, 1200),
+        },
         budgets={
             "draft": (60, 40, 20, 10, 6),
-            "normal": (120, 80, 40, 20, 12),
+            "normal": (80, 60, 32, 20, 12),
             "fine": (400, 250, 150, 60, 30),
         },
-        general=Recipe(content_weight=0.15),
+        general=Recipe(content_weight=0.155),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),

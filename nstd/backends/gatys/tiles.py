@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from nstd.backends.gatys.options import Options
+
 
 class Box(NamedTuple):
     """A part of a map: rows `top` to `bottom`, columns `left` to `right`, the ends excluded."""
@@ -15,6 +17,11 @@ class Box(NamedTuple):
     bottom: int
     left: int
     right: int
+
+    @property
+    def pixels(self) -> int:
+        """Its area."""
+        return (self.bottom - self.top) * (self.right - self.left)
 
     def of(self, map_: Tensor) -> Tensor:
         """That part of a map (..., H, W)."""
@@ -54,6 +61,17 @@ def whole(height: int, width: int) -> Tile:
     """The only tile of a picture that is processed at once."""
     everything = Box(0, height, 0, width)
     return Tile(everything, everything)
+
+
+def tiles_of(options: Options, height: int, width: int) -> list[Tile]:
+    """Those in which a picture of that size is processed with `options`: one, if it is small."""
+    side = options.tile_side(height, width)
+    if side is None:
+        return [whole(height, width)]
+    style_layers, content_layers = options.layers
+    reaches = [options.spec.reaches[layer] for layer in (*style_layers, *content_layers)]
+    stride, halo = max(reach.stride for reach in reaches), max(reach.halo for reach in reaches)
+    return tiles(height, width, side, stride, halo)
 
 
 def tiles(height: int, width: int, side: int, stride: int, halo: int) -> list[Tile]:

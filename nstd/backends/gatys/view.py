@@ -11,7 +11,7 @@ from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic, compared, shares, weighted
 from nstd.backends.gatys.tensors import wide
-from nstd.backends.gatys.tiles import Tile, positions, tiles, whole
+from nstd.backends.gatys.tiles import Tile, positions, tiles_of
 
 EVERYWHERE = -1  # stands for the number of a region
 
@@ -37,8 +37,7 @@ class View:
         self._network = network
         self._style_layers, self._content_layers = layers or options.layers
         self.layers = {*self._style_layers, *self._content_layers}
-        reaches = {layer: options.spec.reaches[layer] for layer in self.layers}
-        self._strides = {layer: reach.stride for layer, reach in reaches.items()}
+        self._strides = {layer: options.spec.reaches[layer].stride for layer in self.layers}
         self._sizes = {
             layer: [positions(side, stride) for side in size]
             for layer, stride in self._strides.items()
@@ -50,13 +49,7 @@ class View:
             if where is not None
         }
         self._is_whole = any(where is None for where in wheres)
-        height, width = size
-        side = options.tile_side(height, width)
-        stride = max(self._strides.values())
-        halo = max(reach.halo for reach in reaches.values())
-        self.tiles = (
-            [whole(height, width)] if side is None else tiles(height, width, side, stride, halo)
-        )
+        self.tiles = tiles_of(options, *size)
 
     def features(
         self, part: Tensor, tile: Tile, layers: Collection[str] | None = None

@@ -100,6 +100,23 @@ class Engine:
         backend.run(self._task(options), lambda _: None)
         return time.perf_counter() - began
 
+    def whole(self, network: str) -> dict[str, Any]:
+        """Seconds of a whole draft, and the peak of memory that was predicted."""
+        began = time.perf_counter()
+        made = Gatys().run(self._task(Options(network=network, preset="draft")), lambda _: None)
+        return {"seconds": time.perf_counter() - began, "predicted": made.predicted_memory}
+
+    def once(self, network: str) -> dict[str, Any]:
+        """Seconds of one evaluation at the full size."""
+        options = Options(network=network)
+        height, width, _ = self._task(options).content.shape
+        level = Level(height, width, 1)
+        problem = self._problem(options)
+        objective, picture = problem.objective(level), problem.begin(level, None)
+        began = time.perf_counter()
+        objective(picture)
+        return {"seconds": time.perf_counter() - began}
+
     def _task(self, options: Options, size: int | None = None) -> Task:
         content, style = pictures(size or self._setup.size)
         weights = Path(self._setup.weights).parent

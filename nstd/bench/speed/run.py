@@ -84,7 +84,7 @@ class Contestant:
 def measure(plan: Plan, config: Config, threads: int, say: Say) -> dict[str, Any]:
     """All figures, by contestant; `say` is told what comes next."""
     with tempfile.TemporaryDirectory() as folder:
-        weights, kind = _weights(config.folder("networks"), Path(folder), say)
+        weights, kind = vgg_weights(config.folder("networks"), Path(folder), say)
         setup = Setup(plan.size, str(weights), threads)
         say("the ceiling of the machine")
         with Contestant("ceiling", setup) as probe:
@@ -106,7 +106,7 @@ def measure(plan: Plan, config: Config, threads: int, say: Say) -> dict[str, Any
     }
 
 
-def _weights(networks: Path, folder: Path, say: Say) -> tuple[Path, str]:
+def vgg_weights(networks: Path, folder: Path, say: Say) -> tuple[Path, str]:
     """The installed weights of VGG-19, else random ones in `folder`."""
     try:
         return find("vgg19", networks).path, "installed"

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from nstd.backend import Backend, Result, Style, Task
-from nstd.backends.gatys import Gatys, Options, engine
+from nstd.backends.gatys import Gatys, Options, engine, footprint
 from nstd.backends.gatys import objective as objective_module
 from nstd.backends.gatys import view as view_module
 from nstd.backends.gatys.iterate import Point
@@ -299,7 +299,7 @@ def test_a_picture_that_does_not_fit_is_tried_once_in_smaller_tiles(
     monkeypatch: pytest.MonkeyPatch, size: int, tried: list[int]
 ) -> None:
     """Half the size of those before, and no less than what can help; then the error is told."""
-    monkeypatch.setattr(engine, "SMALLEST", 32)
+    monkeypatch.setattr(footprint, "SMALLEST", 32)
     seen: list[int | None] = []
 
     def full(job: Task, *_: object) -> Result:
@@ -319,7 +319,7 @@ def test_memory_that_runs_out_at_any_step_leaves_a_picture(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The second try is made in tiles, and the record says so."""
-    monkeypatch.setattr(engine, "SMALLEST", 32)
+    monkeypatch.setattr(footprint, "SMALLEST", 32)
     steps: dict[str, Any] = {
         "features": (view_module.View, "features"),
         "sums": (view_module.View, "sums"),
