@@ -8,6 +8,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from nstd.files import Files
+
 
 class LogFile(logging.Handler):
     """Appends to `path`; `path.1` is the last rotated file, `path.KEEP` the oldest.
@@ -21,6 +23,7 @@ class LogFile(logging.Handler):
         self.path, self.size, self.keep = path, size, keep
         self._fd: int | None = None
         self._is_torn = False
+        self._is_named = False  # whether its name would survive a power cut
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one line; a disk that does not take it costs the line, not the daemon.
@@ -44,6 +47,9 @@ class LogFile(logging.Handler):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         if is_durable:
             os.fsync(fd)
+            if not self._is_named:
+                sync_names(self.path.parent)
+                self._is_named = True
 
     def _ready(self, more: int) -> int:
         """The descriptor of a file with room for `more` bytes."""
@@ -61,6 +67,7 @@ class LogFile(logging.Handler):
                 if os.path.samestat(os.fstat(self._fd), self.path.stat()):
                     return self._fd
         self._let_go()
+        self._is_named = False
         self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._fd = fd = os.open(self.path, flags, 0o644)
@@ -89,3 +96,9 @@ class LogFile(logging.Handler):
         """Let go of the file."""
         self._let_go()
         super().close()
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names of the files in the log's folder, and its own, durable."""
+    for each in (folder, folder.parent):
+        Files().sync_folder(each)
