@@ -100,7 +100,7 @@ def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
 
 
 class Forge:
-    """A forge in a process of its own, run from `script`; `environment` has the puppet on its path."""
+    """A forge in a process of its own, by `script`; `environment` has the puppet on its path."""
 
     def __init__(self, environment: dict[str, str], script: str = __file__) -> None:
         here = str(Path(__file__).parent)
