@@ -24,6 +24,7 @@ from nstd.roots import Root
 from nstd.settings import Log
 
 FILE = "nstd.jsonl"
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 Listener = Callable[[str, dict[str, Any]], None]
 
 _logger = logging.getLogger("nstd")
@@ -43,8 +44,10 @@ class JobLogs(logging.Handler):
         path = self.paths.get(event.get("job", ""))
         if path is None:
             return
-        with suppress(OSError), path.open("a", encoding="utf-8") as file:
-            file.write(self.format(record) + "\n")
+        with suppress(OSError):
+            fd = os.open(path, _APPEND, 0o666)  # people may write there: no link is followed
+            with open(fd, "ab") as file:  # noqa: PTH123 - a descriptor
+                file.write(self.format(record).encode() + b"\n")
 
 
 _job_logs = JobLogs()

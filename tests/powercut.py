@@ -5,8 +5,8 @@ every fsync, whoever calls it; so what bypasses the layer is seen as well. `Disk
 knows what is durable: the bytes of a file as of its last fsync, the names in a folder as of the
 last fsync of the folder. `states` gives what a cut may leave:
 
-- only what is durable; all of it; all names with none, half or most of the unsynced bytes; all bytes
-  under the durable names; and one folder written back alone, or all but one.
+- only what is durable; all that was written; all names with none, half or most of the unsynced
+  bytes; all bytes under the durable names; and one folder written back alone, or all but one.
 
 One thing is taken for granted, as every filesystem with a journal gives it: a rename never loses
 both of its names. Hard links are kept.
@@ -48,7 +48,7 @@ class Recorder(FaultyFiles):
         super().__init__()
         self._root, self._record = Path(root), Path(record)
         self._held: dict[int, int] = {}  # a held inode is not used again for another file
-        os.fsync = self._fsync
+        setattr(os, "fsync", self._fsync)  # noqa: B010 - for whoever calls it
         self._look(None)
 
     def step(self, operation: str, path: Path) -> None:

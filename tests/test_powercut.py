@@ -7,6 +7,7 @@ name too, before the job is removed; one that a cut has torn is told again on a 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -26,7 +27,8 @@ from nstd.status import read_status
 
 TRIED = 40
 """States that the short form tries of each kind of run; the slow one tries all."""
-RUNS = {kind: (kind, {}) for kind in KINDS} | {
+RUNS: dict[str, tuple[str, dict[str, dict[str, object]]]] = {
+    **{kind: (kind, {}) for kind in KINDS},
     "archived": ("finished", {"jobs": {"pictures": "archive"}}),
     "rotated": ("finished", {"log": {"size": "500B", "keep": 9}}),
 }
@@ -93,7 +95,7 @@ def pictures(plot: Plot) -> Counter[str]:
 
 def sha256(path: Path) -> str:
     """Of the content."""
-    return powercut.hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def ends(plot: Plot) -> list[str]:

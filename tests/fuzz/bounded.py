@@ -57,7 +57,7 @@ class Tally:
         )
 
 
-class Strayed(AssertionError):
+class StrayError(AssertionError):
     """Something outside the bounds was opened or started."""
 
 
@@ -165,7 +165,7 @@ def bound() -> None:
 
 
 def watch() -> None:
-    """From now on, opening or starting what is out of bounds raises `Strayed`."""
+    """From now on, opening or starting what is out of bounds raises `StrayError`."""
     sys.addaudithook(_heed)
 
 
@@ -182,7 +182,7 @@ def _heed(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _refuse(what: str) -> None:
     strayed.append(what)
-    raise Strayed(what)
+    raise StrayError(what)
 
 
 def _peak() -> int:

@@ -1,4 +1,4 @@
-"""What is promised for any bytes at all, as one function for each reader: it raises, or all is well.
+"""What is promised for any bytes at all: a function for each reader, which raises or all is well.
 
 A refusal is fine; any other exception is a finding.
 """
