@@ -101,7 +101,7 @@ def test_a_log_that_is_a_link_is_not_written_to(tmp_path: Path, what: str) -> No
     log = Logging(folder, Log(console="none"))
     words = {"name": "n", "output": "o", "backend": "b", "message": "m", "hint": "h", "attempt": 1}
     emit("job.requeued", job="j", reason="stopped")
-    with pytest.raises(OSError, match="nstd.jsonl|logs"):
+    with pytest.raises(OSError, match=r"nstd\.jsonl|logs"):
         emit("job.failed", job="j", code="cancelled", **words)
     planted.unlink()
     emit("job.failed", job="j", code="cancelled", **words)
