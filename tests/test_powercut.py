@@ -167,3 +167,18 @@ def test_a_power_cut_at_any_moment_loses_nothing(mill: Mill, run: str) -> None:
     plot, record = mill.record(run)
     for moment, cut in cuts(record):
         shutil.rmtree(survive(mill, plot, moment, cut).root)
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.timeout(3600)
+def test_a_second_power_cut_while_it_recovers_loses_nothing(mill: Mill, times: int) -> None:
+    """Drawn at random: a cut in a run, a start, and a cut in what that start did."""
+    draw = random.Random(11)
+    for _ in range(times):
+        run = draw.choice(list(RUNS))
+        plot, record = mill.record(run)
+        _, cut = draw.choice(list(cuts(record)))
+        left = mill.after(cut, plot)
+        again = list(cuts(mill.record_on(left)))
+        if again:  # else all was done already
+            survive(mill, plot, *draw.choice(again))

@@ -26,8 +26,8 @@ Target = Callable[[bytes], None]
 
 MAX_PIXELS, MAX_BYTES = 1_000_000, 2 * 2**20
 """The limits that pictures are read with here; the config's are a hundred times as large."""
-BYTES_PER_PIXEL = 100
-"""Memory that decoding may take, for each pixel of `limits.picture_pixels`."""
+BYTES_PER_PIXEL = 60
+"""Memory that decoding may take, for each pixel of `limits.picture_pixels`; RGBA takes 50."""
 MEMORY = BYTES_PER_PIXEL * MAX_PIXELS + 8 * MAX_BYTES
 SECONDS = 20.0
 """For one input, on a busy machine; a reader takes a thousandth of it."""
