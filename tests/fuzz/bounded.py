@@ -132,6 +132,7 @@ def _serve(
     except BaseException:
         traceback.print_exc()
         os._exit(3)
+    targets.clean()
     os._exit(0)
 
 

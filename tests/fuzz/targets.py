@@ -5,8 +5,10 @@ A refusal is fine; any other exception is a finding.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -121,4 +123,11 @@ def _folder() -> Path:
         shared = Path("/dev/shm")
         where = shared if os.access(shared, os.W_OK) else None
         _made[os.getpid()] = Path(tempfile.mkdtemp(prefix="nstd-fuzz-", dir=where))
+        atexit.register(clean)
     return _made[os.getpid()]
+
+
+def clean() -> None:
+    """Remove the folder of this process."""
+    if os.getpid() in _made:
+        shutil.rmtree(_made.pop(os.getpid()))
