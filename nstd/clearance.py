@@ -73,7 +73,7 @@ class Clearance:
         except (FileNotFoundError, SidecarError):
             return False
         if self._action == "archive":
-            self._files.put_back(path, self._archive / name)
+            self._files.put_back(path, self._archive / name, below=self._archive.parent)
         else:
             self._files.unlink(path)
         return True

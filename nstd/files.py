@@ -36,8 +36,14 @@ class Files:
 
     # Primitives
 
-    def make_folder(self, path: Path) -> None:
-        """Make `path` and its parents durable; a folder that is there already is fine."""
+    def make_folder(self, path: Path, *, below: Path | None = None) -> None:
+        """Make `path` and its parents durable; a folder that is there already is fine.
+
+        With `below`, a folder that people may write to, no link on the way from there is
+        followed: that raises OSError.
+        """
+        if below is not None:
+            refuse_links(below, path)
         if path.is_dir():
             return
         self.make_folder(path.parent)
@@ -143,13 +149,13 @@ class Files:
         with source.open("rb") as file:
             return self.copy(file, target)
 
-    def put_back(self, source: Path, target: Path) -> Path:
+    def put_back(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
         """Move `source` to `target`, or to `target-2` ... where the name is taken; durable.
 
-        Nothing that people put there meanwhile is ever overwritten. The two may lie on
-        different filesystems.
+        Nothing that people put there meanwhile is ever overwritten, and no link below the folder
+        `below` is followed. The two may lie on different filesystems.
         """
-        self.make_folder(target.parent)
+        self.make_folder(target.parent, below=below)
         try:
             return self._put_back(source, target)
         except OSError as error:
@@ -196,6 +202,17 @@ class Files:
             target.unlink()
             raise
         return True
+
+
+def refuse_links(root: Path, path: Path) -> None:
+    """Raise OSError when `path`, or a folder between it and `root` above it, is a link.
+
+    Whoever may write to `root` could otherwise have us write wherever the link leads to.
+    """
+    while path != root:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "a symbolic link where a folder should be", str(path))
+        path = path.parent
 
 
 def numbered(path: Path) -> Iterator[Path]:

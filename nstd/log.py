@@ -6,6 +6,7 @@ befalls the log stops a job: a full disk or a stalled reader costs lines.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from nstd.console import STDERR, Console
-from nstd.errors import printable
+from nstd.errors import SidecarError, printable
 from nstd.events import EVENTS, TERMINAL
-from nstd.logfile import LogFile
+from nstd.logfile import LogFile, sync_names
+from nstd.roots import Root
 from nstd.settings import Log
 
 FILE = "nstd.jsonl"
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 Listener = Callable[[str, dict[str, Any]], None]
 
 _logger = logging.getLogger("nstd")
@@ -41,8 +44,10 @@ class JobLogs(logging.Handler):
         path = self.paths.get(event.get("job", ""))
         if path is None:
             return
-        with suppress(OSError), path.open("a", encoding="utf-8") as file:
-            file.write(self.format(record) + "\n")
+        with suppress(OSError):
+            fd = os.open(path, _APPEND, 0o666)  # people may write there: no link is followed
+            with open(fd, "ab") as file:  # noqa: PTH123 - a descriptor
+                file.write(self.format(record).encode() + b"\n")
 
 
 _job_logs = JobLogs()
@@ -138,16 +143,31 @@ def keep_job_log(job: str, path: Path | None) -> None:
 
 
 def has_ended(folder: Path, job: str) -> bool:
-    """Whether the log in `folder` already holds the terminal event of `job`.
+    """Whether the log in `folder` already holds the terminal event of `job`, durably from now on.
 
-    Asked only after a crash between publication and clean-up, so reading it all is fine.
+    Asked only after a crash between publication and clean-up, so reading it all is fine. A line
+    that a power cut has torn tells nothing. Raises OSError when what is there cannot be synced.
     """
-    ends = tuple(f'"event": "{event}"' for event in TERMINAL)
+    logs = Root(folder)  # people may write there: links and FIFOs are passed over
     for path in sorted(folder.glob(f"{FILE}*")):
-        with suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
-            if any(job in line and any(end in line for end in ends) for line in file):
+        with (
+            suppress(FileNotFoundError, PermissionError, SidecarError),
+            logs.open(path.name) as file,
+        ):
+            if any(_ends(line, job) for line in file if job.encode() in line):
+                os.fsync(file.fileno())
+                sync_names(folder)
                 return True
     return False
+
+
+def _ends(line: bytes, job: str) -> bool:
+    """Whether a line of the log is the terminal event of `job`."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("job") == job and told.get("event") in TERMINAL
 
 
 class Lines(logging.Formatter):

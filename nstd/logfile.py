@@ -5,8 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
+
+from nstd.files import Files
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LogFile(logging.Handler):
@@ -21,6 +27,7 @@ class LogFile(logging.Handler):
         self.path, self.size, self.keep = path, size, keep
         self._fd: int | None = None
         self._is_torn = False
+        self._is_named = False  # whether its name would survive a power cut
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one line; a disk that does not take it costs the line, not the daemon.
@@ -44,6 +51,9 @@ class LogFile(logging.Handler):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         if is_durable:
             os.fsync(fd)
+            if not self._is_named:
+                sync_names(self.path.parent)
+                self._is_named = True
 
     def _ready(self, more: int) -> int:
         """The descriptor of a file with room for `more` bytes."""
@@ -58,14 +68,29 @@ class LogFile(logging.Handler):
         """The descriptor of the file that lies at the path now."""
         if self._fd is not None:
             with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(self._fd), self.path.stat()):
+                if os.path.samestat(os.fstat(self._fd), self.path.lstat()):
                     return self._fd
         self._let_go()
+        self._is_named = False
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._fd = fd = os.open(self.path, flags, 0o644)
+        self._fd = fd = self._open()
         size = os.fstat(fd).st_size
         self._is_torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        return fd
+
+    def _open(self) -> int:
+        """Open the file. People may write to its folder: no link, FIFO or device is written to."""
+        folder = os.open(self.path.parent, _FOLDER)
+        try:
+            fd = os.open(self.path.name, _APPEND, 0o644, dir_fd=folder)
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
+        finally:
+            os.close(folder)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "not a regular file", str(self.path))
         return fd
 
     def _rotate(self) -> None:
@@ -89,3 +114,9 @@ class LogFile(logging.Handler):
         """Let go of the file."""
         self._let_go()
         super().close()
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names of the files in the log's folder, and its own, durable."""
+    for each in (folder, folder.parent):
+        Files().sync_folder(each)

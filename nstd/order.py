@@ -71,6 +71,6 @@ def plain_order(sidecar: str, parsed: SidecarFile | None, config: Config) -> Ord
 def safe_name(stem: str) -> str:
     """A name for the outbox made from any file name: printable, valid UTF-8, not too long."""
     text = unicodedata.normalize("NFC", stem.encode(errors="replace").decode())
-    text = "".join("_" if unicodedata.category(c).startswith("C") else c for c in text)
+    text = "".join(c if c.isprintable() else "_" for c in text)
     text = re.sub(r"[\\/]", "_", text).lstrip(".") or "unnamed"
     return text.encode()[:NAME_BYTES].decode(errors="ignore")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nstd.files import Files
+from nstd.files import Files, refuse_links
 from nstd.job import Failure, Job
 from nstd.paths import JobPaths
 
@@ -117,12 +117,14 @@ class Outbox:
 
     def clean(self, pending: set[str]) -> None:
         """Remove what a crash left half staged, for jobs other than the `pending` ones."""
+        refuse_links(self.path, self._staging)
         for stage in self._staging.glob("*"):
             if stage.name not in pending:
                 self._files.remove_tree(stage)
 
     def _stage(self, job: Job) -> Path:
         stage = self._staging / job.id
+        refuse_links(self.path, self._staging)
         self._files.remove_tree(stage)
         self._files.make_folder(stage)
         return stage
@@ -135,7 +137,7 @@ class Outbox:
     def _appear(self, job: Job, stage: Path) -> bool:
         target = self.path / str(job.target)
         self._files.sync_folder(stage)
-        self._files.make_folder(target.parent)
+        self._files.make_folder(target.parent, below=self.path)
         if os.path.lexists(target):
             return False
         try:

@@ -43,13 +43,15 @@ class Requests:
         return not any(self._folder.glob("*.json"))
 
     def take(self) -> Iterator[Request]:
-        """Every note, oldest first, each gone before it is given; a broken note is dropped.
+        """Every note, oldest first, each durably gone before it is given; a broken one is dropped.
 
-        Raises OSError when a note cannot be removed: it would be heeded again and again.
+        Raises OSError when a note cannot be removed: it would be heeded again and again, and
+        after a power cut perhaps about another sidecar of the same name.
         """
         for path in sorted(self._folder.glob("*.json"), key=_age):
             request = _read(path)
             self._files.unlink(path)
+            self._files.sync_folder(self._folder)
             if request is not None:
                 yield request
 

@@ -31,7 +31,7 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
         for picture in _pictures(reason.get("inputs")):
             copy = failed / "inputs" / PurePosixPath(picture["copy"]).name
             _restore(inbox, config, name, copy, picture["file"], files)
-        sidecar = files.put_back(failed / name.name, inbox.path / name)
+        sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
         files.remove_tree(failed)
     except (OSError, ValueError, KeyError, TypeError, SidecarError) as error:
         raise SpoolError(
@@ -61,7 +61,7 @@ def _restore(
         target = inbox.path / join(str(sidecar.parent), source)
     except SidecarError:
         return  # a path that is refused stays refused
-    files.make_folder(target.parent)
+    files.make_folder(target.parent, below=inbox.path)
     temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)
     files.copy_file(copy, temporary)

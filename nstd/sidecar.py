@@ -54,6 +54,8 @@ def _output_name(text: str) -> str:
     _no_controls(text)
     if not text or text.startswith(".") or "/" in text or "\\" in text:
         raise ValueError("must be a plain file name without slashes or a leading dot")
+    if not text.isprintable():  # such as signs that turn text around
+        raise ValueError("must not hold characters that cannot be seen")
     if len(text.encode()) > NAME_BYTES:
         raise ValueError(f"must be at most {NAME_BYTES} bytes long")
     return text

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from nstd.errors import NstdError, SpoolError, printable
-from nstd.files import Files
+from nstd.files import Files, refuse_links
 from nstd.inbox import Ready
 from nstd.job import JOB_ID, Failure, Input, Job, new_job_id
 from nstd.locate import Found
@@ -81,7 +81,7 @@ class Spool:
         """
         job_id = new_job_id()
         claim = self._claims / job_id / ready.name
-        self._files.make_folder(claim.parent)
+        self._files.make_folder(claim.parent, below=self._inbox.path)
         try:
             self._files.rename(self._inbox.path / ready.name, claim)
         except FileNotFoundError:
@@ -160,12 +160,13 @@ class Spool:
             for path in sorted((self._claims / job_id).rglob("*")):
                 if not path.is_dir():
                     relative = path.relative_to(self._claims / job_id)
-                    self._files.put_back(path, self._inbox.path / relative)
+                    self._files.put_back(path, self._inbox.path / relative, below=self._inbox.path)
         self._files.remove_tree(self._new / job_id)
         self._files.remove_tree(self._claims / job_id)
 
     def undo_claims(self) -> None:
         """Finish or undo the claims that a crash or an error left in flight."""
+        refuse_links(self._inbox.path, self._claims)
         for claim in _folders(self._claims):
             self._undo(claim.name)
             self._files.remove_tree(claim)

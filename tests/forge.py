@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,11 @@ def hurry() -> None:
     dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
 
 
-def serve() -> None:
-    """Fork a daemon for each line; gives `{"status": ..., "steps": ...}`, below 0 for a signal."""
+def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
+    """Fork a daemon for each line; gives `{"status": ..., "steps": ...}`, below 0 for a signal.
+
+    `make` makes the files of each daemon from the `files` of its line.
+    """
     import nstd.daemon
     import nstd.images  # noqa: F401 - imported once, here
 
@@ -80,7 +84,7 @@ def serve() -> None:
         if pid == 0:
             os.close(steps)
             status = 99
-            files = FaultyFiles(**order["files"])
+            files = make(**order["files"])
             try:
                 status = run_daemon(Path(order["config"]), files)
             except BaseException:
@@ -96,13 +100,13 @@ def serve() -> None:
 
 
 class Forge:
-    """A forge in a process of its own; `environment` has the puppet on its path."""
+    """A forge in a process of its own, by `script`; `environment` has the puppet on its path."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], script: str = __file__) -> None:
         here = str(Path(__file__).parent)
         path = os.pathsep.join([here, environment["PYTHONPATH"]])
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, script],
             env=environment | {"PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -278,6 +278,17 @@ def test_a_header_that_promises_too_much(tmp_path: Path) -> None:
     assert before == Image.MAX_IMAGE_PIXELS
 
 
+def test_a_jpeg_of_endless_scans_is_refused(tmp_path: Path) -> None:
+    """Eleven bytes a scan make the decoder pass over all pixels, thousands of times."""
+    path = save(tmp_path / "a.jpg", Image.new("L", (2000, 2000)), progressive=True)
+    assert load(path).size == (2000, 2000)
+    scan = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\x10\0"
+    path.write_bytes(path.read_bytes()[:-2] + scan * 100_000 + b"\xff\xd9")
+    error = refusal(path)
+    assert error.code == "picture_refused"
+    assert "scans" in error.message
+
+
 def test_large_pictures_under_the_limit_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

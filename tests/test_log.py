@@ -139,6 +139,60 @@ def test_the_end_of_a_job_is_found_in_rotated_files_too(folder: Path) -> None:
     assert not has_ended(folder, "j2")
 
 
+def end(job: str) -> None:
+    """Emit the terminal event of a job."""
+    words = {"name": "n", "output": "o", "backend": "b", "message": "m", "hint": "h", "attempt": 1}
+    emit("job.failed", job=job, code="cancelled", **words)
+
+
+def test_an_ending_that_a_power_cut_has_torn_is_told_again(log: Logging, folder: Path) -> None:
+    """A line that is cut short is no line, whatever words it still has."""
+    end("j1")
+    path = folder / "nstd.jsonl"
+    os.truncate(path, path.stat().st_size - 3)
+    assert '"event": "job.failed", "job": "j1"' in path.read_text()
+    assert not has_ended(folder, "j1")
+
+
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what is fsynced from now on."""
+    names: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: names.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+    )
+    return names
+
+
+def test_an_ending_is_durable_with_the_name_of_its_file(
+    log: Logging, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new log, or a rotated one, could lose its name in a power cut; an old one could not."""
+    names = synced(monkeypatch)
+    end("j1")
+    assert names == ["nstd.jsonl", "logs", folder.parent.name]
+    end("j2")
+    assert names[3:] == ["nstd.jsonl"]
+
+
+def test_an_ending_that_is_found_is_made_durable(
+    log: Logging, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that wrote it may have died before its fsync; the job is removed after this."""
+    end("j1")
+    names = synced(monkeypatch)
+    assert has_ended(folder, "j1")
+    assert names == ["nstd.jsonl", "logs", folder.parent.name]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_only_regular_files_are_looked_at_for_an_ending(folder: Path, kind: str) -> None:
+    """A FIFO or a link that somebody put beside the log neither blocks nor is followed."""
+    folder.mkdir()
+    path = folder / "nstd.jsonl.0"
+    os.mkfifo(path) if kind == "fifo" else path.symlink_to("/dev/zero")
+    assert not has_ended(folder, "j1")
+
+
 # Rotation
 
 

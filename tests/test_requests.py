@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import Playground, wait_for
+from support_disk import StepFiles
 
 from nstd.files import Files
 from nstd.requests import Request, Requests
@@ -55,6 +56,16 @@ def test_a_broken_note_is_dropped(requests: Requests, tmp_path: Path, text: byte
     requests.leave(Request("cancel", "a"))
     assert list(requests.take()) == [Request("cancel", "a")]
     assert requests.is_empty
+
+
+def test_a_note_is_gone_for_good_before_it_is_heeded(tmp_path: Path) -> None:
+    """A power cut must not bring it back, to be heeded about another sidecar of that name."""
+    files = StepFiles()
+    requests = Requests(tmp_path, files)
+    requests.leave(Request("cancel", "beach.yaml"))
+    files.log.clear()
+    next(requests.take())
+    assert [operation for operation, _ in files.log] == ["unlink", "fsync_folder"]
 
 
 def test_a_note_that_cannot_be_removed_is_not_heeded(tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
         ("output: {name: .x}", "3:16: name: must be a plain file name"),
         ("output: {name: " + "é" * 101 + "}", "3:16: name: must be at most 200 bytes long"),
         ('output: {name: "a\\nb"}', "3:16: name: must not hold control characters"),
+        ("output: {name: \u202egpj.exe}", "3:16: name: must not hold characters that cannot"),
+        ('output: {name: "a\\u200bb"}', "3:16: name: must not hold characters that cannot"),
         ("output: {size: big}", "3:16: size: expected a whole number, got 'big'"),
         ("output: {size: 5.5}", "3:16: size: expected a whole number, got 5.5"),
         ("output: {size: 5}", "3:16: size: expected at least 16, got 5"),

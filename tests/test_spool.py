@@ -181,8 +181,8 @@ def test_a_sidecar_that_came_again_meanwhile_is_not_overwritten(bench: Bench) ->
     (bench.inbox / "S.PNG").unlink()
     real = bench.files.make_folder
 
-    def drop_again(path: Path) -> None:
-        real(path)
+    def drop_again(path: Path, *, below: Path | None = None) -> None:
+        real(path, below=below)
         if path.parent.name == ".new":
             (bench.inbox / "a.yaml").write_text("a new one")
 

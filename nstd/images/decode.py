@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from nstd.errors import NstdError, PictureError
+from nstd.files import CHUNK
 from nstd.images.color import split_alpha, to_srgb
 from nstd.units import format_size
 
@@ -41,6 +42,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_MOST_SCANS = 500
+"""Progressive JPEGs have about ten for each picture in the file."""
 _DEEP_GREY = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -96,6 +99,7 @@ def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture
         Image.open(file, formats=FORMATS) as image,
     ):
         _check_header(path, image, max_pixels)
+        _check_scans(path, image, file)
         image.load()
         return _as_picture(_upright(image), image.info.get("icc_profile"), scale)
 
@@ -144,6 +148,23 @@ def _check_header(path: Path, image: Image.Image, max_pixels: int) -> None:
             f"{path.name}: {what}, and one still picture is needed",
             "save the frame that you want as a PNG or JPEG of its own",
         )
+
+
+def _check_scans(path: Path, image: Image.Image, file: BinaryIO) -> None:
+    """Refuse a JPEG of far more scans than there is data for: each costs a pass over all pixels.
+
+    A marker cannot occur in the data of a scan; one in a thumbnail does not matter.
+    """
+    if image.format not in ("JPEG", "MPO"):
+        return
+    position, scans = file.tell(), 0
+    file.seek(0)
+    while scans <= _MOST_SCANS and (chunk := file.read(CHUNK)):
+        scans += chunk.count(b"\xff\xda")  # one that is cut in two goes uncounted
+    file.seek(position)
+    if scans > _MOST_SCANS:
+        message = f"{path.name}: more than {_MOST_SCANS} scans, which would take too long to decode"
+        raise PictureError("picture_refused", message, _SAVE_AGAIN)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -1,0 +1,1 @@
+"""Fuzzing of what strangers hand in: `python -m tests.fuzz sidecar|config|image`."""

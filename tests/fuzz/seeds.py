@@ -1,0 +1,157 @@
+"""What mutation starts from: small files that are right, and some that are meant to do harm."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, ImageDraw
+
+_README = Path(__file__).parent.parent.parent / "README.md"
+_EXAMPLE = _README.with_name("config.example.yaml")
+
+SIDECARS = (
+    b"content: beach.jpg\nstyle: starry.jpg\n",
+    b"content: ../a/b.png\nstyle: {image: x, weight: 0.5, scale: 1.2, region: r.png}\n",
+    b"content: a.jpg\nstyle:\n  - image: b.jpg\n    mask: m.png\n  - {image: c, weight: 2}\n"
+    b"init: i.png\nseries: [a.jpg, d.jpg]\n",
+    b"content: a\nstyle: b\noutput: {name: out, size: 1024, format: webp}\npriority: 80\n"
+    b"timeout: 30m\nbackend: gatys\noptions: {network: fixed, preset: fine, seed: 7,"
+    b" content_weight: 0.02, colors: luminance, strength: 0.7, budget: 60s, tile: 256}\n",
+    b"content: \"caf\\u00e9.jpg\"\nstyle: 'it''s'\n",
+)
+CONFIGS = (
+    b"folders: {inbox: in, outbox: /srv/out, work: ~/work}\nwatch: {mode: poll, settle: 2s}\n",
+    b"devices: [cpu]\nslots: {cpu: 2}\njobs: {backend: gatys, pictures: archive, attempts: 2}\n"
+    b"limits: {picture_pixels: 1000, picture_bytes: 1MiB}\nlog: {size: 1MiB, keep: 3}\n",
+    b"backends: {gatys: {preset: fine, network: fixed}}\nworkers: {stall: 1h, grace: 5s}\n",
+)
+YAML_TOKENS = tuple(
+    b"&a |*a |<<: |? |- |: |{|}|[|]|,|'|\"|!!python/object:os.system |!x |#|%YAML 1.1\n|---\n|...\n"
+    b"|\t|\r\n|\0|\x1b[2J|\xff|\xef\xbb\xbf|9999999999999999999|1e999|.nan|.inf|-1|0|0x1f|1:30|~"
+    b"|true|no|../|../../../../etc/passwd|/etc/passwd|//|./|content: |style: |image: |options: "
+    b"|series: |output: |name: |folders: |inbox: |\\|>|=|\\ud800|\\U0010ffff".split(b"|")
+) + tuple(text.encode() for text in ("\u202e", "\u2028", "\ufeff", "e\u0301", "\U0001f5bc", "|"))
+PICTURE_TOKENS = (
+    *(
+        struct.pack(form, number)
+        for form in (">I", "<I")
+        for number in (0, 1, 2**31 - 1, 2**32 - 1)
+    ),
+    *(struct.pack(form, number) for form in (">H", "<H") for number in (0, 1, 255, 32767, 65535)),
+    *(b"IHDR", b"IDAT", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"tRNS", b"eXIf", b"PLTE"),
+    *(b"\xff\xd8", b"\xff\xc0", b"\xff\xc2", b"\xff\xda", b"\xff\xe1", b"\xff\xe2", b"Exif\0\0"),
+    *(b"VP8X", b"VP8L", b"ALPH", b"ANIM", b"ICCP", b"EXIF", b"II*\0", b"MM\0*", b"\0\0\0\0"),
+)
+
+
+def _drawn(mode: str = "RGB", size: tuple[int, int] = (37, 23)) -> Image.Image:
+    """A gradient with shapes on it, and grain that compresses badly."""
+    width, height = size
+    grain = np.random.default_rng(3).integers(0, 40, (height, width, 3))
+    ramp = np.linspace(0, 215, width)[None, :, None] + grain
+    image = Image.fromarray(ramp.astype(np.uint8))
+    ImageDraw.Draw(image).ellipse((5, 3, 20, 18), fill="orange")
+    return image.convert(mode)
+
+
+def _saved(image: Image.Image, form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png(width: int, height: int, color: int, *more: bytes) -> bytes:
+    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + _chunk(b"IEND", b"")
+
+
+@cache
+def bombs() -> dict[str, bytes]:
+    """Small files that unfold into something large, or promise to."""
+    zeros = zlib.compress(bytes(100_000_000), 9)
+    picture = zlib.compress(bytes(1000 * 3001), 9)
+    text = _chunk(b"zTXt", b"Comment\0\0" + zeros)
+    profile = _chunk(b"iCCP", b"sRGB\0\0" + zeros)
+    pixels = _chunk(b"IDAT", picture)
+    huge = Image.new("1", (20_000, 20_000))
+    progressive = _saved(_drawn("L", (1000, 1000)), "JPEG", progressive=True)
+    scan = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\x10\0"  # one pass over all pixels, for 11 bytes
+    return {
+        "text": _png(1000, 1000, 2, text, pixels),
+        "profile": _png(1000, 1000, 2, profile, pixels),
+        "header": _png(60_000, 60_000, 2),
+        "pixels": _saved(huge, "PNG"),
+        "fax": _saved(huge, "TIFF", compression="group4"),
+        "data": _png(10, 10, 2, _chunk(b"IDAT", zeros)),
+        "many scans": progressive[:-2] + scan * 20_000 + b"\xff\xd9",
+        "thin": _saved(Image.new("L", (1, 60_000)), "PNG"),
+        "comments": b"\xff\xd8" + (b"\xff\xfe\xff\xff" + bytes(65_533)) * 20 + b"\xff\xd9",
+    }
+
+
+def polyglots() -> dict[str, bytes]:
+    """Files that are two things at once."""
+    png, jpeg = _saved(_drawn(), "PNG"), _saved(_drawn(), "JPEG")
+    script = b"#!/bin/sh\ntouch /tmp/nstd-was-here\nexit\n"
+    return {
+        "png and zip": png + b"PK\x03\x04" + bytes(26) + b"PK\x05\x06" + bytes(18),
+        "jpeg and html": jpeg[:2] + b"\xff\xfe\0\x1a<script>alert(1)</script>" + jpeg[2:],
+        "gif and script": b"GIF89a=1;//" + script,
+        "png in jpeg": jpeg + png,
+        "script and png": script + png,
+        "pdf and jpeg": b"%PDF-1.4\n" + jpeg,
+        "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) run\n",
+        "svg": b"<svg xmlns='http://www.w3.org/2000/svg'><image href='/etc/passwd'/></svg>",
+    }
+
+
+@cache
+def pictures() -> tuple[bytes, ...]:
+    """Small pictures of every format and mode that is opened, and what is odd about some."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    frames = {"save_all": True, "append_images": [_drawn()], "duration": 40}
+    made = [
+        *(_saved(_drawn(mode), "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+        _saved(_drawn(), "PNG", icc_profile=profile, exif=exif),
+        _saved(_drawn(), "JPEG", icc_profile=profile, exif=exif),
+        *(_saved(_drawn(mode), "JPEG") for mode in ("L", "CMYK")),
+        _saved(_drawn(), "JPEG", progressive=True),
+        *(
+            _saved(_drawn(), "TIFF", compression=each)
+            for each in ("raw", "tiff_lzw", "jpeg", "tiff_adobe_deflate", "packbits")
+        ),
+        *(_saved(_drawn(mode), "TIFF") for mode in ("F", "I;16", "CMYK", "LAB")),
+        _saved(_drawn("1"), "TIFF", compression="group4"),
+        _saved(_drawn(), "WEBP", lossless=True),
+        _saved(_drawn("RGBA"), "WEBP", exif=exif, icc_profile=profile),
+        *(_saved(_drawn(), form) for form in ("BMP", "GIF", "PPM")),
+        *(_saved(_drawn(), form, **frames) for form in ("GIF", "WEBP", "PNG")),
+        *polyglots().values(),
+    ]
+    return tuple(made)
+
+
+@cache
+def seeds(target: str) -> tuple[bytes, ...]:
+    """The seeds of the target."""
+    if target == "image":
+        return pictures()
+    texts = SIDECARS if target == "sidecar" else (*CONFIGS, _EXAMPLE.read_bytes())
+    return tuple(texts)
+
+
+def tokens(target: str) -> tuple[bytes, ...]:
+    """What a mutation may write into a file of the target."""
+    return PICTURE_TOKENS if target == "image" else YAML_TOKENS
