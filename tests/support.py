@@ -91,6 +91,15 @@ FAST: dict[str, Any] = {
 """Settings with which a test does not wait long."""
 
 
+HURRY = """
+import sys
+if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
+    from nstd import daemon, dispatcher, inbox, intake, publisher
+    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = intake.FULL_PAUSE = 0.5
+    publisher.AGAIN = 0.5
+"""
+
+
 def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "") -> T:
     """The first true value of `condition`; AssertionError when none came in time."""
     deadline = time.monotonic() + seconds
@@ -120,6 +129,12 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def matching(lines: list[dict[str, Any]], event: str, **fields: Any) -> list[dict[str, Any]]:
+    """The log lines of an event, or of any for "", that have these fields."""
+    wanted = {"event": event, **fields} if event else fields
+    return [line for line in lines if all(line.get(key) == v for key, v in wanted.items())]
+
+
 class Playground:
     """A root in a temporary folder, with the puppet backend installed beside it."""
 
@@ -133,6 +148,8 @@ class Playground:
         self.config_path = self.root / "config.yaml"
         self.settings: dict[str, Any] = {}
         self.configure(**settings)
+        self.prefix: list[str] = []
+        """A command that sets the scene and then executes the daemon's, such as `unshare`."""
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def configure(self, **settings: Any) -> None:
@@ -180,7 +197,7 @@ class Playground:
         """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG."""
         environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
         return subprocess.run(
-            [sys.executable, "-m", "nstd", *arguments],
+            [*self.prefix, sys.executable, "-m", "nstd", *arguments],
             env=environment | options.pop("env", {}),
             capture_output=True,
             text=True,
@@ -193,12 +210,23 @@ class Playground:
         """Run the daemon until the inbox is empty."""
         return self.command("run", "--once", *arguments)
 
+    def sabotage(self, source: str) -> None:
+        """Have every process of the playground, daemon and worker, run `source` first."""
+        (self.site / "sitecustomize.py").write_text(source)
+
+    def hurry(self) -> None:
+        """Shorten the waits of the daemon after a disk error, which are seconds and minutes."""
+        self.sabotage(HURRY)
+
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the daemon and wait until it is up; `close` ends it at the latest."""
-        before = len(self.events("daemon.started"))
+        before = len(self.told("daemon.started"))
         with (self.folder / "stderr").open("ab") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "nstd", "run", "-c", str(self.config_path), *arguments],
+                [
+                    *(*self.prefix, sys.executable, "-m", "nstd", "run"),
+                    *("-c", str(self.config_path), *arguments),
+                ],
                 env=self.environment | (env or {}),
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
@@ -206,7 +234,7 @@ class Playground:
             )
         self._processes.append(process)
         wait_for(
-            lambda: len(self.events("daemon.started")) > before or process.poll() is not None,
+            lambda: len(self.told("daemon.started")) > before or process.poll() is not None,
             what="daemon.started",
         )
         return process
@@ -225,14 +253,16 @@ class Playground:
 
     def events(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
         """The lines of the log, rotated ones too, oldest first: those that match."""
-        lines: list[dict[str, Any]] = []
-        for path in sorted(self.outbox.glob("logs/nstd.jsonl*"), reverse=True):
-            for text in path.read_text().splitlines():
-                line = json.loads(text)
-                wanted = {"event": event, **fields} if event else fields
-                if all(line.get(key) == value for key, value in wanted.items()):
-                    lines.append(line)
-        return lines
+        files = sorted(self.outbox.glob("logs/nstd.jsonl*"), reverse=True)
+        lines = [json.loads(text) for path in files for text in path.read_text().splitlines()]
+        return matching(lines, event, **fields)
+
+    def told(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
+        """The same of what started daemons wrote on standard error, whatever became of the log."""
+        path = self.folder / "stderr"
+        texts = path.read_text().splitlines() if path.exists() else []
+        lines = [json.loads(text) for text in texts if text.startswith("{")]
+        return matching(lines, event, **fields)
 
     def ended(self) -> int:
         """How many terminal events the log holds."""
