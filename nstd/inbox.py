@@ -6,13 +6,16 @@ will be, and then it carries the error that says why.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, printable
 from nstd.locate import Found, Locator, normal
 from nstd.log import emit
+from nstd.mounts import filesystem_of
 from nstd.names import is_ignored, is_sidecar
 from nstd.roots import Root, Signature
 from nstd.sidecar import MAX_BYTES, SidecarFile, parse_sidecar
@@ -57,6 +60,7 @@ class Inbox:
         self.count = 0
         """Sidecars that the last look met."""
         self._stuck = 0
+        self._mount: Path | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -126,6 +130,7 @@ class Inbox:
 
     def _sidecars(self) -> tuple[list[str], dict[str, Exception]]:
         """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
+        self._check_mount()
         names: list[str] = []
         unreadable: dict[str, Exception] = {}
         folders = [""]
@@ -146,6 +151,14 @@ class Inbox:
                 elif is_sidecar(entry.name):
                     names.append(name)
         return sorted(names), unreadable
+
+    def _check_mount(self) -> None:
+        """Raise OSError where the inbox's own filesystem was unmounted: what shows then is the
+        folder below it, and that this one is empty says nothing."""
+        mount = filesystem_of(self.root.path).point
+        if self._mount is not None and mount != self._mount and self._mount.is_relative_to(mount):
+            raise OSError(errno.ENODEV, f"nothing is mounted at {self._mount} any more")
+        self._mount = mount
 
     def _consider(self, name: str) -> Ready | None:
         try:

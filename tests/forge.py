@@ -59,10 +59,10 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
 
 def hurry() -> None:
     """Shorten every wait after an error, and take every plugin for healthy without a look."""
-    from nstd import daemon, dispatcher, inbox, intake, plugins, publisher
+    from nstd import daemon, dispatcher, inbox, intake, plugins, publisher, recovery
     from nstd.probe import Health, Status
 
-    daemon._AFTER_ERROR = inbox._HOLD = QUICK
+    daemon._AFTER_ERROR = inbox._HOLD = recovery.SOON = QUICK
     plugins.probe = lambda *arguments: Health(Status.OK)  # type: ignore[attr-defined]
     dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
 

@@ -147,9 +147,7 @@ class LocalExecutor:
         elif seat.jobs >= self._config.workers.recycle:
             self._end(slot, f"replaced after {seat.jobs} jobs")
 
-    def _check(
-        self, slot: Slot, seat: Seat, now: float, has_ended: bool
-    ) -> Iterator[Outcome]:
+    def _check(self, slot: Slot, seat: Seat, now: float, has_ended: bool) -> Iterator[Outcome]:
         """A worker that died, is past its grace, does not come up, or idles too long."""
         process, workers = seat.process, self._config.workers
         process.limit_output()
