@@ -7,6 +7,7 @@ will be, and then it carries the error that says why.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,10 @@ from nstd.told import Told
 _DEPTH = 16
 _FIRST = 101  # above every priority: what is refused is answered at once
 _HOLD, _LONGEST_HOLD = 10.0, 600.0
+_AGAIN = 1.0
+"""Seconds until something that could not be read is looked at again."""
+_PASSING = 5.0
+"""Seconds for which an error of a disk is taken for one that will pass."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,13 @@ class Inbox:
         self._parsed: dict[str, tuple[Signature, SidecarFile | NstdError]] = {}
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
+        self._failing: dict[str, float] = {}  # at this look, and since when
+        self._failed = self._failing  # at the one before
         self._now = 0.0
         self.looks = 0
         """How often the directory was read."""
         self.count = 0
-        """Sidecars that the last look met."""
+        """Sidecars that the last look met, and folders that it will hopefully meet."""
         self._stuck = 0
         self._mount: Path | None = None
         self.configure(config)
@@ -80,11 +87,11 @@ class Inbox:
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
-        for folder, error in unreadable.items():
-            self._tell_unreadable(folder, error)
+        self._failed, self._failing = self._failing, {}
+        passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
         found = [ready for name in names if (ready := self._consider(name)) is not None]
-        self.looks, self.count = self.looks + 1, len(names)
-        self._forget(set(names))
+        self.looks, self.count = self.looks + 1, len(names) + sum(passing)
+        self._forget(set(names), unreadable)
         free = [ready for ready in found if not self._is_held(ready.name)]
         return sorted(free, key=lambda r: (-r.priority, r.signature.mtime_ns, r.name))
 
@@ -95,7 +102,7 @@ class Inbox:
 
     @property
     def pending(self) -> int:
-        """Sidecars of the last look that need nothing but time: not orphans, not unreadable."""
+        """What the last look met that needs nothing but time: not orphans, not what is closed."""
         return self.count - self._stuck
 
     def hold(self, name: str, now: float) -> None:
@@ -172,8 +179,7 @@ class Inbox:
         except FileNotFoundError:
             self._stuck += 1
         except (OSError, SidecarError) as error:
-            self._tell_unreadable(name, error)
-            self._stuck += 1
+            self._stuck += not self._may_pass(name, error)
         return None
 
     def _with_pictures(self, name: str, signature: Signature, parsed: SidecarFile) -> Ready | None:
@@ -232,12 +238,22 @@ class Inbox:
         self._stability.look_again(held.until)
         return True
 
-    def _tell_unreadable(self, name: str, error: Exception) -> None:
+    def _may_pass(self, name: str, error: Exception) -> bool:
+        """Tell that a file or folder cannot be read; whether that may pass by itself, soon."""
         if self._told.is_news(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
+        since = self._failing[name] = self._failed.get(name, self._now)
+        is_of_disk = isinstance(error, OSError) and not isinstance(error, PermissionError)
+        if not is_of_disk or self._now - since > _PASSING:
+            return False
+        self._stability.look_again(self._now + _AGAIN)
+        return True
 
-    def _forget(self, names: set[str]) -> None:
+    def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
+        """Forget what is gone; what lies in a folder that cannot be read is not."""
+        hidden = tuple(f"{folder}/" for folder in unreadable)
         memories: list[dict[str, object]] = [self._parsed, self._held, self._orphans]  # type: ignore[list-item]
         for memory in memories:
             for gone in memory.keys() - names:
-                del memory[gone]
+                if not gone.startswith(hidden):
+                    del memory[gone]

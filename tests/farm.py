@@ -173,12 +173,19 @@ def kill_at_every_step(farm: Farm, kind: str, first: int, stride: int) -> None:
 
 
 def fail_at_every_step(
-    farm: Farm, kind: str, fault: str, lasting: float, first: int, stride: int
+    farm: Farm,
+    kind: str,
+    fault: str,
+    lasting: float,
+    first: int,
+    stride: int,
+    *,
+    reads: bool = False,
 ) -> None:
     """Let the step `first` fail, and each `stride`th after it, in a run of its own."""
     for at in range(first, 1000, stride):
         plot = farm.plant(kind)
-        status, steps = farm.run(plot, fault=fault, at=at, lasting=lasting)
+        status, steps = farm.run(plot, fault=fault, at=at, lasting=lasting, reads=reads)
         plot.check_after_fault()
         if status != 0:  # it could not even start: systemd starts it again
             assert at < 20

@@ -17,6 +17,7 @@ from farm import KINDS, Farm, fail_at_every_step, kill_at_every_step
 SOME = 5
 """The short form tries every fifth step; the slow one tries all."""
 FEWER = 11
+FEWEST = 23
 FAULTS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
 
 
@@ -71,6 +72,15 @@ def test_fail_each_file_operation_once_and_lasting(
     fail_at_every_step(farm, kind, fault, lasting, 1, 1)
 
 
+@pytest.mark.parametrize("stride", [FEWER, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("lasting", [0.0, 0.2])
+@pytest.mark.parametrize("fault", ["EIO", "ESTALE"])
+def test_eio_estale_on_scan_read(farm: Farm, fault: str, lasting: float, stride: int) -> None:
+    """The Nth listing of a folder or opening of a file fails: it is tried again, until it works."""
+    first = 1 if stride == 1 else 1 + (fault == "EIO") + 2 * bool(lasting)
+    fail_at_every_step(farm, "finished", fault, lasting, first, stride, reads=True)
+
+
 # Two filesystems
 
 
@@ -82,7 +92,7 @@ def other_disk() -> Path:
     return shm
 
 
-@pytest.mark.parametrize("stride", [FEWER, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [FEWEST, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("away", ["inbox", "work", "outbox"])
 def test_inbox_and_outbox_on_different_filesystems(tmp_path: Path, away: str, stride: int) -> None:
     """SIGKILL at any step: files are copied, never in part, and there is one result."""

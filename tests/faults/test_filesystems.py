@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,9 @@ import psutil
 import pytest
 from support import Playground, wait_for
 from support_mounts import View, mount, needs_mounts
+
+from nstd.inbox import Inbox
+from nstd.roots import Entry, Root
 
 
 @needs_mounts
@@ -43,6 +47,32 @@ def test_inbox_unmounted_made_again(playground: Playground, mode: str) -> None:
     assert not playground.events("job.failed")
     assert not playground.events("job.claimed", name="below")
     assert not json.loads(playground.command("status", "--json").stdout)["inbox_lost"]
+
+
+def test_a_folder_that_cannot_be_read_for_a_while_is_not_forgotten(
+    playground: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time since which its sidecars wait for their pictures goes on."""
+    playground.configure(watch={"settle": "0s", "orphan": "100s"})
+    playground.sidecar("sub/lonely")
+    inbox, entries = Inbox(playground.config), Root.entries
+
+    def stale(root: Root, folder: str) -> list[Entry]:
+        if folder:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), folder)
+        return entries(root, folder)
+
+    assert inbox.ready(0.0) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(Root, "entries", stale)
+        assert inbox.ready(50.0) == []
+        assert inbox.pending == 1
+        assert inbox.ready(56.0) == []
+        assert inbox.pending == 0  # nobody waits for ever for it
+    assert inbox.ready(99.0) == []
+    (ready,) = inbox.ready(101.0)
+    assert ready.error is not None
+    assert ready.error.code == "picture_missing"
 
 
 # chmod 000
