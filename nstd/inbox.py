@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, printable
-from nstd.locate import Found, Locator, normal
+from nstd.locate import Found, Locator, normal, too_large
 from nstd.log import emit
 from nstd.mounts import filesystem_of
 from nstd.names import is_ignored, is_sidecar
@@ -22,10 +22,13 @@ from nstd.roots import Root, Signature
 from nstd.sidecar import MAX_BYTES, SidecarFile, parse_sidecar
 from nstd.stability import Stability
 from nstd.told import Told
+from nstd.units import format_size
 
 _DEPTH = 16
 _FIRST = 101  # above every priority: what is refused is answered at once
 _HOLD, _LONGEST_HOLD = 10.0, 600.0
+_NO_SIDECAR = 2**20
+"""Bytes beyond which a file is none, whatever its name: it is left alone, as a FIFO would be."""
 _AGAIN = 1.0
 """Seconds until something that could not be read is looked at again."""
 _PASSING = 5.0
@@ -75,6 +78,7 @@ class Inbox:
         self.root = Root(config.folder("inbox"))
         self.locator = Locator(self.root, Root(config.folder("styles")))
         self._stability.settle = config.watch.settle
+        self._most_bytes = config.limits.picture_bytes
         self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority
 
     def ready(self, now: float) -> list[Ready]:
@@ -170,6 +174,8 @@ class Inbox:
     def _consider(self, name: str) -> Ready | None:
         try:
             signature = self.root.look(name)
+            if signature.size > _NO_SIDECAR:
+                raise SidecarError("path_refused", f"{format_size(signature.size)} is no sidecar")
             if not self._stability.is_stable(name, signature):
                 return None
             parsed = self._parse(name, signature)
@@ -196,7 +202,9 @@ class Inbox:
         stable = [self._stability.is_stable(picture.key, picture.signature) for picture in found]
         priority = parsed.sidecar.priority
         priority = self._priority if priority is None else priority
-        return Ready(name, signature, parsed, found, priority=priority) if all(stable) else None
+        refusal = too_large(name, found, self._most_bytes)
+        ready = Ready(name, signature, parsed, found, error=refusal, priority=priority)
+        return ready if all(stable) else None
 
     def _parse(self, name: str, signature: Signature) -> SidecarFile | NstdError:
         known = self._parsed.get(name)
