@@ -16,69 +16,12 @@ from typing import Any, TypeVar
 import yaml
 from PIL import Image
 from plugins_support import install
+from puppet import PUPPET
 
 from nstd.config import Config, load_config
 from nstd.root import make_root
 
 T = TypeVar("T")
-
-PUPPET = """
-import os, signal, time
-from pydantic import BaseModel, ConfigDict
-from nstd.backend import Progress, Result
-
-class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    steps: int = 1
-    pause: float = 0.0
-    act: str = ""           # what to do in the middle: raise, exit, kill, hang, stop, oom, print
-    attempts_file: str = "" # act only while this file has fewer than `times` lines
-    times: int = 10**9
-
-class Puppet:
-    '''Does what its options say: the content comes back, or something happens on the way.'''
-
-    name = "puppet"
-    size = None
-    Options = Options
-
-    def run(self, task, report):
-        options = task.options
-        start = int(task.state or 0)
-        for step in range(start + 1, options.steps + 1):
-            time.sleep(options.pause)
-            report(Progress(step=step, steps=options.steps, fraction=step / options.steps,
-                            losses={"total": 1.0 / step}, state=lambda: str(step).encode(),
-                            picture=lambda: task.content))
-            if step == (options.steps + 1) // 2 and self.may_act(options):
-                self.act(options.act)
-        return Result(task.content)
-
-    def may_act(self, options):
-        if not options.act or not options.attempts_file:
-            return bool(options.act)
-        with open(options.attempts_file, "a+") as file:
-            file.seek(0)
-            done = len(file.readlines())
-            file.write("x\\n")
-        return done < options.times
-
-    def act(self, what):
-        if what == "raise":
-            raise RuntimeError("the puppet raises")
-        if what == "exit":
-            os._exit(7)
-        if what == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if what == "stop":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        if what == "oom":
-            raise MemoryError("out of memory")
-        if what == "hang":
-            while True:
-                time.sleep(0.05)
-"""
-"""A trivial backend, installed as a real distribution; it needs no torch."""
 
 FAST: dict[str, Any] = {
     "watch": {"settle": "200ms", "rescan": "500ms", "poll": "200ms"},
@@ -281,3 +224,13 @@ class Playground:
             (self.outbox / "failed" / name / "reason.json").read_text()
         )
         return reason
+
+
+def codes(playground: Playground) -> dict[str, str]:
+    """The codes of the jobs that failed, by name."""
+    return {line["name"]: line["code"] for line in playground.events("job.failed")}
+
+
+def finished(playground: Playground) -> set[str]:
+    """The names of the jobs that have made their pictures."""
+    return {line["name"] for line in playground.events("job.finished")}

@@ -13,15 +13,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 from PIL import Image
-from support import Playground, wait_for
+from support import Playground, codes, wait_for
 
 SECRET = "the secret beside the inbox"
 MEMORY = 50 * 2**20
-
-
-def codes(playground: Playground) -> dict[str, str]:
-    """The codes of the jobs that failed, by their names."""
-    return {line["name"]: line["code"] for line in playground.events("job.failed")}
 
 
 # ../, absolute path, symlink, FIFO, device, symlink swap
