@@ -11,7 +11,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from support import Playground, wait_for
+from support import Playground, codes, wait_for
 
 SETTLE, BYTE = 1.5, 0.05
 """Seconds: the short form writes twenty times as fast, and waits less for the next byte."""
@@ -106,23 +106,23 @@ YAMLS = {
 }
 
 
-@pytest.mark.parametrize("kind", YAMLS)
-def test_half_empty_binary_yaml(playground: Playground, kind: str) -> None:
+def test_half_empty_binary_yaml(playground: Playground) -> None:
     """Waits until it is stable, then fails with line and column; whole in time, it is run."""
     playground.configure(watch={"settle": SETTLE})
     playground.start()
-    data, place = YAMLS[kind]
     playground.pair("good")
-    (playground.inbox / "bad.yaml").write_bytes(data)
-    (playground.inbox / "late.yaml").write_bytes(data)
+    for kind, (data, _) in YAMLS.items():
+        (playground.inbox / f"{kind}.yaml").write_bytes(data)
+        (playground.inbox / f"late-{kind}.yaml").write_bytes(data)
     time.sleep(SETTLE / 3)
-    (playground.inbox / "late.yaml").write_text("content: content.png\nstyle: style.png\n")
-    wait_for(lambda: playground.ended() == 3)
-    assert [line["name"] for line in playground.events("job.failed")] == ["bad"]
-    reason = playground.reason("bad")
-    assert reason["code"] == "sidecar_invalid"
-    assert f"bad.yaml:{place}: " in reason["message"]
-    assert (playground.outbox / "failed" / "bad" / "bad.yaml").read_bytes() == data
+    for kind in YAMLS:
+        whole = "content: content.png\nstyle: style.png\n"
+        (playground.inbox / f"late-{kind}.yaml").write_text(whole)
+    wait_for(lambda: playground.ended() == 1 + 2 * len(YAMLS))
+    assert codes(playground) == dict.fromkeys(YAMLS, "sidecar_invalid")
+    for kind, (data, place) in YAMLS.items():
+        assert f"{kind}.yaml:{place}: " in playground.reason(kind)["message"]
+        assert (playground.outbox / "failed" / kind / f"{kind}.yaml").read_bytes() == data
 
 
 @pytest.mark.parametrize("first", ["sidecar_first", "sidecar_last"])

@@ -57,7 +57,7 @@ def wall(line: dict[str, str]) -> datetime:
     return datetime.fromisoformat(line["timestamp"])
 
 
-@pytest.mark.parametrize("jump", [DAY, -DAY], ids=["ahead", "back"])
+@pytest.mark.parametrize("jump", [DAY, pytest.param(-DAY, marks=pytest.mark.slow)])
 def test_clock_plus_minus_1_day(playground: Playground, clock: Clock, jump: int) -> None:
     """No early or late time-out: not of a job, a retry, an orphan, a file that settles."""
     playground.configure(
@@ -94,7 +94,7 @@ def test_clock_plus_minus_1_day(playground: Playground, clock: Clock, jump: int)
     assert playground.stop(daemon) == 0
 
 
-@pytest.mark.parametrize("jump", [DAY, -DAY], ids=["ahead", "back"])
+@pytest.mark.parametrize("jump", [pytest.param(DAY, marks=pytest.mark.slow), -DAY])
 def test_a_device_is_tried_again_in_its_time_after_the_clock_jumped_by_a_day(
     playground: Playground, clock: Clock, jump: int
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_worker_that_cannot_start_closes_the_device_and_costs_no_attempt(
     assert playground.events("device.up")
 
 
+LONGER = ("stop", "assert")
 BROKEN = """
 import os, sys
 if "nstd.worker" in sys.orig_argv and os.environ["CUDA_VISIBLE_DEVICES"] == "0":
@@ -77,7 +78,9 @@ if "nstd.worker" in sys.orig_argv and os.environ["CUDA_VISIBLE_DEVICES"] == "0":
 """A worker on the first GPU dies at import while a file is there."""
 
 
-@pytest.mark.parametrize("how", ["import", "kill", "stop", "assert"])
+@pytest.mark.parametrize(
+    "how", ["import", "kill", *(pytest.param(how, marks=pytest.mark.slow) for how in LONGER)]
+)
 def test_one_broken_device_of_two(playground: Playground, how: str) -> None:
     """It dies at import or on every job, hangs or is poisoned: the other makes all pictures."""
     flag = playground.folder / "broken"
@@ -85,7 +88,7 @@ def test_one_broken_device_of_two(playground: Playground, how: str) -> None:
     playground.configure(
         devices=["cuda:0", "cpu"],
         jobs={"attempts": 20},
-        workers={"failures": 2, "cooldown": "1s", "stall": "1s", "grace": "200ms"},
+        workers={"failures": 2, "cooldown": "1s", "stall": "4s", "grace": "200ms"},
     )
     options = {"act": how, "flag": str(flag), "gpu": "0", "steps": 6, "pause": 0.1}
     if how == "import":

@@ -72,13 +72,19 @@ def test_fail_each_file_operation_once_and_lasting(
     fail_at_every_step(farm, kind, fault, lasting, 1, 1)
 
 
-@pytest.mark.parametrize("stride", [FEWER, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("fault", "lasting"), [("EIO", 0.2), ("ESTALE", 0.0)])
+def test_eio_estale_on_scan_read(farm: Farm, fault: str, lasting: float) -> None:
+    """The Nth listing of a folder or opening of a file fails: it is tried again, until it works."""
+    fail_at_every_step(farm, "finished", fault, lasting, 1 + bool(lasting), FEWER, reads=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("lasting", [0.0, 0.2])
 @pytest.mark.parametrize("fault", ["EIO", "ESTALE"])
-def test_eio_estale_on_scan_read(farm: Farm, fault: str, lasting: float, stride: int) -> None:
-    """The Nth listing of a folder or opening of a file fails: it is tried again, until it works."""
-    first = 1 if stride == 1 else 1 + (fault == "EIO") + 2 * bool(lasting)
-    fail_at_every_step(farm, "finished", fault, lasting, first, stride, reads=True)
+def test_eio_estale_on_each_scan_read(farm: Farm, fault: str, lasting: float, kind: str) -> None:
+    """The long form: each read, each kind of job."""
+    fail_at_every_step(farm, kind, fault, lasting, 1, 1, reads=True)
 
 
 # Two filesystems

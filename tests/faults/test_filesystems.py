@@ -17,7 +17,7 @@ from nstd.roots import Entry, Root
 
 
 @needs_mounts
-@pytest.mark.parametrize("mode", ["events", "poll"])
+@pytest.mark.parametrize("mode", ["events", pytest.param("poll", marks=pytest.mark.slow)])
 def test_inbox_unmounted_made_again(playground: Playground, mode: str) -> None:
     """An empty folder shows where the share was: status says so, nothing is taken for deleted."""
     playground.configure(watch={"mode": mode, "rescan": "300ms", "poll": "300ms"})
