@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 
 from nstd import __version__
 from nstd.config import Config
-from nstd.errors import NstdError, printable
+from nstd.errors import NstdError, SpoolError, printable
 from nstd.files import Files
 from nstd.line import Line
 from nstd.lock import Lock
@@ -28,6 +28,8 @@ FIXED = ("folders", "executor", "devices", "slots")
 """Settings that a running daemon does not take over."""
 _LONGEST_SLEEP = 10.0
 _AFTER_ERROR = 1.0
+_PATIENCE = 5.0
+"""Seconds for which a run with `once` waits for an inbox that cannot be read."""
 _TELL_AGAIN = 60.0
 
 
@@ -54,7 +56,8 @@ class Daemon:
     def run(self) -> int:
         """Run until a signal, or with `once` until nothing is left; the exit status.
 
-        Raises SpoolError `already_running` when another daemon has the root.
+        Raises SpoolError `already_running` when another daemon has the root, and `io_error` when
+        `once` could not read the inbox.
         """
         self._lock.acquire()
         self._logging = Logging(self._config.folder("outbox") / LOGS, self._config.log)
@@ -63,7 +66,10 @@ class Daemon:
             self._start()
             while not self._is_done():
                 self._turn()
+            self._check_inbox()
             return EXIT_DEVICES_DOWN if self._must_give_up() else EXIT_OK
+        except NstdError:
+            raise
         except Exception as error:
             self._tell_bug(error)
             raise
@@ -151,8 +157,21 @@ class Daemon:
             return True
         if self._draining:
             return not self._line.scheduler.running
-        nothing_left = self._line.is_idle and self._line.intake.is_empty
-        return self._once and nothing_left and self._requests.is_empty
+        is_over = self._cannot_look() or self._line.is_worked_off
+        return self._once and self._line.is_idle and is_over and self._requests.is_empty
+
+    def _cannot_look(self) -> bool:
+        return self._once and self._line.intake.lost_for(time.monotonic()) > _PATIENCE
+
+    def _check_inbox(self) -> None:
+        """With `once`, an inbox that cannot be read has not been worked off."""
+        if self._cannot_look():
+            raise SpoolError(
+                "io_error",
+                f"the inbox {printable(self._config.folder('inbox'))} cannot be read: "
+                f"{self._line.intake.lost}",
+                "`nstd doctor` looks at folders, disks and rights",
+            )
 
     def _must_give_up(self) -> bool:
         """All devices are down, and the config or `once` says not to wait for them."""
@@ -234,7 +253,8 @@ class Daemon:
         state = "stopping" if self._draining else "running"
         scheduler, intake = self._line.scheduler, self._line.intake
         self._line.state.write(
-            scheduler, state=state, paused=intake.paused, inbox_lost=intake.is_lost
+            scheduler, state=state, paused=intake.paused, inbox_lost=intake.lost is not None
         )
         running, waiting = len(scheduler.running), len(scheduler.waiting)
-        self._notifier.status(f"{running} running, {waiting} waiting {intake.paused}".strip())
+        trouble = "the inbox cannot be read" if intake.lost else intake.paused
+        self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())

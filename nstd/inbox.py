@@ -6,22 +6,33 @@ will be, and then it carries the error that says why.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, printable
-from nstd.locate import Found, Locator, normal
+from nstd.locate import Found, Locator, normal, too_large
 from nstd.log import emit
+from nstd.mounts import filesystem_of
 from nstd.names import is_ignored, is_sidecar
 from nstd.roots import Root, Signature
 from nstd.sidecar import MAX_BYTES, SidecarFile, parse_sidecar
 from nstd.stability import Stability
 from nstd.told import Told
+from nstd.units import format_size
 
 _DEPTH = 16
 _FIRST = 101  # above every priority: what is refused is answered at once
 _HOLD, _LONGEST_HOLD = 10.0, 600.0
+_NO_SIDECAR = 2**20
+"""Bytes beyond which a file is none, whatever its name: it is left alone, as a FIFO would be."""
+_AGAIN = 1.0
+"""Seconds until something that could not be read is looked at again."""
+_PASSING = 5.0
+"""Seconds for which an error of a disk is taken for one that will pass."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,15 @@ class Inbox:
         self._parsed: dict[str, tuple[Signature, SidecarFile | NstdError]] = {}
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
+        self._failing: dict[str, float] = {}  # at this look, and since when
+        self._failed = self._failing  # at the one before
         self._now = 0.0
         self.looks = 0
         """How often the directory was read."""
         self.count = 0
-        """Sidecars that the last look met."""
+        """Sidecars that the last look met, and folders that it will hopefully meet."""
         self._stuck = 0
+        self._mount: Path | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -64,6 +78,7 @@ class Inbox:
         self.root = Root(config.folder("inbox"))
         self.locator = Locator(self.root, Root(config.folder("styles")))
         self._stability.settle = config.watch.settle
+        self._most_bytes = config.limits.picture_bytes
         self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority
 
     def ready(self, now: float) -> list[Ready]:
@@ -76,11 +91,11 @@ class Inbox:
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
-        for folder, error in unreadable.items():
-            self._tell_unreadable(folder, error)
+        self._failed, self._failing = self._failing, {}
+        passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
         found = [ready for name in names if (ready := self._consider(name)) is not None]
-        self.looks, self.count = self.looks + 1, len(names)
-        self._forget(set(names))
+        self.looks, self.count = self.looks + 1, len(names) + sum(passing)
+        self._forget(set(names), unreadable)
         free = [ready for ready in found if not self._is_held(ready.name)]
         return sorted(free, key=lambda r: (-r.priority, r.signature.mtime_ns, r.name))
 
@@ -91,7 +106,7 @@ class Inbox:
 
     @property
     def pending(self) -> int:
-        """Sidecars of the last look that need nothing but time: not orphans, not unreadable."""
+        """What the last look met that needs nothing but time: not orphans, not what is closed."""
         return self.count - self._stuck
 
     def hold(self, name: str, now: float) -> None:
@@ -126,6 +141,7 @@ class Inbox:
 
     def _sidecars(self) -> tuple[list[str], dict[str, Exception]]:
         """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
+        self._check_mount()
         names: list[str] = []
         unreadable: dict[str, Exception] = {}
         folders = [""]
@@ -147,9 +163,19 @@ class Inbox:
                     names.append(name)
         return sorted(names), unreadable
 
+    def _check_mount(self) -> None:
+        """Raise OSError where the inbox's own filesystem was unmounted: what shows then is the
+        folder below it, and that this one is empty says nothing."""
+        mount = filesystem_of(self.root.path).point
+        if self._mount is not None and mount != self._mount and self._mount.is_relative_to(mount):
+            raise OSError(errno.ENODEV, f"nothing is mounted at {self._mount} any more")
+        self._mount = mount
+
     def _consider(self, name: str) -> Ready | None:
         try:
             signature = self.root.look(name)
+            if signature.size > _NO_SIDECAR:
+                raise SidecarError("path_refused", f"{format_size(signature.size)} is no sidecar")
             if not self._stability.is_stable(name, signature):
                 return None
             parsed = self._parse(name, signature)
@@ -159,8 +185,7 @@ class Inbox:
         except FileNotFoundError:
             self._stuck += 1
         except (OSError, SidecarError) as error:
-            self._tell_unreadable(name, error)
-            self._stuck += 1
+            self._stuck += not self._may_pass(name, error)
         return None
 
     def _with_pictures(self, name: str, signature: Signature, parsed: SidecarFile) -> Ready | None:
@@ -177,7 +202,9 @@ class Inbox:
         stable = [self._stability.is_stable(picture.key, picture.signature) for picture in found]
         priority = parsed.sidecar.priority
         priority = self._priority if priority is None else priority
-        return Ready(name, signature, parsed, found, priority=priority) if all(stable) else None
+        refusal = too_large(name, found, self._most_bytes)
+        ready = Ready(name, signature, parsed, found, error=refusal, priority=priority)
+        return ready if all(stable) else None
 
     def _parse(self, name: str, signature: Signature) -> SidecarFile | NstdError:
         known = self._parsed.get(name)
@@ -219,12 +246,22 @@ class Inbox:
         self._stability.look_again(held.until)
         return True
 
-    def _tell_unreadable(self, name: str, error: Exception) -> None:
+    def _may_pass(self, name: str, error: Exception) -> bool:
+        """Tell that a file or folder cannot be read; whether that may pass by itself, soon."""
         if self._told.is_news(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
+        since = self._failing[name] = self._failed.get(name, self._now)
+        is_of_disk = isinstance(error, OSError) and not isinstance(error, PermissionError)
+        if not is_of_disk or self._now - since > _PASSING:
+            return False
+        self._stability.look_again(self._now + _AGAIN)
+        return True
 
-    def _forget(self, names: set[str]) -> None:
+    def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
+        """Forget what is gone; what lies in a folder that cannot be read is not."""
+        hidden = tuple(f"{folder}/" for folder in unreadable)
         memories: list[dict[str, object]] = [self._parsed, self._held, self._orphans]  # type: ignore[list-item]
         for memory in memories:
             for gone in memory.keys() - names:
-                del memory[gone]
+                if not gone.startswith(hidden):
+                    del memory[gone]

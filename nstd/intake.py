@@ -26,6 +26,8 @@ BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
 FULL_PAUSE = 10.0
 """Seconds without claims after one found no space; then a single one tries again."""
+LOST_LOOK = 1.0
+"""Seconds between looks, at most, at an inbox that cannot be read."""
 
 
 class Intake:
@@ -45,7 +47,10 @@ class Intake:
         self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
         self._ready: list[Ready] = []
         self._next_look = self._spent = 0.0
-        self._lost = self._has_looked = False
+        self._has_looked = False
+        self.lost: OSError | None = None
+        """Why the inbox cannot be read."""
+        self._lost_since = 0.0
         self._full, self._try_at = "", 0.0
         self.paused = ""
         self.needs_repair = False
@@ -94,34 +99,36 @@ class Intake:
         self.watcher.check()
         try:
             self._ready = self.inbox.ready(now)
-            self._tell_lost(None)
+            self._note_lost(None, now)
         except OSError as error:
             self._ready = []
-            self._tell_lost(error)
+            self._note_lost(error, now)
         self._has_looked = True
         if not self.inbox.count:
             self._full = ""
         self._spent = time.monotonic() - now
-        soon = max(self.inbox.deadline, now + 0.05)
+        soon = now + LOST_LOOK if self.lost else max(self.inbox.deadline, now + 0.05)
         self._next_look = min(now + self.watcher.interval, soon) + self._spent
 
-    def _tell_lost(self, error: OSError | None) -> None:
-        path = str(self.inbox.root.path)
-        if error is not None and not self._lost:
-            emit("inbox.lost", path=path, error=str(error))
-        if error is None and self._lost:
+    def _note_lost(self, error: OSError | None, now: float) -> None:
+        path = printable(self.inbox.root.path)
+        if error is not None and not self.lost:
+            self._lost_since = now
+            emit("inbox.lost", path=path, error=printable(str(error)))
+        if error is None and self.lost:
             emit("inbox.back", path=path)
-        self._lost = error is not None
+            self.needs_repair = True  # claims of an earlier run may have come back with it
+        self.lost = error
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the inbox cannot be read."""
-        return self._lost
+    def lost_for(self, now: float) -> float:
+        """Seconds since which the inbox cannot be read; 0 while it can."""
+        return now - self._lost_since if self.lost else 0.0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is ready and nothing in the inbox is about to be."""
-        return self._has_looked and not self._ready and not self.inbox.pending
+        is_read = self._has_looked and self.lost is None
+        return is_read and not self._ready and not self.inbox.pending
 
     def next_event(self, now: float, admits: Callable[[int], bool]) -> float:
         """When the inbox is read again, or 0 while something ready can be claimed at once."""

@@ -126,4 +126,4 @@ class Outcome(Model):
     ending: Ending
     failure: Failure | None = None
     device_fault: bool = False  # the worker or device is to blame, not (only) the job
-    at_start: bool = False  # the worker never came up: the job has nothing to do with it
+    at_start: bool = False  # no worker took the job: it has nothing to do with it

@@ -52,7 +52,15 @@ class Line:
             config, slots, executor, self._spool, self.publisher, self.state, self.trouble
         )
         self.scheduler = self._dispatcher.scheduler
-        self._recovery = Recovery(config, self._spool, self._outbox, self.scheduler, self.publisher)
+        self._recovery = Recovery(
+            config,
+            self._spool,
+            self._outbox,
+            self.scheduler,
+            self.publisher,
+            outbox / LOGS,
+            self.trouble,
+        )
 
     # One turn
 
@@ -120,6 +128,11 @@ class Line:
         self.publisher.work(time.monotonic())
 
     # What the loop needs to know
+
+    @property
+    def is_worked_off(self) -> bool:
+        """Whether the inbox has nothing for us, nor what an earlier run left."""
+        return self.intake.is_empty and self._recovery.is_done and not self.intake.needs_repair
 
     @property
     def is_idle(self) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import errno
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from nstd.errors import SidecarError, printable
 from nstd.names import is_ignored
 from nstd.roots import Root, Signature, join
+from nstd.units import format_size
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
@@ -102,3 +103,17 @@ def _spelled(root: Root, name: str) -> str | None:
             return None
         folder = f"{folder}/{part if part in same else same[0]}".lstrip("/")
     return folder
+
+
+def too_large(sidecar: str, pictures: Iterable[Found], most: int) -> SidecarError | None:
+    """The refusal of a picture that has more than `most` bytes: it is not even copied."""
+    for picture in pictures:
+        if picture.signature.size > most:
+            size = format_size(picture.signature.size)
+            return SidecarError(
+                "picture_refused",
+                f"{printable(sidecar)}: {picture.source!r} has {size}, more than the limit of "
+                f"{format_size(most)}",
+                "make it smaller, or raise limits.picture_bytes",
+            )
+    return None

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 from nstd.config import Config
 from nstd.errors import SpoolError, printable
 from nstd.job import Failure, Job
-from nstd.log import emit, keep_job_log
+from nstd.log import emit, has_ended, keep_job_log
 from nstd.outbox import Outbox
 from nstd.publisher import Publisher
 from nstd.scheduler import Scheduler
 from nstd.spool import Spool, State
 from nstd.told import Told
+from nstd.trouble import Trouble
 
 AGAIN = 60.0
 """Seconds until a job folder that cannot be read is looked at again: a person may mend it."""
+SOON = 1.0
+"""Seconds until claims are looked at again that could not be undone: the inbox may be away."""
 
 
 class Recovery:
     """Every job on disk that nobody knows yet; what its files say is what is done."""
 
     def __init__(
-        self, config: Config, spool: Spool, outbox: Outbox, scheduler: Scheduler, out: Publisher
+        self,
+        config: Config,
+        spool: Spool,
+        outbox: Outbox,
+        scheduler: Scheduler,
+        out: Publisher,
+        logs: Path,
+        trouble: Trouble,
     ) -> None:
         self._spool, self._outbox, self._scheduler, self._out = spool, outbox, scheduler, out
+        self._has_ended, self._trouble = partial(has_ended, logs), trouble
+        self.is_done = False
+        """Whether nothing of an earlier run is left to be taken over."""
         self._told, self._is_broken = Told(), False
         self._due = 0.0
         self.configure(config)
@@ -39,14 +55,25 @@ class Recovery:
         """Look, if it is due. Raises OSError; then it stays due."""
         if now < self._due:
             return
+        self.is_done = False
         self._outbox.clean(set(self._out.pending))
-        self._spool.undo_claims()
         self._told.begin()
         self._is_broken = False
         for job, state in list(self._spool.jobs(self._tell_broken)):
             if job.id not in self._scheduler and job.id not in self._out.pending:
                 self._adopt(job, state)
-        self._due = now + AGAIN if self._is_broken else float("inf")
+        self._undo_claims(now)
+
+    def _undo_claims(self, now: float) -> None:
+        """After the jobs, which an inbox that cannot be read does not hold up."""
+        try:
+            is_clean = self._spool.undo_claims(now, self._has_ended)
+        except OSError as error:
+            self._trouble.tell(error, str(error.filename or "claims"))
+            self._due = now + SOON
+            return
+        self.is_done = True
+        self._due = float("inf") if is_clean and not self._is_broken else now + AGAIN
 
     def _adopt(self, job: Job, state: State) -> None:
         keep_job_log(job.id, self._spool.paths(job.id).log)

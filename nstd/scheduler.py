@@ -184,11 +184,12 @@ class Scheduler:
     def _decide(self, running: Running, outcome: Outcome, failure: Failure | None) -> Decision:
         if outcome.ending is Ending.FINISHED:
             return Decision.PUBLISH
-        if running.sentence is not None and not running.sentence.retryable:
+        has_not_run = outcome.at_start and (failure is None or failure.code != "cancelled")
+        if running.sentence is not None and not running.sentence.retryable and not has_not_run:
             return Decision.FAIL
         if running.put_back is not None or failure is None:
             return running.put_back or Decision.REQUEUE
-        if outcome.at_start or failure.code == "disk_full":
+        if has_not_run or failure.code == "disk_full":
             return Decision.REQUEUE
         if failure.retryable and running.job.attempt < self._jobs.attempts:
             return Decision.RETRY
@@ -204,14 +205,15 @@ class Scheduler:
         """What the end of an attempt says about its device: the pause if it went down; up again.
 
         A worker that had to be killed because it was told to end says nothing; one that hung by
-        itself does.
+        itself, or did not take the job in all the time that this had, does.
         """
         breaker, job = self.breakers[running.slot.device], running.job.id
         if outcome.device_fault:
             self._warm.pop(running.slot, None)
         if outcome.ending is Ending.FINISHED:
             return None, breaker.success()
-        has_hung = running.sentence is not None and running.sentence.code == "worker_hung"
+        sentence = running.sentence.code if running.sentence else ""
+        has_hung = sentence == "worker_hung" or (sentence == "timed_out" and outcome.at_start)
         if outcome.device_fault and (has_hung or not running.is_ending):
             return breaker.failure(job, now, at_start=outcome.at_start), False
         breaker.release(job)

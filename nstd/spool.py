@@ -10,10 +10,12 @@ A job is a folder `work/<id>`. Which files it holds says what is to be done with
 | job.json, reason.json         | failed   | publish the reason                                  |
 
 `job.json` with a `target` that the outbox already holds for this job: only the folder is left
-to be removed. A sidecar below `inbox/.nstd/<id>` is a claim in flight: when `work/<id>` exists
-the claim is done and the sidecar there is a spare copy, else it goes back to the inbox.
-`work/.new/<id>` is a job folder being filled or removed: removed. A job folder whose `job.json`
-cannot be read is left alone and told. No other file means anything.
+to be removed. A sidecar below `inbox/.nstd/<id>` is a claim in flight: when `work/<id>` exists, or
+the log says that the job has ended, the claim is done and the sidecar there is a spare copy; else
+it goes back to the inbox, at once when `work/.new/<id>` says that the claim is ours, after an hour
+when it does not: another daemon may be at it. `work/.new/<id>` is a job folder being filled or
+removed: removed. A job folder whose `job.json` cannot be read is left alone and told. No other
+file means anything.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ from nstd.roots import Root
 
 FORGIVEN = 5
 """Crashes of the daemon in the middle of a job that do not use up an attempt."""
+FORSAKEN = 3600.0
+"""Seconds after which a claim that is not ours goes back to the inbox: nobody claims so long."""
 
 
 class State(StrEnum):
@@ -62,6 +66,7 @@ class Spool:
         self.work, self._inbox, self._files = work, inbox, files
         self._claims = inbox.path / CLAIMS
         self._new = work / ".new"
+        self._strangers: dict[str, float] = {}
 
     @classmethod
     def reading(cls, work: Path) -> Spool:
@@ -81,12 +86,13 @@ class Spool:
         """
         job_id = new_job_id()
         claim = self._claims / job_id / ready.name
+        self._files.make_folder(self._new / job_id)  # first, for it says whose the claim is
         self._files.make_folder(claim.parent, below=self._inbox.path)
         try:
             self._files.rename(self._inbox.path / ready.name, claim)
         except FileNotFoundError:
             if not os.path.lexists(claim):  # it can be there: NFS repeats a rename
-                self._files.remove_tree(self._claims / job_id)
+                self._undo(job_id)
                 return None
         try:
             job = self._fill(job_id, claim, ready, order, failure)
@@ -100,7 +106,6 @@ class Spool:
         self, job_id: str, claim: Path, ready: Ready, order: Order, failure: Failure | None
     ) -> Job:
         paths = JobPaths(self._new / job_id)
-        self._files.make_folder(paths.folder)
         relative = PurePosixPath(ready.name)
         job = Job(
             id=job_id,
@@ -161,17 +166,31 @@ class Spool:
                 if not path.is_dir():
                     relative = path.relative_to(self._claims / job_id)
                     self._files.put_back(path, self._inbox.path / relative, below=self._inbox.path)
-        self._files.remove_tree(self._new / job_id)
         self._files.remove_tree(self._claims / job_id)
+        self._files.remove_tree(self._new / job_id)
 
-    def undo_claims(self) -> None:
-        """Finish or undo the claims that a crash or an error left in flight."""
+    def undo_claims(self, now: float, has_ended: Callable[[str], bool]) -> bool:
+        """Finish or undo the claims that a crash or an error left in flight.
+
+        False while there are claims of others, to be looked at again. Raises OSError.
+        """
         refuse_links(self._inbox.path, self._claims)
-        for claim in _folders(self._claims):
-            self._undo(claim.name)
-            self._files.remove_tree(claim)
+        claims = {folder.name for folder in _folders(self._claims)}
+        ours = {name for name in claims if self._is_ours(name)}
+        over = {name for name in claims - ours if has_ended(name)}
+        others = claims - ours - over
+        self._strangers = {name: self._strangers.get(name, now) for name in others}
+        forsaken = {name for name in others if now - self._strangers[name] >= FORSAKEN}
+        for name in sorted(ours | forsaken):
+            self._undo(name)
+        for name in sorted(ours | forsaken | over):
+            self._files.remove_tree(self._claims / name)
         for folder in _folders(self._new):
             self._files.remove_tree(folder)
+        return others == forsaken
+
+    def _is_ours(self, job_id: str) -> bool:
+        return (self._new / job_id).exists() or self.paths(job_id).folder.exists()
 
     def jobs(self, broken: Callable[[SpoolError], None] | None = None) -> Iterator[Entry]:
         """Every job on disk with its state; `broken` hears of folders that cannot be read."""

@@ -29,6 +29,7 @@ class Status:
     pid: int | None
     state: str
     paused: str
+    inbox_lost: bool
     devices: list[dict[str, Any]]
     inbox: list[str]
     waiting: list[dict[str, Any]]
@@ -59,6 +60,7 @@ def read_status(config: Config) -> Status:
         pid=pid,
         state=daemon.get("state", "starting") if pid else "not running",
         paused=daemon.get("paused", ""),
+        inbox_lost=daemon.get("inbox_lost") is True,
         devices=daemon.get("devices", []),
         inbox=sorted(list_sidecars(config.folder("inbox"))),
         waiting=sorted(waiting, key=lambda entry: (-entry["priority"], entry["submitted"])),

@@ -1,8 +1,8 @@
 """The worker: a process that runs one attempt at a time, started by `nstd.executors.local`.
 
 Its device is pinned by its environment before this module, and so torch, is imported. Over its
-socket assignments, `cancel` and `stop` come in; `ready`, reports and outcomes go out. It dies
-with the daemon: at the end of the socket, or by the kernel's parent-death signal.
+socket assignments, `cancel` and `stop` come in; `ready`, `begun`, reports and outcomes go out. It
+dies with the daemon: at the end of the socket, or by the kernel's parent-death signal.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Worker:
         self._channel.send({"ready": os.getpid()})
         while True:
             assignment = self._assignments.get()
+            self._channel.send({"begun": assignment.job.id})  # from here on the attempt counts
             wanted = partial(self._wanted_of, assignment.job.id)
             attempt = Attempt(assignment, Files(), self._report, wanted)
             outcome = attempt.run(self._backend)

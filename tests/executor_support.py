@@ -10,7 +10,8 @@ from typing import Any
 
 from PIL import Image
 from plugins_support import install
-from support import FAST, PUPPET, merged
+from puppet import PUPPET
+from support import FAST, merged
 
 from nstd.config import Config
 from nstd.devices import Slot

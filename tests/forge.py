@@ -25,14 +25,38 @@ QUICK = 0.05
 
 
 class FaultyFiles(Files):
-    """Dies or fails at the step `at`; the failure lasts for so many seconds, or is a single one."""
+    """Dies or fails at the step `at`; the failure lasts for so many seconds, or is a single one.
 
-    def __init__(self, at: int = 0, fault: str = "", lasting: float = 0.0) -> None:
-        self.at, self.fault, self.lasting = at, fault, lasting
+    With `reads`, it is not the changes that count and fail, but every listing of a folder and
+    every opening of a file to read it.
+    """
+
+    def __init__(
+        self, at: int = 0, fault: str = "", lasting: float = 0.0, reads: bool = False
+    ) -> None:
+        self.at, self.fault, self.lasting, self.reads = at, fault, lasting, reads
         self.steps = 0
         self._until = 0.0
 
+    def watch_reads(self, root: Path) -> None:
+        """Let reads below `root`, of this process, be the steps; there is no way back."""
+
+        def heed(event: str, arguments: tuple[Any, ...]) -> None:
+            if event not in {"open", "os.listdir", "os.scandir"}:
+                return
+            path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes) else ""
+            is_ours = path.startswith((str(root), "/proc/self/fd/")) or event == "os.scandir"
+            if is_ours and not (event == "open" and arguments[2] & os.O_ACCMODE):
+                self._count("read", Path(path))
+
+        sys.addaudithook(heed)
+
     def step(self, operation: str, path: Path) -> None:
+        """A change of the disk is about to happen."""
+        if not self.reads:
+            self._count(operation, path)
+
+    def _count(self, operation: str, path: Path) -> None:
         """Count; then do what is to happen here."""
         self.steps += 1
         if self.fault == "kill" and self.steps == self.at:
@@ -55,15 +79,18 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
     from nstd.executors import inline
 
     setattr(inline, "Files", lambda: files)  # noqa: B010 - a module is no place for attributes
-    return Daemon(load_config(config), once=True, files=files).run()
+    daemon = Daemon(load_config(config), once=True, files=files)
+    if files.reads:
+        files.watch_reads(config.parent)
+    return daemon.run()
 
 
 def hurry() -> None:
     """Shorten every wait after an error, and take every plugin for healthy without a look."""
-    from nstd import daemon, dispatcher, inbox, intake, plugins, publisher
+    from nstd import daemon, dispatcher, inbox, intake, plugins, publisher, recovery
     from nstd.probe import Health, Status
 
-    daemon._AFTER_ERROR = inbox._HOLD = QUICK
+    daemon._AFTER_ERROR = inbox._HOLD = recovery.SOON = QUICK
     plugins.probe = lambda *arguments: Health(Status.OK)  # type: ignore[attr-defined]
     dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
 

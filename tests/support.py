@@ -16,69 +16,12 @@ from typing import Any, TypeVar
 import yaml
 from PIL import Image
 from plugins_support import install
+from puppet import PUPPET
 
 from nstd.config import Config, load_config
 from nstd.root import make_root
 
 T = TypeVar("T")
-
-PUPPET = """
-import os, signal, time
-from pydantic import BaseModel, ConfigDict
-from nstd.backend import Progress, Result
-
-class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    steps: int = 1
-    pause: float = 0.0
-    act: str = ""           # what to do in the middle: raise, exit, kill, hang, stop, oom, print
-    attempts_file: str = "" # act only while this file has fewer than `times` lines
-    times: int = 10**9
-
-class Puppet:
-    '''Does what its options say: the content comes back, or something happens on the way.'''
-
-    name = "puppet"
-    size = None
-    Options = Options
-
-    def run(self, task, report):
-        options = task.options
-        start = int(task.state or 0)
-        for step in range(start + 1, options.steps + 1):
-            time.sleep(options.pause)
-            report(Progress(step=step, steps=options.steps, fraction=step / options.steps,
-                            losses={"total": 1.0 / step}, state=lambda: str(step).encode(),
-                            picture=lambda: task.content))
-            if step == (options.steps + 1) // 2 and self.may_act(options):
-                self.act(options.act)
-        return Result(task.content)
-
-    def may_act(self, options):
-        if not options.act or not options.attempts_file:
-            return bool(options.act)
-        with open(options.attempts_file, "a+") as file:
-            file.seek(0)
-            done = len(file.readlines())
-            file.write("x\\n")
-        return done < options.times
-
-    def act(self, what):
-        if what == "raise":
-            raise RuntimeError("the puppet raises")
-        if what == "exit":
-            os._exit(7)
-        if what == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if what == "stop":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        if what == "oom":
-            raise MemoryError("out of memory")
-        if what == "hang":
-            while True:
-                time.sleep(0.05)
-"""
-"""A trivial backend, installed as a real distribution; it needs no torch."""
 
 FAST: dict[str, Any] = {
     "watch": {"settle": "200ms", "rescan": "500ms", "poll": "200ms"},
@@ -89,6 +32,15 @@ FAST: dict[str, Any] = {
     "log": {"console": "json"},
 }
 """Settings with which a test does not wait long."""
+
+
+HURRY = """
+import sys
+if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
+    from nstd import daemon, dispatcher, inbox, intake, publisher
+    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = intake.FULL_PAUSE = 0.5
+    publisher.AGAIN = 0.5
+"""
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "") -> T:
@@ -120,6 +72,12 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def matching(lines: list[dict[str, Any]], event: str, **fields: Any) -> list[dict[str, Any]]:
+    """The log lines of an event, or of any for "", that have these fields."""
+    wanted = {"event": event, **fields} if event else fields
+    return [line for line in lines if all(line.get(key) == v for key, v in wanted.items())]
+
+
 class Playground:
     """A root in a temporary folder, with the puppet backend installed beside it."""
 
@@ -133,6 +91,8 @@ class Playground:
         self.config_path = self.root / "config.yaml"
         self.settings: dict[str, Any] = {}
         self.configure(**settings)
+        self.prefix: list[str] = []
+        """A command that sets the scene and then executes the daemon's, such as `unshare`."""
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def configure(self, **settings: Any) -> None:
@@ -180,7 +140,7 @@ class Playground:
         """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG."""
         environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
         return subprocess.run(
-            [sys.executable, "-m", "nstd", *arguments],
+            [*self.prefix, sys.executable, "-m", "nstd", *arguments],
             env=environment | options.pop("env", {}),
             capture_output=True,
             text=True,
@@ -193,12 +153,23 @@ class Playground:
         """Run the daemon until the inbox is empty."""
         return self.command("run", "--once", *arguments)
 
+    def sabotage(self, source: str) -> None:
+        """Have every process of the playground, daemon and worker, run `source` first."""
+        (self.site / "sitecustomize.py").write_text(source)
+
+    def hurry(self) -> None:
+        """Shorten the waits of the daemon after a disk error, which are seconds and minutes."""
+        self.sabotage(HURRY)
+
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the daemon and wait until it is up; `close` ends it at the latest."""
-        before = len(self.events("daemon.started"))
+        before = len(self.told("daemon.started"))
         with (self.folder / "stderr").open("ab") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "nstd", "run", "-c", str(self.config_path), *arguments],
+                [
+                    *(*self.prefix, sys.executable, "-m", "nstd", "run"),
+                    *("-c", str(self.config_path), *arguments),
+                ],
                 env=self.environment | (env or {}),
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
@@ -206,7 +177,7 @@ class Playground:
             )
         self._processes.append(process)
         wait_for(
-            lambda: len(self.events("daemon.started")) > before or process.poll() is not None,
+            lambda: len(self.told("daemon.started")) > before or process.poll() is not None,
             what="daemon.started",
         )
         return process
@@ -225,14 +196,16 @@ class Playground:
 
     def events(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
         """The lines of the log, rotated ones too, oldest first: those that match."""
-        lines: list[dict[str, Any]] = []
-        for path in sorted(self.outbox.glob("logs/nstd.jsonl*"), reverse=True):
-            for text in path.read_text().splitlines():
-                line = json.loads(text)
-                wanted = {"event": event, **fields} if event else fields
-                if all(line.get(key) == value for key, value in wanted.items()):
-                    lines.append(line)
-        return lines
+        files = sorted(self.outbox.glob("logs/nstd.jsonl*"), reverse=True)
+        lines = [json.loads(text) for path in files for text in path.read_text().splitlines()]
+        return matching(lines, event, **fields)
+
+    def told(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
+        """The same of what started daemons wrote on standard error, whatever became of the log."""
+        path = self.folder / "stderr"
+        texts = path.read_text().splitlines() if path.exists() else []
+        lines = [json.loads(text) for text in texts if text.startswith("{")]
+        return matching(lines, event, **fields)
 
     def ended(self) -> int:
         """How many terminal events the log holds."""
@@ -251,3 +224,13 @@ class Playground:
             (self.outbox / "failed" / name / "reason.json").read_text()
         )
         return reason
+
+
+def codes(playground: Playground) -> dict[str, str]:
+    """The codes of the jobs that failed, by name."""
+    return {line["name"]: line["code"] for line in playground.events("job.failed")}
+
+
+def finished(playground: Playground) -> set[str]:
+    """The names of the jobs that have made their pictures."""
+    return {line["name"] for line in playground.events("job.finished")}

@@ -8,12 +8,6 @@ from pathlib import Path
 import psutil
 from support import Playground, wait_for
 
-
-def sabotage(playground: Playground, source: str) -> None:
-    """Have every process of the playground run `source` first."""
-    (playground.site / "sitecustomize.py").write_text(source)
-
-
 BROKEN_STEP = """
 import os
 from nstd.line import Line
@@ -33,7 +27,7 @@ Line.{step} = broken
 def test_a_bug_in_the_loop_is_told_once_and_the_rest_goes_on(playground: Playground) -> None:
     """A broken intake does not stop running jobs, and is no flood; mended, it goes on."""
     flag = playground.folder / "broken"
-    sabotage(playground, BROKEN_STEP.format(step="take_in", flag=str(flag)))
+    playground.sabotage(BROKEN_STEP.format(step="take_in", flag=str(flag)))
     playground.pair("first", options={"steps": 40, "pause": 0.05})
     process = playground.start()
     wait_for(lambda: playground.events("job.progress"))
@@ -60,7 +54,7 @@ def test_a_bug_everywhere_still_lets_the_daemon_end(playground: Playground) -> N
         f"nstd.line.Line.{step} = broken_{step}\n"
         for step in steps
     )
-    sabotage(playground, f"import nstd.line\n{source}")
+    playground.sabotage(f"import nstd.line\n{source}")
     process = playground.start()
     wait_for(lambda: len(playground.events("daemon.error")) >= 4)
     assert playground.stop(process) == 0
@@ -70,8 +64,7 @@ def test_a_bug_everywhere_still_lets_the_daemon_end(playground: Playground) -> N
 
 def test_a_bug_at_start_up_is_in_the_log_and_the_exit_code(playground: Playground) -> None:
     """It ends with 70, with the traceback in the log, and the lock is free again."""
-    sabotage(
-        playground,
+    playground.sabotage(
         "import nstd.plugins\n"
         "def broken(self):\n    raise ZeroDivisionError\n"
         "nstd.plugins.Plugins.check_all = broken\n",

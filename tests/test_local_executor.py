@@ -189,6 +189,35 @@ def test_a_worker_that_died_while_idle_costs_no_job(make: Make, told: list[dict[
     assert bench.run("second").ending is Ending.FINISHED
 
 
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_a_worker_lost_before_it_took_its_job_costs_no_attempt(
+    make: Make, told: list[dict[str, Any]], how: str
+) -> None:
+    """A warm one that dies in the moment of hand-over, or takes nothing any more."""
+    bench = make(start="1s")
+    bench.run("first")
+    (pid,) = pids(told)
+    os.kill(pid, signal.SIGSTOP)
+    bench.start("second")
+    if how == "kill":
+        os.kill(pid, signal.SIGKILL)
+    outcome = bench.outcome("second")
+    assert outcome.at_start
+    assert outcome.failure is not None
+    words = {"kill": "died", "stop": "did not take the job in time"}
+    assert words[how] in outcome.failure.message
+    assert bench.run("third").ending is Ending.FINISHED
+
+
+def test_what_a_worker_said_before_its_death_is_heard(make: Make) -> None:
+    """It took the job and killed itself at once: the attempt counts, every time."""
+    bench = make()
+    for number in range(5):
+        outcome = bench.run(f"job-{number}", act="kill")
+        assert not outcome.at_start
+        assert len(bench.reports(f"job-{number}")) == 1
+
+
 @pytest.mark.parametrize("how", ["program", "import", "folder"])
 def test_a_worker_that_cannot_start_is_not_the_jobs_fault(
     make: Make, how: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

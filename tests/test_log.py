@@ -294,7 +294,7 @@ def run_with_stderr(playground: Playground, stderr: int | None) -> subprocess.Po
     return subprocess.Popen(command, env=playground.environment, stderr=stderr)
 
 
-def test_a_stalled_reader_of_standard_error_does_not_stop_jobs(playground: Playground) -> None:
+def test_log_reader_stalled(playground: Playground) -> None:
     """A pipe that nobody reads fills up; jobs go on, and the daemon still ends cleanly."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -314,7 +314,7 @@ def test_a_stalled_reader_of_standard_error_does_not_stop_jobs(playground: Playg
     assert len(playground.events("job.finished")) == 1
 
 
-def test_a_reader_of_standard_error_that_goes_away_does_not_stop_jobs(
+def test_log_pipe_closed_by_its_reader(
     playground: Playground,
 ) -> None:
     """Writing to a broken pipe is no reason to end."""
@@ -327,7 +327,7 @@ def test_a_reader_of_standard_error_that_goes_away_does_not_stop_jobs(
     assert len(playground.events("job.finished")) == 1
 
 
-def test_a_closed_standard_error_does_not_stop_jobs(playground: Playground) -> None:
+def test_log_pipe_closed_from_the_start(playground: Playground) -> None:
     """No file of the daemon takes the place of the closed stream."""
     playground.pair("beach")
     assert run_with_stderr(playground, None).wait(timeout=90) == 0

@@ -18,9 +18,9 @@ from pathlib import Path
 import powercut
 import pytest
 import yaml
+from farm import KINDS, Farm, Plot
 from forge import Forge
 from powercut import State, cuts
-from test_recovery import KINDS, Farm, Plot
 
 from nstd.config import load_config
 from nstd.status import read_status

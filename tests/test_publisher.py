@@ -235,12 +235,15 @@ def test_an_error_of_one_job_holds_up_no_other(press: Press) -> None:
     assert len(press.events("disk.failed")) == MANY
 
 
+@pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE])
 @pytest.mark.parametrize("operation", ["fsync", "fsync_folder"])
-def test_an_fsync_that_failed_is_never_done(press: Press, operation: str) -> None:
+def test_fsync_that_failed_with_eio_or_estale_is_never_done(
+    press: Press, operation: str, error: int
+) -> None:
     """The job is kept, with its inputs, until everything could be synced."""
     job = press.job()
     press.publisher.conclude(job)
-    press.fail(operation, errno.EIO, str(press.outbox))
+    press.fail(operation, error, str(press.outbox))
     for _ in range(3):
         press.work_at(LONGEST)
     assert (press.spool.paths(job.id).folder / "content.png").exists()

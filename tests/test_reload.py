@@ -34,7 +34,7 @@ def test_new_settings_are_taken_over(playground: Playground) -> None:
     assert not playground.events("job.finished", name="quiet")
 
 
-def test_a_bad_config_keeps_the_old_one_and_says_so(playground: Playground) -> None:
+def test_hup_with_bad_config_keeps_the_old_one_and_says_so(playground: Playground) -> None:
     """With the place of the error; jobs go on."""
     process = playground.start()
     good = playground.config_path.read_text()

@@ -180,6 +180,22 @@ def test_what_is_not_the_jobs_fault_uses_no_attempt(outcome: Outcome) -> None:
     assert job.attempt == 0
 
 
+def test_a_time_out_before_a_worker_took_the_job_is_the_devices() -> None:
+    """The job never ran: it waits again, and after enough of these the device is closed."""
+    scheduler = make(jobs={"attempts": 1}, workers={"failures": 2})
+    job = make_job("a", timeout=10.0)
+    verdicts = []
+    for now in (0.0, 20.0):
+        run(scheduler, job, now)
+        assert [entry.job.id for entry in scheduler.overdue(now + 10.0)] == ["a"]
+        late = failed("a", "device_failed", device_fault=True, at_start=True)
+        verdicts.append(scheduler.settle(late, now + 11.0))
+        assert verdicts[-1].decision is Decision.REQUEUE
+        job = verdicts[-1].job.given_back(forgive=True)
+    assert job.attempt == 0
+    assert [verdict.device_down is not None for verdict in verdicts] == [False, True]
+
+
 # Ends that somebody wants
 
 

@@ -29,7 +29,7 @@ def running(playground: Playground, name: str = "beach") -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_daemon_ends_at_once(playground: Playground, number: int) -> None:
+def test_term_idle_ends_at_once(playground: Playground, number: int) -> None:
     """Exit status 0, and the last line tells."""
     process = playground.start()
     began = time.monotonic()
@@ -41,7 +41,7 @@ def test_an_idle_daemon_ends_at_once(playground: Playground, number: int) -> Non
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_busy_daemon_saves_its_job_and_puts_it_back(playground: Playground, number: int) -> None:
+def test_term_busy_saves_the_job_and_puts_it_back(playground: Playground, number: int) -> None:
     """A checkpoint is written, no attempt is used, and the next run goes on from there."""
     playground.configure(jobs={"checkpoint": "1h"})
     playground.pair("beach", options={"steps": 200, "pause": 0.02})
@@ -96,7 +96,7 @@ def test_a_job_that_does_not_stop_is_killed_after_the_grace(playground: Playgrou
     assert "1 waiting" in playground.command("status").stdout
 
 
-def test_a_second_signal_ends_it_at_once(playground: Playground) -> None:
+def test_second_term_ends_it_at_once(playground: Playground) -> None:
     """It does not wait for the grace; no worker is left, and the job is put back."""
     playground.configure(workers={"grace": "1h"})
     playground.pair("beach", options=QUIET)

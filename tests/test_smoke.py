@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from support import Playground
+import json
+
+from PIL import Image
+from support import Playground, wait_for
 
 
 def test_a_dropped_pair_becomes_a_picture_with_its_record(playground: Playground) -> None:
@@ -20,3 +23,17 @@ def test_a_dropped_pair_becomes_a_picture_with_its_record(playground: Playground
     assert [line["output"] for line in playground.events("job.finished")] == ["beach"]
     assert not list(playground.inbox.glob("*.yaml"))
     assert not list((playground.inbox / ".nstd").iterdir())
+
+
+def test_a_running_job_shows_its_progress_and_a_preview(playground: Playground) -> None:
+    """In its work folder, for `nstd status` and for people."""
+    playground.start()
+    playground.pair("beach", options={"steps": 4000, "pause": 0.02})
+    wait_for(lambda: list(playground.work.glob("*/preview.jpg")))
+    (folder,) = (path.parent for path in playground.work.glob("*/preview.jpg"))
+    with Image.open(folder / "preview.jpg") as preview:
+        preview.load()
+    noted = json.loads((folder / "progress.json").read_text())
+    assert 0 < noted["step"] < noted["steps"] == 4000
+    assert noted["losses"]["total"] > 0
+    assert noted["slot"] == "cpu/0"

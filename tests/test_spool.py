@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from support_disk import Killed, StepFiles, names_in
@@ -18,7 +19,7 @@ from nstd.files import Files
 from nstd.inbox import Inbox, Ready
 from nstd.job import Failure, Job
 from nstd.order import plain_order
-from nstd.spool import FORGIVEN, Spool, State
+from nstd.spool import FORGIVEN, FORSAKEN, Spool, State
 
 
 class Bench:
@@ -179,14 +180,13 @@ def test_a_sidecar_that_came_again_meanwhile_is_not_overwritten(bench: Bench) ->
     bench.pair()
     (ready,) = bench.ready()
     (bench.inbox / "S.PNG").unlink()
-    real = bench.files.make_folder
+    real = bench.files.copy
 
-    def drop_again(path: Path, *, below: Path | None = None) -> None:
-        real(path, below=below)
-        if path.parent.name == ".new":
-            (bench.inbox / "a.yaml").write_text("a new one")
+    def drop_again(source: BinaryIO, target: Path, size: int | None = None) -> str:
+        (bench.inbox / "a.yaml").write_text("a new one")
+        return real(source, target, size)
 
-    bench.files.make_folder = drop_again  # type: ignore[method-assign]
+    bench.files.copy = drop_again  # type: ignore[method-assign]
     with pytest.raises(FileNotFoundError):
         bench.claim(ready)
     assert (bench.inbox / "a.yaml").read_text() == "a new one"
@@ -255,6 +255,40 @@ def test_a_claim_crosses_filesystems() -> None:
             Files().remove_tree(path)
 
 
+def never(job: str) -> bool:
+    """No job has ended."""
+    return False
+
+
+def test_a_claim_of_another_daemon_is_left_alone_for_an_hour(tmp_path: Path) -> None:
+    """Its folder is not in our work folder: it may be in the middle of it."""
+    files = StepFiles()
+    other = Bench(tmp_path, files, work=tmp_path / "other")
+    sidecar = other.pair("sub/a.yaml")
+    (ready,) = other.ready()
+    files.on_step = lambda at, what: Killed() if what == "write" else None
+    with pytest.raises(Killed):
+        other.claim(ready)
+    ours = Bench(tmp_path)
+    assert not ours.spool.undo_claims(100.0, never)
+    assert not ours.spool.undo_claims(100.0 + FORSAKEN - 1, never)
+    assert ours.in_flight() != []
+    assert not sidecar.exists()
+    assert ours.spool.undo_claims(100.0 + FORSAKEN, never)
+    assert sidecar.exists()
+    assert ours.in_flight() == []
+
+
+def test_a_spare_copy_of_a_job_that_has_ended_never_comes_back(bench: Bench) -> None:
+    """The inbox could not be read until the job was done and removed: the log knows."""
+    spare = bench.inbox / ".nstd" / "20260101-000000-abcdef" / "a.yaml"
+    spare.parent.mkdir(parents=True)
+    spare.write_text("content: c.png")
+    assert bench.spool.undo_claims(0.0, lambda job: job == spare.parent.name)
+    assert bench.in_flight() == []
+    assert not (bench.inbox / "a.yaml").exists()
+
+
 def test_a_claim_that_dies_at_any_step_is_finished_or_undone(tmp_path: Path) -> None:
     """The recovery looks at the files alone: either a whole job, or the sidecar in the inbox."""
     ends = set()
@@ -268,7 +302,7 @@ def test_a_claim_that_dies_at_any_step_is_finished_or_undone(tmp_path: Path) -> 
             bench.claim(ready)
         except Killed:
             spool = Bench(tmp_path / str(step)).spool
-            spool.undo_claims()
+            spool.undo_claims(0.0, never)
             jobs = list(spool.jobs())
             assert len(jobs) + sidecar.exists() == 1, step
             ends.add(len(jobs))
@@ -372,7 +406,7 @@ def test_a_removal_that_dies_half_way_leaves_no_half_job(
     assert errors == []
     bench.spool.remove(job)
     assert bench.in_flight() == []
-    bench.spool.undo_claims()
+    bench.spool.undo_claims(0.0, never)
     bench.spool.remove(job)
 
 
@@ -381,7 +415,7 @@ def test_foreign_files_in_the_work_folder_mean_nothing(bench: Bench) -> None:
     (bench.work / "notes.txt").write_text("x")
     (bench.work / "20260101-120000-zzzzzz").mkdir()
     (bench.inbox / ".nstd" / "mine").mkdir(parents=True)
-    bench.spool.undo_claims()
+    bench.spool.undo_claims(0.0, never)
     assert list(bench.spool.jobs()) == []
     assert names_in(bench.work) == ["20260101-120000-zzzzzz", "notes.txt"]
 

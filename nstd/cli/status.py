@@ -49,6 +49,8 @@ def _lines(status: Status) -> Iterator[str]:
     yield f"nstd {status.root}: daemon {who}"
     if status.paused:
         yield f"  intake is paused: {status.paused}"
+    if status.inbox_lost:
+        yield "  the inbox cannot be read: nothing is taken in"
     for device in status.devices:
         yield f"  device {device['device']}: {device['state']}, slots: {device['slots']}"
     yield (

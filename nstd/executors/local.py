@@ -32,6 +32,8 @@ class Seat:
     process: WorkerProcess
     ready: bool = False
     job: str | None = None
+    handed: float = 0.0
+    has_begun: bool = False  # the worker has said that it took the job
     jobs: int = 0
     idle_since: float = 0.0
     kill_at: float | None = None
@@ -55,7 +57,8 @@ class LocalExecutor:
             message = f"no worker could be started on {slot.name}: {error}"
             self._unstarted.append(_unable(job.id, slot, message))
             return
-        seat.job, seat.kill_at, seat.asked_where = job.id, None, False
+        seat.job, seat.handed, seat.has_begun = job.id, time.monotonic(), False
+        seat.kill_at, seat.asked_where = None, False
         assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
         seat.process.channel.send({"assignment": assignment.model_dump(mode="json")})
 
@@ -103,6 +106,7 @@ class LocalExecutor:
         return events
 
     def _events(self, slot: Slot, seat: Seat, now: float) -> Iterator[Event]:
+        has_ended = seat.process.exit_code is not None  # asked first: its last words are all heard
         seat.process.channel.flush()
         try:
             for message in seat.process.channel.receive():
@@ -112,7 +116,7 @@ class LocalExecutor:
             yield from self._lost(slot, seat, f"talked nonsense ({error})")
         else:
             if self._seats.get(slot) is seat:
-                yield from self._check(slot, seat, now)
+                yield from self._check(slot, seat, now, has_ended)
 
     def _heed(self, slot: Slot, seat: Seat, message: Message) -> Iterator[Event]:
         """One message; what is said of another job than the slot's is not heard."""
@@ -121,6 +125,8 @@ class LocalExecutor:
             seconds = round(time.monotonic() - seat.process.began, 2)
             pid = seat.process.pid
             emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
+        elif "begun" in message:
+            seat.has_begun = seat.has_begun or message["begun"] == seat.job
         elif "report" in message:
             report = Report.model_validate(message["report"])
             if report.job == seat.job:
@@ -141,11 +147,11 @@ class LocalExecutor:
         elif seat.jobs >= self._config.workers.recycle:
             self._end(slot, f"replaced after {seat.jobs} jobs")
 
-    def _check(self, slot: Slot, seat: Seat, now: float) -> Iterator[Outcome]:
+    def _check(self, slot: Slot, seat: Seat, now: float, has_ended: bool) -> Iterator[Outcome]:
         """A worker that died, is past its grace, does not come up, or idles too long."""
         process, workers = seat.process, self._config.workers
         process.limit_output()
-        if process.exit_code is not None or process.channel.is_closed:
+        if has_ended or process.channel.is_closed:
             yield from self._lost(slot, seat, "died")
         elif seat.kill_at is not None and now >= seat.kill_at:
             if seat.ready and not seat.asked_where:
@@ -153,9 +159,10 @@ class LocalExecutor:
                 seat.kill_at, seat.asked_where = now + _LAST_WORDS, True
             else:
                 yield from self._lost(slot, seat, "was killed: it did not stop in time")
-        elif not seat.ready and now - process.began > workers.start:
-            yield from self._lost(slot, seat, "was killed: it did not come up in time")
-        elif seat.ready and seat.job is None and now - seat.idle_since > workers.keep_warm:
+        elif seat.job is not None and not seat.has_begun and now - seat.handed > workers.start:
+            what = "take the job" if seat.ready else "come up"
+            yield from self._lost(slot, seat, f"was killed: it did not {what} in time")
+        elif seat.job is None and now - seat.idle_since > workers.keep_warm:
             self._end(slot, "idle")
 
     def _lost(self, slot: Slot, seat: Seat, what: str) -> Iterator[Outcome]:
@@ -163,7 +170,7 @@ class LocalExecutor:
         if seat.job is None:
             return
         message = f"the worker on {slot.name} {what} ({ending})"
-        if not seat.ready:
+        if not seat.has_begun:
             yield _unable(seat.job, slot, message, tail)
             return
         hint = "out of memory? a crashing backend? `detail` has its last words"
@@ -194,7 +201,7 @@ class LocalExecutor:
 
 
 def _unable(job: str, slot: Slot, message: str, tail: str = "") -> Outcome:
-    """The outcome of an attempt that never began: no worker came up on its slot."""
+    """The outcome of an attempt that never began: no worker on its slot took the job."""
     failure = Failure(
         code="device_failed",
         message=message,

@@ -1,4 +1,4 @@
-"""A daemon that dies at any step, or whose disk fails at any step, ends with exactly one result.
+"""Roots with one job each, for daemons that die or whose disk fails at any step of a run.
 
 The invariant: a job is in one place; its bytes exist until the result is durable; the outbox
 holds only complete results; every submission reaches exactly one terminal event.
@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+import yaml
 from forge import Forge
 from PIL import Image
 from support import Playground
 from support_disk import names_in
 
 KINDS = ("finished", "failed", "refused")
-STRIDE = 5
-"""The short form tries every fifth step; the slow one tries all."""
+"""How a job ends: with its picture, with an error of its backend, or refused at the door."""
 
 
 class Farm:
     """Copies of one root with one dropped job, and daemons to run on them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, elsewhere: Mapping[str, Path] | None = None) -> None:
+        """Plant in `folder`; `elsewhere` has the places of folders on other filesystems."""
         self.folder, self._count = folder, 0
+        self._elsewhere = elsewhere or {}
         (folder / "seed").mkdir()
         self.seed = Playground(
             folder / "seed",
@@ -44,6 +44,9 @@ class Farm:
         self._count += 1
         plot = Plot(self.folder / f"{self._count}", kind)
         shutil.copytree(self.seed.root, plot.root)
+        for name, place in self._elsewhere.items():
+            shutil.move(plot.root / name, place / f"{self._count}")
+            plot.move(name, place / f"{self._count}")
         Image.new("RGB", (16, 12), "teal").save(plot.inbox / "content.png")
         Image.new("RGB", (16, 12), "orange").save(plot.inbox / "style.png")
         act = "raise" if kind == "failed" else ""
@@ -69,12 +72,30 @@ class Plot:
         self.inputs: dict[str, str] = {}
         self.text = b""
 
+    def move(self, name: str, place: Path) -> None:
+        """One of the folders lies at `place`."""
+        config = self.root / "config.yaml"
+        settings = yaml.safe_load(config.read_text())
+        settings.setdefault("folders", {})[name] = str(place)
+        config.write_text(yaml.safe_dump(settings))
+        setattr(self, name, place)
+        self.sidecar = self.inbox / "sub" / "beach.yaml"
+
+    def remove(self) -> None:
+        """Give its space back."""
+        for path in (self.root, self.inbox, self.work, self.outbox):
+            shutil.rmtree(path, ignore_errors=True)
+
     def pictures(self) -> dict[str, str]:
         """The SHA-256 of each picture in the inbox."""
         return {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in self.inbox.glob("*.png")
         }
+
+    def places(self) -> tuple[Path, ...]:
+        """Where a job can be."""
+        return self.inbox, self.work, self.outbox
 
     def results(self) -> list[Path]:
         """Every folder in the outbox that a person would take for a result."""
@@ -112,7 +133,8 @@ class Plot:
         self.check_results()
         assert len(self.results()) <= 1
         assert self.pictures() == self.inputs
-        copies = [path for path in self.root.rglob("*.yaml") if path.read_bytes() == self.text]
+        sidecars = [path for place in self.places() for path in place.rglob("*.yaml")]
+        copies = [path for path in sidecars if path.read_bytes() == self.text]
         assert copies, "the sidecar is gone"
 
     def check_end(self) -> None:
@@ -134,15 +156,8 @@ class Plot:
         assert not [line for line in lines if line["event"] == "daemon.error"]
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    """One forge for all tests of this module."""
-    farm = Farm(tmp_path_factory.mktemp("farm"))
-    yield farm
-    farm.forge.close()
-
-
 def kill_at_every_step(farm: Farm, kind: str, first: int, stride: int) -> None:
+    """Kill a daemon at the step `first` and each `stride`th after it, and start it again."""
     for at in range(first, 1000, stride):
         plot = farm.plant(kind)
         status, _ = farm.run(plot, fault="kill", at=at)
@@ -154,45 +169,23 @@ def kill_at_every_step(farm: Farm, kind: str, first: int, stride: int) -> None:
         plot.check_after_fault()
         assert farm.run(plot)[0] == 0, f"after a kill at step {at}"
         plot.check_end()
-        shutil.rmtree(plot.root)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_killed_daemon_ends_every_job_exactly_once(farm: Farm, kind: str) -> None:
-    """SIGKILL at every fifth step, then a restart."""
-    kill_at_every_step(farm, kind, 1 + KINDS.index(kind), STRIDE)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_daemon_killed_at_any_step_ends_every_job_exactly_once(farm: Farm, kind: str) -> None:
-    """SIGKILL at each step, then a restart."""
-    kill_at_every_step(farm, kind, 1, 1)
-
-
-@pytest.mark.slow
-def test_a_daemon_killed_again_while_it_recovers_ends_every_job_exactly_once(farm: Farm) -> None:
-    """Two deaths, the second at any step of the recovery; drawn at random."""
-    draw = random.Random(7)
-    for kind in KINDS * 20:
-        plot = farm.plant(kind)
-        first, second = draw.randrange(1, 120), draw.randrange(1, 120)
-        for at in (first, second):
-            farm.run(plot, fault="kill", at=at)
-            plot.check_after_fault()
-        assert farm.run(plot)[0] == 0, f"after kills at {first} and {second}"
-        plot.check_end()
-
-
-FAULTS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
+        plot.remove()
 
 
 def fail_at_every_step(
-    farm: Farm, kind: str, fault: str, lasting: float, first: int, stride: int
+    farm: Farm,
+    kind: str,
+    fault: str,
+    lasting: float,
+    first: int,
+    stride: int,
+    *,
+    reads: bool = False,
 ) -> None:
+    """Let the step `first` fail, and each `stride`th after it, in a run of its own."""
     for at in range(first, 1000, stride):
         plot = farm.plant(kind)
-        status, steps = farm.run(plot, fault=fault, at=at, lasting=lasting)
+        status, steps = farm.run(plot, fault=fault, at=at, lasting=lasting, reads=reads)
         plot.check_after_fault()
         if status != 0:  # it could not even start: systemd starts it again
             assert at < 20
@@ -203,24 +196,4 @@ def fail_at_every_step(
         if steps < at:
             assert at > 50, "too few steps to be true"
             return
-        shutil.rmtree(plot.root)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("lasting", [0.0, 0.3])
-def test_a_disk_error_at_any_step_is_survived(farm: Farm, fault: str, lasting: float) -> None:
-    """Once, and for a while: the job ends exactly once, and a full disk uses no attempt."""
-    number = FAULTS.index(fault)
-    kind = KINDS[(number + bool(lasting)) % 3]
-    fail_at_every_step(farm, kind, fault, lasting, 1 + number, 11)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("lasting", [0.0, 0.3])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_disk_error_at_each_step_is_survived(
-    farm: Farm, kind: str, fault: str, lasting: float
-) -> None:
-    """The long form: each step, each kind of job."""
-    fail_at_every_step(farm, kind, fault, lasting, 1, 1)
+        plot.remove()

@@ -1,0 +1,188 @@
+"""The service as a whole: its watchdog, its neighbours, and the plugins that it was given."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from plugins_support import install
+from puppet import PUPPET
+from support import Playground, codes, finished, wait_for
+
+# The watchdog
+
+BLOCKED = """
+import os, sys, time
+if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
+    from nstd.line import Line
+    take_in = Line.take_in
+
+    def blocked(self, now):
+        while os.path.exists({flag!r}):
+            time.sleep(0.1)
+        take_in(self, now)
+
+    Line.take_in = blocked
+"""
+"""The main loop is stuck in a step while a file is there; other threads go on."""
+
+
+class Manager:
+    """What systemd does with `WatchdogSec` and `Restart`: abort what is silent, start it again."""
+
+    def __init__(self, playground: Playground, seconds: float) -> None:
+        self.playground, self.seconds = playground, seconds
+        path = playground.folder / "notify"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.settimeout(0.1)
+        usec = str(int(seconds * 1e6))
+        self._environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": usec}
+        self.process = self._start()
+        self.ends: list[int] = []
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = self.playground.start(env=self._environment)
+        self._heard = time.monotonic()
+        return process
+
+    def watch(self) -> None:
+        """Take in what was said; abort and restart a daemon that pings no more."""
+        try:
+            if b"WATCHDOG=1" in self._socket.recv(8192):
+                self._heard = time.monotonic()
+        except TimeoutError:
+            pass
+        if time.monotonic() - self._heard > self.seconds:
+            self.ends.append(self.playground.stop(self.process, signal.SIGABRT))
+            self.process = self._start()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_watchdog_main_loop_blocked(playground: Playground) -> None:
+    """Pings stop although the process lives; it is restarted, and its job ends exactly once."""
+    flag = playground.folder / "blocked"
+    playground.sabotage(BLOCKED.format(flag=str(flag)))
+    manager = Manager(playground, 4.0)
+    playground.pair("beach", options={"steps": 100, "pause": 0.05})
+
+    def job_runs() -> bool:
+        manager.watch()
+        return bool(playground.events("job.progress"))
+
+    wait_for(job_runs, what="a running job")
+    assert manager.ends == []
+    flag.touch()
+
+    def was_restarted() -> bool:
+        manager.watch()
+        return len(manager.ends) == 1
+
+    wait_for(was_restarted, what="a restart")
+    flag.unlink()
+    assert manager.ends == [-signal.SIGABRT]
+
+    def job_is_done() -> bool:
+        manager.watch()
+        return bool(playground.ended())
+
+    wait_for(job_is_done, what="the job")
+    manager.close()
+    assert playground.ended() == 1
+    assert playground.record("beach")["attempt"] == 1
+    assert playground.events("job.recovered")
+
+
+# Two daemons
+
+
+@pytest.fixture
+def neighbour(playground: Playground, tmp_path: Path) -> Playground:
+    """Another root that takes from the same inbox."""
+    (tmp_path / "neighbour").mkdir()
+    neighbour = Playground(tmp_path / "neighbour", folders={"inbox": str(playground.inbox)})
+    neighbour.inbox = playground.inbox
+    return neighbour
+
+
+def test_two_daemons_on_one_inbox(playground: Playground, neighbour: Playground) -> None:
+    """Each job runs once, though one of them is killed and started again all the while."""
+    steady = playground.start()
+    names = {f"job-{number:02}" for number in range(24)}
+    for name in sorted(names):
+        playground.pair(name, options={"steps": 2, "pause": 0.01})
+        if name.endswith(("3", "6", "9")):
+            restless = neighbour.start()
+            time.sleep(0.1)
+            restless.kill()
+            restless.wait(timeout=10)
+    last = neighbour.start()
+    wait_for(lambda: finished(playground) | finished(neighbour) == names, what="all jobs")
+    assert playground.ended() + neighbour.ended() == len(names)
+    assert list((playground.inbox / ".nstd").iterdir()) == []
+    assert playground.stop(steady) == neighbour.stop(last) == 0
+
+
+STUCK = """
+import os, sys, time
+if {root!r} in " ".join(sys.orig_argv):
+    from nstd.files import Files
+
+    def step(self, operation, path):
+        if operation == "create" and "/.new/" in str(path):
+            while not os.path.exists({flag!r}):
+                time.sleep(0.05)
+
+    Files.step = step
+"""
+"""A daemon that stands still in the middle of every claim until a file is there."""
+
+
+def test_two_daemons_on_one_inbox_leave_each_others_claims_alone(
+    playground: Playground, neighbour: Playground
+) -> None:
+    """One that starts while the other is in the middle of a claim does not take it back."""
+    flag = playground.folder / "go on"
+    playground.sabotage(STUCK.format(root=str(playground.config_path), flag=str(flag)))
+    playground.start()
+    sidecar = playground.pair("beach")
+    wait_for(lambda: not sidecar.exists(), what="the claim")
+    second = neighbour.start()
+    time.sleep(1)
+    assert not sidecar.exists()
+    flag.touch()
+    wait_for(lambda: finished(playground) == {"beach"}, what="the job")
+    assert neighbour.stop(second) == 0
+    assert neighbour.ended() == 0
+
+
+# Plugins
+
+
+def test_plugin_raising_at_import_run_exit(playground: Playground) -> None:
+    """Others are unaffected, the status of each is listed."""
+    site = playground.site
+    install(site, "at-import", before="raise RuntimeError('no licence')")
+    install(site, "at-run", PUPPET.replace('"puppet"', '"at-run"'), attribute="Puppet")
+    leaves = "import atexit; atexit.register(lambda: 1 / 0)"
+    source = PUPPET.replace('"puppet"', '"at-exit"')
+    install(site, "at-exit", source, before=leaves, attribute="Puppet")
+    listed = playground.command("backends").stdout
+    assert "no licence" in listed
+    playground.pair("import", backend="at-import")
+    playground.pair("run", backend="at-run", options={"act": "raise"})
+    playground.pair("exit", backend="at-exit")
+    playground.pair("good")
+    assert playground.once().returncode == 0
+    assert codes(playground) == {"import": "backend_unknown", "run": "backend_failed"}
+    assert "load_error" in playground.reason("import")["message"]
+    assert "the puppet raises" in playground.reason("run")["message"]
+    assert finished(playground) == {"exit", "good"}
+    (failed,) = playground.events("plugin.failed")
+    assert (failed["name"], failed["status"]) == ("at-import", "load_error")
