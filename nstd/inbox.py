@@ -6,7 +6,8 @@ will be, and then it carries the error that says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from nstd.config import Config
@@ -24,16 +25,31 @@ _FIRST = 101  # above every priority: what is refused is answered at once
 _HOLD, _LONGEST_HOLD = 10.0, 600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ready:
-    """A sidecar that can be claimed: with all its pictures, or with the error that it met."""
+    """A sidecar that can be claimed: with all its pictures, or with the error that it met.
+
+    `parsed` is there once it was read for its claim.
+    """
 
     name: str  # relative to the inbox
     signature: Signature
-    parsed: SidecarFile | None
+    parsed: SidecarFile | None = None
     pictures: tuple[Found, ...] = ()
     error: NstdError | None = None
     priority: int = _FIRST
+
+
+class Known(NamedTuple):
+    """What a look needs of a sidecar; the rest is read again when it is claimed.
+
+    Of thousands that wait, all are kept in memory.
+    """
+
+    signature: Signature
+    sources: tuple[str, ...] = ()
+    priority: int | None = None
+    error: NstdError | None = None
 
 
 class Held(NamedTuple):
@@ -48,7 +64,8 @@ class Inbox:
 
     def __init__(self, config: Config) -> None:
         self._stability, self._told = Stability(config.watch.settle), Told()
-        self._parsed: dict[str, tuple[Signature, SidecarFile | NstdError]] = {}
+        self._known: dict[str, Known] = {}
+        self._found: dict[tuple[str, str], Found | None] = {}  # in this look
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
         self._now = 0.0
@@ -76,6 +93,7 @@ class Inbox:
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
+        self._found.clear()
         for folder, error in unreadable.items():
             self._tell_unreadable(folder, error)
         found = [ready for name in names if (ready := self._consider(name)) is not None]
@@ -83,6 +101,19 @@ class Inbox:
         self._forget(set(names))
         free = [ready for ready in found if not self._is_held(ready.name)]
         return sorted(free, key=lambda r: (-r.priority, r.signature.mtime_ns, r.name))
+
+    def read(self, ready: Ready) -> Ready | None:
+        """`ready` with what its sidecar says; None when that is not what was looked at."""
+        try:
+            with self.root.open(ready.name) as file:
+                data = file.read(MAX_BYTES + 1)
+                if Signature.of(os.fstat(file.fileno())) != ready.signature:
+                    return None
+            return replace(ready, parsed=parse_sidecar(data, ready.name))
+        except OSError:
+            return None
+        except SidecarError as error:
+            return replace(ready, error=ready.error or error)
 
     @property
     def deadline(self) -> float:
@@ -109,12 +140,11 @@ class Inbox:
         if unreadable:
             return None
         for name in names:
-            signature, parsed = self._parsed.get(name, (None, None))
-            if signature != self.root.look(name):
+            known = self._known.get(name)
+            if known is None or known.signature != self.root.look(name):
                 return None
-            if isinstance(parsed, SidecarFile):
-                for source in parsed.sidecar.pictures:
-                    pictures |= self._beside(name, source)
+            for source in known.sources:
+                pictures |= self._beside(name, source)
         return pictures
 
     def _beside(self, sidecar: str, source: str) -> set[str]:
@@ -152,10 +182,10 @@ class Inbox:
             signature = self.root.look(name)
             if not self._stability.is_stable(name, signature):
                 return None
-            parsed = self._parse(name, signature)
-            if isinstance(parsed, NstdError):
-                return Ready(name, signature, None, error=parsed)
-            return self._with_pictures(name, signature, parsed)
+            known = self._know(name, signature)
+            if known.error is not None:
+                return Ready(name, signature, error=known.error)
+            return self._with_pictures(name, known)
         except FileNotFoundError:
             self._stuck += 1
         except (OSError, SidecarError) as error:
@@ -163,39 +193,43 @@ class Inbox:
             self._stuck += 1
         return None
 
-    def _with_pictures(self, name: str, signature: Signature, parsed: SidecarFile) -> Ready | None:
-        wanted = parsed.sidecar.pictures
+    def _with_pictures(self, name: str, known: Known) -> Ready | None:
         try:
-            looked = {source: self.locator.find(name, source) for source in wanted}
+            looked = {source: self._find(name, source) for source in known.sources}
         except SidecarError as error:
-            return Ready(name, signature, parsed, error=error)
+            return Ready(name, known.signature, error=error)
         missing = [source for source, picture in looked.items() if picture is None]
         if missing:
-            return self._orphan(name, signature, parsed, missing)
+            return self._orphan(name, known.signature, missing)
         self._orphans.pop(name, None)
-        found = tuple(picture for source in wanted if (picture := looked[source]))
+        found = tuple(picture for source in known.sources if (picture := looked[source]))
         stable = [self._stability.is_stable(picture.key, picture.signature) for picture in found]
-        priority = parsed.sidecar.priority
-        priority = self._priority if priority is None else priority
-        return Ready(name, signature, parsed, found, priority=priority) if all(stable) else None
+        priority = self._priority if known.priority is None else known.priority
+        ready = Ready(name, known.signature, pictures=found, priority=priority)
+        return ready if all(stable) else None
 
-    def _parse(self, name: str, signature: Signature) -> SidecarFile | NstdError:
-        known = self._parsed.get(name)
-        if known and known[0] == signature:
-            return known[1]
+    def _find(self, name: str, source: str) -> Found | None:
+        """The picture; one that many sidecars name is looked at once in a look."""
+        key = (name.rpartition("/")[0], source)
+        if key not in self._found:
+            self._found[key] = self.locator.find(name, source)
+        return self._found[key]
+
+    def _know(self, name: str, signature: Signature) -> Known:
+        known = self._known.get(name)
+        if known is not None and known.signature == signature:
+            return known
         with self.root.open(name) as file:
             data = file.read(MAX_BYTES + 1)
-        parsed: SidecarFile | NstdError
         try:
-            parsed = parse_sidecar(data, name)
+            sidecar = parse_sidecar(data, name).sidecar
+            known = Known(signature, tuple(sidecar.pictures), sidecar.priority)
         except SidecarError as error:
-            parsed = error
-        self._parsed[name] = (signature, parsed)
-        return parsed
+            known = Known(signature, error=error)
+        self._known[name] = known
+        return known
 
-    def _orphan(
-        self, name: str, signature: Signature, parsed: SidecarFile, missing: list[str]
-    ) -> Ready | None:
+    def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
         since = self._orphans.setdefault(name, self._now)
         if self._told.is_news(name, missing):
             emit("inbox.waiting", sidecar=printable(name), missing=missing)
@@ -210,7 +244,7 @@ class Inbox:
             (f"did you mean {near!r}? " if near else "")
             + "put the picture into the inbox, then run `nstd retry` for this job",
         )
-        return Ready(name, signature, parsed, error=error)
+        return Ready(name, signature, error=error)
 
     def _is_held(self, name: str) -> bool:
         held = self._held.get(name)
@@ -224,7 +258,7 @@ class Inbox:
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
 
     def _forget(self, names: set[str]) -> None:
-        memories: list[dict[str, object]] = [self._parsed, self._held, self._orphans]  # type: ignore[list-item]
+        memories: list[dict[str, object]] = [self._known, self._held, self._orphans]  # type: ignore[list-item]
         for memory in memories:
             for gone in memory.keys() - names:
                 del memory[gone]

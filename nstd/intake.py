@@ -78,7 +78,9 @@ class Intake:
         while self._may_claim(now) and time.monotonic() < now + BUDGET:
             if not admits(self._ready[0].priority):
                 return
-            ready = self._ready.pop(0)
+            ready = self.inbox.read(self._ready.pop(0))
+            if ready is None:  # it changed: a later look meets it again
+                continue
             claimed = self.claim(ready, now)
             if claimed is not None:
                 yield claimed, ready.error is not None or not claimed.inputs
@@ -139,7 +141,7 @@ class Intake:
         if not is_sidecar(PurePosixPath(name).name):
             return None
         error = SidecarError("cancelled", "cancelled before it was claimed")
-        return self.claim(Ready(name, signature, None, error=error), now)
+        return self.claim(Ready(name, signature, error=error), now)
 
     def claim(self, ready: Ready, now: float) -> Job | None:
         """One sidecar becomes a job, or stays in the inbox for now."""

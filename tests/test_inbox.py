@@ -350,6 +350,38 @@ def test_a_lost_inbox_is_an_error_and_nothing_is_forgotten(desk: Desk) -> None:
     assert desk.names(desk.look(1)) == ["a.yaml"]
 
 
+def test_a_sidecar_is_read_for_its_claim_as_it_was_looked_at(desk: Desk) -> None:
+    """One that has changed since, or is gone, is left to a later look."""
+    path = desk.pair("a.yaml", more="output: {name: beach}\n")
+    (ready,) = desk.settled()
+    read = desk.inbox.read(ready)
+    assert read is not None
+    assert read.parsed is not None
+    assert read.parsed.sidecar.output.name == "beach"
+    desk.pair("a.yaml", more="output: {name: shore}\n")
+    assert desk.inbox.read(ready) is None
+    path.unlink()
+    assert desk.inbox.read(ready) is None
+
+
+def test_a_picture_that_many_sidecars_name_is_looked_at_once_a_look(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And again at the next look: a change of it concerns them all."""
+    for number in range(5):
+        desk.pair(f"{number}.yaml")
+    assert len(desk.settled()) == 5
+    asked: list[str] = []
+    find = desk.inbox.locator.find
+    monkeypatch.setattr(
+        desk.inbox.locator, "find", lambda name, source: asked.append(source) or find(name, source)
+    )
+    desk.look()
+    assert sorted(asked) == ["c.png", "s.png"]
+    desk.drop("c.png", "another one")
+    assert desk.look() == []
+
+
 def test_a_held_sidecar_waits_longer_each_time(desk: Desk) -> None:
     """Its claim met an error: no hot loop."""
     desk.pair("a.yaml")
