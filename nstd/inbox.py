@@ -6,7 +6,6 @@ will be, and then it carries the error that says why.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,7 +15,8 @@ from nstd.locate import Found, Locator, normal
 from nstd.log import emit
 from nstd.names import is_ignored, is_sidecar
 from nstd.roots import Root, Signature
-from nstd.sidecar import MAX_BYTES, SidecarFile, parse_sidecar
+from nstd.sidecar import SidecarFile
+from nstd.sidecars import Known, Sidecars
 from nstd.stability import Stability
 from nstd.told import Told
 
@@ -40,18 +40,6 @@ class Ready:
     priority: int = _FIRST
 
 
-class Known(NamedTuple):
-    """What a look needs of a sidecar; the rest is read again when it is claimed.
-
-    Of thousands that wait, all are kept in memory.
-    """
-
-    signature: Signature
-    sources: tuple[str, ...] = ()
-    priority: int | None = None
-    error: NstdError | None = None
-
-
 class Held(NamedTuple):
     """A sidecar whose claim met an error, so many times."""
 
@@ -64,7 +52,7 @@ class Inbox:
 
     def __init__(self, config: Config) -> None:
         self._stability, self._told = Stability(config.watch.settle), Told()
-        self._known: dict[str, Known] = {}
+        self._sidecars = Sidecars(Root(config.folder("inbox")))
         self._found: dict[tuple[str, str], Found | None] = {}  # in this look
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
@@ -89,11 +77,12 @@ class Inbox:
         `now` is in seconds of the monotonic clock. Raises OSError when the inbox itself cannot
         be read; nothing is inferred from that.
         """
-        names, unreadable = self._sidecars()
+        names, unreadable = self._names()
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
         self._found.clear()
+        self._sidecars.begin()
         for folder, error in unreadable.items():
             self._tell_unreadable(folder, error)
         found = [ready for name in names if (ready := self._consider(name)) is not None]
@@ -105,15 +94,10 @@ class Inbox:
     def read(self, ready: Ready) -> Ready | None:
         """`ready` with what its sidecar says; None when that is not what was looked at."""
         try:
-            with self.root.open(ready.name) as file:
-                data = file.read(MAX_BYTES + 1)
-                if Signature.of(os.fstat(file.fileno())) != ready.signature:
-                    return None
-            return replace(ready, parsed=parse_sidecar(data, ready.name))
-        except OSError:
-            return None
+            parsed = self._sidecars.read(ready.name, ready.signature)
         except SidecarError as error:
             return replace(ready, error=ready.error or error)
+        return replace(ready, parsed=parsed) if parsed is not None else None
 
     @property
     def deadline(self) -> float:
@@ -136,12 +120,12 @@ class Inbox:
         None while there is a sidecar that was not read yet. Raises OSError.
         """
         pictures: set[str] = set()
-        names, unreadable = self._sidecars()
+        names, unreadable = self._names()
         if unreadable:
             return None
         for name in names:
-            known = self._known.get(name)
-            if known is None or known.signature != self.root.look(name):
+            known = self._sidecars.known(name, self.root.look(name))
+            if known is None:
                 return None
             for source in known.sources:
                 pictures |= self._beside(name, source)
@@ -154,7 +138,7 @@ class Inbox:
         except SidecarError:  # a path that is refused names nothing
             return set()
 
-    def _sidecars(self) -> tuple[list[str], dict[str, Exception]]:
+    def _names(self) -> tuple[list[str], dict[str, Exception]]:
         """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
         names: list[str] = []
         unreadable: dict[str, Exception] = {}
@@ -182,7 +166,10 @@ class Inbox:
             signature = self.root.look(name)
             if not self._stability.is_stable(name, signature):
                 return None
-            known = self._know(name, signature)
+            known = self._sidecars.know(name, signature)
+            if known is None:
+                self._stability.look_again(self._now)
+                return None
             if known.error is not None:
                 return Ready(name, signature, error=known.error)
             return self._with_pictures(name, known)
@@ -215,20 +202,6 @@ class Inbox:
             self._found[key] = self.locator.find(name, source)
         return self._found[key]
 
-    def _know(self, name: str, signature: Signature) -> Known:
-        known = self._known.get(name)
-        if known is not None and known.signature == signature:
-            return known
-        with self.root.open(name) as file:
-            data = file.read(MAX_BYTES + 1)
-        try:
-            sidecar = parse_sidecar(data, name).sidecar
-            known = Known(signature, tuple(sidecar.pictures), sidecar.priority)
-        except SidecarError as error:
-            known = Known(signature, error=error)
-        self._known[name] = known
-        return known
-
     def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
         since = self._orphans.setdefault(name, self._now)
         if self._told.is_news(name, missing):
@@ -258,7 +231,8 @@ class Inbox:
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
 
     def _forget(self, names: set[str]) -> None:
-        memories: list[dict[str, object]] = [self._known, self._held, self._orphans]  # type: ignore[list-item]
+        self._sidecars.forget(names)
+        memories: list[dict[str, object]] = [self._held, self._orphans]  # type: ignore[list-item]
         for memory in memories:
             for gone in memory.keys() - names:
                 del memory[gone]
