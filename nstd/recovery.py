@@ -5,8 +5,8 @@ from __future__ import annotations
 from nstd.config import Config
 from nstd.errors import SpoolError, printable
 from nstd.job import Failure, Job
-from nstd.log import emit, keep_job_log
-from nstd.outbox import Outbox
+from nstd.log import emit, has_ended, keep_job_log
+from nstd.outbox import LOGS, Outbox
 from nstd.publisher import Publisher
 from nstd.scheduler import Scheduler
 from nstd.spool import Spool, State
@@ -24,7 +24,7 @@ class Recovery:
     ) -> None:
         self._spool, self._outbox, self._scheduler, self._out = spool, outbox, scheduler, out
         self._told, self._is_broken = Told(), False
-        self._due = 0.0
+        self._due, self._logs = 0.0, config.folder("outbox") / LOGS
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -40,7 +40,7 @@ class Recovery:
         if now < self._due:
             return
         self._outbox.clean(set(self._out.pending))
-        self._spool.undo_claims()
+        self._spool.undo_claims(lambda job_id: has_ended(self._logs, job_id))
         self._told.begin()
         self._is_broken = False
         for job, state in list(self._spool.jobs(self._tell_broken)):

@@ -10,8 +10,9 @@ A job is a folder `work/<id>`. Which files it holds says what is to be done with
 | job.json, reason.json         | failed   | publish the reason                                  |
 
 `job.json` with a `target` that the outbox already holds for this job: only the folder is left
-to be removed. A sidecar below `inbox/.nstd/<id>` is a claim in flight: when `work/<id>` exists
-the claim is done and the sidecar there is a spare copy, else it goes back to the inbox.
+to be removed. A sidecar below `inbox/.nstd/<id>` is a claim in flight: when `work/<id>` exists,
+or the job has ended, the claim is done and the sidecar there is a spare copy; else it goes back
+to the inbox.
 `work/.new/<id>` is a job folder being filled or removed: removed. A job folder whose `job.json`
 cannot be read is left alone and told. No other file means anything.
 """
@@ -164,10 +165,14 @@ class Spool:
         self._files.remove_tree(self._new / job_id)
         self._files.remove_tree(self._claims / job_id)
 
-    def undo_claims(self) -> None:
-        """Finish or undo the claims that a crash or an error left in flight."""
+    def undo_claims(self, has_ended: Callable[[str], bool] = lambda job_id: False) -> None:
+        """Finish or undo the claims that a crash or an error left in flight.
+
+        A job that `has_ended` has no folder left: an inbox that was away comes back with its claim.
+        """
         for claim in _folders(self._claims):
-            self._undo(claim.name)
+            if not has_ended(claim.name):
+                self._undo(claim.name)
             self._files.remove_tree(claim)
         for folder in _folders(self._new):
             self._files.remove_tree(folder)

@@ -184,6 +184,19 @@ def test_a_daemon_killed_again_while_it_recovers_ends_every_job_exactly_once(far
         plot.check_end()
 
 
+def test_the_claim_of_a_job_that_has_ended_is_a_spare_copy(playground: Playground) -> None:
+    """An inbox that went away in the middle of a claim comes back with it, maybe days later."""
+    text = playground.pair("beach").read_bytes()
+    assert playground.once().returncode == 0
+    (ended,) = playground.events("job.finished")
+    claim = playground.inbox / ".nstd" / ended["job"] / "beach.yaml"
+    claim.parent.mkdir(parents=True)
+    claim.write_bytes(text)
+    assert playground.once().returncode == 0
+    assert playground.ended() == 1
+    assert list(playground.inbox.rglob("*.yaml")) == []
+
+
 FAULTS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
 
 
