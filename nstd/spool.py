@@ -165,7 +165,7 @@ class Spool:
         self._files.remove_tree(self._new / job_id)
         self._files.remove_tree(self._claims / job_id)
 
-    def undo_claims(self, has_ended: Callable[[str], bool] = lambda job_id: False) -> None:
+    def undo_claims(self, has_ended: Callable[[str], bool]) -> None:
         """Finish or undo the claims that a crash or an error left in flight.
 
         A job that `has_ended` has no folder left: an inbox that was away comes back with its claim.

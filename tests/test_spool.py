@@ -268,7 +268,7 @@ def test_a_claim_that_dies_at_any_step_is_finished_or_undone(tmp_path: Path) -> 
             bench.claim(ready)
         except Killed:
             spool = Bench(tmp_path / str(step)).spool
-            spool.undo_claims()
+            spool.undo_claims(lambda job_id: False)
             jobs = list(spool.jobs())
             assert len(jobs) + sidecar.exists() == 1, step
             ends.add(len(jobs))
@@ -372,7 +372,7 @@ def test_a_removal_that_dies_half_way_leaves_no_half_job(
     assert errors == []
     bench.spool.remove(job)
     assert bench.in_flight() == []
-    bench.spool.undo_claims()
+    bench.spool.undo_claims(lambda job_id: False)
     bench.spool.remove(job)
 
 
@@ -381,7 +381,7 @@ def test_foreign_files_in_the_work_folder_mean_nothing(bench: Bench) -> None:
     (bench.work / "notes.txt").write_text("x")
     (bench.work / "20260101-120000-zzzzzz").mkdir()
     (bench.inbox / ".nstd" / "mine").mkdir(parents=True)
-    bench.spool.undo_claims()
+    bench.spool.undo_claims(lambda job_id: False)
     assert list(bench.spool.jobs()) == []
     assert names_in(bench.work) == ["20260101-120000-zzzzzz", "notes.txt"]
 
