@@ -40,6 +40,13 @@ class Ready:
     priority: int = _FIRST
 
 
+class Looked(NamedTuple):
+    """What this look has seen of a picture."""
+
+    picture: Found | None
+    is_stable: bool
+
+
 class Held(NamedTuple):
     """A sidecar whose claim met an error, so many times."""
 
@@ -53,7 +60,7 @@ class Inbox:
     def __init__(self, config: Config) -> None:
         self._stability, self._told = Stability(config.watch.settle), Told()
         self._sidecars = Sidecars(Root(config.folder("inbox")))
-        self._found: dict[tuple[str, str], Found | None] = {}  # in this look
+        self._looked: dict[tuple[str, str], Looked] = {}  # in this look
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
         self._now = 0.0
@@ -81,7 +88,7 @@ class Inbox:
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
-        self._found.clear()
+        self._looked.clear()
         self._sidecars.begin()
         for folder, error in unreadable.items():
             self._tell_unreadable(folder, error)
@@ -182,25 +189,27 @@ class Inbox:
 
     def _with_pictures(self, name: str, known: Known) -> Ready | None:
         try:
-            looked = {source: self._find(name, source) for source in known.sources}
+            looked = [self._look(name, source) for source in known.sources]
         except SidecarError as error:
             return Ready(name, known.signature, error=error)
-        missing = [source for source, picture in looked.items() if picture is None]
-        if missing:
-            return self._orphan(name, known.signature, missing)
+        found = tuple(each.picture for each in looked if each.picture is not None)
+        if len(found) < len(looked):
+            sources = zip(known.sources, looked, strict=True)
+            missing = [source for source, each in sources if each.picture is None]
+            return self._orphan(name, known.signature, list(dict.fromkeys(missing)))
         self._orphans.pop(name, None)
-        found = tuple(picture for source in known.sources if (picture := looked[source]))
-        stable = [self._stability.is_stable(picture.key, picture.signature) for picture in found]
         priority = self._priority if known.priority is None else known.priority
         ready = Ready(name, known.signature, pictures=found, priority=priority)
-        return ready if all(stable) else None
+        return ready if all(each.is_stable for each in looked) else None
 
-    def _find(self, name: str, source: str) -> Found | None:
-        """The picture; one that many sidecars name is looked at once in a look."""
+    def _look(self, name: str, source: str) -> Looked:
+        """At one picture; one that many sidecars name is looked at once."""
         key = (name.rpartition("/")[0], source)
-        if key not in self._found:
-            self._found[key] = self.locator.find(name, source)
-        return self._found[key]
+        if key not in self._looked:
+            found = self.locator.find(name, source)
+            stable = found is not None and self._stability.is_stable(found.key, found.signature)
+            self._looked[key] = Looked(found, stable)
+        return self._looked[key]
 
     def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
         since = self._orphans.setdefault(name, self._now)

@@ -24,6 +24,8 @@ from nstd.watcher import Watcher
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
+REST = 4
+"""After a look that took a second, so many seconds go to the jobs before the next."""
 FULL_PAUSE = 10.0
 """Seconds without claims after one found no space; then a single one tries again."""
 
@@ -61,7 +63,7 @@ class Intake:
 
     def hurry(self) -> None:
         """Something happened in the inbox: look soon, but do not spend all time on looking."""
-        self._next_look = min(self._next_look, time.monotonic() + max(0.1, 4 * self._spent))
+        self._next_look = min(self._next_look, time.monotonic() + max(0.1, REST * self._spent))
 
     def pause(self, reason: str) -> None:
         """Claim nothing while there is a `reason`, ours or the caller's; tells of a change."""
@@ -104,8 +106,8 @@ class Intake:
         if not self.inbox.count:
             self._full = ""
         self._spent = time.monotonic() - now
-        soon = max(self.inbox.deadline, now + 0.05)
-        self._next_look = min(now + self.watcher.interval, soon) + self._spent
+        soon = min(self.inbox.deadline, now + self.watcher.interval)
+        self._next_look = max(soon, now + 0.05, now + REST * self._spent) + self._spent
 
     def _tell_lost(self, error: OSError | None) -> None:
         path = str(self.inbox.root.path)
