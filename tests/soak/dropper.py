@@ -35,8 +35,9 @@ KINDS = {
     "good": Kind(50, _BLOWS | {FINISHED}),
     "slow": Kind(12, _BLOWS | {FINISHED}, {"steps": 40, "pause": 0.02}),
     "late": Kind(6, _BLOWS | {FINISHED}),  # its picture comes after its sidecar
-    "raises": Kind(6, _BLOWS | {"backend_failed"}, {"act": "raise"}),
-    "deadly": Kind(4, _BLOWS, {"act": "kill"}),
+    # these do their deed once: an attempt that resumes behind it finishes
+    "raises": Kind(6, _BLOWS | {"backend_failed", FINISHED}, {"act": "raise"}),
+    "deadly": Kind(4, _BLOWS | {FINISHED}, {"act": "kill"}),
     "deadly once": Kind(4, _BLOWS | {FINISHED}, {"act": "kill", "times": 1}),
     "torn picture": Kind(6, _BLOWS | {"picture_unreadable"}),
     "no picture": Kind(3, frozenset({"picture_missing"})),
