@@ -120,8 +120,9 @@ class Dropper:
 
     def deleted(self, inbox: Path) -> None:
         """Somebody deleted `inbox`, a folder that was moved away before: whom that concerns."""
-        for path in sidecars(inbox):
-            if CLAIMS in path.relative_to(inbox).parts:
-                self.ledger[path.stem].may_be_gone = True
-            else:
-                del self.ledger[path.stem]
+        paths = list(sidecars(inbox))
+        claimed = {path.stem for path in paths if CLAIMS in path.relative_to(inbox).parts}
+        for name in claimed:
+            self.ledger[name].may_be_gone = True
+        for name in {path.stem for path in paths} - claimed:
+            del self.ledger[name]

@@ -139,6 +139,15 @@ def sidecars(inbox: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
+def has_entries(folder: Path) -> bool:
+    """Whether there is anything in a folder, or was a moment ago."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
 def _holds_files(folder: Path) -> bool:
     with os.scandir(folder) as entries:
         return any(entry.is_file(follow_symlinks=False) for entry in entries)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ WATCHDOG = 20.0
 
 
 class Manager:
-    """One service; `heard` may be read at any time."""
+    """One service: `ready` while it is up, and how often and how late it told that it moves."""
 
     def __init__(self, config: Path, environment: Mapping[str, str], folder: Path) -> None:
         self._config, self._folder = config, folder
@@ -33,7 +32,7 @@ class Manager:
         self.pings, self.longest_gap = 0, 0.0
         self._last: float | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        self.starts, self.exits = 0, Counter[int]()
+        self.starts = 0
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -49,13 +48,14 @@ class Manager:
                     self.longest_gap = max(self.longest_gap, now - self._last)
                     self._last = now
 
-    def keep_up(self) -> None:
-        """Start the daemon if it does not run; an end of its own is counted by its status."""
-        if self.process is not None:
-            status = self.process.poll()
-            if status is None:
-                return
-            self.exits[status] += 1
+    def keep_up(self) -> int | None:
+        """Start the daemon if it does not run; the status with which it has ended by itself."""
+        status = None if self.process is None else self.process.poll()
+        if self.process is None or status is not None:
+            self._start()
+        return status
+
+    def _start(self) -> None:
         self._last = None
         self.ready.clear()
         self.starts += 1
@@ -74,7 +74,7 @@ class Manager:
         self.process.send_signal(number)
 
     def wait(self, seconds: float = 60.0) -> int:
-        """The exit status, which we caused: it is not counted. Raises TimeoutExpired."""
+        """The exit status, which we caused. Raises TimeoutExpired."""
         assert self.process is not None
         status = self.process.wait(seconds)
         self.process, self._last = None, None

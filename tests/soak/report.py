@@ -17,12 +17,12 @@ _SHOWN = 20
 
 @dataclass
 class Report:
-    """Counts of blows and jobs, and sentences about what is wrong, by its kind."""
+    """Counts of blows and jobs; and what is wrong, by its kind: of whom, and a sentence."""
 
     seed: int
     blows: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
-    wrong: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    wrong: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     jobs: int = 0
     seconds: float = 0.0
     longest_gap: float = 0.0
@@ -32,6 +32,10 @@ class Report:
         """Whether nothing at all is wrong."""
         return not any(self.wrong.values())
 
+    def blame(self, kind: str, of: str, what: str = "") -> None:
+        """Note what is wrong with something; the first word about it counts."""
+        self.wrong[kind].setdefault(of, what)
+
     def judge(self, judge: Judge, ledger: Mapping[str, Submission]) -> None:
         """When all has ended: each submission has one result and one terminal event."""
         places, told = judge.places(), judge.terminal_events()
@@ -40,27 +44,32 @@ class Report:
         for name, job in ledger.items():
             found = places.pop(name, [])
             if len(found) > 1:
-                self.wrong["doubled"].add(f"{name} is in {' and '.join(found)}")
+                self.blame("doubled", name, f"is in {' and '.join(found)}")
             elif not found and not job.may_be_gone:
-                self.wrong["lost"].add(f"{name} ({job.kind}) is nowhere")
+                self.blame("lost", name, f"({job.kind}) is nowhere")
             if (result := by_name.get(name)) is None:
                 continue
             self.ends[result.code or "finished"] += 1
             is_other = result.code == FINISHED and result.color != job.color
             if result.code not in job.ends or is_other:
-                self.wrong["mistaken"].add(f"{name} ({job.kind}) ended as {result}")
+                self.blame("mistaken", name, f"({job.kind}) ended as {result}")
             events = told.pop(result.job, 0)
             if events != 1:
-                self.wrong["doubled" if events else "lost"].add(f"{name}: {events} terminal events")
-        self.wrong["doubled"] |= {f"nobody dropped {name}" for name in places}
-        self.wrong["doubled"] |= {f"a second job was ended: {job}" for job in told}
-        self.wrong["torn"] |= judge.torn
-        self.wrong["left over"] |= {str(path) for path in judge.leftovers()}
+                self.blame("doubled" if events else "lost", name, f"has {events} terminal events")
+        for name in places:
+            self.blame("doubled", name, "was dropped by nobody")
+        for ended in told:
+            self.blame("doubled", ended, "is a second job that was ended")
+        for torn in judge.torn:
+            self.blame("torn", torn)
+        for path in judge.leftovers():
+            self.blame("left over", str(path))
 
     def heed_log(self, events: list[dict[str, Any]]) -> None:
         """Bugs that the daemon told of."""
-        bugs = [event["traceback"] for event in events if event["event"] == "daemon.error"]
-        self.wrong["bugs"] |= set(bugs)
+        for event in events:
+            if event["event"] == "daemon.error":
+                self.blame("bugs", event["error"], event["traceback"])
 
     def in_short(self) -> str:
         """One line, while it goes on."""
@@ -76,5 +85,6 @@ class Report:
         lines += [f"{'longest without ping':<22}{self.longest_gap:>7.1f}s"]
         lines += [f"{'seconds':<22}{self.seconds:>8.0f}"]
         for name in WRONGS:
-            lines += [f"{name}: {what}" for what in sorted(self.wrong[name])[:_SHOWN]]
+            found = sorted(self.wrong[name].items())[:_SHOWN]
+            lines += [f"{name}: {of} {what}".rstrip() for of, what in found]
         return "\n".join(lines)

@@ -26,6 +26,8 @@ class Blow(StrEnum):
 OFTEN = {Blow.KILL_DAEMON: 40, Blow.KILL_WORKERS: 30}
 WEIGHTS = dict.fromkeys(Blow, 2) | OFTEN
 DISKS = ("work", "outbox")
+AIMS = ("", "", "inbox/.nstd", "work/.new", "outbox/.staging")
+"""Folders that hold something only in the middle of a step; most kills at random would miss it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Event:
     """One blow, `wait` seconds after the one before.
 
     `lasting` is how long a state such as a full disk is left, `disk` which one it is, and
-    `deadly` whether the daemon is killed in the middle of it.
+    `deadly` whether the daemon is killed in the middle of it. A kill with an `aim` waits for a
+    moment until there is something in that folder.
     """
 
     wait: float
@@ -41,6 +44,7 @@ class Event:
     lasting: float
     disk: str
     deadly: bool
+    aim: str
 
 
 def schedule(seed: int) -> Iterator[Event]:
@@ -57,4 +61,5 @@ def schedule(seed: int) -> Iterator[Event]:
             lasting=draw.uniform(0.1, 1.5),
             disk=draw.choice(DISKS),
             deadly=draw.random() < 0.4,
+            aim=draw.choice(AIMS),
         )

@@ -15,13 +15,15 @@ from support import Playground
 
 from soak.disks import Disk
 from soak.dropper import STYLE, Dropper
-from soak.judge import Judge, sidecars
+from soak.judge import Judge, has_entries, sidecars
 from soak.manager import Manager
 from soak.report import Report
 from soak.schedule import DISKS, Blow, Event, schedule
 
 BACKLOG = 12
 """So many sidecars are kept waiting in the inbox."""
+EXCUSED = 5.0
+"""Seconds after a folder could not be used in which the daemon may still end of it."""
 PATIENCE = 300.0
 """Seconds in which all that was dropped must end, once the blows are over."""
 SETTINGS = {
@@ -47,7 +49,7 @@ class Storm:
         self._dropper = Dropper(ground.inbox, scratch, seed)
         self._judge = Judge(ground.inbox, ground.work, ground.outbox)
         self._schedule, self._began = schedule(seed), time.monotonic()
-        self._may_exit = False
+        self._excused_until = 0.0
         self.report = Report(seed=seed)
 
     def run(self, kills: int, minutes: float) -> Report:
@@ -73,11 +75,21 @@ class Storm:
         """Let that much time pass, in which people drop and the manager keeps the daemon up."""
         until = time.monotonic() + seconds
         while True:
-            self._manager.keep_up()
+            self._keep_up()
             self._top_up()
             if time.monotonic() >= until:
                 return
             time.sleep(0.02)
+
+    def _keep_up(self) -> None:
+        """A daemon ends by itself only if it starts while its folders cannot be used."""
+        status = self._manager.keep_up()
+        if status is not None:
+            self._heed_exit(f"the daemon ended by itself with status {status}")
+
+    def _heed_exit(self, what: str) -> None:
+        if time.monotonic() > self._excused_until:
+            self.report.blame("exits", what)
 
     def _top_up(self) -> None:
         if self._ground.inbox.is_dir():
@@ -90,6 +102,7 @@ class Storm:
     def _carry_out(self, event: Event) -> None:
         match event.blow:
             case Blow.KILL_DAEMON:
+                self._await(event.aim)
                 self._kill_daemon()
             case Blow.KILL_WORKERS:
                 self._kill_workers()
@@ -102,8 +115,14 @@ class Storm:
             case Blow.INBOX_AWAY | Blow.INBOX_GONE:
                 self._take_inbox(event)
 
+    def _await(self, aim: str) -> None:
+        """Wait for the middle of a step, but not for ever."""
+        folder, until = self._ground.root / aim, time.monotonic() + 1.5
+        while aim and time.monotonic() < until and not has_entries(folder):
+            time.sleep(0.0005)
+
     def _kill_daemon(self) -> None:
-        self._manager.keep_up()
+        self._keep_up()
         self._manager.kill()
         self.report.blows["daemon kills"] += 1
         self._take_census()
@@ -115,10 +134,10 @@ class Storm:
         places = self._judge.places()
         for name, job in self._dropper.ledger.items():
             if not places.get(name) and not job.may_be_gone:
-                self.report.wrong["lost"].add(f"{name} ({job.kind}) was nowhere")
+                self.report.blame("lost", name, f"({job.kind}) was nowhere")
         for name, found in places.items():
             if len(found) > 1:
-                self.report.wrong["doubled"].add(f"{name} was in {' and '.join(found)}")
+                self.report.blame("doubled", name, f"was in {' and '.join(found)}")
 
     def _kill_workers(self) -> None:
         """Those that there are, or the next that come up."""
@@ -143,12 +162,12 @@ class Storm:
         try:
             status = self._manager.wait()
         except TimeoutExpired:
-            self.report.wrong["stuck"].add("the daemon did not heed TERM within a minute")
+            self.report.blame("stuck", "the daemon did not heed TERM within a minute")
             self._manager.kill()
             return
         is_fine = status == 0 or (twice and status == -signal.SIGTERM)  # it was all but gone
-        if not is_fine and was_ready and not self._may_exit:
-            self.report.wrong["exits"].add(f"TERM ended the daemon with status {status}")
+        if not is_fine and was_ready:
+            self._heed_exit(f"TERM ended the daemon with status {status}")
 
     def _reload(self, event: Event) -> None:
         if not self._manager.ready.wait(5):
@@ -167,26 +186,29 @@ class Storm:
         if not disk.mounted:
             return
         disk.fill(inodes=event.blow is Blow.FILL_INODES)
-        self._may_exit = True
+        self._excuse(event)
         self.report.blows["disk fills"] += 1
         self._let(event.lasting)
         if event.deadly:
             self._kill_daemon()
             self._let(event.lasting)
         disk.free()
-        self._let(0.1)
-        self._may_exit = False
+
+    def _excuse(self, event: Event) -> None:
+        """While its folders fail, and until an end that this has begun is over."""
+        self._excused_until = time.monotonic() + 2 * event.lasting + EXCUSED
 
     def _take_inbox(self, event: Event) -> None:
         """It vanishes by one rename, as a share that is unmounted; the daemon may make its own."""
         inbox, aside = self._ground.inbox, self._ground.folder / "aside"
         inbox.rename(aside)
+        self._excuse(event)
         self.report.blows["inboxes taken"] += 1
         time.sleep(event.lasting)
         if event.deadly:
             self._manager.kill()
             self.report.blows["daemon kills"] += 1
-            self._manager.keep_up()
+            self._keep_up()
             time.sleep(event.lasting)
         if event.blow is Blow.INBOX_GONE:
             self._dropper.deleted(aside)
@@ -204,12 +226,12 @@ class Storm:
 
     def _drain(self) -> None:
         """Start afresh, so that no pause is left, and wait until nothing waits or runs."""
-        self._manager.keep_up()
+        self._keep_up()
         self._end(twice=False)
-        self._manager.keep_up()
+        self._keep_up()
         until = time.monotonic() + PATIENCE
         while not self._is_empty() and time.monotonic() < until:
-            self._manager.keep_up()
+            self._keep_up()
             time.sleep(0.2)
         self._end(twice=False)
 
