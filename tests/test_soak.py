@@ -121,6 +121,12 @@ def tear_input(ground: Playground) -> None:
     (folder / "content.png").touch()
 
 
+def stumble(ground: Playground) -> None:
+    with (ground.outbox / "logs" / "nstd.jsonl").open("a") as log:
+        log.write('{"event": "daemon.er\n')  # cut off by a full disk
+        log.write('{"event": "daemon.error", "error": "KeyError()", "traceback": "..."}\n')
+
+
 def leave(ground: Playground) -> None:
     (ground.outbox / ".staging" / "rest").mkdir()
 
@@ -137,6 +143,7 @@ def leave(ground: Playground) -> None:
         (take_record, "torn"),
         (tear_input, "torn"),
         (leave, "left over"),
+        (stumble, "bugs"),
     ],
 )
 def test_a_judge_sees_what_is_wrong(

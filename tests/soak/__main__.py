@@ -25,18 +25,19 @@ def main() -> int:
     if not mounted:
         print("no disk is filled: that needs user namespaces", file=sys.stderr)
     folder = Path(tempfile.mkdtemp(prefix=f"soak-{seed}-"))
-    storm = Storm(folder, seed, mounted=mounted)
+    storm, is_good = Storm(folder, seed, mounted=mounted), False
     try:
         report = storm.run(given.kills, given.minutes)
+        is_good = report.is_good
         print(report)
-        if not report.is_good:
-            shutil.copytree(folder / "root", folder / "found", symlinks=True)
-            print(f"what it left is in {folder}")
     finally:
+        if not is_good:  # its disks will be gone
+            shutil.copytree(folder / "root", folder / "found", symlinks=True)
+            print(f"what it left is in {folder / 'found'}")
         storm.close()
-    if report.is_good:
+    if is_good:
         shutil.rmtree(folder)
-    return 0 if report.is_good else 1
+    return 0 if is_good else 1
 
 
 if __name__ == "__main__":

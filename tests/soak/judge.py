@@ -67,15 +67,15 @@ class Judge:
             places[name].append("inbox")
         return places
 
-    def terminal_events(self) -> Counter[str]:
-        """How many events end each job, by its id; a line that a full disk cut off is none."""
-        ends: Counter[str] = Counter()
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Every event of the log; a line that a full disk cut off is none."""
         for path in self._outbox.glob("logs/nstd.jsonl*"):
             for line in path.read_text(errors="replace").splitlines():
-                event = _parsed(line)
-                if event.get("event") in TERMINAL:
-                    ends[event["job"]] += 1
-        return ends
+                yield _parsed(line)
+
+    def terminal_events(self) -> Counter[str]:
+        """How many events end each job, by its id."""
+        return Counter(event["job"] for event in self.events() if event.get("event") in TERMINAL)
 
     def leftovers(self) -> list[Path]:
         """What must not be there when every job has ended."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from soak.dropper import FINISHED, Submission
 from soak.judge import Judge
@@ -62,14 +61,11 @@ class Report:
             self.blame("doubled", ended, "is a second job that was ended")
         for torn in judge.torn:
             self.blame("torn", torn)
+        for event in judge.events():
+            if event.get("event") == "daemon.error":
+                self.blame("bugs", event["error"], event["traceback"])
         for path in judge.leftovers():
             self.blame("left over", str(path))
-
-    def heed_log(self, events: list[dict[str, Any]]) -> None:
-        """Bugs that the daemon told of."""
-        for event in events:
-            if event["event"] == "daemon.error":
-                self.blame("bugs", event["error"], event["traceback"])
 
     def in_short(self) -> str:
         """One line, while it goes on."""

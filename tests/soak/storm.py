@@ -245,7 +245,6 @@ class Storm:
         report.blows["restarts"] = manager.starts - 1
         report.longest_gap = manager.longest_gap
         report.judge(self._judge, self._dropper.ledger)
-        report.heed_log(self._ground.events())
 
     def close(self) -> None:
         """End everything."""
