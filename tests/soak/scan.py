@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -41,17 +43,22 @@ def timed(into: list[float]) -> Iterator[None]:
 
 
 def measure(waiting: int, ignored: int = 0) -> tuple[list[float], float]:
-    """CPU seconds: the first look, reading all sidecars by as many as it takes, a later one; MiB."""
+    """CPU seconds of the first look, of those that read all sidecars, and of a later one; MiB."""
     with tempfile.TemporaryDirectory() as folder:
         inbox = Inbox(make_crowd(Path(folder), waiting, ignored))
         memory, seconds = psutil.Process().memory_info().rss, list[float]()
+        clock = itertools.count(0, SETTLE)
         with timed(seconds):
-            inbox.ready(0)
+            inbox.ready(next(clock))
         with timed(seconds):
-            while len(inbox.ready(SETTLE)) < waiting:
-                pass
+            inbox.ready(next(clock))
+            while inbox.deadline <= SETTLE:  # one look reads for so long only
+                inbox.ready(SETTLE)
+        inbox.ready(next(clock))  # now the pictures have settled too
         with timed(seconds):
-            inbox.ready(2 * SETTLE)
+            ready = inbox.ready(next(clock))
+        if len(ready) != waiting:
+            sys.exit(f"{len(ready)} of {waiting} were found ready")
         return seconds, (psutil.Process().memory_info().rss - memory) / 2**20
 
 
