@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from nstd.log import emit
 from nstd.mounts import filesystem_of
 from nstd.names import is_ignored, is_sidecar
 from nstd.roots import Root, Signature
-from nstd.sidecar import MAX_BYTES, SidecarFile, parse_sidecar
+from nstd.sidecar import SidecarFile
+from nstd.sidecars import Known, Sidecars
 from nstd.stability import Stability
 from nstd.told import Told
 from nstd.units import format_size
@@ -35,16 +36,26 @@ _PASSING = 5.0
 """Seconds for which an error of a disk is taken for one that will pass."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ready:
-    """A sidecar that can be claimed: with all its pictures, or with the error that it met."""
+    """A sidecar that can be claimed: with all its pictures, or with the error that it met.
+
+    `parsed` is there once it was read for its claim.
+    """
 
     name: str  # relative to the inbox
     signature: Signature
-    parsed: SidecarFile | None
+    parsed: SidecarFile | None = None
     pictures: tuple[Found, ...] = ()
     error: NstdError | None = None
     priority: int = _FIRST
+
+
+class Looked(NamedTuple):
+    """What this look has seen of a picture."""
+
+    picture: Found | None
+    is_stable: bool
 
 
 class Held(NamedTuple):
@@ -59,7 +70,8 @@ class Inbox:
 
     def __init__(self, config: Config) -> None:
         self._stability, self._told = Stability(config.watch.settle), Told()
-        self._parsed: dict[str, tuple[Signature, SidecarFile | NstdError]] = {}
+        self._sidecars = Sidecars(Root(config.folder("inbox")))
+        self._looked: dict[tuple[str, str], Looked] = {}  # in this look
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
         self._failing: dict[str, float] = {}  # at this look, and since when
@@ -87,17 +99,27 @@ class Inbox:
         `now` is in seconds of the monotonic clock. Raises OSError when the inbox itself cannot
         be read; nothing is inferred from that.
         """
-        names, unreadable = self._sidecars()
+        names, unreadable = self._names()
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
         self._failed, self._failing = self._failing, {}
+        self._looked.clear()
+        self._sidecars.begin()
         passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
         found = [ready for name in names if (ready := self._consider(name)) is not None]
         self.looks, self.count = self.looks + 1, len(names) + sum(passing)
         self._forget(set(names), unreadable)
         free = [ready for ready in found if not self._is_held(ready.name)]
         return sorted(free, key=lambda r: (-r.priority, r.signature.mtime_ns, r.name))
+
+    def read(self, ready: Ready) -> Ready | None:
+        """`ready` with what its sidecar says; None when that is not what was looked at."""
+        try:
+            parsed = self._sidecars.read(ready.name, ready.signature)
+        except SidecarError as error:
+            return replace(ready, error=ready.error or error)
+        return replace(ready, parsed=parsed) if parsed is not None else None
 
     @property
     def deadline(self) -> float:
@@ -120,16 +142,15 @@ class Inbox:
         None while there is a sidecar that was not read yet. Raises OSError.
         """
         pictures: set[str] = set()
-        names, unreadable = self._sidecars()
+        names, unreadable = self._names()
         if unreadable:
             return None
         for name in names:
-            signature, parsed = self._parsed.get(name, (None, None))
-            if signature != self.root.look(name):
+            known = self._sidecars.known(name, self.root.look(name))
+            if known is None:
                 return None
-            if isinstance(parsed, SidecarFile):
-                for source in parsed.sidecar.pictures:
-                    pictures |= self._beside(name, source)
+            for source in known.sources:
+                pictures |= self._beside(name, source)
         return pictures
 
     def _beside(self, sidecar: str, source: str) -> set[str]:
@@ -139,7 +160,7 @@ class Inbox:
         except SidecarError:  # a path that is refused names nothing
             return set()
 
-    def _sidecars(self) -> tuple[list[str], dict[str, Exception]]:
+    def _names(self) -> tuple[list[str], dict[str, Exception]]:
         """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
         self._check_mount()
         names: list[str] = []
@@ -178,51 +199,45 @@ class Inbox:
                 raise SidecarError("path_refused", f"{format_size(signature.size)} is no sidecar")
             if not self._stability.is_stable(name, signature):
                 return None
-            parsed = self._parse(name, signature)
-            if isinstance(parsed, NstdError):
-                return Ready(name, signature, None, error=parsed)
-            return self._with_pictures(name, signature, parsed)
+            known = self._sidecars.know(name, signature)
+            if known is None:
+                self._stability.look_again(self._now)
+                return None
+            if known.error is not None:
+                return Ready(name, signature, error=known.error)
+            return self._with_pictures(name, known)
         except FileNotFoundError:
             self._stuck += 1
         except (OSError, SidecarError) as error:
             self._stuck += not self._may_pass(name, error)
         return None
 
-    def _with_pictures(self, name: str, signature: Signature, parsed: SidecarFile) -> Ready | None:
-        wanted = parsed.sidecar.pictures
+    def _with_pictures(self, name: str, known: Known) -> Ready | None:
         try:
-            looked = {source: self.locator.find(name, source) for source in wanted}
+            looked = [self._look(name, source) for source in known.sources]
         except SidecarError as error:
-            return Ready(name, signature, parsed, error=error)
-        missing = [source for source, picture in looked.items() if picture is None]
-        if missing:
-            return self._orphan(name, signature, parsed, missing)
+            return Ready(name, known.signature, error=error)
+        found = tuple(each.picture for each in looked if each.picture is not None)
+        if len(found) < len(looked):
+            sources = zip(known.sources, looked, strict=True)
+            missing = [source for source, each in sources if each.picture is None]
+            return self._orphan(name, known.signature, list(dict.fromkeys(missing)))
         self._orphans.pop(name, None)
-        found = tuple(picture for source in wanted if (picture := looked[source]))
-        stable = [self._stability.is_stable(picture.key, picture.signature) for picture in found]
-        priority = parsed.sidecar.priority
-        priority = self._priority if priority is None else priority
+        priority = self._priority if known.priority is None else known.priority
         refusal = too_large(name, found, self._most_bytes)
-        ready = Ready(name, signature, parsed, found, error=refusal, priority=priority)
-        return ready if all(stable) else None
+        ready = Ready(name, known.signature, pictures=found, error=refusal, priority=priority)
+        return ready if all(each.is_stable for each in looked) else None
 
-    def _parse(self, name: str, signature: Signature) -> SidecarFile | NstdError:
-        known = self._parsed.get(name)
-        if known and known[0] == signature:
-            return known[1]
-        with self.root.open(name) as file:
-            data = file.read(MAX_BYTES + 1)
-        parsed: SidecarFile | NstdError
-        try:
-            parsed = parse_sidecar(data, name)
-        except SidecarError as error:
-            parsed = error
-        self._parsed[name] = (signature, parsed)
-        return parsed
+    def _look(self, name: str, source: str) -> Looked:
+        """At one picture; one that many sidecars name is looked at once."""
+        key = (name.rpartition("/")[0], source)
+        if key not in self._looked:
+            found = self.locator.find(name, source)
+            stable = found is not None and self._stability.is_stable(found.key, found.signature)
+            self._looked[key] = Looked(found, stable)
+        return self._looked[key]
 
-    def _orphan(
-        self, name: str, signature: Signature, parsed: SidecarFile, missing: list[str]
-    ) -> Ready | None:
+    def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
         since = self._orphans.setdefault(name, self._now)
         if self._told.is_news(name, missing):
             emit("inbox.waiting", sidecar=printable(name), missing=missing)
@@ -237,7 +252,7 @@ class Inbox:
             (f"did you mean {near!r}? " if near else "")
             + "put the picture into the inbox, then run `nstd retry` for this job",
         )
-        return Ready(name, signature, parsed, error=error)
+        return Ready(name, signature, error=error)
 
     def _is_held(self, name: str) -> bool:
         held = self._held.get(name)
@@ -260,7 +275,8 @@ class Inbox:
     def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
         """Forget what is gone; what lies in a folder that cannot be read is not."""
         hidden = tuple(f"{folder}/" for folder in unreadable)
-        memories: list[dict[str, object]] = [self._parsed, self._held, self._orphans]  # type: ignore[list-item]
+        self._sidecars.forget(names, hidden)
+        memories: list[dict[str, object]] = [self._held, self._orphans]  # type: ignore[list-item]
         for memory in memories:
             for gone in memory.keys() - names:
                 if not gone.startswith(hidden):

@@ -24,6 +24,8 @@ from nstd.watcher import Watcher
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
+REST = 4
+"""After a look that took a second, so many seconds go to the jobs before the next."""
 FULL_PAUSE = 10.0
 """Seconds without claims after one found no space; then a single one tries again."""
 LOST_LOOK = 1.0
@@ -66,7 +68,7 @@ class Intake:
 
     def hurry(self) -> None:
         """Something happened in the inbox: look soon, but do not spend all time on looking."""
-        self._next_look = min(self._next_look, time.monotonic() + max(0.1, 4 * self._spent))
+        self._next_look = min(self._next_look, time.monotonic() + max(0.1, REST * self._spent))
 
     def pause(self, reason: str) -> None:
         """Claim nothing while there is a `reason`, ours or the caller's; tells of a change."""
@@ -83,7 +85,9 @@ class Intake:
         while self._may_claim(now) and time.monotonic() < now + BUDGET:
             if not admits(self._ready[0].priority):
                 return
-            ready = self._ready.pop(0)
+            ready = self.inbox.read(self._ready.pop(0))
+            if ready is None:  # it changed: a later look meets it again
+                continue
             claimed = self.claim(ready, now)
             if claimed is not None:
                 yield claimed, ready.error is not None or not claimed.inputs
@@ -107,8 +111,9 @@ class Intake:
         if not self.inbox.count:
             self._full = ""
         self._spent = time.monotonic() - now
-        soon = now + LOST_LOOK if self.lost else max(self.inbox.deadline, now + 0.05)
-        self._next_look = min(now + self.watcher.interval, soon) + self._spent
+        deadline = now + LOST_LOOK if self.lost else self.inbox.deadline
+        soon = min(deadline, now + self.watcher.interval)
+        self._next_look = max(soon, now + 0.05, now + REST * self._spent) + self._spent
 
     def _note_lost(self, error: OSError | None, now: float) -> None:
         path = printable(self.inbox.root.path)
@@ -146,7 +151,7 @@ class Intake:
         if not is_sidecar(PurePosixPath(name).name):
             return None
         error = SidecarError("cancelled", "cancelled before it was claimed")
-        return self.claim(Ready(name, signature, None, error=error), now)
+        return self.claim(Ready(name, signature, error=error), now)
 
     def claim(self, ready: Ready, now: float) -> Job | None:
         """One sidecar becomes a job, or stays in the inbox for now."""

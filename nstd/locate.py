@@ -47,7 +47,7 @@ class Locator:
         """
         try:
             for root, name in self.places(sidecar, source):
-                if not any(is_ignored(part) for part in PurePosixPath(name).parts) and (
+                if not any(is_ignored(part) for part in name.split("/")) and (
                     found := _look(source, root, name)
                 ):
                     return found
@@ -58,11 +58,10 @@ class Locator:
 
     def places(self, sidecar: str, source: str) -> Iterator[tuple[Root, str]]:
         """Where the picture may lie: beside the sidecar, else in the library by name or stem."""
-        folder = str(PurePosixPath(sidecar).parent)
-        yield self._inbox, join(folder, source)
+        yield self._inbox, join(sidecar.rpartition("/")[0], source)
         if ".." not in PurePosixPath(source).parts:
             for suffix in ("", *SUFFIXES):
-                yield self._styles, source + suffix
+                yield self._styles, join("", source + suffix)
 
     def nearest(self, sidecar: str, source: str) -> str | None:
         """The name beside the sidecar that looks most like a picture that is not there."""

@@ -12,6 +12,7 @@ import pytest
 
 from nstd.config import Config
 from nstd.inbox import Inbox, Ready
+from nstd.locate import Found
 from nstd.log import listen
 
 SETTLE, ORPHAN = 5.0, 60.0
@@ -348,6 +349,57 @@ def test_a_lost_inbox_is_an_error_and_nothing_is_forgotten(desk: Desk) -> None:
     assert desk.inbox.count == 1
     (desk.root / "away").rename(desk.folder)
     assert desk.names(desk.look(1)) == ["a.yaml"]
+
+
+def test_a_sidecar_is_read_for_its_claim_as_it_was_looked_at(desk: Desk) -> None:
+    """One that has changed since, or is gone, is left to a later look."""
+    path = desk.pair("a.yaml", more="output: {name: beach}\n")
+    (ready,) = desk.settled()
+    read = desk.inbox.read(ready)
+    assert read is not None
+    assert read.parsed is not None
+    assert read.parsed.sidecar.output.name == "beach"
+    desk.pair("a.yaml", more="output: {name: shore}\n")
+    assert desk.inbox.read(ready) is None
+    path.unlink()
+    assert desk.inbox.read(ready) is None
+
+
+def test_a_picture_that_many_sidecars_name_is_looked_at_once_a_look(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And again at the next look: a change of it concerns them all."""
+    for number in range(5):
+        desk.pair(f"{number}.yaml")
+    assert len(desk.settled()) == 5
+    asked: list[str] = []
+    find = desk.inbox.locator.find
+
+    def asking(sidecar: str, source: str) -> Found | None:
+        asked.append(source)
+        return find(sidecar, source)
+
+    monkeypatch.setattr(desk.inbox.locator, "find", asking)
+    desk.look()
+    assert sorted(asked) == ["c.png", "s.png"]
+    desk.drop("c.png", "another one")
+    assert desk.look() == []
+
+
+def test_a_look_reads_no_longer_than_its_budget(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is pending, due at once, and read by the next look."""
+    monkeypatch.setattr("nstd.sidecars.BUDGET", 0.0)
+    for number in range(3):
+        desk.pair(f"{number}.yaml")
+    desk.look()
+    desk.look(SETTLE)
+    assert desk.inbox.deadline == desk.now
+    assert desk.inbox.pending == 3
+    for count in (1, 2, 3):
+        desk.look(SETTLE)
+        assert len(desk.look()) >= count
 
 
 def test_a_held_sidecar_waits_longer_each_time(desk: Desk) -> None:

@@ -45,8 +45,8 @@ class Bench:
         return path
 
     def ready(self) -> list[Ready]:
-        """What the inbox says."""
-        return self.look.ready(0.0)
+        """What the inbox says, read for a claim."""
+        return [ready for each in self.look.ready(0.0) if (ready := self.look.read(each))]
 
     def claim(self, ready: Ready, failure: Failure | None = None) -> Job | None:
         """Claim it."""

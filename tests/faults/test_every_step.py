@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from farm import KINDS, Farm, fail_at_every_step, kill_at_every_step
+from support import Playground
 
 SOME = 5
 """The short form tries every fifth step; the slow one tries all."""
@@ -106,3 +107,16 @@ def test_inbox_and_outbox_on_different_filesystems(tmp_path: Path, away: str, st
         farm = Farm(tmp_path, elsewhere={away: Path(other)})
         kill_at_every_step(farm, "finished", 1 if stride == 1 else 4, stride)
         farm.forge.close()
+
+
+def test_the_claim_of_a_job_that_has_ended_is_a_spare_copy(playground: Playground) -> None:
+    """An inbox that went away in the middle of a claim comes back with it, maybe days later."""
+    text = playground.pair("beach").read_bytes()
+    assert playground.once().returncode == 0
+    (ended,) = playground.events("job.finished")
+    claim = playground.inbox / ".nstd" / ended["job"] / "beach.yaml"
+    claim.parent.mkdir(parents=True)
+    claim.write_bytes(text)
+    assert playground.once().returncode == 0
+    assert playground.ended() == 1
+    assert list(playground.inbox.rglob("*.yaml")) == []

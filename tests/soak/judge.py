@@ -1,0 +1,189 @@
+"""The judge: where every job is, and whether what lies there is whole. It reads files alone.
+
+The invariant: a job is in exactly one of inbox, work, outbox and failed; the bytes of its inputs
+exist until its result is durable; the outbox holds only complete results; every submission
+reaches exactly one terminal event. README's table of legal states says what counts as what.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from nstd.job import JOB_ID
+
+CLAIMS = ".nstd"
+NOT_RESULTS = {".staging", "logs", "archive"}
+TERMINAL = {"job.finished", "job.failed"}
+
+
+class TornError(Exception):
+    """Something is not whole."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole result: the submission and the job it belongs to, the code, and its first pixel."""
+
+    name: str
+    job: str
+    code: str = ""
+    color: tuple[int, int, int] | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it counts as being."""
+        return "failed" if self.code else "outbox"
+
+
+class Judge:
+    """Looks at one root again and again; what was found whole in the outbox cannot change."""
+
+    def __init__(self, inbox: Path, work: Path, outbox: Path) -> None:
+        self._inbox, self._work, self._outbox = inbox, work, outbox
+        self.results: dict[Path, Result] = {}
+        self.torn: set[str] = set()
+
+    def places(self) -> dict[str, list[str]]:
+        """Where each submission is, by the stem of its sidecar. No daemon may run meanwhile."""
+        self._look_at_outbox()
+        places: dict[str, list[str]] = defaultdict(list)
+        for result in self.results.values():
+            places[result.name].append(result.place)
+        published = {result.job for result in self.results.values()}
+        jobs = dict(self._jobs())
+        for job, name in jobs.items():
+            if job not in published:
+                places[name].append("work")
+        for name in self._sidecars(published | jobs.keys()):
+            places[name].append("inbox")
+        return places
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Every event of the log; a line that a full disk cut off is none."""
+        for path in self._outbox.glob("logs/nstd.jsonl*"):
+            for line in path.read_text(errors="replace").splitlines():
+                yield _parsed(line)
+
+    def terminal_events(self) -> Counter[str]:
+        """How many events end each job, by its id."""
+        return Counter(event["job"] for event in self.events() if event.get("event") in TERMINAL)
+
+    def leftovers(self) -> list[Path]:
+        """What must not be there when every job has ended."""
+        places = (self._work / ".new", self._inbox / CLAIMS, self._outbox / ".staging")
+        left = [path for place in places if place.is_dir() for path in place.iterdir()]
+        return left + [path for path in self._work.iterdir() if JOB_ID.fullmatch(path.name)]
+
+    # The outbox
+
+    def _look_at_outbox(self) -> None:
+        """Every folder that holds files is a result; the others mirror those of the inbox."""
+        found = set(self._folders(self._outbox))
+        for folder in self.results.keys() - found:
+            self.torn.add(f"{folder} has vanished")
+        for folder in found - self.results.keys():
+            try:
+                self.results[folder] = _read_result(folder)
+            except (TornError, OSError, ValueError, KeyError) as error:
+                self.torn.add(f"{folder}: {error!r}")
+
+    def _folders(self, folder: Path) -> Iterator[Path]:
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if entry.name not in NOT_RESULTS]
+        for entry in entries:
+            path = folder / entry.name
+            if not entry.is_dir():
+                self.torn.add(f"{path} is no result")
+            elif path in self.results or _holds_files(path):
+                yield path
+            else:
+                yield from self._folders(path)
+
+    # What waits and runs
+
+    def _jobs(self) -> Iterator[tuple[str, str]]:
+        """The jobs in `work`, by id; their inputs are there, to the byte."""
+        for folder in self._work.iterdir():
+            if JOB_ID.fullmatch(folder.name):
+                try:
+                    yield folder.name, _read_job(folder)
+                except (TornError, OSError, ValueError, KeyError) as error:
+                    self.torn.add(f"{folder}: {error!r}")
+
+    def _sidecars(self, known: set[str]) -> Iterator[str]:
+        """Those in the inbox or in a claim in flight; a claim of a known job is a spare copy."""
+        seen: set[int] = set()
+        for path in sidecars(self._inbox):
+            parts = path.relative_to(self._inbox).parts
+            is_spare = parts[0] == CLAIMS and parts[1] in known
+            inode = path.stat().st_ino  # a claim that is undone has two names for a moment
+            if not is_spare and inode not in seen:
+                seen.add(inode)
+                yield path.stem
+
+
+def sidecars(inbox: Path) -> Iterator[Path]:
+    """Every sidecar, those of claims too; a daemon may move them meanwhile."""
+    for folder, _, names in os.walk(inbox):
+        for name in names:
+            if name.endswith(".yaml") and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def has_entries(folder: Path) -> bool:
+    """Whether there is anything in a folder, or was a moment ago."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
+def _holds_files(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entry.is_file(follow_symlinks=False) for entry in entries)
+
+
+def _read_result(folder: Path) -> Result:
+    """The result in a folder. Raises TornError and others for anything that is not whole."""
+    reason = folder / "reason.json"
+    if reason.exists():
+        known = json.loads(reason.read_bytes())
+        (sidecar,) = folder.glob("*.yaml")
+        return Result(sidecar.stem, known["job"], known["code"])
+    record = json.loads((folder / f"{folder.name}.json").read_bytes())
+    if not (folder / f"{folder.name}.yaml").is_file():
+        raise TornError("no sidecar")
+    data = (folder / record["output"]["file"]).read_bytes()
+    if hashlib.sha256(data).hexdigest() != record["output"]["sha256"]:
+        raise TornError("the picture is not what its record says")
+    with Image.open(folder / record["output"]["file"]) as picture:
+        pixel: Any = picture.convert("RGB").getpixel((0, 0))
+    return Result(folder.name, record["job"], color=pixel)
+
+
+def _read_job(folder: Path) -> str:
+    """The submission of a job folder whose inputs are whole."""
+    job = json.loads((folder / "job.json").read_bytes())
+    for given in job["inputs"]:
+        data = (folder / given["file"]).read_bytes()
+        if hashlib.sha256(data).hexdigest() != given["sha256"]:
+            raise TornError(f"{given['file']} is not what was claimed")
+    return str(Path(job["sidecar"]).stem)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}

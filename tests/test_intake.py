@@ -1,0 +1,40 @@
+"""When the inbox is looked at."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from nstd.config import Config
+from nstd.files import Files
+from nstd.inbox import Inbox, Ready
+from nstd.intake import REST, Intake
+from nstd.plugins import Plugins
+from nstd.spool import Spool
+from nstd.trouble import Trouble
+
+
+def test_slow_looks_leave_most_of_the_time_to_the_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a look is asked for: by the interval, and by what happens in the inbox."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "outbox").mkdir()
+    config = Config.at(tmp_path, watch={"mode": "poll", "poll": "10ms"})
+    inbox = Inbox(config)
+    ready = inbox.ready
+
+    def slow(now: float) -> list[Ready]:
+        time.sleep(0.1)
+        return ready(now)
+
+    monkeypatch.setattr(inbox, "ready", slow)
+    spool = Spool(tmp_path / "work", inbox.root, Files())
+    intake = Intake(config, inbox, spool, Plugins(), Trouble(), lambda: None)
+    now = time.monotonic()
+    assert list(intake.jobs(now, lambda priority: True)) == []
+    intake.hurry()
+    assert intake.next_event(now, lambda priority: True) >= now + REST * 0.1
