@@ -77,6 +77,11 @@ EVENTS: dict[str, Event] = {
         "job slot step steps scale fraction losses elapsed eta",
         "at most one a second per job; scale: level of the pyramid",
     ),
+    "job.noted": Event(
+        "warning",
+        "job slot note",
+        "what its backend has to say, such as: smaller tiles",
+    ),
     "job.retried": Event("warning", "job attempt code message delay", "another attempt follows"),
     "job.requeued": Event("info", "job reason", "back to waiting; the attempt does not count"),
     "job.finished": Event(

@@ -39,11 +39,16 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     if task.options.strength == 0:
         return _untouched(task, report)
     require_device(task.device)
-    task = admitted(task)
+    given, task = task, admitted(task)
+    if task is not given:
+        note = f"memory is short: in tiles of {task.options.tile} pixels"
+        report(Progress(0, 1, 0.0, note=note))
     made = _attempt(task, report, warm, began)
     if isinstance(made, BackendError) and made.code == "out_of_memory":
         smaller = in_smaller_tiles(task)
         if smaller is not None:
+            side = smaller.options.tile
+            report(Progress(0, 1, 0.0, note=f"out of memory: once more in tiles of {side} pixels"))
             made = _attempt(smaller, report, warm, began)
     if isinstance(made, BackendError):
         raise made
