@@ -17,6 +17,7 @@ from nstd.devices import make_slots, resolve
 from nstd.dispatcher import Dispatcher
 from nstd.executors import make_executor
 from nstd.files import Files
+from nstd.hooks import Hooks
 from nstd.inbox import Inbox
 from nstd.intake import Intake
 from nstd.job import Job
@@ -43,8 +44,14 @@ class Line:
         self._spool = Spool(work, inbox.root, files)
         self.intake = Intake(config, inbox, self._spool, self.plugins, self.trouble, ring)
         self._clearance = Clearance(config, inbox, files)
+        self.hooks = Hooks(config)
         self.publisher = Publisher(
-            self._spool, self._outbox, outbox / LOGS, self.trouble, self._clearance.add
+            self._spool,
+            self._outbox,
+            outbox / LOGS,
+            self.trouble,
+            self._clearance.add,
+            self.hooks.add,
         )
         executor = make_executor(config, slots, work / ".workers")
         self.state = StateFile(work / "daemon.json", files)
@@ -94,6 +101,10 @@ class Line:
         self.publisher.work(now)
         self._clearance.work()
 
+    def run_hooks(self, now: float) -> None:
+        """Start the commands that the config has for jobs that are over."""
+        self.hooks.work(now)
+
     # What people and signals ask for
 
     def cancel(self, name: str, now: float) -> bool:
@@ -114,18 +125,20 @@ class Line:
 
     def configure(self, config: Config) -> None:
         """Take over new settings; folders, slots and running jobs stay."""
-        for part in (self.intake, self._clearance, self._dispatcher, self._recovery):
+        for part in (self.intake, self._clearance, self._dispatcher, self._recovery, self.hooks):
             part.configure(config)
 
     def drain(self) -> None:
         """Have every running job saved and put back."""
         self._dispatcher.drain()
+        self.hooks.drain(time.monotonic())
 
     def close(self) -> None:
         """End the workers at once, and write what can be written."""
         self.intake.watcher.stop()
         self._dispatcher.end()
         self.publisher.work(time.monotonic())
+        self.hooks.end()
 
     # What the loop needs to know
 
@@ -136,17 +149,18 @@ class Line:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits, runs or is on its way out."""
-        return self._dispatcher.is_idle and not self.publisher.pending
+        """Whether no job waits, runs or is on its way out, and no hook is left."""
+        return self._dispatcher.is_idle and not self.publisher.pending and self.hooks.is_idle
 
     def next_event(self, now: float, *, draining: bool) -> float:
         """When the next turn is due, if nothing happens before."""
-        due = min(self._dispatcher.next_event(now), self.publisher.next_event)
+        parts = (self._dispatcher, self.hooks)
+        due = min(self.publisher.next_event, *(part.next_event(now) for part in parts))
         return due if draining else min(due, self.intake.next_event(now, self.scheduler.admits))
 
     def waitables(self) -> Sequence[Any]:
         """What to wait on for the next event of a worker."""
-        return self._dispatcher.waitables()
+        return [*self._dispatcher.waitables(), *self.hooks.waitables()]
 
     def _jobs(self) -> list[Job]:
         waiting = [entry.job for entry in self.scheduler.waiting.values()]
