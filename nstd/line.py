@@ -21,6 +21,7 @@ from nstd.hooks import Hooks
 from nstd.inbox import Inbox
 from nstd.intake import Intake
 from nstd.job import Job
+from nstd.metrics import Metrics
 from nstd.outbox import LOGS, Outbox
 from nstd.plugins import Plugins
 from nstd.publisher import Publisher
@@ -59,6 +60,7 @@ class Line:
             config, slots, executor, self._spool, self.publisher, self.state, self.trouble
         )
         self.scheduler = self._dispatcher.scheduler
+        self.metrics = Metrics(config, files, self.trouble)
         self._recovery = Recovery(
             config,
             self._spool,
@@ -105,6 +107,17 @@ class Line:
         """Start the commands that the config has for jobs that are over."""
         self.hooks.work(now)
 
+    def measure(self, now: float) -> None:
+        """Write the metrics, if it is time."""
+        intake = self.intake
+        self.metrics.work(
+            now,
+            self.scheduler,
+            inbox=intake.inbox.count,
+            paused=intake.paused,
+            is_lost=intake.lost is not None,
+        )
+
     # What people and signals ask for
 
     def cancel(self, name: str, now: float) -> bool:
@@ -139,6 +152,7 @@ class Line:
         self._dispatcher.end()
         self.publisher.work(time.monotonic())
         self.hooks.end()
+        self.metrics.close()
 
     # What the loop needs to know
 
@@ -155,7 +169,11 @@ class Line:
     def next_event(self, now: float, *, draining: bool) -> float:
         """When the next turn is due, if nothing happens before."""
         parts = (self._dispatcher, self.hooks)
-        due = min(self.publisher.next_event, *(part.next_event(now) for part in parts))
+        due = min(
+            self.publisher.next_event,
+            self.metrics.next_event,
+            *(part.next_event(now) for part in parts),
+        )
         return due if draining else min(due, self.intake.next_event(now, self.scheduler.admits))
 
     def waitables(self) -> Sequence[Any]:

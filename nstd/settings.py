@@ -33,6 +33,12 @@ def _command(arguments: list[str]) -> list[str]:
     return arguments
 
 
+def _prom(path: Path) -> Path:
+    if path.suffix != ".prom":
+        raise ValueError("expected a name that ends in .prom: node_exporter reads no other")
+    return path
+
+
 Folder = Annotated[Path, AfterValidator(_folder)]
 Command = Annotated[list[Annotated[str, AfterValidator(_argument)]], AfterValidator(_command)]
 
@@ -153,6 +159,16 @@ class Hooks(Model):
         30.0, gt=0, description="One that takes longer is killed, with what it started."
     )
     at_once: int = Field(2, ge=1, le=64, description="So many run at a time; others wait.")
+
+
+class Metrics(Model):
+    """A file in Prometheus' text format, for node_exporter's textfile collector; needs the package
+    prometheus-client: pip install 'nstd[metrics]'."""
+
+    file: Annotated[Path, AfterValidator(_prom)] | None = Field(
+        None, description="Where it is written, like metrics/nstd.prom; null: nowhere."
+    )
+    every: Seconds = Field(15.0, ge=1, description="How often.")
 
 
 class Log(Model):
