@@ -95,6 +95,10 @@ EVENTS: dict[str, Event] = {
         "job name output backend code message hint attempt [device] [seconds]",
         "the canonical line: the reason is in outbox/failed",
     ),
+    "hook.finished": Event("info", "job hook seconds", "a command of `hooks` has run for the job"),
+    "hook.failed": Event(
+        "warning", "job hook reason [seconds] [printed]", "it failed; the job stays as it is"
+    ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
     "worker.ended": Event("info", "slot pid reason exit", "a worker process is gone"),

@@ -12,7 +12,7 @@ from nstd.errors import SpoolError
 from nstd.outbox import FAILED
 from nstd.status import list_jobs, list_published, list_sidecars, read_json
 
-_SHORTEST = 8  # of the beginning of an id
+SHORTEST = 8  # of the beginning of an id
 _ELSEWHERE = {
     "work": ("a job that waits or runs", "`nstd cancel` ends it"),
     "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
@@ -31,7 +31,7 @@ class Target:
 
     def is_meant(self, wanted: str) -> bool:
         """Whether `wanted` is one of its names, or the beginning of its id."""
-        begins = len(wanted) >= _SHORTEST and any(name.startswith(wanted) for name in self.ids)
+        begins = len(wanted) >= SHORTEST and any(name.startswith(wanted) for name in self.ids)
         return wanted in self.aliases or begins
 
     @property

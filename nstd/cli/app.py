@@ -36,6 +36,7 @@ _COMMANDS = {
     "submit": "put a pair into the inbox",
     "check": "validate sidecars without running them",
     "status": "what waits, runs, is done and has failed",
+    "logs": "the log for people, of all or of one job",
     "cancel": "end a job that waits or runs",
     "retry": "run a failed, waiting or running job again from its inputs",
     "backends": "what can make pictures, and what is wrong with the rest",
