@@ -65,6 +65,12 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     )
 
 
+def known_names(config: Config, places: tuple[str, ...]) -> list[str]:
+    """What the jobs in `places` may be called, for completion in a shell."""
+    targets = [target for target in _targets(config) if target.where in places]
+    return sorted({alias for target in targets for alias in target.aliases})
+
+
 def _targets(config: Config) -> Iterator[Target]:
     for job, _ in list_jobs(config.folder("work")):
         path = PurePosixPath(job.folder, job.name)

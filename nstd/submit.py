@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nstd.config import Config
+from nstd.editor import SIDECAR_LINE, keep_sidecar_schema
 from nstd.errors import SidecarError, printable
 from nstd.files import Files, numbered
 from nstd.locate import Locator
@@ -81,11 +82,13 @@ def submit(config: Config, request: Request) -> list[Submitted]:
     """
     inbox, files = config.folder("inbox"), Files()
     names = _check(config, request)
+    keep_sidecar_schema(config)
     placed = {picture: _put(picture, inbox, files).name for picture in request.files}
     sidecars = []
     for content in request.contents:
         with _draft(inbox, ".yaml") as draft:
-            files.write(draft, dump(request.wish(content, placed.__getitem__)))
+            wish = dump(request.wish(content, placed.__getitem__))
+            files.write(draft, SIDECAR_LINE.encode() + wish)
             mtime_ns = draft.stat().st_mtime_ns
             sidecar = files.put_back(draft, inbox / f"{request.stem(content)}.yaml")
         sidecars.append(Submitted(sidecar, names[content] or sidecar.stem, mtime_ns))

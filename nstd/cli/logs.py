@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from nstd.cli.app import config_option
+from nstd.cli.app import config_option, job_argument
 from nstd.cli.logtext import Renderer
 from nstd.config import Config, find_config, load_config
 from nstd.find import SHORTEST, find_job
@@ -27,7 +27,7 @@ Line = dict[str, Any]
 
 @click.command("logs")
 @config_option
-@click.argument("job", required=False)
+@job_argument("work", "done", "failed", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until ^C.")
 @click.option("--level", type=click.Choice(LEVELS), default="debug", help="The least to show.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last so many, at first.")
