@@ -67,7 +67,9 @@ def invocations() -> list[str]:
 def test_each_command_is_run_by_a_test() -> None:
     """A new one in README has to be added here, with what runs it."""
     known = {*FIRST_MINUTES, *ELSEWHERE}
-    told = [line for title, line in commands() if title not in SYSTEM and not line.startswith("jq ")]
+    told = [
+        line for title, line in commands() if title not in SYSTEM and not line.startswith("jq ")
+    ]
     assert [line for line in told if line not in known] == []
     assert known <= set(told)
     for place in ELSEWHERE.values():
