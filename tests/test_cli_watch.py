@@ -126,6 +126,27 @@ def test_nothing_yet() -> None:
     assert "WAITING 0, in the inbox 0" in text
 
 
+def watched(
+    playground: Playground, environment: dict[str, str], terminal: tuple[int, int], word: bytes
+) -> tuple[bytes, int]:
+    """What `status --watch` writes until it has said `word` twice, and ^C; its exit status."""
+    ours, theirs = terminal
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", "status", "--watch", "-c", str(playground.config_path)],
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = b""
+    while seen.count(word) < 2:
+        seen += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    seen += everything_from(ours)
+    return seen, process.wait(timeout=60)
+
+
 @pytest.mark.parametrize(("columns", "plain"), [(80, False), (200, False), (80, True)])
 def test_the_command_draws_on_a_terminal(playground: Playground, columns: int, plain: bool) -> None:
     """It shows the running job, takes the terminal's width, and gives the screen back at ^C."""
@@ -136,20 +157,8 @@ def test_the_command_draws_on_a_terminal(playground: Playground, columns: int, p
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = playground.environment | {"TERM": "xterm"} | ({"NO_COLOR": "1"} if plain else {})
     environment.pop("COLUMNS", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", "status", "--watch", "-c", str(playground.config_path)],
-        env=environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    seen = b""
-    while seen.count(b"DEVICE") < 2:
-        seen += os.read(ours, 4096)
-    process.send_signal(signal.SIGINT)
-    seen += everything_from(ours)
-    assert process.wait(timeout=60) == 1
+    seen, status = watched(playground, environment, (ours, theirs), b"DEVICE")
+    assert status == 1
     assert b"beach" in seen
     assert (b"SCALE" in seen) is (columns == 200)
     assert (re.search(rb"\x1b\[[39]\d", seen) is not None) is not plain
@@ -159,18 +168,6 @@ def test_the_command_draws_on_a_terminal(playground: Playground, columns: int, p
 
 def test_on_a_dumb_terminal_looks_come_one_below_the_other(playground: Playground) -> None:
     """Without a single command to it."""
-    ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", "status", "--watch", "-c", str(playground.config_path)],
-        env=playground.environment | {"TERM": "dumb"},
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    seen = b""
-    while seen.count(b"daemon not running") < 2:
-        seen += os.read(ours, 4096)
-    process.send_signal(signal.SIGINT)
-    seen += everything_from(ours)
-    process.wait(timeout=60)
+    environment = playground.environment | {"TERM": "dumb"}
+    seen, _ = watched(playground, environment, os.openpty(), b"daemon not running")
     assert b"\x1b" not in seen
