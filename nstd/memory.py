@@ -9,14 +9,14 @@ from pathlib import Path
 from nstd.cgroups import own_cgroups
 
 
-def resident() -> int:
-    """Bytes of this process that are in memory now; 0 where the system does not tell."""
-    return _status("VmRSS")
+def resident(pid: int | None = None) -> int:
+    """Bytes of this process, or of another, that are in memory now; 0 where that is unknown."""
+    return _number("VmRSS", Path("/proc", str(pid or "self"), "status"))
 
 
 def peak() -> int:
     """The most bytes that were, since the start or `reset_peak`."""
-    return _status("VmHWM")
+    return _number("VmHWM", Path("/proc/self/status"))
 
 
 def reset_peak() -> None:
@@ -47,10 +47,6 @@ def _room(cgroup: Path) -> int | None:
     except (OSError, ValueError):  # no limit is written as "max"
         return None
     return limit - used + (int(cached[1]) if cached else 0)
-
-
-def _status(field: str) -> int:
-    return _number(field, Path("/proc/self/status"))
 
 
 def _number(field: str, file: Path) -> int:

@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 from support import Playground
 
+from nstd import reservations
+
+
+@pytest.fixture(autouse=True)
+def own_reservations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests reserve of the machine's memory is not this one's concern."""
+    monkeypatch.setattr(reservations, "FOLDER", tmp_path / "reserved")
+
 
 @pytest.fixture
 def playground(tmp_path: Path) -> Iterator[Playground]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nstd import reservations
 from nstd.backend import Progress, Report, Result, Task
 from nstd.backends.gatys import checkpoint, colors
 from nstd.backends.gatys.adam import Adam
@@ -39,6 +40,14 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     if task.options.strength == 0:
         return _untouched(task, report)
     require_device(task.device)
+    try:
+        return _within_memory(task, report, warm, began)
+    finally:
+        reservations.release()
+
+
+def _within_memory(task: Task, report: Report, warm: Warm, began: float) -> Result:
+    """In smaller tiles where memory is short, and once more where it runs out anyway."""
     given, task = task, admitted(task)
     if task is not given:
         note = f"memory is short: in tiles of {task.options.tile} pixels"

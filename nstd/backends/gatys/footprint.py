@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from nstd import memory
+from nstd import memory, reservations
 from nstd.backend import Task
 from nstd.backends.gatys.lbfgs import remembered
 from nstd.backends.gatys.options import TILE, Options
@@ -34,9 +34,17 @@ _AT_REST: dict[str, int] = {}
 def admitted(task: Task) -> Task:
     """`task`, in tiles as small as the device's free memory asks for.
 
-    Raises BackendError `out_of_memory` where none would do.
+    On the CPU what it will take is reserved, until `reservations.release`. Raises BackendError
+    `out_of_memory` where no tiles would do.
     """
-    room = free(task)
+    with reservations.locked():
+        task = _fitting(task, free(task))
+        if task.device == "cpu":
+            reservations.reserve(predicted_peak(task))
+    return task
+
+
+def _fitting(task: Task, room: int | None) -> Task:
     if room is None:
         return task
     given: Task | None = task
@@ -78,14 +86,17 @@ def predicted_peak(task: Task) -> int:
 def free(task: Task) -> int | None:
     """Bytes that `task` may take on its device; None: unknown.
 
-    What a process kept of an earlier job counts as free, for it is used again.
+    What a process kept of an earlier job counts as free, for it is used again. On the CPU, what
+    other workers have reserved does not.
     """
     if task.device != "cpu":
         left, _ = torch.cuda.mem_get_info(task.device)
         kept = torch.cuda.memory_reserved(task.device) - torch.cuda.memory_allocated(task.device)
         return int(left + kept)
     left_here = memory.available()
-    return None if left_here is None else left_here + memory.resident() - _at_rest(task)
+    if left_here is None:
+        return None
+    return left_here - reservations.outstanding() + memory.resident() - _at_rest(task)
 
 
 def _level(level: Level, options: Options, device: str) -> int:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from gatys_support import photograph, run, task
 
+from nstd import memory, reservations
 from nstd.backend import Style, Task
 from nstd.backends.gatys import footprint
 from nstd.backends.gatys.footprint import admitted, needed
-from nstd.errors import BackendError
+from nstd.errors import BackendError, NstdError
 
 MEGABYTE = 2**20
 
@@ -55,6 +56,27 @@ def test_tiles_are_as_small_as_memory_asks_for(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(footprint, "free", lambda _: room)
     assert admitted(given).options.tile == 256
     assert needed(admitted(given)) <= room < needed(of_size(1024, tile=512))
+
+
+def test_what_another_worker_has_reserved_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two jobs that begin at once on one machine, the second does not count on the same."""
+    given = of_size(1024)
+    room = footprint.predicted_peak(given) + 50 * MEGABYTE
+    monkeypatch.setattr(memory, "available", lambda: room - memory.resident())
+    assert admitted(given) is given
+    reserved = int(next(reservations.FOLDER.glob("*.reserved")).read_text().split()[1])
+    assert reserved == footprint.predicted_peak(given)
+    monkeypatch.setattr(reservations, "outstanding", lambda: 500 * MEGABYTE)
+    assert admitted(given).options.tile < 1024
+
+
+def test_a_job_that_has_ended_reserves_nothing() -> None:
+    """Also one that failed."""
+    run(task(photograph(96, 128), network="fixed", steps=4))
+    assert not list(reservations.FOLDER.glob("*.reserved"))
+    with pytest.raises(NstdError):
+        run(task(photograph(96, 128), network="vgg19", steps=4))
+    assert not list(reservations.FOLDER.glob("*.reserved"))
 
 
 def test_smaller_tiles_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
