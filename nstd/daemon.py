@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from multiprocessing.connection import wait
 
@@ -15,7 +14,7 @@ from nstd.errors import NstdError, SpoolError, printable
 from nstd.files import Files
 from nstd.line import Line
 from nstd.lock import Lock
-from nstd.log import Logging, emit
+from nstd.log import Logging, emit, tell_bug
 from nstd.notify import Notifier
 from nstd.outbox import LOGS
 from nstd.probe import Status
@@ -71,7 +70,7 @@ class Daemon:
         except NstdError:
             raise
         except Exception as error:
-            self._tell_bug(error)
+            tell_bug(error)
             raise
         finally:
             self._close(began)
@@ -110,11 +109,7 @@ class Daemon:
         if isinstance(error, OSError):
             self._line.trouble.tell(error, str(error.filename or ""))
         else:
-            self._tell_bug(error)
-
-    def _tell_bug(self, error: Exception) -> None:
-        text = "".join(traceback.format_exception(error))
-        emit("daemon.error", error=repr(error), traceback=text)
+            tell_bug(error)
 
     def _sleep(self, now: float) -> None:
         if self._is_done():

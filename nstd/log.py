@@ -10,6 +10,8 @@ import json
 import logging
 import math
 import os
+import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -63,6 +65,7 @@ class Logging:
             handler.setFormatter(Lines("json"))
             _logger.addHandler(handler)
         _logger.propagate = False
+        threading.excepthook = _tell_of_thread
         self.reconfigure(settings)
 
     def reconfigure(self, settings: Log) -> None:
@@ -86,6 +89,7 @@ class Logging:
 
     def close(self) -> None:
         """Flush what can be flushed and let go of the files."""
+        threading.excepthook = threading.__excepthook__
         self._close_console()
         for handler in (self._file, _job_logs):
             _logger.removeHandler(handler)
@@ -113,6 +117,22 @@ def emit(event: str, **fields: Any) -> None:
         _logger.handle(record)
     for listener in _listeners:
         listener(event, line)
+
+
+def tell_bug(error: BaseException) -> None:
+    """Log an error that nobody foresaw, with its traceback."""
+    text = "".join(traceback.format_exception(error))
+    emit("daemon.error", error=repr(error), traceback=text)
+
+
+def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Of a thread that an error has ended, such as one of watchdog's.
+
+    Printed, as Python does by itself, it would be no line of the log, and a stalled reader of
+    standard error would keep the thread, and with it the lock of the stream, for ever.
+    """
+    if ended.exc_value is not None:
+        tell_bug(ended.exc_value)
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -312,6 +313,22 @@ def test_log_reader_stalled(playground: Playground) -> None:
         os.close(reading)
         os.close(writing)
     assert len(playground.events("job.finished")) == 1
+
+
+def test_an_error_that_ends_a_thread_is_a_line_of_the_log(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With its traceback; nothing is printed, where it could block or be no JSON."""
+    logging = logging_to(folder)
+    thread = threading.Thread(target=int, args=("no number",))
+    thread.start()
+    thread.join()
+    logging.close()
+    told = json.loads(folder.joinpath("nstd.jsonl").read_text())
+    assert (told["event"], told["level"]) == ("daemon.error", "error")
+    assert "ValueError" in told["error"]
+    assert "no number" in told["traceback"]
+    assert capfd.readouterr().err == ""
 
 
 def test_log_pipe_closed_by_its_reader(
