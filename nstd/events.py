@@ -77,8 +77,12 @@ EVENTS: dict[str, Event] = {
         "job slot step steps scale fraction losses elapsed eta",
         "at most one a second per job; scale: level of the pyramid",
     ),
-    "job.retried": Event("warning", "job attempt code message delay", "another attempt follows"),
-    "job.requeued": Event("info", "job reason", "back to waiting; the attempt does not count"),
+    "job.retried": Event(
+        "warning", "job [slot] attempt code message delay", "another attempt follows"
+    ),
+    "job.requeued": Event(
+        "info", "job [slot] reason", "back to waiting; the attempt does not count"
+    ),
     "job.finished": Event(
         "info",
         "job name output backend device attempt steps losses seconds queued peak_memory "
@@ -92,7 +96,13 @@ EVENTS: dict[str, Event] = {
     ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
-    "worker.ended": Event("info", "slot pid reason exit", "a worker process is gone"),
+    "worker.ended": Event("info", "slot pid [device] reason [exit]", "a worker process is gone"),
+    "cluster.changed": Event(
+        "info", "address nodes slots", "what there is of the Ray cluster, at first and from now on"
+    ),
+    "cluster.lost": Event(
+        "error", "address reason", "no way to the Ray cluster; its jobs wait, and it is tried again"
+    ),
     "device.down": Event(
         "error", "device failures cooldown reason", "the breaker opened; it is tried again later"
     ),
