@@ -91,6 +91,7 @@ class Scheduler:
 
     def __init__(self, slots: Sequence[Slot], config: Config) -> None:
         self.slots: list[Slot] = []
+        self._number: dict[Slot, int] = {}
         self.waiting: dict[str, Waiting] = {}
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
@@ -109,11 +110,12 @@ class Scheduler:
         if self.slots == list(slots):
             return
         self.slots = list(slots)
+        self._number = {slot: number for number, slot in enumerate(self.slots)}
         running = [entry.slot for entry in self.running.values()]
         devices = dict.fromkeys(slot.device for slot in [*self.slots, *running])
         before = self.breakers
         self.breakers = {name: before.get(name) or Breaker(self._workers) for name in devices}
-        self._warm = {slot: warm for slot, warm in self._warm.items() if slot in self.slots}
+        self._warm = {slot: warm for slot, warm in self._warm.items() if slot in self._number}
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self.waiting or job_id in self.running
@@ -137,6 +139,8 @@ class Scheduler:
         """Jobs to start now, each with its slot; the caller calls `started` for each."""
         busy = {running.slot for running in self.running.values()}
         free = [slot for slot in self.slots if slot not in busy]
+        if not free:
+            return
         due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
         for waiting in sorted(due, key=lambda waiting: waiting.rank):
             open_slots = [slot for slot in free if self.breakers[slot.device].admits(now)]
@@ -149,7 +153,7 @@ class Scheduler:
     def _preference(self, slot: Slot, job: Job) -> tuple[int, int]:
         """Warm for this job first, then cold slots, then ones warm for something else."""
         warm = self._warm.get(slot)
-        return (0 if warm == job.affinity else 1 if warm is None else 2), self.slots.index(slot)
+        return (0 if warm == job.affinity else 1 if warm is None else 2), self._number[slot]
 
     def started(self, job: Job, slot: Slot, now: float) -> None:
         """The attempt was dispatched."""
