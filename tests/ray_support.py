@@ -20,8 +20,12 @@ from nstd.config import Config
 from nstd.executors.cluster.executor import RayExecutor
 
 TESTS = Path(__file__).parent
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="ray is not installed: pip install 'nstd[ray]'"
+needs_ray = (
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None,
+        reason="ray is not installed: pip install 'nstd[ray]'",
+    ),
+    pytest.mark.xdist_group("ray"),  # in one process: a cluster is too much for each
 )
 
 

@@ -17,7 +17,7 @@ from support import Playground, wait_for
 from nstd.executors.cluster import executor as cluster_executor
 from nstd.job import Ending
 
-pytestmark = needs_ray
+pytestmark = list(needs_ray)
 
 LONG: dict[str, Any] = {"steps": 10_000, "pause": 0.05}
 DRIVER = "nstd.executors.cluster.driver"
