@@ -131,7 +131,7 @@ class Attempt:
             self._interrupt(wanted, progress)
         is_last = progress.step == progress.steps and progress.step != self._step
         self._step = int(progress.step)
-        if self._is_due("report", now, REPORT_EVERY) or is_last:
+        if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
             self._send(self._report(progress, now))
         if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
             self._files.write(self._paths.checkpoint, progress.state())
@@ -181,6 +181,7 @@ class Attempt:
             losses=_finite(progress.losses),
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
+            note=progress.note,
         )
 
     def _encode(self, result: Result, content: Picture) -> dict[str, Any]:

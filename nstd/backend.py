@@ -72,6 +72,7 @@ class Progress:
 
     `fraction` is the share of the expected work that is done, in [0, 1]; the ETA follows from
     it. `state` and `picture`, where given, are called only when a checkpoint or a preview is due.
+    A `note` is something that a person should know; it is logged at once.
     """
 
     step: int
@@ -82,6 +83,7 @@ class Progress:
     losses: Mapping[str, float] = field(default_factory=dict)
     state: Callable[[], bytes] | None = None
     picture: Callable[[], Pixels] | None = None
+    note: str = ""
 
 
 Report = Callable[[Progress], None]

@@ -15,7 +15,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from nstd import diagnose, strictyaml
 from nstd.errors import ConfigError, Problem, printable
 from nstd.job import Model
-from nstd.settings import ExecutorSettings, Folders, Jobs, Limits, Log, Watch, Workers
+from nstd.settings import (
+    ExecutorSettings,
+    Folders,
+    Hooks,
+    Jobs,
+    Limits,
+    Log,
+    Metrics,
+    Watch,
+    Workers,
+)
 from nstd.strictyaml import Document, DocumentError
 
 __all__ = ["Config", "Log", "find_config", "load_config"]
@@ -66,7 +76,9 @@ class Config(Model):
     )
     limits: Limits = Limits()
     workers: Workers = Workers()
+    hooks: Hooks = Hooks()
     log: Log = Log()
+    metrics: Metrics = Metrics()
 
     _root: Path = PrivateAttr(default=Path())
 

@@ -24,7 +24,7 @@ from nstd.signals import Signals
 from nstd.wake import Wake
 
 EXIT_OK, EXIT_DEVICES_DOWN = 0, 5
-FIXED = ("folders", "executor", "devices", "slots")
+FIXED = ("folders", "executor", "devices", "slots", "metrics")
 """Settings that a running daemon does not take over."""
 _LONGEST_SLEEP = 10.0
 _AFTER_ERROR = 1.0
@@ -89,9 +89,9 @@ class Daemon:
         """What a round consists of; what ended makes room first, then what waits fills it."""
         line = self._line
         if self._draining:
-            return [line.collect, line.put_out, self._tell_state]
-        entry = [self._heed_requests, line.collect, line.take_in]
-        return [*entry, line.dispatch, line.put_out, self._tell_state]
+            return [line.collect, line.put_out, line.run_hooks, line.measure, self._tell_state]
+        entry = [self._heed_requests, line.collect, line.take_in, line.dispatch]
+        return [*entry, line.put_out, line.run_hooks, line.measure, self._tell_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
         """Take a step; False when it met an error, told once and then once a minute."""
@@ -157,7 +157,7 @@ class Daemon:
         if self._is_ended or self._must_give_up():
             return True
         if self._draining:
-            return not self._line.scheduler.running
+            return not self._line.scheduler.running and self._line.hooks.is_idle
         is_over = self._cannot_look() or self._line.is_worked_off
         return self._once and self._line.is_idle and is_over and self._requests.is_empty
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nstd.cgroups import own_cgroups
+
 _SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
 # The gradients of one step are freed and asked for again in the next: kept in the heap instead
@@ -140,15 +142,7 @@ def _physical(slot: Slot) -> str:
 
 def _cgroup_quota() -> float | None:
     """The cores of the tightest cgroup v2 quota above this process; None when there is none."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        own = next(line[3:] for line in lines if line.startswith("0::"))
-    except (OSError, StopIteration):
-        return None
-    root = Path("/sys/fs/cgroup")
-    folder = root / own.lstrip("/")
-    levels = [folder, *folder.parents]
-    quotas = [_quota(level / "cpu.max") for level in levels if level.is_relative_to(root)]
+    quotas = [_quota(level / "cpu.max") for level in own_cgroups()]
     return min((quota for quota in quotas if quota), default=None)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nstd.config import Config
+from nstd.errors import printable
 from nstd.executor import Event, Executor, Report
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
@@ -95,7 +96,9 @@ class Dispatcher:
             return
         self.scheduler.progressed(report.job, now)
         self._state.note_progress(self._spool.paths(report.job), report, running.slot.name)
-        told = report.model_dump(exclude={"level", "levels"})
+        if report.note:
+            emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
+        told = report.model_dump(exclude={"level", "levels", "note"})
         scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
         emit("job.progress", slot=running.slot.name, scale=scale, **told)
 

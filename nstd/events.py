@@ -77,6 +77,11 @@ EVENTS: dict[str, Event] = {
         "job slot step steps scale fraction losses elapsed eta",
         "at most one a second per job; scale: level of the pyramid",
     ),
+    "job.noted": Event(
+        "warning",
+        "job slot note",
+        "what its backend has to say, such as: smaller tiles",
+    ),
     "job.retried": Event(
         "warning", "job [slot] attempt code message delay", "another attempt follows"
     ),
@@ -93,6 +98,10 @@ EVENTS: dict[str, Event] = {
         "error",
         "job name output backend code message hint attempt [device] [seconds]",
         "the canonical line: the reason is in outbox/failed",
+    ),
+    "hook.finished": Event("info", "job hook seconds", "a command of `hooks` has run for the job"),
+    "hook.failed": Event(
+        "warning", "job hook reason [seconds] [printed]", "it failed; the job stays as it is"
     ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),

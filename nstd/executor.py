@@ -52,6 +52,7 @@ class Report(Model):
     losses: dict[str, float]
     elapsed: float
     eta: float | None
+    note: str = ""
 
 
 Event = Report | Outcome

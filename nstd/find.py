@@ -12,7 +12,7 @@ from nstd.errors import SpoolError
 from nstd.outbox import FAILED
 from nstd.status import list_jobs, list_published, list_sidecars, read_json
 
-_SHORTEST = 8  # of the beginning of an id
+SHORTEST = 8  # of the beginning of an id
 _ELSEWHERE = {
     "work": ("a job that waits or runs", "`nstd cancel` ends it"),
     "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
@@ -31,7 +31,7 @@ class Target:
 
     def is_meant(self, wanted: str) -> bool:
         """Whether `wanted` is one of its names, or the beginning of its id."""
-        begins = len(wanted) >= _SHORTEST and any(name.startswith(wanted) for name in self.ids)
+        begins = len(wanted) >= SHORTEST and any(name.startswith(wanted) for name in self.ids)
         return wanted in self.aliases or begins
 
     @property
@@ -63,6 +63,12 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         f"no job {wanted!r} is in {' or '.join(places)}{did_you_mean(nearest(wanted, known))}",
         "`nstd status` lists the jobs",
     )
+
+
+def known_names(config: Config, places: tuple[str, ...]) -> list[str]:
+    """What the jobs in `places` may be called, for completion in a shell."""
+    targets = [target for target in _targets(config) if target.where in places]
+    return sorted({alias for target in targets for alias in target.aliases})
 
 
 def _targets(config: Config) -> Iterator[Target]:

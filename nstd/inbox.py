@@ -6,18 +6,15 @@ will be, and then it carries the error that says why.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, printable
+from nstd.listing import Listing
 from nstd.locate import Found, Locator, normal, too_large
 from nstd.log import emit
-from nstd.mounts import filesystem_of
-from nstd.names import is_ignored, is_sidecar
 from nstd.roots import Root, Signature
 from nstd.sidecar import SidecarFile
 from nstd.sidecars import Known, Sidecars
@@ -25,7 +22,6 @@ from nstd.stability import Stability
 from nstd.told import Told
 from nstd.units import format_size
 
-_DEPTH = 16
 _FIRST = 101  # above every priority: what is refused is answered at once
 _HOLD, _LONGEST_HOLD = 10.0, 600.0
 _NO_SIDECAR = 2**20
@@ -70,7 +66,8 @@ class Inbox:
 
     def __init__(self, config: Config) -> None:
         self._stability, self._told = Stability(config.watch.settle), Told()
-        self._sidecars = Sidecars(Root(config.folder("inbox")))
+        inbox = Root(config.folder("inbox"))
+        self._listing, self._sidecars = Listing(inbox), Sidecars(inbox)
         self._looked: dict[tuple[str, str], Looked] = {}  # in this look
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
@@ -82,7 +79,6 @@ class Inbox:
         self.count = 0
         """Sidecars that the last look met, and folders that it will hopefully meet."""
         self._stuck = 0
-        self._mount: Path | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -99,7 +95,7 @@ class Inbox:
         `now` is in seconds of the monotonic clock. Raises OSError when the inbox itself cannot
         be read; nothing is inferred from that.
         """
-        names, unreadable = self._names()
+        names, unreadable = self._listing.read()
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
@@ -142,7 +138,7 @@ class Inbox:
         None while there is a sidecar that was not read yet. Raises OSError.
         """
         pictures: set[str] = set()
-        names, unreadable = self._names()
+        names, unreadable = self._listing.read()
         if unreadable:
             return None
         for name in names:
@@ -159,38 +155,6 @@ class Inbox:
             return {normal(name) for root, name in places if root == self.root}
         except SidecarError:  # a path that is refused names nothing
             return set()
-
-    def _names(self) -> tuple[list[str], dict[str, Exception]]:
-        """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
-        self._check_mount()
-        names: list[str] = []
-        unreadable: dict[str, Exception] = {}
-        folders = [""]
-        while folders:
-            folder = folders.pop()
-            try:
-                entries = self.root.entries(folder)
-            except (OSError, SidecarError) as error:
-                if not folder:
-                    raise
-                unreadable[folder] = error
-                continue
-            for entry in entries:
-                name = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_folder:
-                    if name.count("/") < _DEPTH and not is_ignored(entry.name):
-                        folders.append(name)
-                elif is_sidecar(entry.name):
-                    names.append(name)
-        return sorted(names), unreadable
-
-    def _check_mount(self) -> None:
-        """Raise OSError where the inbox's own filesystem was unmounted: what shows then is the
-        folder below it, and that this one is empty says nothing."""
-        mount = filesystem_of(self.root.path).point
-        if self._mount is not None and mount != self._mount and self._mount.is_relative_to(mount):
-            raise OSError(errno.ENODEV, f"nothing is mounted at {self._mount} any more")
-        self._mount = mount
 
     def _consider(self, name: str) -> Ready | None:
         try:

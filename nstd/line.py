@@ -16,9 +16,11 @@ from nstd.config import Config
 from nstd.dispatcher import Dispatcher
 from nstd.executors import make_executor
 from nstd.files import Files
+from nstd.hooks import Hooks
 from nstd.inbox import Inbox
 from nstd.intake import Intake
 from nstd.job import Job
+from nstd.metrics import Metrics
 from nstd.outbox import LOGS, Outbox
 from nstd.plugins import Plugins
 from nstd.publisher import Publisher
@@ -41,8 +43,14 @@ class Line:
         self._spool = Spool(work, inbox.root, files)
         self.intake = Intake(config, inbox, self._spool, self.plugins, self.trouble, ring)
         self._clearance = Clearance(config, inbox, files)
+        self.hooks = Hooks(config)
         self.publisher = Publisher(
-            self._spool, self._outbox, outbox / LOGS, self.trouble, self._clearance.add
+            self._spool,
+            self._outbox,
+            outbox / LOGS,
+            self.trouble,
+            self._clearance.add,
+            self.hooks.add,
         )
         executor = make_executor(config, work / ".workers")
         self.state = StateFile(work / "daemon.json", files)
@@ -50,6 +58,7 @@ class Line:
             config, executor, self._spool, self.publisher, self.state, self.trouble
         )
         self.scheduler = self._dispatcher.scheduler
+        self.metrics = Metrics(config, files, self.trouble)
         self._recovery = Recovery(
             config,
             self._spool,
@@ -96,6 +105,21 @@ class Line:
         self.publisher.work(now)
         self._clearance.work()
 
+    def run_hooks(self, now: float) -> None:
+        """Start the commands that the config has for jobs that are over."""
+        self.hooks.work(now)
+
+    def measure(self, now: float) -> None:
+        """Write the metrics, if it is time."""
+        intake = self.intake
+        self.metrics.work(
+            now,
+            self.scheduler,
+            inbox=intake.inbox.count,
+            paused=intake.paused,
+            is_lost=intake.lost is not None,
+        )
+
     # What people and signals ask for
 
     def cancel(self, name: str, now: float) -> bool:
@@ -116,18 +140,21 @@ class Line:
 
     def configure(self, config: Config) -> None:
         """Take over new settings; folders, slots and running jobs stay."""
-        for part in (self.intake, self._clearance, self._dispatcher, self._recovery):
+        for part in (self.intake, self._clearance, self._dispatcher, self._recovery, self.hooks):
             part.configure(config)
 
     def drain(self) -> None:
         """Have every running job saved and put back."""
         self._dispatcher.drain()
+        self.hooks.drain(time.monotonic())
 
     def close(self) -> None:
         """End the workers at once, and write what can be written."""
         self.intake.watcher.stop()
         self._dispatcher.end()
         self.publisher.work(time.monotonic())
+        self.hooks.end()
+        self.metrics.close()
 
     # What the loop needs to know
 
@@ -138,17 +165,22 @@ class Line:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits, runs or is on its way out."""
-        return self._dispatcher.is_idle and not self.publisher.pending
+        """Whether no job waits, runs or is on its way out, and no hook is left."""
+        return self._dispatcher.is_idle and not self.publisher.pending and self.hooks.is_idle
 
     def next_event(self, now: float, *, draining: bool) -> float:
         """When the next turn is due, if nothing happens before."""
-        due = min(self._dispatcher.next_event(now), self.publisher.next_event)
+        parts = (self._dispatcher, self.hooks)
+        due = min(
+            self.publisher.next_event,
+            self.metrics.next_event,
+            *(part.next_event(now) for part in parts),
+        )
         return due if draining else min(due, self.intake.next_event(now, self.scheduler.admits))
 
     def waitables(self) -> Sequence[Any]:
         """What to wait on for the next event of a worker."""
-        return self._dispatcher.waitables()
+        return [*self._dispatcher.waitables(), *self.hooks.waitables()]
 
     def _jobs(self) -> list[Job]:
         waiting = [entry.job for entry in self.scheduler.waiting.values()]

@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
+from nstd.cgroups import own_cgroups
 
 
 def resident() -> int:
@@ -32,21 +32,10 @@ def available() -> int | None:
     service, or the limit of a container.
     """
     machine = _number("MemAvailable", Path("/proc/meminfo"))
-    rooms = [room for room in map(_room, _own_cgroups()) if room is not None]
+    rooms = [room for room in map(_room, own_cgroups()) if room is not None]
     if machine:
         rooms.append(machine)
     return max(0, min(rooms)) if rooms else None
-
-
-def _own_cgroups() -> list[Path]:
-    """The folder of this process's cgroup, and those above it."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        own = next(line[3:] for line in lines if line.startswith("0::"))
-    except (OSError, StopIteration):
-        return []
-    folder = CGROUPS / own.lstrip("/")
-    return [level for level in (folder, *folder.parents) if level.is_relative_to(CGROUPS)]
 
 
 def _room(cgroup: Path) -> int | None:

@@ -105,15 +105,18 @@ class Outbox:
 
     def read_record(self, job: Job) -> dict[str, Any]:
         """The record of a published result. Raises OSError."""
-        folder = self.path / str(job.target)
-        record: dict[str, Any] = json.loads((folder / f"{folder.name}.json").read_bytes())
+        record: dict[str, Any] = json.loads(self.record_of(job).read_bytes())
         return record
+
+    def record_of(self, job: Job) -> Path:
+        """Where the record of a published result, or the reason of a failure, lies."""
+        folder = self.path / str(job.target)
+        return folder / ("reason.json" if _has_failed(job) else f"{folder.name}.json")
 
     def log_of(self, job: Job) -> Path:
         """Where the published log of the job lies."""
         folder = self.path / str(job.target)
-        failed = PurePosixPath(str(job.target)).parts[0] == FAILED
-        return folder / ("job.log" if failed else f"{folder.name}.log")
+        return folder / ("job.log" if _has_failed(job) else f"{folder.name}.log")
 
     def clean(self, pending: set[str]) -> None:
         """Remove what a crash left half staged, for jobs other than the `pending` ones."""
@@ -147,6 +150,11 @@ class Outbox:
                 return False
             raise
         return True
+
+
+def _has_failed(job: Job) -> bool:
+    """Whether the job's target is among the failures."""
+    return PurePosixPath(str(job.target)).parts[0] == FAILED
 
 
 def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:

@@ -47,9 +47,10 @@ class Publisher:
         logs: Path,
         trouble: Trouble,
         on_finished: Callable[[Job], None],
+        on_told: Callable[[Job, Failure | None, Path], None],
     ) -> None:
         self._spool, self._outbox, self._logs = spool, outbox, logs
-        self._trouble, self._on_finished = trouble, on_finished
+        self._trouble, self._on_finished, self._on_told = trouble, on_finished, on_told
         self.pending: dict[str, Pending] = {}
         self.finished = self.failed = 0
 
@@ -159,6 +160,7 @@ class Publisher:
             words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
             emit("job.failed", **line, **words, attempt=job.attempt)
         keep_job_log(job.id, None)
+        self._on_told(job, failure, self._outbox.record_of(job))
 
 
 def _unpublishable(error: Exception) -> Failure:

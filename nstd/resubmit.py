@@ -26,6 +26,8 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
     """
     try:
         reason = json.loads((failed / "reason.json").read_bytes())
+        if not isinstance(reason["sidecar"], str):
+            raise TypeError("its reason names no sidecar")
         name = PurePosixPath(join("", reason["sidecar"]))
         inbox = Root(config.folder("inbox"))
         for picture in _pictures(reason.get("inputs")):

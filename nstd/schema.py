@@ -1,4 +1,4 @@
-"""The JSON Schema of sidecars, from which editors complete and check them."""
+"""The JSON Schemas of sidecars and of the config, from which editors complete and check them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from nstd.config import Config
 from nstd.sidecar import Sidecar
 
 
@@ -39,6 +40,12 @@ def sidecar_schema(
             for name, model in backends.items()
         ]
     return schema | {"$defs": definitions}
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of the config."""
+    schema = Config.model_json_schema(schema_generator=_Untitled)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _options_rule(backend: str, options: dict[str, Any], needed: bool) -> dict[str, Any]:

@@ -21,7 +21,26 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def _argument(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("expected text without NUL")
+    return text
+
+
+def _command(arguments: list[str]) -> list[str]:
+    if arguments and not arguments[0]:
+        raise ValueError("expected the name of a program first")
+    return arguments
+
+
+def _prom(path: Path) -> Path:
+    if path.suffix != ".prom":
+        raise ValueError("expected a name that ends in .prom: node_exporter reads no other")
+    return path
+
+
 Folder = Annotated[Path, AfterValidator(_folder)]
+Command = Annotated[list[Annotated[str, AfterValidator(_argument)]], AfterValidator(_command)]
 
 
 class Folders(Model):
@@ -143,6 +162,29 @@ class Workers(Model):
     exit_when_all_down: bool = Field(
         False, description="End with an error when every device is closed, instead of waiting."
     )
+
+
+class Hooks(Model):
+    """Commands that are run when a job has ended, as lists like [/opt/tell.sh, --quiet]; there is
+    no shell. NSTD_JOB, NSTD_NAME, NSTD_CODE (of a failure) and NSTD_RECORD (the path of the record
+    or reason) are in their environment."""
+
+    on_success: Command = Field([], description="Run when a picture is in the outbox.")
+    on_failure: Command = Field([], description="Run when a job has failed or was cancelled.")
+    timeout: Seconds = Field(
+        30.0, gt=0, description="One that takes longer is killed, with what it started."
+    )
+    at_once: int = Field(2, ge=1, le=64, description="So many run at a time; others wait.")
+
+
+class Metrics(Model):
+    """A file in Prometheus' text format, for node_exporter's textfile collector; needs the package
+    prometheus-client: pip install 'nstd[metrics]'."""
+
+    file: Annotated[Path, AfterValidator(_prom)] | None = Field(
+        None, description="Where it is written, like metrics/nstd.prom; null: nowhere."
+    )
+    every: Seconds = Field(15.0, ge=1, description="How often.")
 
 
 class Log(Model):

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nstd.config import Config
+from nstd.editor import SIDECAR_LINE, keep_sidecar_schema
 from nstd.errors import SidecarError, printable
 from nstd.files import Files, numbered
 from nstd.locate import Locator
@@ -65,36 +66,54 @@ class Request:
         return [*self.contents, *others, *([self.init] if self.init else [])]
 
 
-def submit(config: Config, request: Request) -> list[Path]:
-    """Submit pairs; the paths of the new sidecars, in the order of the contents.
+class Submitted(NamedTuple):
+    """A sidecar in the inbox, and what its job will be known by."""
+
+    sidecar: Path
+    name: str  # of the job
+    mtime_ns: int
+
+
+def submit(config: Config, request: Request) -> list[Submitted]:
+    """Submit pairs; the new sidecars, in the order of the contents.
 
     Raises SidecarError before anything is copied when a job is not valid, OSError when the disk
     fails.
     """
     inbox, files = config.folder("inbox"), Files()
-    _check(config, request)
+    names = _check(config, request)
+    keep_sidecar_schema(config)
     placed = {picture: _put(picture, inbox, files).name for picture in request.files}
     sidecars = []
     for content in request.contents:
         with _draft(inbox, ".yaml") as draft:
-            files.write(draft, dump(request.wish(content, placed.__getitem__)))
-            sidecars.append(files.put_back(draft, inbox / f"{request.stem(content)}.yaml"))
+            wish = dump(request.wish(content, placed.__getitem__))
+            files.write(draft, SIDECAR_LINE.encode() + wish)
+            mtime_ns = draft.stat().st_mtime_ns
+            sidecar = files.put_back(draft, inbox / f"{request.stem(content)}.yaml")
+        sidecars.append(Submitted(sidecar, names[content] or sidecar.stem, mtime_ns))
     return sidecars
 
 
-def _check(config: Config, request: Request) -> None:
-    """Refuse now what the daemon would refuse later; nobody sees the lines of these texts."""
+def _check(config: Config, request: Request) -> dict[Path, str | None]:
+    """The names that the sidecars give to their results.
+
+    Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
+    """
     plugins = Plugins()
+    names: dict[Path, str | None] = {}
     for content in request.contents:
         stem = request.stem(content)
         try:
             parsed = parse_sidecar(dump(request.wish(content, lambda path: path.name)), stem)
+            names[content] = parsed.sidecar.output.name
             make_order(f"{stem}.yaml", parsed, config, plugins)
         except SidecarError as error:
             raise without_places(error, "command line") from None
     _check_names(picture.name for picture in request.files)
     if not Path(request.style).is_file():
         _check_library(config, request.style)
+    return names
 
 
 def _check_names(names: Iterable[str]) -> None:

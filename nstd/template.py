@@ -14,7 +14,16 @@ from nstd.config import Config
 from nstd.units import Unit
 
 WIDTH = 99
-HEADER = """\
+CONFIG_SCHEMA = ".config.schema.json"
+
+
+def schema_line(name: str) -> str:
+    """The comment by which editors find the JSON Schema `name`, beside the file."""
+    return f"# yaml-language-server: $schema=./{name}\n"
+
+
+HEADER = f"""\
+{schema_line(CONFIG_SCHEMA)}#
 # The settings of nstd, each at its default: what you leave out keeps the value shown here.
 #
 # Durations are written like 500ms, 90s, 30m, 1h30m or 7d, sizes like 500kB, 64MiB or 2GiB.

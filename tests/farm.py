@@ -49,7 +49,8 @@ class Farm:
             plot.move(name, place / f"{self._count}")
         Image.new("RGB", (16, 12), "teal").save(plot.inbox / "content.png")
         Image.new("RGB", (16, 12), "orange").save(plot.inbox / "style.png")
-        act = "raise" if kind == "failed" else ""
+        # Not in the middle: an attempt that resumes behind it would finish.
+        act = "refuse" if kind == "failed" else ""
         options = f"options: {{{'stripes' if kind == 'refused' else 'act'}: '{act}'}}"
         (plot.inbox / "sub").mkdir()
         plot.sidecar.write_text(f"content: ../content.png\nstyle: ../style.png\n{options}\n")

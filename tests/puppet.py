@@ -13,7 +13,8 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     steps: int = 1
     pause: float = 0.0
-    act: str = ""           # in the middle: raise, exit, kill, hang, stop, oom, assert, leak
+    act: str = ""           # at once: refuse; in the middle: raise, exit, kill, hang, stop, oom,
+                            # assert, leak
     attempts_file: str = "" # act only while this file has fewer than `times` lines
     times: int = 10**9
     flag: str = ""          # act only while this file is there
@@ -29,6 +30,8 @@ class Puppet:
     def run(self, task, report):
         options = task.options
         start = int(task.state or 0)
+        if options.act == "refuse":
+            raise RuntimeError("the puppet refuses")
         for step in range(start + 1, options.steps + 1):
             time.sleep(options.pause)
             report(Progress(step=step, steps=options.steps, fraction=step / options.steps,

@@ -18,6 +18,7 @@ def test_init_makes_the_folders_and_the_commented_config(playground: Playground)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in root.iterdir()} == {
         *("config.yaml", "inbox", "styles", "work", "outbox", "networks"),
+        ".config.schema.json",
     }
     example = Path(__file__).parent.parent / "config.example.yaml"
     assert (root / "config.yaml").read_text() == example.read_text()

@@ -36,7 +36,7 @@ def test_submit_copies_the_pair_and_a_run_makes_the_picture(
     assert done.stdout == f"submitted {sidecar}\n"
     assert wishes(sidecar) == {"content": "beach.png", "style": "starry.png"}
     assert {path.name for path in playground.inbox.iterdir()} == {
-        *("beach.png", "starry.png", "beach-in-starry.yaml"),
+        *("beach.png", "starry.png", "beach-in-starry.yaml", ".sidecar.schema.json"),
     }
     playground.once()
     assert playground.record("beach-in-starry")["inputs"]["content"]["file"] == "beach.png"

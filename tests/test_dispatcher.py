@@ -266,6 +266,18 @@ def test_progress_is_told_and_kept_beside_the_job(bench: Bench, log: Log) -> Non
     assert (note["step"], note["losses"], note["slot"]) == (3, {"total": 1.5}, "cpu/0")
 
 
+def test_what_a_backend_has_to_say_is_logged(bench: Bench, log: Log) -> None:
+    """As an event of its own, on one line, whatever it says."""
+    bench.run("beach")
+    about: dict[str, Any] = {"step": 0, "steps": 1, "level": 1, "levels": 1, "fraction": 0.0}
+    about |= {"losses": {}, "elapsed": 0.1, "eta": None}
+    bench.tell(Report(job="beach", note="memory\nis short", **about))
+    (line,) = log("job.noted")
+    assert line["note"] == "memory\\nis short"
+    assert line["slot"] == "cpu/0"
+    assert log("job.progress")
+
+
 def test_events_of_jobs_that_do_not_run_are_ignored(bench: Bench) -> None:
     """A worker may be a moment late."""
     bench.run("beach")

@@ -248,6 +248,7 @@ def test_names_cannot_forge_the_log(playground: Playground, console: str) -> Non
     assert len(done.stderr.splitlines()) == len(lines)
     for command in (
         ["status"],
+        ["logs"],
         ["check", str(playground.inbox / f"{EVIL}-9.yaml")],
         ["cancel", EVIL],
     ):

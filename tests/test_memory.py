@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nstd import memory
+from nstd.cgroups import ROOT, own_cgroups
 
 GIGABYTE = 2**30
 
@@ -16,8 +17,7 @@ def cgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folders of cgroups, the inner of them this process's."""
     inner = tmp_path / "system.slice" / "nstd.service"
     inner.mkdir(parents=True)
-    monkeypatch.setattr(memory, "CGROUPS", tmp_path)
-    monkeypatch.setattr(memory, "_own_cgroups", lambda: [inner, *list(inner.parents)[:2]])
+    monkeypatch.setattr(memory, "own_cgroups", lambda: [inner, *list(inner.parents)[:2]])
     return tmp_path
 
 
@@ -64,5 +64,5 @@ def test_a_group_over_its_limit_offers_nothing(cgroups: Path) -> None:
 
 def test_this_process_finds_its_own_groups() -> None:
     """Where cgroups v2 are mounted, up to the root of them."""
-    found = memory._own_cgroups()
-    assert all(group.is_relative_to(memory.CGROUPS) for group in found)
+    found = own_cgroups()
+    assert all(group.is_relative_to(ROOT) for group in found)

@@ -45,6 +45,7 @@ class Press:
             folder.mkdir()
         self.spool = Spool(self.work, Root(root / "inbox"), self.files)
         self.cleared: list[str] = []
+        self.hooked: list[tuple[str, Path]] = []
         self.told: list[dict[str, Any]] = []
         self.now, self._number = 0.0, 0
         self.log = Logging(self.outbox / "logs", Log(console="none"))
@@ -54,7 +55,8 @@ class Press:
         """A publisher as a new daemon has it."""
         outbox = Outbox(self.outbox, self.files)
         done = lambda job: self.cleared.append(job.id)  # noqa: E731
-        return Publisher(self.spool, outbox, self.outbox / "logs", Trouble(), done)
+        hooked = lambda job, failure, record: self.hooked.append((job.id, record))  # noqa: E731
+        return Publisher(self.spool, outbox, self.outbox / "logs", Trouble(), done, hooked)
 
     def job(self, name: str = "beach", result: str = json.dumps(RESULT)) -> Job:
         """A job whose worker is done."""

@@ -7,16 +7,21 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from nstd import __version__
 from nstd.errors import NstdError, printable
 
 if TYPE_CHECKING:
     from nstd.config import Config
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 EXIT_CODES = {
     0: "done; for `run`, also when jobs failed",
@@ -36,6 +41,7 @@ _COMMANDS = {
     "submit": "put a pair into the inbox",
     "check": "validate sidecars without running them",
     "status": "what waits, runs, is done and has failed",
+    "logs": "the log for people, of all or of one job",
     "cancel": "end a job that waits or runs",
     "retry": "run a failed, waiting or running job again from its inputs",
     "backends": "what can make pictures, and what is wrong with the rest",
@@ -59,6 +65,12 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, "command")  # noqa: B009 - typed by the left side
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands by their names alone: a shell waits for this."""
+        found = [n for n in _COMMANDS if n.startswith(incomplete)] if incomplete[:1] != "-" else []
+        options = super().shell_complete(ctx, incomplete) if incomplete[:1] == "-" else []
+        return [CompletionItem(name, help=_COMMANDS[name]) for name in found] + options
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -81,6 +93,23 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     help="The config file or its folder; else $NSTD_CONFIG, else ./config.yaml.",
 )
+
+
+def job_argument(*places: str, required: bool = True) -> Callable[[_F], _F]:
+    """The argument JOB, which a shell completes with the names of the jobs in `places`."""
+
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        from nstd.config import find_config, load_config
+        from nstd.find import known_names
+
+        contexts = (ctx, ctx.parent) if ctx.parent else (ctx,)
+        given = next((path for each in contexts if (path := each.params.get("config"))), None)
+        with suppress(NstdError, OSError):  # there is nobody to tell
+            names = known_names(load_config(find_config(given)), places)
+            return [name for name in names if name.startswith(incomplete) and name.isprintable()]
+        return []
+
+    return click.argument("job", required=required, shell_complete=complete)
 
 
 def config_or_defaults(given: Path | None) -> Config:

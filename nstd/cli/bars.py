@@ -27,14 +27,7 @@ class Bars:
     """Follows a daemon in this process; shows bars if `visible`, and keeps what has ended."""
 
     def __init__(self, *, visible: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:28}", markup=False),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[note]}", markup=False),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=not visible,
-        )
+        self._progress = make_progress(visible=visible)
         self._tasks: dict[str, TaskID] = {}
         self._unlisten: Callable[[], None] = lambda: None
         self.endings: list[Ending] = []
@@ -60,7 +53,7 @@ class Bars:
                 self._make_room()
             self._update(line, 0, "starting (torch takes a few seconds)")
         elif event == "job.progress":
-            self._update(line, line["fraction"], _describe(line))
+            self._update(line, line["fraction"], describe(line))
         elif event == "job.finished":
             self._update(line, 1, "done")
             seconds = format_duration(round(line["seconds"]["total"]))
@@ -83,7 +76,20 @@ class Bars:
             self._progress.update(self._tasks[line["job"]], completed=fraction, note=note)
 
 
-def _describe(line: dict[str, Any]) -> str:
+def make_progress(*, visible: bool) -> Progress:
+    """Bars on standard error; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description:28}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%  {task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not (visible and console.is_terminal),
+    )
+
+
+def describe(line: dict[str, Any]) -> str:
     """How far a running job is, beside its bar."""
     words = [f"scale {line['scale']}"]
     total = line["losses"].get("total")

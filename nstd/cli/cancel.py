@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nstd.cli.app import config_option
+from nstd.cli.app import config_option, job_argument
 from nstd.config import find_config, load_config
 from nstd.files import Files
 from nstd.find import find_job
@@ -16,7 +16,7 @@ from nstd.requests import Request, Requests
 
 @click.command("cancel")
 @config_option
-@click.argument("job")
+@job_argument("work", "inbox")
 def command(config: Path | None, job: str) -> None:
     """End JOB, an id or a name; it goes to outbox/failed with the code `cancelled`."""
     settings = load_config(find_config(config))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from nstd.root import make_root
+from nstd.config import load_config
+from nstd.editor import keep_config_schema, keep_sidecar_schema
+from nstd.root import CONFIG, make_root
 
 
 @click.command("init")
@@ -14,6 +16,8 @@ from nstd.root import make_root
 def command(root: Path) -> None:
     """Make the folders of a root and a commented config.yaml; nothing is ever overwritten."""
     is_new = make_root(root)
+    keep_config_schema(root)
+    keep_sidecar_schema(load_config(root / CONFIG))
     click.echo(f"{'made' if is_new else 'kept'} {root / 'config.yaml'}")
     click.echo(f"start it:  nstd run -c {root / 'config.yaml'}")
     click.echo(f"drop pictures and sidecars into {root / 'inbox'}")

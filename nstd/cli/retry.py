@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nstd.cli.app import config_option
+from nstd.cli.app import config_option, job_argument
 from nstd.config import find_config, load_config
 from nstd.files import Files
 from nstd.find import find_job
@@ -17,7 +17,7 @@ from nstd.resubmit import resubmit
 
 @click.command("retry")
 @config_option
-@click.argument("job")
+@job_argument("work", "failed")
 def command(config: Path | None, job: str) -> None:
     """Run JOB, an id or a name, again: a failed one, a waiting one, or the running one."""
     settings = load_config(find_config(config))

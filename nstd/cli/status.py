@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -28,15 +30,27 @@ _SHOWN = 10
 def command(config: Path | None, as_json: bool, watch: bool) -> None:
     """Show what is going on; works from the disk alone, whether the daemon runs or not."""
     settings = load_config(find_config(config))
+    if watch and not as_json and _can_draw():
+        from nstd.cli.watch import watch as draw
+
+        draw(settings)
     while True:
+        began = time.monotonic()
         status = read_status(settings)
-        text = json.dumps(asdict(status), indent=2) if as_json else render(status)
-        if watch and not as_json:
-            click.clear()
-        click.echo(text)
+        click.echo(json.dumps(asdict(status), indent=2) if as_json else render(status))
         if not watch:
             return
-        time.sleep(1)
+        time.sleep(pause(time.monotonic() - began))
+
+
+def pause(took: float) -> float:
+    """Seconds until the next look, after one that `took` so long: a large outbox takes its time."""
+    return max(1.0, 4 * took)
+
+
+def _can_draw() -> bool:
+    """Whether the terminal can show a picture that changes; else looks come one below the other."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
 
 
 def render(status: Status) -> str:

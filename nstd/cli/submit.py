@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 @click.option("--name", help="Name of the sidecar and the result; CONTENT-in-STYLE by default.")
 @click.option("--init", type=_FILE, help="A picture to start at instead of the content.")
 @click.option("--series", is_flag=True, help="Make the results of several contents look alike.")
+@click.option("--wait", is_flag=True, help="Follow the jobs, and print where the pictures are.")
 def command(
     config: Path | None,
     contents: tuple[Path, ...],
@@ -34,10 +36,12 @@ def command(
     name: str | None,
     init: Path | None,
     series: bool,
+    wait: bool,
 ) -> None:
     """Copy each CONTENT and the STYLE into the inbox, then a sidecar for each, atomically.
 
-    STYLE is a picture file, or the name of a style in the library.
+    STYLE is a picture file, or the name of a style in the library. With --wait the exit code is 1
+    when a job has failed; ^C ends the waiting, and not the job.
     """
     from nstd.config import find_config, load_config
     from nstd.submit import Request, submit
@@ -45,5 +49,10 @@ def command(
     if name is not None and len(contents) > 1:
         raise click.UsageError("--name names one job, and there are several contents")
     settings = load_config(find_config(config))
-    for sidecar in submit(settings, Request(contents, style, options, name, init, series)):
-        click.echo(f"submitted {sidecar}")
+    submitted = submit(settings, Request(contents, style, options, name, init, series))
+    for each in submitted:
+        click.echo(f"submitted {each.sidecar}", err=wait)
+    if wait:
+        from nstd.cli import wait as waiting
+
+        sys.exit(0 if waiting.wait(settings, submitted) else 1)

@@ -90,7 +90,9 @@ def test_one_broken_device_of_two(playground: Playground, how: str) -> None:
         jobs={"attempts": 20},
         workers={"failures": 2, "cooldown": "1s", "stall": "4s", "grace": "200ms"},
     )
-    options = {"act": how, "flag": str(flag), "gpu": "0", "steps": 6, "pause": 0.1}
+    # A hang is long: the other device must not have made all before the second one.
+    pause = 0.6 if how == "stop" else 0.1
+    options = {"act": how, "flag": str(flag), "gpu": "0", "steps": 6, "pause": pause}
     if how == "import":
         playground.sabotage(BROKEN.format(flag=str(flag)))
         options = {}
@@ -102,7 +104,8 @@ def test_one_broken_device_of_two(playground: Playground, how: str) -> None:
     told = json.loads(playground.command("status", "--json").stdout)
     assert {device["device"]: device["state"] for device in told["devices"]}["cpu"] == "up"
     wait_for(lambda: finished(playground) == names, what="all pictures")
-    assert {line["device"] for line in playground.events("job.finished")} == {"cpu"}
+    if how != "stop":  # an attempt that resumes from its checkpoint is behind its hang
+        assert {line["device"] for line in playground.events("job.finished")} == {"cpu"}
     flag.unlink()
     playground.configure(workers={"stall": "1h"})
     for number in range(6, 14):

@@ -19,6 +19,8 @@ SOME = 5
 """The short form tries every fifth step; the slow one tries all."""
 FEWER = 11
 FEWEST = 23
+pytestmark = pytest.mark.timeout(1800)  # the long forms start some hundred daemons
+
 FAULTS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
 
 

@@ -28,7 +28,7 @@ PATIENCE = 300.0
 """Seconds in which all that was dropped must end, once the blows are over."""
 SETTINGS = {
     "slots": {"cpu": 2},
-    "watch": {"settle": "100ms", "rescan": "300ms", "orphan": "3s"},
+    "watch": {"settle": "100ms", "rescan": "300ms", "orphan": "15s"},
     "jobs": {"pictures": "archive", "queue": 8, "backoff": "50ms", "checkpoint": "100ms"},
     "workers": {"grace": "1s", "cooldown": "100ms"},
     "limits": {"min_free": "0B"},

@@ -23,7 +23,7 @@ from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import Pictures, StyleTransfer
-from nstd.backends.gatys.pyramid import Level, plan
+from nstd.backends.gatys.pyramid import Level, levels_of
 from nstd.backends.gatys.tensors import to_pixels
 from nstd.backends.gatys.warm import Warm, network_for
 from nstd.errors import BackendError
@@ -39,11 +39,16 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     if task.options.strength == 0:
         return _untouched(task, report)
     require_device(task.device)
-    task = admitted(task)
+    given, task = task, admitted(task)
+    if task is not given:
+        note = f"memory is short: in tiles of {task.options.tile} pixels"
+        report(Progress(0, 1, 0.0, note=note))
     made = _attempt(task, report, warm, began)
     if isinstance(made, BackendError) and made.code == "out_of_memory":
         smaller = in_smaller_tiles(task)
         if smaller is not None:
+            side = smaller.options.tile
+            report(Progress(0, 1, 0.0, note=f"out of memory: once more in tiles of {side} pixels"))
             made = _attempt(smaller, report, warm, began)
     if isinstance(made, BackendError):
         raise made
@@ -90,7 +95,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         state = {"network": network.state(), "standing": at.state(), "seconds": elapsed()}
         return checkpoint.dump(state, mark)
 
-    levels = _plan(pictures.content, options)
+    levels = levels_of(options, *task.content.shape[:2])
     descent = Descent(
         problem=StyleTransfer(network, pictures, options),
         levels=levels,
@@ -108,8 +113,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         seed=options.seed,
         seconds={"network": ready - loading, "optimise": now() - ready},
         stopped=stopped,
-        predicted_memory=predicted_peak(task),
-        **_accelerator(task.device),
+        **_memory(task),
     )
 
 
@@ -123,19 +127,13 @@ def _used(network: Network, task: Task) -> dict[str, Any]:
     }
 
 
-def _accelerator(device: str) -> dict[str, Any]:
-    """What the result says of `device`: nothing of the CPU."""
-    if device == "cpu":
-        return {}
-    return {
-        "device_name": torch.cuda.get_device_name(device),
-        "device_memory": torch.cuda.max_memory_allocated(device),
-    }
-
-
-def _plan(content: Tensor, options: Options) -> tuple[Level, ...]:
-    height, width = content.shape[2:]
-    return plan(height, width, options.evaluations, options.steps, options.spec.per_octave)
+def _memory(task: Task) -> dict[str, Any]:
+    """What the result says of memory, and of its accelerator if there was one."""
+    told: dict[str, Any] = {"predicted_memory": predicted_peak(task)}
+    if task.device != "cpu":
+        told["device_name"] = torch.cuda.get_device_name(task.device)
+        told["device_memory"] = torch.cuda.max_memory_allocated(task.device)
+    return told
 
 
 def _budget(levels: Sequence[Level], options: Options, elapsed: Callable[[], float]) -> Budget:

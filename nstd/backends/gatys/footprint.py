@@ -17,7 +17,7 @@ from nstd.backend import Task
 from nstd.backends.gatys.lbfgs import remembered
 from nstd.backends.gatys.options import TILE, Options
 from nstd.backends.gatys.precision import precision_for
-from nstd.backends.gatys.pyramid import Level, plan
+from nstd.backends.gatys.pyramid import Level, levels_of
 from nstd.backends.gatys.tiles import tiles_of
 from nstd.errors import BackendError
 
@@ -37,14 +37,14 @@ def admitted(task: Task) -> Task:
     Raises BackendError `out_of_memory` where none would do.
     """
     room = free(task)
+    if room is None:
+        return task
     given: Task | None = task
-    while given is not None and room is not None:
+    while given is not None:
         least = needed(given)
         if least <= room:
             return given
         given = in_smaller_tiles(given)
-    if room is None:
-        return task
     raise BackendError(
         "out_of_memory",
         f"{_told(task)} needs {least / 1e9:.2g} GB, and {task.device} has {room / 1e9:.2g} GB",
@@ -64,8 +64,7 @@ def in_smaller_tiles(task: Task) -> Task | None:
 def needed(task: Task) -> int:
     """Bytes that `task` takes on its device beyond what a process holds before its first job."""
     options: Options = task.options
-    height, width, _ = task.content.shape
-    levels = plan(height, width, options.evaluations, options.steps, options.spec.per_octave)
+    levels = levels_of(options, *task.content.shape[:2])
     return sum(map(_held, _pictures(task))) + max(
         _level(level, options, task.device) for level in levels
     )

@@ -189,8 +189,8 @@ def _vgg(*blocks: int) -> Spec:
         budgets={"draft": (200, 100), "normal": (1000, 500), "fine": (2000, 1000)},
         warm=True,
         footprints={
-            "bfloat16": Footprint(290 * MEGABYTE, 1480),
-            "float32": Footprint(330 * MEGABYTE, 2640),
+            "bfloat16": Footprint(125 * MEGABYTE, 1480),
+            "float32": Footprint(165 * MEGABYTE, 2640),
         },
         per_octave=2,
         recipes={"w2": wasserstein},
@@ -230,8 +230,8 @@ NETWORKS: dict[str, Spec] = {
         style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
         warm=True,
         footprints={
-            "bfloat16": Footprint(50 * MEGABYTE, 640),
-            "float32": Footprint(45 * MEGABYTE, 1200),
+            "bfloat16": Footprint(90 * MEGABYTE, 740),
+            "float32": Footprint(85 * MEGABYTE, 1300),
         },
         budgets={
             "draft": (60, 40, 20, 10, 6),

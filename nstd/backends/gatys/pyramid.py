@@ -9,6 +9,8 @@ from itertools import accumulate, count, pairwise
 from torch import Tensor
 from torch.nn import functional
 
+from nstd.backends.gatys.options import Options
+
 COARSEST = 128  # pixels of the longest side that the coarsest level has at least
 NARROWEST = 32  # the same for the shortest side: the deepest layers need something to see
 
@@ -64,6 +66,11 @@ def plan(
         ends = [round(total * end / sum(counts)) for end in accumulate(counts, initial=0)]
         counts = [end - start for start, end in pairwise(ends)]
     return tuple(Level(*size, number) for size, number in zip(found, counts, strict=True))
+
+
+def levels_of(options: Options, height: int, width: int) -> tuple[Level, ...]:
+    """The levels for a picture of that size with `options`."""
+    return plan(height, width, options.evaluations, options.steps, options.spec.per_octave)
 
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:

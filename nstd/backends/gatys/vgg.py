@@ -1,4 +1,4 @@
-"""VGG (Simonyan, Zisserman, ICLR 2015) from torchvision, cut after the last layer needed."""
+"""VGG (Simonyan, Zisserman, ICLR 2015), cut after the last layer needed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
 from nstd.backends.gatys.networks import NETWORKS, Request
 from nstd.backends.gatys.pooling import pool
 from nstd.errors import WeightsError
 from nstd.weights import find
 
-CONFIGURATIONS = {"vgg16": "D", "vgg19": "E"}  # Simonyan, Zisserman, table 1
+CHANNELS = (64, 128, 256, 512, 512)  # by block: Simonyan, Zisserman, table 1
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, by channel, as torchvision's weights expect
 DEVIATION = (0.229, 0.224, 0.225)
 # What brings pooled features to the size of the maxima that the weights were trained on; figures
@@ -28,7 +27,7 @@ class Vgg:
     """The convolutions up to the last layer needed, frozen; the classifier is never built."""
 
     def __init__(self, name: str, sha256: str, layers: nn.Sequential, pooling: str) -> None:
-        """`layers` are the first ones of torchvision's `features`."""
+        """`layers` are the first ones of torchvision's `features`, as `empty_layers` has them."""
         self.name = name
         self.sha256 = sha256
         self._layers = layers
@@ -58,7 +57,7 @@ class Vgg:
 
 
 def load(request: Request) -> Vgg:
-    """The network with its verified weights; raises WeightsError."""
+    """The network with torchvision's weights, verified; raises WeightsError."""
     installed = find(request.name, request.weights)
     layers = empty_layers(request.name, request.layers)
     fill(layers, installed.path, getattr(torch, request.precision))
@@ -67,16 +66,26 @@ def load(request: Request) -> Vgg:
 
 
 def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
-    """Torchvision's `features` up to the last of the `needed` layers, frozen, without weights."""
-    depth = max(NETWORKS[name].layers.index(layer) for layer in needed) + 1
-    units: list[int | str] = cfgs[CONFIGURATIONS[name]]
-    ends = [index for index, unit in enumerate(units) if unit != "M"]
+    """The convolutions, rectified and pooled, up to the last of the `needed` layers; no weights.
+
+    Numbered as torchvision numbers them, whose import would take 160 MB of each worker's memory.
+    """
+    names = NETWORKS[name].layers
+    depth = max(names.index(layer) for layer in needed) + 1
+    modules: list[nn.Module] = []
+    into = 3
     with torch.device("meta"):
-        layers: nn.Sequential = make_layers(units[: ends[depth - 1] + 1])
-    first = layers[0]
+        for layer in names[:depth]:
+            block, unit = map(int, layer.removeprefix("relu").split("_"))
+            if unit == 1 and block > 1:
+                modules.append(nn.MaxPool2d(2))
+            out = CHANNELS[block - 1]
+            modules += [nn.Conv2d(into, out, 3, padding=1), nn.ReLU(inplace=True)]
+            into = out
+    first = modules[0]
     assert isinstance(first, nn.Conv2d)
     first.padding_mode = "replicate"  # zeros would darken the picture's border
-    return layers.requires_grad_(False)
+    return nn.Sequential(*modules).requires_grad_(False)
 
 
 def fill(layers: nn.Sequential, path: Path, dtype: torch.dtype) -> None:

@@ -8,7 +8,6 @@ makes the peak of its memory its own, and two of them can take turns.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,13 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from nstd import memory
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.bench.speed import ceiling
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.plain import Plain
 from nstd.bench.speed.setup import Setup
-
-KILOBYTE = 1024
 
 
 class PlainLoop:
@@ -75,7 +73,7 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         method = asked.pop("do")
-        answer = _peak() if method == "peak" else getattr(contestant, method)(**asked)
+        answer = memory.peak() if method == "peak" else getattr(contestant, method)(**asked)
         print(json.dumps(answer), flush=True)  # noqa: T201
 
 
@@ -84,11 +82,6 @@ def _timed(act: Callable[[], object], count: int) -> Iterator[float]:
         began = perf_counter()
         act()
         yield perf_counter() - began
-
-
-def _peak() -> int:
-    """The most memory that this process has held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from torch import Tensor
 from nstd.backend import Interrupted, Progress, Style, Task
 from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys.budget import Count
-from nstd.backends.gatys.iterate import Point
+from nstd.backends.gatys.iterate import Evaluate, Point
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.optimise import Descent
 from nstd.backends.gatys.precision import precision_for
@@ -108,11 +108,7 @@ class Engine:
 
     def once(self, network: str) -> dict[str, Any]:
         """Seconds of one evaluation at the full size."""
-        options = Options(network=network)
-        height, width, _ = self._task(options).content.shape
-        level = Level(height, width, 1)
-        problem = self._problem(options)
-        objective, picture = problem.objective(level), problem.begin(level, None)
+        objective, picture = self._at_full_size(Options(network=network))
         began = time.perf_counter()
         objective(picture)
         return {"seconds": time.perf_counter() - began}
@@ -128,20 +124,22 @@ class Engine:
         network = network_for(task, None, {})
         return StyleTransfer(network, Pictures(task), options)
 
+    def _at_full_size(self, options: Options) -> tuple[Evaluate, Tensor]:
+        """The loss on the last level, and the picture to start at."""
+        height, width, _ = self._task(options).content.shape
+        level, problem = Level(height, width, 0), self._problem(options)
+        return problem.objective(level), problem.begin(level, None)
+
     def _begin(self) -> Callable[[], object]:
         """The first evaluation at the full size; what takes the next step."""
-        options = Options(**SAME)
-        height, width, _ = self._task(options).content.shape
-        level = Level(height, width, 0)
-        problem = self._problem(options)
-        objective = problem.objective(level)
+        objective, picture = self._at_full_size(Options(**SAME))
         self._evaluations = 0
 
         def evaluate(x: Tensor) -> Point:
             self._evaluations += 1
             return objective(x)
 
-        iterate = LBFGS.start(problem.begin(level, None), evaluate)
+        iterate = LBFGS.start(picture, evaluate)
 
         def step() -> None:
             nonlocal iterate

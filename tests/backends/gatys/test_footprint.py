@@ -57,6 +57,17 @@ def test_tiles_are_as_small_as_memory_asks_for(monkeypatch: pytest.MonkeyPatch) 
     assert needed(admitted(given)) <= room < needed(of_size(1024, tile=512))
 
 
+def test_smaller_tiles_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a note that goes into the log; the result says it as well."""
+    given = task(photograph(128, 160), network="fixed", steps=4)
+    room = needed(task(photograph(128, 160), network="fixed", steps=4, tile=80))
+    monkeypatch.setattr(footprint, "free", lambda _: room)
+    made, told = run(given)
+    assert made.network is not None
+    assert made.network["tile"] == 80
+    assert [each.note for each in told if each.note] == ["memory is short: in tiles of 80 pixels"]
+
+
 def test_a_job_that_cannot_fit_is_refused_before_it_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

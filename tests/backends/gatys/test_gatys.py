@@ -335,9 +335,11 @@ def test_memory_that_runs_out_at_any_step_leaves_a_picture(
         return inner(self, *given, **named)
 
     monkeypatch.setattr(holder, name, scarce)
-    made, _ = run(task(photograph(96, 128), steps=8))
+    made, told = run(task(photograph(96, 128), steps=8))
     assert made.network is not None
     assert made.network["tile"] == 64
+    notes = [each.note for each in told if each.note]
+    assert notes == ["out of memory: once more in tiles of 64 pixels"]
     assert np.isfinite(made.pixels).all()
 
 

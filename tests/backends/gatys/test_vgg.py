@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision  # type: ignore[import-untyped]
 from gatys_support import install_weights as install
 from gatys_support import interrupted
 from torch import Tensor
@@ -71,12 +74,22 @@ def test_the_network_ends_after_the_last_layer_needed() -> None:
     assert {parameter.device.type for parameter in layers.parameters()} == {"meta"}
 
 
-@pytest.mark.parametrize(("name", "count"), [("vgg16", 13), ("vgg19", 16)])
-def test_the_registry_names_every_convolution(name: str, count: int) -> None:
-    """The names agree with torchvision's own configuration."""
-    assert len(NETWORKS[name].layers) == count
-    whole = empty_layers(name, (NETWORKS[name].layers[-1],))
-    assert sum(isinstance(layer, torch.nn.Conv2d) for layer in whole) == count
+@pytest.mark.parametrize("name", ["vgg16", "vgg19"])
+def test_the_layers_are_those_of_torchvision(name: str) -> None:
+    """Names and shapes of all weights, so that its files fit; but for the last pooling."""
+    ours = empty_layers(name, (NETWORKS[name].layers[-1],))
+    with torch.device("meta"):
+        theirs: torch.nn.Sequential = getattr(torchvision.models, name)().features[:-1]
+    assert [type(layer) for layer in ours] == [type(layer) for layer in theirs]
+    assert len(NETWORKS[name].layers) == sum(isinstance(x, torch.nn.Conv2d) for x in theirs)
+    shapes = [{k: v.shape for k, v in each.state_dict().items()} for each in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+
+
+def test_a_worker_does_without_torchvision() -> None:
+    """Its import takes 160 MB."""
+    code = "import sys, nstd.backends.gatys.vgg; sys.exit('torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("other", ["average", "l2"])

@@ -1,0 +1,73 @@
+"""What `nstd submit --wait` shows: a bar for each job, then where its picture is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import click
+from rich.progress import TaskID
+
+from nstd.cli.bars import describe, make_progress
+from nstd.config import Config
+from nstd.errors import printable
+from nstd.follow import Followed, Look
+from nstd.lock import holder
+from nstd.submit import Submitted
+
+_POLL = 0.3
+_NOTES = {
+    "inbox": "in the inbox",
+    "waiting": "waits for a device",
+    "finished": "done",
+}
+
+
+def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
+    """Follow the jobs until all are over; whether all have made their pictures.
+
+    The paths of these go to standard output, one a line; all else to standard error.
+    """
+    if holder(config.folder("work") / "daemon.lock") is None:
+        click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
+    ends: list[tuple[str, Look]] = []
+    with make_progress(visible=True) as progress:
+        tasks: dict[TaskID, Followed] = {
+            progress.add_task(printable(each.name), total=1, note=""): Followed(config, each)
+            for each in submitted
+        }
+        while tasks:
+            for task, followed in list(tasks.items()):
+                look = followed.look()
+                done = 1 if look.is_over else look.progress.get("fraction", 0)
+                progress.update(task, completed=done, note=_note(look))
+                if look.is_over:
+                    del tasks[task]
+                    ends.append((followed.name, look))
+            if tasks:
+                time.sleep(_POLL)
+    told = [_tell(name, look) for name, look in ends]
+    return all(told)
+
+
+def _note(look: Look) -> str:
+    if look.state == "failed":
+        return str(look.record.get("code", "failed"))
+    if look.state != "running":
+        return _NOTES[look.state]
+    told = look.progress
+    if "step" not in told:
+        return "starting (torch takes a few seconds)"
+    return describe({**told, "scale": f"{told['level']}/{told['levels']}"})
+
+
+def _tell(name: str, look: Look) -> bool:
+    if look.state == "finished":
+        click.echo(printable(look.picture))
+        return True
+    reason = look.record
+    click.echo(printable(f"nstd: {name}: {reason.get('message')} [{reason.get('code')}]"), err=True)
+    if hint := reason.get("hint"):
+        click.echo(f"      {printable(hint)}", err=True)
+    click.echo(f"      {printable(look.path)}", err=True)
+    return False

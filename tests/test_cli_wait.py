@@ -1,0 +1,161 @@
+"""`nstd submit --wait` follows jobs to their ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from support import Playground, everything_from, wait_for
+
+from nstd import follow
+from nstd.errors import SpoolError
+from nstd.follow import Followed
+from nstd.submit import Request, submit
+
+
+@pytest.fixture
+def pair(playground: Playground) -> tuple[str, str]:
+    """Two pictures of a person's own."""
+    folder = playground.folder / "mine"
+    folder.mkdir()
+    for name, color in (("beach.png", "teal"), ("pier.png", "brown"), ("starry.png", "navy")):
+        Image.new("RGB", (16, 12), color).save(folder / name)
+    return ("mine/beach.png", "mine/starry.png")
+
+
+@pytest.fixture
+def daemon(playground: Playground) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon that runs."""
+    process = playground.start()
+    yield process
+    if process.poll() is None:
+        playground.stop(process)
+
+
+def test_wait_prints_where_the_picture_is(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """Alone on standard output, so a script can go on with it; the exit code is 0."""
+    done = playground.command("submit", "--wait", *pair)
+    assert done.returncode == 0, done.stderr
+    path = playground.outbox / "beach-in-starry" / "beach-in-starry.png"
+    assert done.stdout == f"{path}\n"
+    with Image.open(path) as picture:
+        picture.load()
+    assert "\x1b" not in done.stderr
+
+
+def test_wait_tells_why_a_job_has_failed(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """Exit code 1, the reason and its path; the other job's picture is printed all the same."""
+    (playground.folder / "mine" / "pier.png").write_bytes(b"no picture")
+    done = playground.command("submit", "--wait", "mine/beach.png", "mine/pier.png", pair[1])
+    assert done.returncode == 1
+    assert "pier-in-starry: " in done.stderr
+    assert "[picture_unreadable]" in done.stderr
+    assert str(playground.outbox / "failed" / "pier-in-starry" / "reason.json") in done.stderr
+    assert done.stdout.splitlines() == [
+        str(playground.outbox / "beach-in-starry" / "beach-in-starry.png")
+    ]
+
+
+def test_wait_follows_its_own_job_and_not_one_of_the_same_name(
+    playground: Playground, pair: tuple[str, str]
+) -> None:
+    """Whatever the outbox and work hold already; the daemon may come later."""
+    (playground.outbox / "beach-in-starry").mkdir()
+    (playground.outbox / "beach-in-starry" / "beach-in-starry.json").write_text(
+        '{"job": "20200101-000000-abcdef", "name": "beach-in-starry", "state": "finished"}'
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", "submit", "--wait", *pair],
+        env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
+        cwd=playground.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    while "no daemon runs" not in process.stderr.readline():
+        pass
+    assert playground.once().returncode == 0
+    output, _ = process.communicate(timeout=60)
+    assert output == f"{playground.outbox / 'beach-in-starry-2' / 'beach-in-starry-2.png'}\n"
+    assert process.returncode == 0
+
+
+def test_wait_ends_with_1_when_the_job_is_cancelled(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """By somebody else, in the middle of it."""
+    canceller = threading.Thread(
+        target=lambda: (
+            wait_for(lambda: playground.events("job.progress")),
+            playground.command("cancel", "beach-in-starry"),
+        )
+    )
+    canceller.start()
+    long = ("-o", "steps=5000", "-o", "pause=0.02")
+    done = playground.command("submit", "--wait", *pair, *long)
+    canceller.join()
+    assert done.returncode == 1
+    assert "[cancelled]" in done.stderr
+
+
+def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """With step, loss and time left; the job goes on."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "nstd", "submit", "--wait", *pair),
+            *("-o", "steps=300", "-o", "pause=0.05"),
+        ],
+        env=playground.environment
+        | {"NSTD_CONFIG": str(playground.config_path), "TERM": "xterm", "COLUMNS": "120"},
+        cwd=playground.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    wait_for(lambda: len(playground.events("job.progress")) > 3)
+    process.send_signal(signal.SIGINT)
+    seen = everything_from(ours)
+    assert process.wait(timeout=60) == 1
+    assert b"beach-in-starry" in seen
+    assert b"loss" in seen
+    assert b"left" in seen
+    assert b"Traceback" not in seen
+    wait_for(lambda: playground.events("job.finished"))
+
+
+def test_a_job_is_followed_through_every_place(
+    playground: Playground, pair: tuple[str, str]
+) -> None:
+    """Inbox, waiting, finished; one that somebody takes away is nowhere."""
+    pictures = [playground.folder / name for name in pair]
+    config = playground.config
+    request = Request(pictures[:1], str(pictures[1]), ["backend=color-transfer"])
+    (submitted,) = submit(config, request)
+    followed = Followed(config, submitted)
+    assert followed.look().state == "inbox"
+    playground.once()
+    look = Followed(config, submitted).look()
+    assert (look.state, followed.look().state) == ("finished", "finished")
+    assert look.picture.is_file()
+    (submitted,) = submit(config, request)
+    followed = Followed(config, submitted)
+    submitted.sidecar.unlink()
+    assert followed.look().state == "waiting"
+    followed._seen -= follow.PATIENCE
+    with pytest.raises(SpoolError, match="neither in the inbox"):
+        followed.look()
