@@ -123,7 +123,8 @@ class Daemon:
     # Beginning and end
 
     def _start(self) -> None:
-        """Look at the plugins, and tell that we are up."""
+        """Get the executor ready, look at the plugins, and tell that we are up."""
+        self._line.open()
         plugins = self._line.plugins.check_all()
         for plugin in plugins:
             if plugin.status is not Status.OK:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from nstd.config import Config
-from nstd.devices import Slot
 from nstd.errors import printable
 from nstd.executor import Event, Executor, Report
 from nstd.job import Ending, Failure, Job, Outcome
@@ -33,14 +32,13 @@ class Dispatcher:
     def __init__(
         self,
         config: Config,
-        slots: Sequence[Slot],
         executor: Executor,
         spool: Spool,
         publisher: Publisher,
         state: StateFile,
         trouble: Trouble,
     ) -> None:
-        self.scheduler = Scheduler(slots, config)
+        self.scheduler = Scheduler(executor.slots(), config)
         self.executor = executor
         self._spool, self._publisher, self._state = spool, publisher, state
         self._trouble = trouble
@@ -48,6 +46,11 @@ class Dispatcher:
         self._looked = 0.0
         self._disk_until = 0.0
         self._disk_error = ""
+
+    def open(self) -> None:
+        """Get the executor ready; raises NstdError when there is nowhere to run anything."""
+        self.executor.open()
+        self.scheduler.offer(self.executor.slots())
 
     def dispatch(self, now: float) -> None:
         """Start what the scheduler wants started; the attempt is durable before it begins."""
@@ -76,6 +79,7 @@ class Dispatcher:
         """Take in what the executor has to tell, and end what takes too long."""
         self._looked = now
         self._events.extend(self.executor.events())
+        self.scheduler.offer(self.executor.slots())
         while self._events:
             event = self._events.popleft()  # before it is heeded: an error must not cost the others
             if isinstance(event, Report):
@@ -110,9 +114,9 @@ class Dispatcher:
             case Decision.RETRY:
                 self._retry(verdict, now)
             case Decision.REQUEUE:
-                self._requeue(job, failure, now)
+                self._requeue(verdict, now)
             case Decision.RESTART:
-                emit("job.requeued", job=job.id, reason="retry")
+                emit("job.requeued", job=job.id, slot=verdict.slot.name, reason="retry")
                 self._start_anew(job, now)
 
     def _retry(self, verdict: Verdict, now: float) -> None:
@@ -120,6 +124,7 @@ class Dispatcher:
         emit(
             "job.retried",
             job=job.id,
+            slot=verdict.slot.name,
             attempt=job.attempt,
             code=failure.code if failure else "",
             message=failure.message if failure else "",
@@ -127,8 +132,10 @@ class Dispatcher:
         )
         self._give_back(job, now, delay=verdict.delay, forgive=False)
 
-    def _requeue(self, job: Job, failure: Failure | None, now: float) -> None:
-        emit("job.requeued", job=job.id, reason=failure.code if failure else "stopped")
+    def _requeue(self, verdict: Verdict, now: float) -> None:
+        job, failure = verdict.job, verdict.failure
+        reason = failure.code if failure else "stopped"
+        emit("job.requeued", job=job.id, slot=verdict.slot.name, reason=reason)
         if failure is not None and failure.code == "disk_full":
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._tell_disk(job, full, now)
@@ -226,7 +233,8 @@ class Dispatcher:
     def reason_to_pause(self) -> str:
         """Why nothing should be claimed now, or nothing."""
         barred = self.scheduler.is_barred(self._looked)
-        return self._disk_error or ("all devices are down" if barred else "")
+        down = "all devices are down" if barred else ""
+        return self._disk_error or self.executor.trouble() or down
 
     @property
     def is_idle(self) -> bool:

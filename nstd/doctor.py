@@ -17,7 +17,8 @@ from typing import Literal
 
 from nstd.config import Config
 from nstd.devices import available_cores, make_slots, resolve, visible_gpus
-from nstd.errors import WeightsError
+from nstd.errors import ClusterError, WeightsError
+from nstd.executors import make_executor
 from nstd.lock import holder
 from nstd.mounts import filesystem_of, is_network
 from nstd.plugins import Plugins, Status
@@ -82,11 +83,33 @@ def _python(_: Config) -> Iterator[Finding]:
 
 
 def _devices(config: Config) -> Iterator[Finding]:
+    if config.executor.kind == "ray":
+        yield from _cluster(config)
+        return
     devices = resolve(config.devices)
     names = ", ".join(slot.name for slot in make_slots(devices, config.slots))
     yield Finding("ok", "devices", f"slots {names}; {available_cores()} CPU cores")
     asked = sum(device != "cpu" for device in devices)
     yield _torch(asked, len(visible_gpus()))
+
+
+def _cluster(config: Config) -> Iterator[Finding]:
+    """Whether the Ray cluster answers, and has room for a job."""
+    with tempfile.TemporaryDirectory(prefix="nstd-doctor-") as scratch:
+        executor = make_executor(config, Path(scratch))
+        try:
+            executor.open()
+        except ClusterError as error:
+            yield Finding("fail", "cluster", error.message, error.hint)
+            return
+        finally:
+            executor.close()
+        names = ", ".join(slot.name for slot in executor.slots())
+    if trouble := executor.trouble():
+        hint = "add such a node, or ask for less in the section `executor` of the config"
+        yield Finding("warn", "cluster", trouble, hint)
+    else:
+        yield Finding("ok", "cluster", f"{config.executor.address} has the slots {names}")
 
 
 def _torch(asked: int, gpus: int) -> Finding:

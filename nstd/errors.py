@@ -36,6 +36,8 @@ CODES: dict[str, Code] = {
     "diverged": Code(False, "the optimisation met NaN or infinity and could not recover"),
     "out_of_memory": Code(True, "the device ran out of memory"),
     "device_failed": Code(True, "the device could not be used"),
+    "cluster_failed": Code(False, "the Ray cluster cannot be used: no ray, no answer, no match"),
+    "cluster_lost": Code(True, "the Ray cluster was lost in the middle of the job"),
     "worker_died": Code(True, "the worker process ended in the middle of the job"),
     "worker_hung": Code(True, "the worker made no progress for too long and was killed"),
     "disk_full": Code(True, "no space was left on a disk"),
@@ -150,3 +152,7 @@ class BenchError(NstdError):
 
 class SpoolError(NstdError):
     """A job folder or lock that cannot be used."""
+
+
+class ClusterError(NstdError):
+    """A Ray cluster that cannot be used."""

@@ -82,8 +82,12 @@ EVENTS: dict[str, Event] = {
         "job slot note",
         "what its backend has to say, such as: smaller tiles",
     ),
-    "job.retried": Event("warning", "job attempt code message delay", "another attempt follows"),
-    "job.requeued": Event("info", "job reason", "back to waiting; the attempt does not count"),
+    "job.retried": Event(
+        "warning", "job [slot] attempt code message delay", "another attempt follows"
+    ),
+    "job.requeued": Event(
+        "info", "job [slot] reason", "back to waiting; the attempt does not count"
+    ),
     "job.finished": Event(
         "info",
         "job name output backend device attempt steps losses seconds queued peak_memory "
@@ -101,7 +105,13 @@ EVENTS: dict[str, Event] = {
     ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
-    "worker.ended": Event("info", "slot pid reason exit", "a worker process is gone"),
+    "worker.ended": Event("info", "slot pid [device] reason [exit]", "a worker process is gone"),
+    "cluster.changed": Event(
+        "info", "address nodes slots", "what there is of the Ray cluster, at first and from now on"
+    ),
+    "cluster.lost": Event(
+        "error", "address reason", "no way to the Ray cluster; its jobs wait, and it is tried again"
+    ),
     "device.down": Event(
         "error", "device failures cooldown reason", "the breaker opened; it is tried again later"
     ),

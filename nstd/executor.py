@@ -66,6 +66,18 @@ class Executor(Protocol):
     folder is where the attempt leaves its checkpoint, preview, picture and result.
     """
 
+    def open(self) -> None:
+        """Get ready. Raises NstdError when there is nowhere to run anything."""
+        ...
+
+    def slots(self) -> Sequence[Slot]:
+        """Where attempts can be started now; a running one may be on a slot that is gone."""
+        ...
+
+    def trouble(self) -> str:
+        """Why there is no slot at all, or nothing."""
+        ...
+
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         """Begin an attempt on a free slot."""
         ...

@@ -13,7 +13,6 @@ from typing import Any
 
 from nstd.clearance import Clearance
 from nstd.config import Config
-from nstd.devices import make_slots, resolve
 from nstd.dispatcher import Dispatcher
 from nstd.executors import make_executor
 from nstd.files import Files
@@ -40,7 +39,6 @@ class Line:
             files.make_folder(config.folder(name))
         self.plugins, self._outbox = Plugins(), Outbox(outbox, files)
         self.trouble = Trouble()
-        slots = make_slots(resolve(config.devices), config.slots)
         inbox = Inbox(config)
         self._spool = Spool(work, inbox.root, files)
         self.intake = Intake(config, inbox, self._spool, self.plugins, self.trouble, ring)
@@ -54,10 +52,10 @@ class Line:
             self._clearance.add,
             self.hooks.add,
         )
-        executor = make_executor(config, slots, work / ".workers")
+        executor = make_executor(config, work / ".workers")
         self.state = StateFile(work / "daemon.json", files)
         self._dispatcher = Dispatcher(
-            config, slots, executor, self._spool, self.publisher, self.state, self.trouble
+            config, executor, self._spool, self.publisher, self.state, self.trouble
         )
         self.scheduler = self._dispatcher.scheduler
         self.metrics = Metrics(config, files, self.trouble)
@@ -70,6 +68,10 @@ class Line:
             outbox / LOGS,
             self.trouble,
         )
+
+    def open(self) -> None:
+        """Get the executor ready; raises NstdError when there is nowhere to run anything."""
+        self._dispatcher.open()
 
     # One turn
 

@@ -17,6 +17,9 @@ from nstd.job import Ending, Failure, Job, Outcome
 LONGEST_BACKOFF = 3600.0
 """Seconds before another attempt at most, unless the config asks for more before the second."""
 
+_FORGIVEN = {"disk_full", "cluster_lost"}
+"""Failures that an attempt has nothing to do with: it does not count."""
+
 
 class Decision(StrEnum):
     """What becomes of a job whose attempt has ended."""
@@ -87,18 +90,32 @@ class Scheduler:
     """Waiting jobs, running jobs, slots and the health of devices."""
 
     def __init__(self, slots: Sequence[Slot], config: Config) -> None:
-        self.slots = list(slots)
+        self.slots: list[Slot] = []
+        self._number: dict[Slot, int] = {}
         self.waiting: dict[str, Waiting] = {}
         self.running: dict[str, Running] = {}
-        self.breakers = {slot.device: Breaker(config.workers) for slot in slots}
+        self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
         self.configure(config)
+        self.offer(slots)
 
     def configure(self, config: Config) -> None:
         """Take over new settings; running jobs and slots stay."""
         self._jobs, self._workers = config.jobs, config.workers
         for breaker in self.breakers.values():
             breaker.settings = config.workers
+
+    def offer(self, slots: Sequence[Slot]) -> None:
+        """Take over the slots that there are now; running jobs stay where they are."""
+        if self.slots == list(slots):
+            return
+        self.slots = list(slots)
+        self._number = {slot: number for number, slot in enumerate(self.slots)}
+        running = [entry.slot for entry in self.running.values()]
+        devices = dict.fromkeys(slot.device for slot in [*self.slots, *running])
+        before = self.breakers
+        self.breakers = {name: before.get(name) or Breaker(self._workers) for name in devices}
+        self._warm = {slot: warm for slot, warm in self._warm.items() if slot in self._number}
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self.waiting or job_id in self.running
@@ -122,6 +139,8 @@ class Scheduler:
         """Jobs to start now, each with its slot; the caller calls `started` for each."""
         busy = {running.slot for running in self.running.values()}
         free = [slot for slot in self.slots if slot not in busy]
+        if not free:
+            return
         due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
         for waiting in sorted(due, key=lambda waiting: waiting.rank):
             open_slots = [slot for slot in free if self.breakers[slot.device].admits(now)]
@@ -134,7 +153,7 @@ class Scheduler:
     def _preference(self, slot: Slot, job: Job) -> tuple[int, int]:
         """Warm for this job first, then cold slots, then ones warm for something else."""
         warm = self._warm.get(slot)
-        return (0 if warm == job.affinity else 1 if warm is None else 2), self.slots.index(slot)
+        return (0 if warm == job.affinity else 1 if warm is None else 2), self._number[slot]
 
     def started(self, job: Job, slot: Slot, now: float) -> None:
         """The attempt was dispatched."""
@@ -189,7 +208,7 @@ class Scheduler:
             return Decision.FAIL
         if running.put_back is not None or failure is None:
             return running.put_back or Decision.REQUEUE
-        if has_not_run or failure.code == "disk_full":
+        if has_not_run or failure.code in _FORGIVEN:
             return Decision.REQUEUE
         if failure.retryable and running.job.attempt < self._jobs.attempts:
             return Decision.RETRY
@@ -221,12 +240,12 @@ class Scheduler:
 
     @property
     def all_down(self) -> bool:
-        """Whether no device is up."""
-        return all(breaker.is_open for breaker in self.breakers.values())
+        """Whether no device is up, or there is none."""
+        return all(self.breakers[slot.device].is_open for slot in self.slots)
 
     def is_barred(self, now: float) -> bool:
         """Whether no device would take a job now: all are down, and none is due for a trial."""
-        return not any(breaker.admits(now) for breaker in self.breakers.values())
+        return not any(self.breakers[slot.device].admits(now) for slot in self.slots)
 
     def next_event(self, since: float) -> float:
         """The first time after `since` at which something is due: a retry, a device, a time-out."""

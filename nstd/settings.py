@@ -80,10 +80,26 @@ class Watch(Model):
 
 
 class ExecutorSettings(Model):
-    """Where jobs run."""
+    """Where jobs run. All but `kind` is about a Ray cluster: see "More machines" in the README."""
 
-    kind: Literal["local", "inline"] = Field(
-        "local", description="local: in worker processes of this machine; inline: for tests."
+    kind: Literal["local", "ray", "inline"] = Field(
+        "local",
+        description="local: in worker processes of this machine; ray: on the nodes of a Ray "
+        "cluster, instead of `devices` and `slots`; inline: for tests.",
+    )
+    address: str = Field(
+        "auto",
+        min_length=1,
+        description="The cluster's head: HOST:PORT, or ray://HOST:PORT from a machine that is no "
+        "node; auto: that of the node on this machine.",
+    )
+    namespace: str = Field("nstd", min_length=1, description="The workers' namespace on it.")
+    jobs: int = Field(64, ge=1, le=10_000, description="Jobs at once on all nodes together.")
+    num_gpus: float = Field(1.0, ge=0, description="What each job asks of its node; may be 0.5.")
+    num_cpus: float = Field(1.0, ge=0, description="The same of its cores.")
+    memory: Bytes = Field(0, description="The same of its memory; 0 asks for none.")
+    resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="The same of Ray's custom resources, like {nstd: 1}."
     )
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
-# Most tests wait for processes, so there are more workers than cores.
+# Most tests wait for processes, so there are more workers than cores. Groups share one.
 CHECKS: dict[str, list[str]] = {
     "lint": [str(BIN / "ruff"), "check"],
     "format": [str(BIN / "ruff"), "format", "--check"],
     "types": [str(BIN / "mypy")],
     "layers": [str(BIN / "lint-imports")],
-    "tests": [sys.executable, "-m", "pytest", "-m", "not slow", "-n", "4"],
+    "tests": [sys.executable, "-m", "pytest", "-m", "not slow", "-n", "4", "--dist", "loadgroup"],
 }
 
 

@@ -158,16 +158,18 @@ class Bench:
     def __init__(self, executor: Executor, folder: Path) -> None:
         self.executor, self.folder = executor, folder
         self.events: list[Event] = []
+        executor.open()
+        self.slots = list(executor.slots())
 
     def start(self, name: str, backend: str = "puppet", slot: int = 0, **fields: Any) -> JobPaths:
-        """Start a new job on a CPU slot."""
+        """Start a new job on one of the slots."""
         job = make_job(self.folder / name, name, backend, **fields)
         return self.start_again(job, slot)
 
     def start_again(self, job: Job, slot: int = 0) -> JobPaths:
         """Start a job whose folder is there."""
         paths = JobPaths(self.folder / job.id)
-        self.executor.start(job, Slot("cpu", slot), paths.folder)
+        self.executor.start(job, self.slots[slot], paths.folder)
         return paths
 
     def look(self) -> None:

@@ -32,6 +32,17 @@ class FakeExecutor:
         self.asked: list[tuple[str, str]] = []
         self.found: list[dict[str, Any]] = []
         """What stood in job.json when the attempt was started."""
+        self.places = TWO[:1]
+        self.why = ""
+
+    def open(self) -> None:
+        self.asked.append(("open", ""))
+
+    def slots(self) -> list[Slot]:
+        return self.places
+
+    def trouble(self) -> str:
+        return self.why
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         self.asked.append(("start", job.id))
@@ -84,7 +95,6 @@ class Bench:
         self.spool = Spool(root / "work", Root(root / "inbox"), self.files)
         self.dispatcher = Dispatcher(
             make_config(root, **settings),
-            TWO[:1],
             self.executor,
             self.spool,
             self.publisher,  # type: ignore[arg-type]
@@ -379,4 +389,19 @@ def test_a_device_that_goes_down_and_up_is_told(tmp_path: Path, log: Log) -> Non
     bench.run("three", now=31.0)
     bench.tell(finished("three"), now=32.0)
     assert [line["device"] for line in log("device.up")] == ["cpu"]
+    assert bench.dispatcher.reason_to_pause() == ""
+
+
+def test_slots_follow_what_the_executor_has(bench: Bench) -> None:
+    """Where it has none, its reason is why nothing is claimed."""
+    bench.executor.places, bench.executor.why = [], "the cluster is out of reach"
+    bench.dispatcher.collect(0.0)
+    bench.add("beach")
+    bench.dispatcher.dispatch(0.0)
+    assert bench.scheduler.running == {}
+    assert bench.dispatcher.reason_to_pause() == "the cluster is out of reach"
+    bench.executor.places, bench.executor.why = TWO, ""
+    bench.dispatcher.collect(1.0)
+    bench.dispatcher.dispatch(1.0)
+    assert list(bench.scheduler.running) == ["beach"]
     assert bench.dispatcher.reason_to_pause() == ""

@@ -4,44 +4,60 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from executor_support import TWO, Bench, install_backends, make_config, make_job
 from PIL import Image
+from ray_support import RayCluster, needs_ray, ray_cluster
 
-from nstd.config import Config
 from nstd.executor import Executor
 from nstd.executors.inline import InlineExecutor
 from nstd.executors.local import LocalExecutor
 from nstd.job import Ending
 
-Factory = Callable[[Config, Path], Executor]
-
-PLACES: dict[str, Factory] = {
-    "inline": lambda config, _: InlineExecutor(config),
-    "local": lambda config, scratch: LocalExecutor(config, TWO, scratch),
-}
-"""Every executor, as made for two CPU slots; a new kind joins here."""
-APART = [kind for kind in PLACES if kind != "inline"]
+KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray)]
+"""Every executor; a new kind joins here."""
+APART = KINDS[1:]
 """Executors that run attempts in other processes, at the same time as the daemon."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the backends."""
+    site = tmp_path_factory.mktemp("contract") / "site"
+    install_backends(site)
+    return site
+
+
+@pytest.fixture(scope="module")
+def cluster(site: Path) -> Iterator[RayCluster]:
+    """Two nodes with a GPU each that does not exist."""
+    with ray_cluster(site, 1, 1) as cluster:
+        yield cluster
 
 
 @pytest.fixture
 def bench(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
-    """The executor named by the test's parameter."""
-    install_backends(tmp_path / "site")
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    executor = PLACES[request.param](make_config(tmp_path), tmp_path / "scratch")
+    """The executor named by the test's parameter, with two slots."""
+    monkeypatch.syspath_prepend(site)
+    config, scratch = make_config(tmp_path), tmp_path / "scratch"
+    executor: Executor
+    if request.param == "inline":
+        executor = InlineExecutor(config)
+    elif request.param == "local":
+        executor = LocalExecutor(config, TWO, scratch)
+    else:
+        executor = request.getfixturevalue("cluster").executor(config, scratch)
     yield Bench(executor, tmp_path / "jobs")
     executor.close()
 
 
-everywhere = pytest.mark.parametrize("bench", PLACES, indirect=True)
+everywhere = pytest.mark.parametrize("bench", KINDS, indirect=True)
 apart = pytest.mark.parametrize("bench", APART, indirect=True)
 
 

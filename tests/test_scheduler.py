@@ -165,11 +165,15 @@ def test_an_error_that_will_not_pass_ends_the_job_at_once(code: str) -> None:
 
 @pytest.mark.parametrize(
     "outcome",
-    [failed("a", "disk_full"), failed("a", "device_failed", device_fault=True, at_start=True)],
-    ids=["disk_full", "start"],
+    [
+        failed("a", "disk_full"),
+        failed("a", "cluster_lost"),
+        failed("a", "device_failed", device_fault=True, at_start=True),
+    ],
+    ids=["disk_full", "cluster_lost", "start"],
 )
 def test_what_is_not_the_jobs_fault_uses_no_attempt(outcome: Outcome) -> None:
-    """A full disk and a worker that does not come up may last for any number of tries."""
+    """A full disk, a lost cluster, a worker that does not come up: for any number of tries."""
     scheduler = make(jobs={"attempts": 1}, workers={"failures": 10**6})
     job = make_job("a")
     for now in range(20):
@@ -303,6 +307,44 @@ def test_an_attempt_that_ends_unasked_is_a_bug_and_not_a_loop() -> None:
 
 
 # Devices
+
+
+# Slots that come and go
+
+
+def test_slots_that_come_are_used_and_slots_that_go_are_not() -> None:
+    """What runs on a slot that is gone ends as ever."""
+    scheduler = make([CPU])
+    run(scheduler, make_job("beach"))
+    new = Slot("studio2/gpu:0", 0)
+    scheduler.offer([new])
+    scheduler.add(make_job("pier"))
+    assert start(scheduler) == {"pier": new}
+    assert scheduler.settle(finished("beach"), 1.0).decision is Decision.PUBLISH
+    scheduler.add(make_job("dune"))
+    assert start(scheduler) == {}
+
+
+def test_without_slots_everything_is_down_and_nothing_starts() -> None:
+    """Until there are some."""
+    scheduler = make()
+    scheduler.offer([])
+    scheduler.add(make_job("beach"))
+    assert start(scheduler) == {}
+    assert scheduler.all_down
+    assert scheduler.is_barred(0.0)
+    scheduler.offer([CPU])
+    assert not scheduler.all_down
+    assert start(scheduler) == {"beach": CPU}
+
+
+def test_a_device_that_stays_keeps_its_health() -> None:
+    """Another that comes does not close its breaker."""
+    scheduler = make(workers={"failures": 2})
+    break_device(scheduler)
+    scheduler.offer([CPU, Slot("studio2/gpu:0", 0)])
+    assert scheduler.breakers["cpu"].is_open
+    assert not scheduler.all_down
 
 
 def break_device(scheduler: Scheduler, now: float = 0.0) -> Verdict:

@@ -24,7 +24,9 @@ def units(folder: Path, *, cpu_only: bool) -> Path:
     unit = folder / "nstd.service"
     unit.write_text(text.replace("/opt/nstd/bin/nstd", str(shutil.which("true"))))
     if cpu_only:
-        shutil.copytree(SYSTEMD / "nstd.service.d", folder / "nstd.service.d")
+        drop_ins = SYSTEMD / "nstd.service.d"
+        (folder / "nstd.service.d").mkdir()
+        shutil.copy(drop_ins / "cpu-only.conf", folder / "nstd.service.d")
     return unit
 
 
@@ -48,6 +50,22 @@ def settings(file: Path) -> dict[str, str]:
 def test_the_unit_is_clean(tmp_path: Path, cpu_only: bool) -> None:
     """`systemd-analyze verify` has nothing to say."""
     assert run("systemd-analyze", "verify", units(tmp_path, cpu_only=cpu_only)) == ""
+
+
+@needs_analyze
+def test_systemd_accepts_a_ray_node_and_what_the_daemon_needs_for_it(tmp_path: Path) -> None:
+    """The unit of a node, and the drop-in that gives the daemon's unit a network."""
+    text = (SYSTEMD / "nstd-ray-node.service").read_text()
+    node = tmp_path / "nstd-ray-node.service"
+    node.write_text(text.replace("/opt/nstd/bin/ray", str(shutil.which("true"))))
+    unit = units(tmp_path, cpu_only=True)
+    shutil.copy(SYSTEMD / "nstd.service.d" / "ray.conf", tmp_path / "nstd.service.d")
+    assert run("systemd-analyze", "verify", "--man=no", node) == ""
+    assert run("systemd-analyze", "verify", "--man=no", unit) == ""
+    dropped = settings(SYSTEMD / "nstd.service.d" / "ray.conf")
+    assert dropped["ReadWritePaths"] == f"/run/{settings(node)['RuntimeDirectory']}"
+    assert f"--temp-dir={dropped['ReadWritePaths']}" in text
+    assert "AF_INET" not in settings(SYSTEMD / "nstd.service")["RestrictAddressFamilies"]
 
 
 @needs_analyze

@@ -1,4 +1,4 @@
-"""The daemon imports neither torch nor what handles pictures, and so survives what these do."""
+"""The daemon imports neither torch, Ray nor what handles pictures: it survives what these do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from support import Playground
 
 import nstd
 
-LIGHT = ("torch", "torchvision", "numpy", "PIL")
+LIGHT = ("torch", "torchvision", "numpy", "PIL", "ray")
 ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.attempt",
     "nstd.bench.",
+    "nstd.executors.cluster.driver",
+    "nstd.executors.cluster.node",
+    "nstd.executors.cluster.seat",
     "nstd.images",
     "nstd.inputs",
     "nstd.samples",

@@ -29,10 +29,10 @@ EXIT_CODES = {
     2: "the command line is wrong",
     3: "the config is missing or not valid",
     4: "another daemon works on this root",
-    5: "every device is down",
+    5: "every device is down, or the Ray cluster is out of reach",
     70: "a bug in nstd",
 }
-_EXIT_OF = {"config_invalid": 3, "already_running": 4, "internal_error": 70}
+_EXIT_OF = {"config_invalid": 3, "already_running": 4, "cluster_failed": 5, "internal_error": 70}
 
 _COMMANDS = {
     "init": "make a root: its folders and a commented config",

@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from nstd.config import Config
-from nstd.devices import Slot
+from nstd.devices import make_slots, resolve
 from nstd.executor import Executor
 
 
-def make_executor(config: Config, slots: list[Slot], scratch: Path) -> Executor:
+def make_executor(config: Config, scratch: Path) -> Executor:
     """The executor that the config asks for; `scratch` takes the output of workers."""
     if config.executor.kind == "inline":
         from nstd.executors.inline import InlineExecutor
 
         return InlineExecutor(config)
+    if config.executor.kind == "ray":
+        from nstd.executors.cluster.executor import RayExecutor
+
+        return RayExecutor(config, scratch)
     from nstd.executors.local import LocalExecutor
 
-    return LocalExecutor(config, slots, scratch)
+    return LocalExecutor(config, make_slots(resolve(config.devices), config.slots), scratch)

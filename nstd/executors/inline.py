@@ -11,7 +11,7 @@ from typing import Any
 
 from nstd.attempt import Attempt
 from nstd.config import Config
-from nstd.devices import Slot
+from nstd.devices import Slot, make_slots, resolve
 from nstd.executor import Assignment, Event
 from nstd.files import Files
 from nstd.job import Job
@@ -24,6 +24,18 @@ class InlineExecutor:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._events: list[Event] = []
+        self._slots = make_slots(resolve(config.devices), config.slots)
+
+    def open(self) -> None:
+        """Nothing to get ready."""
+
+    def slots(self) -> Sequence[Slot]:
+        """Those of this machine, though one attempt runs at a time."""
+        return self._slots
+
+    def trouble(self) -> str:
+        """There are always slots."""
+        return ""
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         """Run the whole attempt."""

@@ -49,6 +49,17 @@ class LocalExecutor:
         self._undead: dict[Slot, WorkerProcess] = {}  # killed, and still there
         self._unstarted: list[Outcome] = []
 
+    def open(self) -> None:
+        """Workers are started when they are needed."""
+
+    def slots(self) -> Sequence[Slot]:
+        """Those of this machine; whether their devices work is the scheduler's to judge."""
+        return self._slots
+
+    def trouble(self) -> str:
+        """There are always slots."""
+        return ""
+
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         """Hand the job to the slot's process; spawn one if there is none."""
         try:

@@ -20,12 +20,14 @@ _LAST_WAIT = 2.0
 
 
 class WorkerProcess:
-    """A spawned `nstd.worker` in a session of its own, with its output in a file.
+    """A spawned `nstd.worker`, or another `module`, in a session of its own; its output in a file.
 
     Raises OSError when it cannot be started.
     """
 
-    def __init__(self, environment: Mapping[str, str], output: Path) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], output: Path, module: str = "nstd.worker"
+    ) -> None:
         self.began = time.monotonic()
         self.output = output
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
@@ -35,7 +37,7 @@ class WorkerProcess:
             # appending, so that what is cut off here makes room there
             with theirs, output.open("ab") as sink:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "nstd.worker", str(theirs.fileno())],
+                    [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                     env={**os.environ, **environment, "PYTHONPATH": path},
                     stdin=subprocess.DEVNULL,
                     stdout=sink,

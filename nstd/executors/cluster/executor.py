@@ -1,0 +1,220 @@
+"""The daemon's side of a Ray cluster: a driver process, started again when the cluster was lost."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Iterable, Sequence
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from nstd.channel import Message
+from nstd.config import Config
+from nstd.devices import Slot
+from nstd.errors import ClusterError
+from nstd.executor import Assignment, Event, Report
+from nstd.executors.cluster.places import wanted
+from nstd.executors.process import WorkerProcess
+from nstd.job import Ending, Failure, Job, Outcome
+from nstd.log import emit
+
+CONNECT = 60.0
+"""Seconds that Ray has to join the cluster."""
+SILENCE = 15.0
+"""Seconds without a word from the driver, after which the cluster counts as lost."""
+_LONGEST_PAUSE = 60.0
+_MODULE = "nstd.executors.cluster.driver"
+_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+
+
+class RayExecutor:
+    """Attempts on the nodes of the cluster that the config names."""
+
+    def __init__(self, config: Config, scratch: Path) -> None:
+        self._config, self._settings, self._scratch = config, config.executor, scratch
+        self._driver: WorkerProcess | None = None
+        self._heard = 0.0
+        self._retry_at, self._pause = 0.0, 0.0
+        self._slots: list[Slot] = []
+        self._trouble = "the cluster has not answered yet"
+        self._running: dict[str, Slot] = {}
+        self._events: list[Event] = []
+        self._told = (-1, -1)  # nodes and slots, as last logged
+
+    def open(self) -> None:
+        """Join the cluster, and wait for its places. Raises ClusterError when it cannot be used."""
+        if importlib.util.find_spec("ray") is None:
+            message, hint = "ray is not installed", "pip install 'nstd[ray]', with this Python"
+            raise ClusterError("cluster_failed", message, hint)
+        self._start_driver()
+        deadline = time.monotonic() + CONNECT
+        while self._driver is not None and not self._is_joined:
+            wait(self.waitables(), max(0.0, deadline - time.monotonic()))
+            self._listen()
+        if self._driver is None:
+            raise ClusterError("cluster_failed", self._trouble, _hint(self._trouble))
+
+    @property
+    def _is_joined(self) -> bool:
+        return self._heard > 0.0 and self._pause == 0.0
+
+    def _start_driver(self) -> None:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        output = self._scratch / "ray-driver.log"
+        self._driver = WorkerProcess(_ENVIRONMENT, output, _MODULE)
+        self._heard = 0.0
+        self._driver.channel.send({"connect": self._settings.model_dump(mode="json")})
+
+    def slots(self) -> Sequence[Slot]:
+        """A slot for each place of the cluster."""
+        return self._slots
+
+    def trouble(self) -> str:
+        """Why there is no place: the cluster is lost, or no node has what a job asks for."""
+        return "" if self._slots else self._trouble
+
+    def start(self, job: Job, slot: Slot, folder: Path) -> None:
+        """Hand the job to the driver."""
+        self._running[job.id] = slot
+        if self._driver is None:
+            self._end(job.id, _lost(job.id, self._trouble))
+            return
+        device = "cuda:0" if self._settings.num_gpus else "cpu"
+        assignment = Assignment.of(job, folder, slot, device, self._config)
+        self._driver.channel.send(
+            {
+                "assignment": assignment.model_dump(mode="json"),
+                "device": slot.device,
+                "workers": self._config.workers.model_dump(mode="json"),
+            }
+        )
+
+    def cancel(self, job_id: str, *, kill: bool = False) -> None:
+        """Ask for the end of the attempt; its worker is killed after the grace, or at once."""
+        self._ask(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
+
+    def stop(self, job_id: str) -> None:
+        """Have the attempt saved and ended; its worker is killed after the grace."""
+        self._ask(job_id, "stop", self._config.workers.grace)
+
+    def _ask(self, job_id: str, what: str, grace: float) -> None:
+        if self._driver is not None and job_id in self._running:
+            self._driver.channel.send({"job": job_id, "wanted": what, "grace": grace})
+
+    def events(self) -> Iterable[Event]:
+        """What the driver tells; one that is gone or silent is replaced after a pause."""
+        if self._driver is not None:
+            self._listen()
+        elif time.monotonic() >= self._retry_at:
+            self._start_driver()
+        events, self._events = self._events, []
+        return events
+
+    def _listen(self) -> None:
+        """Take in what has come; the last words of a driver that ended are heard as well."""
+        driver = self._driver
+        if driver is None:
+            return
+        has_ended = driver.exit_code is not None
+        driver.channel.flush()
+        driver.limit_output()
+        try:
+            for message in driver.channel.receive():
+                self._heed(message)
+        except (ValueError, KeyError) as error:
+            self._lose(f"the driver talked nonsense ({error})")
+        if driver is not self._driver:
+            return
+        if has_ended or driver.channel.is_closed:
+            self._lose(f"the driver of the cluster ended ({driver.ending})")
+        elif time.monotonic() > (self._heard or driver.began) + self._patience:
+            self._lose(f"no answer in {self._patience:g} s")
+
+    @property
+    def _patience(self) -> float:
+        return SILENCE if self._heard else CONNECT
+
+    def _heed(self, message: Message) -> None:
+        if "failed" in message:
+            self._lose(message["failed"])
+            return
+        if self._driver is None:  # what was said before it failed counts, what comes after not
+            return
+        if "places" in message:
+            self._take_places(message)
+        elif "report" in message:
+            report = Report.model_validate(message["report"])
+            if report.job in self._running:
+                self._events.append(report)
+        elif "outcome" in message:
+            outcome = Outcome.model_validate(message["outcome"])
+            if outcome.job in self._running:
+                self._end(outcome.job, outcome)
+        elif "started" in message:
+            self._tell("worker.started", message["started"], message, "pid", "seconds")
+        elif "ended" in message:
+            self._tell("worker.ended", message["ended"], message, "pid", "reason")
+
+    def _tell(self, event: str, device: str, message: Message, *fields: str) -> None:
+        told = {field: message[field] for field in fields}
+        emit(event, slot=Slot(device, 0).name, device=device, **told)
+
+    def _take_places(self, message: Message) -> None:
+        """The places as of now; told in the log when they change, and when there are none."""
+        self._pause, self._heard = 0.0, time.monotonic()
+        slots = [Slot(device, 0) for device in message["places"]]
+        asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
+        self._trouble = f"no node of the cluster has {asked} for a job"
+        now = message["nodes"], len(slots)
+        if now != self._told or slots != self._slots:
+            emit("cluster.changed", address=self._settings.address, nodes=now[0], slots=now[1])
+        self._told, self._slots = now, slots
+
+    def _lose(self, reason: str) -> None:
+        """The cluster, or our way to it, is gone: attempts end unjudged, and we try again."""
+        if self._driver is None:
+            return
+        self._driver.kill()
+        detail = self._driver.tail()
+        self._driver = None
+        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
+        self._retry_at = time.monotonic() + self._pause
+        self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
+        if self._slots or self._running:
+            emit("cluster.lost", address=self._settings.address, reason=reason)
+        self._slots, self._told = [], (-1, -1)
+        for job in list(self._running):
+            self._end(job, _lost(job, self._trouble, detail))
+
+    def _end(self, job: str, outcome: Outcome) -> None:
+        self._running.pop(job, None)
+        self._events.append(outcome)
+
+    def waitables(self) -> Sequence[Any]:
+        """The driver's channel."""
+        return [] if self._driver is None else [self._driver.channel]
+
+    def configure(self, config: Config) -> None:
+        """New settings count from the next attempt on; those of the cluster stay."""
+        self._config = config
+
+    def close(self) -> None:
+        """End the driver; Ray ends the workers of a driver that is gone."""
+        if self._driver is not None:
+            self._driver.kill()
+            self._driver = None
+
+
+def _lost(job: str, reason: str, detail: str = "") -> Outcome:
+    """The end of an attempt that nobody can judge any more."""
+    hint = "the job waits until the cluster is back"
+    failure = Failure(code="cluster_lost", message=reason, hint=hint, detail=detail)
+    return Outcome(job=job, ending=Ending.FAILED, failure=failure)
+
+
+def _hint(trouble: str) -> str:
+    """What a person can do about a cluster that cannot be joined."""
+    if "ersion mismatch" in trouble:
+        return "install the same Ray and Python on the daemon's machine and on all nodes"
+    return "start the head with `ray start --head`, or mend executor.address"

@@ -1,0 +1,109 @@
+"""What runs on a node: an actor that makes one attempt at a time, from bytes to bytes.
+
+Pictures and the checkpoint come as bytes, and whatever the attempt writes goes back as bytes. On
+the node itself there is only a temporary folder with the inputs, for as long as the attempt runs.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import queue
+import shutil
+import tempfile
+import threading
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nstd import __version__
+from nstd.attempt import Attempt
+from nstd.backend import Backend
+from nstd.executor import Assignment, Report
+from nstd.files import Files
+from nstd.plugins import load
+
+News = list[tuple[Any, ...]]
+"""What happened: ("report", dict), ("file", name, bytes, durable) and ("outcome", dict)."""
+_PREFIX = "nstd-node-"
+
+
+class NodeFiles(Files):
+    """Sends what an attempt writes instead of writing it."""
+
+    def __init__(self, news: queue.SimpleQueue[tuple[Any, ...]]) -> None:
+        self._news = news
+
+    def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
+        """Send the file; a disk that does not take it shows where the job's folder is."""
+        self._news.put(("file", path.name, data, durable))
+
+
+class NodeWorker:
+    """The actor; each method answers a call of the driver, `news` and `want` while others run."""
+
+    def __init__(self) -> None:
+        self._news: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
+        self._backends: dict[str, Backend] = {}
+        _sweep()
+
+    def hello(self) -> dict[str, Any]:
+        """Who answers here."""
+        return {
+            "version": __version__,
+            "python": platform.python_version(),
+            "pid": os.getpid(),
+            "gpus": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+        }
+
+    def begin(self, assignment: dict[str, Any], names: list[str], *contents: bytes) -> None:
+        """Begin an attempt with these files in its folder; `news` has the rest."""
+        self._wanted = None
+        told = Assignment.model_validate(assignment)
+        threading.Thread(target=self._run, args=(told, names, contents), daemon=True).start()
+
+    def _run(self, assignment: Assignment, names: list[str], contents: tuple[bytes, ...]) -> None:
+        with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as folder:
+            for name, content in zip(names, contents, strict=True):
+                Path(folder, name).write_bytes(content)
+            here = assignment.model_copy(update={"folder": Path(folder)})
+            wanted = partial(self._wanted_of, here.job.id)
+            outcome = Attempt(here, NodeFiles(self._news), self._report, wanted).run(self._backend)
+        self._news.put(("outcome", outcome.model_dump(mode="json")))
+
+    def _report(self, report: Report) -> None:
+        self._news.put(("report", report.model_dump(mode="json")))
+
+    def _wanted_of(self, job: str) -> str | None:
+        """What the daemon wants of the running attempt of `job`."""
+        wanted = self._wanted
+        return wanted[1] if wanted is not None and wanted[0] == job else None
+
+    def _backend(self, name: str) -> Backend:
+        """The backend `name`, loaded once: an instance may keep its networks warm."""
+        if name not in self._backends:
+            self._backends[name] = load(name)
+        return self._backends[name]
+
+    def news(self, patience: float) -> News:
+        """What happened since the last call, as soon as anything has; [] after `patience` s."""
+        found: News = []
+        with suppress(queue.Empty):
+            found.append(self._news.get(timeout=patience))
+            while True:
+                found.append(self._news.get_nowait())
+        return found
+
+    def want(self, job: str, wanted: str) -> None:
+        """Have the attempt of `job` stop or cancel itself."""
+        self._wanted = job, wanted
+
+
+def _sweep() -> None:
+    """Remove what workers that were killed have left on this node."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,259 @@
+"""One place of the cluster, as the driver sees it: its worker, and the attempt that this makes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from nstd import __version__
+from nstd.channel import Message
+from nstd.executor import Assignment
+from nstd.executors.cluster.node import NodeWorker
+from nstd.executors.cluster.places import Place
+from nstd.faults import as_failure
+from nstd.files import Files
+from nstd.job import Ending, Failure, Job, Model, Outcome
+from nstd.paths import JobPaths
+from nstd.settings import Workers
+
+_NEWS_PATIENCE = 5.0
+_REPLACED_AFTER = {"out_of_memory", "device_failed"}
+_KEPT_STYLES = 32
+
+
+class Order(Model):
+    """An assignment for the place `device`."""
+
+    assignment: Assignment
+    device: str
+    workers: Workers
+
+
+class UnableError(Exception):
+    """No worker at the place took the job."""
+
+
+class Pictures:
+    """The files of jobs in Ray's object store; styles stay there, as many jobs share them."""
+
+    def __init__(self) -> None:
+        self._styles: OrderedDict[str, Any] = OrderedDict()
+
+    def of(self, job: Job, folder: Path) -> dict[str, Any]:
+        """References to what the attempt reads, by file name. Raises OSError."""
+        found = {}
+        for given in job.inputs:
+            kept = given.sha256 if given.role == "style" else ""
+            if kept not in self._styles:
+                found[given.file] = ray.put((folder / given.file).read_bytes())
+                if not kept:
+                    continue
+                self._styles[kept] = found[given.file]
+            self._styles.move_to_end(kept)
+            found[given.file] = self._styles[kept]
+        if len(self._styles) > _KEPT_STYLES:
+            self._styles.popitem(last=False)
+        checkpoint = JobPaths(folder).checkpoint
+        with suppress(FileNotFoundError):
+            found[checkpoint.name] = ray.put(checkpoint.read_bytes())
+        return found
+
+
+class Seat:
+    """Keeps one warm worker at a place and runs one attempt at a time on it."""
+
+    def __init__(
+        self,
+        place: Place,
+        asked: Mapping[str, float],
+        say: Callable[[Message], None],
+        confirm: Callable[[], Awaitable[None]],
+        pictures: Pictures,
+    ) -> None:
+        self.place, self._asked, self._say = place, asked, say
+        self._confirm, self._pictures = confirm, pictures
+        self._files = Files()
+        self._worker: Any = None
+        self._pid = 0
+        self._jobs = 0
+        self._idle_since, self._keep_warm = 0.0, 0.0
+        self._job: str | None = None
+        self._has_begun = False
+        self._wanted: str | None = None
+        self._killer: asyncio.TimerHandle | None = None
+        self._killed = ""
+
+    async def attend(self, order: Order) -> None:
+        """Make the attempt; it ends with exactly one outcome.
+
+        When it is the cluster that is lost, it ends with the error of `confirm`.
+        """
+        job = order.assignment.job
+        self._job, self._has_begun, self._wanted, self._killed = job.id, False, None, ""
+        try:
+            outcome = await self._attempt(order)
+        except (RayError, UnableError) as error:
+            if not self._killed:
+                await self._confirm()
+            outcome = self._lost(job.id, error)
+        except OSError as error:  # our own disk
+            self._end("what came back could not be written")
+            failure = as_failure(error, job.backend)
+            outcome = Outcome(job=job.id, ending=Ending.FAILED, failure=failure)
+        self._free(outcome, order.workers)
+        self._say({"outcome": outcome.model_dump(mode="json")})
+
+    async def _attempt(self, order: Order) -> Outcome:
+        assignment = order.assignment
+        await self._ready(order.workers.start)
+        folder = assignment.folder
+        files = await asyncio.to_thread(self._pictures.of, assignment.job, folder)
+        told = assignment.model_dump(mode="json")
+        begin = self._worker.begin.remote(told, list(files), *files.values())
+        await asyncio.wait_for(begin, order.workers.start)
+        self._has_begun = True
+        self._say({"begun": assignment.job.id})
+        if self._wanted is not None:
+            self._worker.want.remote(assignment.job.id, self._wanted)
+        while True:
+            for kind, *what in await self._worker.news.remote(_NEWS_PATIENCE):
+                if kind == "outcome":
+                    return Outcome.model_validate(what[0])
+                await self._take(kind, what, folder)
+
+    async def _take(self, kind: str, what: list[Any], folder: Path) -> None:
+        """A report, or a file of the job: only a preview may be lost to a full disk."""
+        if kind == "report":
+            self._say({"report": what[0]})
+            return
+        name, data, durable = what
+        try:
+            path = folder / Path(name).name
+            await asyncio.to_thread(self._files.write, path, data, durable=durable)
+        except OSError:
+            if durable:
+                raise
+
+    async def _ready(self, patience: float) -> None:
+        """Have a worker that answers; it is tried out, as its node may have gone since."""
+        if self._worker is not None:
+            try:
+                await asyncio.wait_for(self._worker.hello.remote(), patience)
+                return
+            except (RayActorError, GetTimeoutError, TimeoutError):
+                self._end("died while idle")
+        began = time.monotonic()
+        self._worker = self._hire()
+        try:
+            hello = await asyncio.wait_for(self._worker.hello.remote(), patience)
+        except TimeoutError:
+            raise UnableError(f"Ray did not start it in {patience:g} s; see `ray status`") from None
+        if hello["version"] != __version__:
+            theirs = f"it is nstd {hello['version']}, the daemon is {__version__}"
+            raise UnableError(f"{theirs}: install the same on all nodes")
+        self._pid = hello["pid"]
+        seconds = round(time.monotonic() - began, 2)
+        self._say({"started": self.place.device, "pid": self._pid, "seconds": seconds})
+
+    def _hire(self) -> Any:
+        """Ask Ray for a worker; it comes up later, and Ray never starts it again by itself."""
+        hire: Any = ray.remote
+        others = {k: v for k, v in self._asked.items() if k not in {"CPU", "GPU", "memory"}}
+        options = {
+            "num_cpus": self._asked.get("CPU", 0),
+            "num_gpus": self._asked.get("GPU", 0),
+            "memory": self._asked.get("memory"),
+            "resources": others,
+            "max_restarts": 0,
+            "max_task_retries": 0,
+            "max_concurrency": 4,
+        }
+        if not self.place.node:
+            raise UnableError("its node has left the cluster")
+        there = NodeAffinitySchedulingStrategy(self.place.node, soft=False)
+        return hire(**options)(NodeWorker).options(scheduling_strategy=there).remote()
+
+    # What the daemon wants
+
+    def ask(self, job: str, wanted: str, grace: float) -> None:
+        """Have the attempt of `job` stop or cancel itself; its worker is killed after `grace`."""
+        if job != self._job:
+            return
+        self._wanted = wanted
+        if self._has_begun:
+            self._worker.want.remote(job, wanted)
+        due = asyncio.get_running_loop().time() + grace
+        if self._killer is None or due < self._killer.when():
+            self._forget_killer()
+            loop = asyncio.get_running_loop()
+            self._killer = loop.call_at(due, self._kill, "was killed: it did not stop in time")
+
+    def _kill(self, why: str) -> None:
+        self._killed = why
+        if self._worker is not None:
+            ray.kill(self._worker, no_restart=True)  # whoever waits for it hears of that
+
+    def _forget_killer(self) -> None:
+        if self._killer is not None:
+            self._killer.cancel()
+            self._killer = None
+
+    # The end of an attempt, and of a worker
+
+    def _lost(self, job: str, error: Exception) -> Outcome:
+        """The worker did not come up, died, or had to be killed."""
+        self._end("lost")
+        what = self._killed or ("died" if self._has_begun else "did not take the job")
+        message = f"the worker on {self.place.device} {what}"
+        failure = Failure(
+            code="worker_died" if self._has_begun else "device_failed",
+            message=message if self._killed else f"{message}: {_first_line(error)}",
+            hint="`detail` has what Ray says; `ray status` shows the nodes",
+            detail=str(error),
+        )
+        return Outcome(
+            job=job,
+            ending=Ending.FAILED,
+            failure=failure,
+            device_fault=True,
+            at_start=not self._has_begun,
+        )
+
+    def _free(self, outcome: Outcome, workers: Workers) -> None:
+        """The attempt is over: its worker waits for another, or is replaced."""
+        self._forget_killer()
+        self._job, self._idle_since = None, time.monotonic()
+        self._keep_warm = workers.keep_warm
+        self._jobs += 1
+        failure = outcome.failure
+        if outcome.device_fault or (failure is not None and failure.code in _REPLACED_AFTER):
+            self._end("replaced after a failure")
+        elif self._jobs >= workers.recycle:
+            self._end(f"replaced after {self._jobs} jobs")
+
+    def rest(self) -> None:
+        """Give the node back what an idle worker holds, after a while."""
+        if self._job is None and time.monotonic() - self._idle_since > self._keep_warm:
+            self._end("idle")
+
+    def _end(self, reason: str) -> None:
+        if self._worker is None:
+            return
+        ray.kill(self._worker, no_restart=True)
+        self._worker, self._jobs = None, 0
+        if self._pid:
+            self._say({"ended": self.place.device, "pid": self._pid, "reason": reason})
+        self._pid = 0
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,255 @@
+"""A daemon on a Ray cluster whose nodes and head come and go."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from executor_support import Bench, install_backends, make_config
+from ray_support import RayCluster, free_port, needs_ray, ray_cluster
+from support import Playground, wait_for
+
+from nstd.executors.cluster import executor as cluster_executor
+from nstd.job import Ending
+
+pytestmark = list(needs_ray)
+
+LONG: dict[str, Any] = {"steps": 10_000, "pause": 0.05}
+DRIVER = "nstd.executors.cluster.driver"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the backends."""
+    site = tmp_path_factory.mktemp("ray") / "site"
+    install_backends(site)
+    return site
+
+
+@pytest.fixture(scope="module")
+def cluster(site: Path) -> Iterator[RayCluster]:
+    """Two nodes with a GPU each that does not exist; tests leave it as it was."""
+    with ray_cluster(site, 1, 1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def bench(cluster: RayCluster, tmp_path: Path) -> Iterator[Bench]:
+    """An executor on the cluster."""
+    executor = cluster.executor(make_config(tmp_path), tmp_path / "scratch")
+    yield Bench(executor, tmp_path / "jobs")
+    executor.close()
+
+
+def daemon_on(cluster: RayCluster, playground: Playground) -> None:
+    """Have the playground's daemon run jobs on the cluster."""
+    playground.configure(executor=cluster.settings)
+
+
+# What stays of an attempt
+
+
+def test_a_node_keeps_no_file_of_a_job(bench: Bench) -> None:
+    """Neither after a good end, nor, once another worker came up, after a kill."""
+
+    def left() -> list[Path]:
+        return list(Path(tempfile.gettempdir()).glob("nstd-node-*"))
+
+    bench.run("beach")
+    wait_for(lambda: not left(), 10)
+    bench.run("pier", act="kill")
+    assert bench.run("next").ending is Ending.FINISHED
+    wait_for(lambda: not left(), 10)
+
+
+def test_workers_end_with_the_daemon(bench: Bench) -> None:
+    """No process goes on with a job whose daemon was killed."""
+    bench.start("beach", **LONG)
+    bench.until(lambda: bench.reports("beach"))
+    busy = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if "NodeWorker" in " ".join(p.info["cmdline"] or [])
+    ]
+    assert busy
+    bench.executor.close()
+    psutil.wait_procs(busy, timeout=30)
+    assert not [process for process in busy if process.is_running()]
+
+
+def test_a_worker_stays_warm_for_the_next_job(bench: Bench) -> None:
+    """The second job on a slot needs no new process."""
+    bench.run("beach", "gremlin", act="environment", note=str(bench.folder / "first"))
+    bench.run("pier", "gremlin", act="environment", note=str(bench.folder / "second"))
+    assert (bench.folder / "first").read_text() == (bench.folder / "second").read_text()
+
+
+# Nodes and heads that go
+
+
+def test_a_killed_node_costs_its_own_jobs_an_attempt(site: Path, tmp_path: Path) -> None:
+    """The neighbour's job goes on; the slot is gone until a node comes."""
+    with ray_cluster(site, 1, 1) as cluster:
+        executor = cluster.executor(make_config(tmp_path), tmp_path / "scratch")
+        bench = Bench(executor, tmp_path / "jobs")
+        for slot in (0, 1):
+            bench.start(f"job-{slot}", slot=slot, **LONG)
+        bench.until(lambda: all(bench.reports(f"job-{slot}") for slot in (0, 1)))
+        cluster.kill(0)
+        bench.until(lambda: bench.outcomes("job-0") or bench.outcomes("job-1"))
+        dead = 0 if bench.outcomes("job-0") else 1
+        outcome, survivor = bench.outcome(f"job-{dead}"), f"job-{1 - dead}"
+        assert outcome.failure is not None
+        assert (outcome.failure.code, outcome.device_fault) == ("worker_died", True)
+        assert bench.slots[dead].device in outcome.failure.message
+        seen = len(bench.reports(survivor))
+        bench.until(lambda: len(executor.slots()) == 1)
+        bench.until(lambda: len(bench.reports(survivor)) > seen)
+        cluster.add(gpus=1)
+        bench.until(lambda: len(executor.slots()) == 2)
+        bench.slots = [slot for slot in executor.slots() if slot != bench.slots[1 - dead]]
+        assert bench.run("next").ending is Ending.FINISHED
+        executor.close()
+
+
+def test_a_head_that_is_lost_and_comes_back_costs_no_attempt(
+    site: Path, playground: Playground
+) -> None:
+    """The job waits meanwhile, in its first attempt still, and the daemon is the same one."""
+    with ray_cluster(site, 1) as cluster:
+        daemon_on(cluster, playground)
+        daemon = playground.start()
+        playground.pair("beach", options={"steps": 200, "pause": 0.05})
+        wait_for(lambda: playground.events("job.progress"))
+        cluster.behead()
+        wait_for(lambda: playground.events("cluster.lost"))
+        wait_for(lambda: playground.events("job.requeued", reason="cluster_lost"))
+        reason = wait_for(lambda: playground.events("intake.paused"))[0]["reason"]
+        assert "out of reach" in reason
+        cluster.head()
+        cluster.add(gpus=1)
+        wait_for(lambda: playground.events("job.finished"), 120)
+        assert playground.events("job.finished")[0]["attempt"] == 1
+        assert playground.stop(daemon) == 0
+
+
+# The daemon itself
+
+
+def test_pictures_come_back_from_the_cluster(cluster: RayCluster, playground: Playground) -> None:
+    """Dropped here, made there, published here; the record and the log name the node."""
+    daemon_on(cluster, playground)
+    for name in ("beach", "pier", "dune"):
+        playground.pair(name, options={"steps": 3})
+    done = playground.once()
+    assert done.returncode == 0, done.stderr
+    assert {line["name"] for line in playground.events("job.finished")} == {"beach", "pier", "dune"}
+    assert (playground.outbox / "beach" / "beach.png").exists()
+    assert "/gpu:0" in playground.events("job.finished", name="beach")[0]["device"]
+    assert playground.events("cluster.changed")[0]["slots"] == 2
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_daemon_on_a_cluster_heeds_its_signals(
+    cluster: RayCluster, playground: Playground, signals: int
+) -> None:
+    """TERM saves and puts back, a second one ends at once; the attempt counts for neither."""
+    daemon_on(cluster, playground)
+    daemon = playground.start()
+    playground.pair("beach", options={"steps": 40, "pause": 0.1})
+    wait_for(lambda: playground.events("job.progress"))
+    for _ in range(signals):
+        daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(timeout=60) == 0
+    assert not playground.events("job.finished")
+    done = playground.once()
+    assert done.returncode == 0, done.stderr
+    assert playground.events("job.finished")[0]["attempt"] == 1
+    resumed = playground.events("job.progress")
+    assert signals == 2 or not [line for line in resumed[2:] if line["step"] == 1]
+
+
+def test_a_job_that_no_node_can_hold_waits_and_says_so(
+    cluster: RayCluster, playground: Playground
+) -> None:
+    """Or ends the daemon, where the config says so."""
+    daemon_on(cluster, playground)
+    playground.configure(executor={"num_gpus": 5})
+    playground.pair("beach")
+    daemon = playground.start()
+    reason = wait_for(lambda: playground.events("intake.paused"))[0]["reason"]
+    assert reason == "no node of the cluster has 5 GPU for a job"
+    assert playground.stop(daemon) == 0
+    assert (playground.inbox / "beach.yaml").exists()
+    playground.configure(workers={"exit_when_all_down": True})
+    assert playground.command("run").returncode == 5
+
+
+# Clusters that cannot be used
+
+
+def test_an_unreachable_head_is_told_at_the_start_and_by_the_doctor(playground: Playground) -> None:
+    """In one sentence, at once."""
+    address = f"127.0.0.1:{free_port()}"
+    playground.configure(executor={"kind": "ray", "address": address})
+    for command in ("run", "doctor"):
+        done = playground.command(command)
+        assert done.returncode == (5 if command == "run" else 1)
+        said = " ".join((done.stdout + done.stderr).split())
+        assert f"nobody answers at {address}" in said
+        assert "ray start --head" in said
+
+
+def test_another_version_of_ray_is_told(cluster: RayCluster, playground: Playground) -> None:
+    """Both versions stand in the message."""
+    daemon_on(cluster, playground)
+    playground.sabotage(
+        "import sys\nif 'nstd.executors.cluster.driver' in sys.orig_argv:\n"
+        "    import ray\n    ray.__version__ = '1.0.0'\n"
+    )
+    done = playground.command("run", "--once")
+    assert done.returncode == 5, done.stderr
+    assert "ersion mismatch" in done.stderr
+    assert "Ray: 1.0.0" in done.stderr
+
+
+def test_a_node_with_another_nstd_does_not_take_the_job(
+    cluster: RayCluster, playground: Playground
+) -> None:
+    """The attempt does not count, and the log says what to install."""
+    daemon_on(cluster, playground)
+    playground.sabotage(
+        "import sys\nif 'nstd.executors.cluster.driver' in sys.orig_argv:\n"
+        "    import nstd\n    nstd.__version__ = '99.0'\n"
+    )
+    playground.configure(workers={"failures": 1})
+    playground.pair("beach")
+    done = playground.once()
+    assert done.returncode == 5, done.stderr
+    assert "the daemon is 99.0" in playground.events("device.down")[0]["reason"]
+    assert not playground.events("job.failed")
+
+
+def test_a_driver_that_falls_silent_counts_as_a_lost_cluster(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is replaced, and the next job runs."""
+    monkeypatch.setattr(cluster_executor, "SILENCE", 4.0)
+    bench.start("beach", **LONG)
+    bench.until(lambda: bench.reports("beach"))
+    children = psutil.Process().children()
+    driver = next(
+        p for p in children if p.status() != psutil.STATUS_ZOMBIE and DRIVER in p.cmdline()
+    )
+    driver.suspend()
+    outcome = bench.outcome("beach")
+    assert outcome.failure is not None
+    assert outcome.failure.code == "cluster_lost"
+    assert "no answer" in outcome.failure.message
+    bench.until(bench.executor.slots)
+    assert bench.run("next").ending is Ending.FINISHED
