@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 import pytest
 from PIL import Image
 from readme_tables import README
@@ -134,3 +136,39 @@ def test_the_first_minutes_to_the_letter(playground: Playground) -> None:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)
     assert daemon.returncode == 0
+
+
+def shown() -> list[Path]:
+    """The files of the pictures that README shows."""
+    return [
+        README.parent / name for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", README.read_text())
+    ]
+
+
+def test_pictures_of_readme_exist_and_are_small() -> None:
+    """Each is described for those who do not see it, by the text that is asked for above."""
+    assert len(shown()) >= 6
+    assert README.read_text().count("![") == len(shown())
+    for path in shown():
+        with Image.open(path) as picture:
+            picture.load()
+        assert path.stat().st_size < 150_000
+
+
+@pytest.mark.slow
+def test_readme_shows_what_the_demo_makes(tmp_path: Path) -> None:
+    """Pictures of an earlier engine would be a promise that nobody keeps."""
+    command = [sys.executable, "-m", "nstd", "demo", "demo"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=900)
+    made = [path for path in shown() if path.parent.name == ".readme"]
+    assert made
+    for path in made:
+        today = tmp_path / "demo" / "outbox" / path.stem / f"{path.stem}.png"
+        assert pixels(path).shape == pixels(today).shape
+        assert np.abs(pixels(path) - pixels(today)).mean() < 12
+
+
+def pixels(path: Path) -> Any:
+    """Of 0 to 255."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), np.float32)
