@@ -21,7 +21,7 @@ Smi = Callable[[str], None]
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing inherited about GPUs, threads or malloc."""
-    for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -114,6 +114,12 @@ def test_a_gpu_worker_has_few_threads() -> None:
     """It only decodes and encodes."""
     slots = make_slots(["cuda:0"], {})
     assert environment(slots[0], slots, cores=64)["OMP_NUM_THREADS"] == "4"
+
+
+def test_threads_of_the_cpu_do_not_spin() -> None:
+    """Where others want the cores too, spinning would take them from the work itself."""
+    slots = make_slots(["cpu"], {"cpu": 2})
+    assert environment(slots[1], slots, cores=4)["OMP_WAIT_POLICY"] == "passive"
 
 
 def test_a_person_s_own_settings_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

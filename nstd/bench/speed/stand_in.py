@@ -12,27 +12,58 @@ import sys
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 from torchvision.models import vgg19  # type: ignore[import-untyped]
 
+from nstd.backends.gatys.tensors import to_tensor
+from nstd.bench.speed.pair import pictures
 from nstd.weights import REGISTRY
+
+SIDE = 160  # pixels of the pictures over which layers are normalised
+NOTHING = 1e-6
 
 
 def write(folder: Path) -> Path:
-    """Write them as an installed file of `folder` (He et al., ICCV 2015), the same every time."""
+    """Write them as an installed file of `folder`, the same every time."""
     torch.manual_seed(0)
     with torch.device("meta"):
         model = vgg19()
-    state = {}
-    for name, wanted in model.state_dict().items():
-        value = torch.zeros(wanted.shape)
-        if name.startswith("features") and name.endswith("weight"):
-            torch.nn.init.kaiming_normal_(value)
-        state[name] = value
+    features = model.features.to_empty(device="cpu")
+    _normalise(features, _seen())
+    state = {name: torch.zeros(wanted.shape) for name, wanted in model.state_dict().items()}
+    state |= {f"features.{name}": value for name, value in features.state_dict().items()}
     path = folder / REGISTRY["vgg19"].file
     torch.save(state, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_name(path.name + ".json").write_text(json.dumps({"sha256": digest}))
     return path
+
+
+def _seen() -> Tensor:
+    """The two pictures of the benchmark as a network sees them: (2, 3, H, W)."""
+    shown = [to_tensor(picture, "cpu") for picture in pictures(SIDE)]
+    height, width = (min(each.shape[axis] for each in shown) for axis in (2, 3))
+    return torch.cat([each[..., :height, :width] for each in shown]) * 4 - 2
+
+
+@torch.no_grad()
+def _normalise(features: nn.Sequential, x: Tensor) -> None:
+    """Random filters (He et al., ICCV 2015) whose responses to `x` have mean 0 and variance 1.
+
+    Without that (Kraehenbuehl et al., ICLR 2016), the deeper a layer is, the more its channels all
+    answer the same, and what optimisers make of it says little of a trained network, of which
+    Gatys et al. (CVPR 2016, section 2) normalise the filters' mean responses too.
+    """
+    for layer in features:
+        if isinstance(layer, nn.Conv2d):
+            assert layer.bias is not None
+            nn.init.kaiming_normal_(layer.weight)
+            layer.bias.zero_()
+            answers = layer(x)
+            mean, deviation = answers.mean((0, 2, 3)), answers.std((0, 2, 3)) + NOTHING
+            layer.weight.div_(deviation[:, None, None, None])
+            layer.bias.copy_(-mean / deviation)
+        x = layer(x)
 
 
 if __name__ == "__main__":
