@@ -226,7 +226,8 @@ NETWORKS: dict[str, Spec] = {
         _FITTED,
         loader="nstd.backends.gatys.fixed:load",
         reaches=_reaches(FIXED["a"]) | _reaches(FIXED["b"]),
-        content_layers=FIXED["a"],  # those of both keep no more of the content
+        # The first stage would keep the photograph's finest detail; those of both keep no more.
+        content_layers=FIXED["a"][1:],
         style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
         warm=True,
         footprints={
@@ -235,10 +236,10 @@ NETWORKS: dict[str, Spec] = {
         },
         budgets={
             "draft": (60, 40, 20, 10, 6),
-            "normal": (80, 60, 32, 20, 12),
+            "normal": (70, 60, 28, 20, 12),
             "fine": (400, 250, 150, 60, 30),
         },
-        general=Recipe(content_weight=0.155),
+        general=Recipe(content_weight=0.17),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),
