@@ -56,6 +56,7 @@ class Failure(Model):
     message: str
     hint: str = ""
     detail: str = ""
+    device: str = ""  # where the attempt ran that ended the job
 
     @classmethod
     def of(cls, error: NstdError) -> Failure:

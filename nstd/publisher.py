@@ -161,7 +161,8 @@ class Publisher:
             emit("job.finished", **line, **summary, attempt=job.attempt)
         else:
             words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-            emit("job.failed", **line, **words, attempt=job.attempt)
+            where = {"device": failure.device} if failure.device else {}
+            emit("job.failed", **line, **words, attempt=job.attempt, **where)
         keep_job_log(job.id, None)
         self._on_told(job, failure, self._outbox.record_of(job))
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from executor_support import Bench, install_backends, make_config
 from ray_support import RayCluster, free_port, needs_ray, ray_cluster
-from support import Playground, wait_for
+from support import Playground, finished, wait_for
 
 from nstd.executors.cluster import executor as cluster_executor
 from nstd.job import Ending
@@ -152,6 +152,28 @@ def test_pictures_come_back_from_the_cluster(cluster: RayCluster, playground: Pl
     assert (playground.outbox / "beach" / "beach.png").exists()
     assert "/gpu:0" in playground.events("job.finished", name="beach")[0]["device"]
     assert playground.events("cluster.changed")[0]["slots"] == 2
+
+
+def test_every_line_of_a_job_says_where_it_is(
+    cluster: RayCluster, playground: Playground, tmp_path: Path
+) -> None:
+    """From its start on: the device with the name of its node, whatever becomes of the job."""
+    daemon_on(cluster, playground)
+    playground.pair("good", options={"steps": 3})
+    playground.pair("bad", options={"act": "raise"})
+    once = {"attempts_file": str(tmp_path / "attempts"), "times": 1}
+    playground.pair("shaky", options={"act": "kill", **once})
+    assert playground.once().returncode == 0
+    devices = set(playground.events("daemon.started")[0]["devices"])
+    assert len(devices) == 2
+    assert finished(playground) == {"good", "shaky"}
+    for name in ("good", "bad", "shaky"):
+        job = playground.events("job.claimed", name=name)[0]["job"]
+        lines = playground.events("", job=job)[1:]
+        assert lines[0]["event"] == "job.started"
+        for line in lines:
+            assert (line.get("device") or line["slot"].rpartition("/")[0]) in devices, line
+    assert playground.reason("bad")["device"] in devices
 
 
 @pytest.mark.parametrize("signals", [1, 2])
