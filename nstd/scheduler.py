@@ -140,14 +140,26 @@ class Scheduler:
         """Jobs to start now, each with its slot; the caller calls `started` for each."""
         if not self.waiting:
             return
-        busy = {running.slot for running in self.running.values()}
-        idle = Idle([slot for slot in self.slots if slot not in busy], self._warm)
+        sound, suspect = self._idle()
         due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
-        for waiting in sorted(due, key=lambda waiting: waiting.rank) if idle else ():
-            slot = idle.take(waiting.job.affinity, partial(self._admits, now))
+        for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
+            affinity, admits = waiting.job.affinity, partial(self._admits, now)
+            slot = sound.take(affinity, admits) or suspect.take(affinity, admits)
             if slot is None:
                 return
             yield waiting.job, slot
+
+    def _idle(self) -> tuple[Idle, Idle]:
+        """Free slots: of nodes without a failure since their last success, and of the others.
+
+        A node that died is still listed for a while: its jobs had better go on elsewhere.
+        """
+        busy = {running.slot for running in self.running.values()}
+        failing = {slot.node for slot in self.slots if self.breakers[slot.device].failures}
+        free = [slot for slot in self.slots if slot not in busy]
+        sound = [slot for slot in free if slot.node not in failing]
+        suspect = [slot for slot in free if slot.node in failing]
+        return Idle(sound, self._warm), Idle(suspect, self._warm)
 
     def _admits(self, now: float, slot: Slot) -> bool:
         return self.breakers[slot.device].admits(now)
