@@ -97,6 +97,7 @@ class Scheduler:
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
+        self._is_leaving = False  # whether a job still runs on a device that has no slot any more
         self.configure(config)
         self.offer(slots)
 
@@ -108,13 +109,15 @@ class Scheduler:
 
     def offer(self, slots: Sequence[Slot]) -> None:
         """Take over the slots that there are now; running jobs stay where they are."""
-        if self.slots == list(slots):
+        if self.slots == list(slots) and not self._is_leaving:
             return
         self.slots = list(slots)
+        here = {slot.device for slot in self.slots}
         running = [entry.slot for entry in self.running.values()]
         devices = dict.fromkeys(slot.device for slot in [*self.slots, *running])
         before = self.breakers
         self.breakers = {name: before.get(name) or Breaker(self._workers) for name in devices}
+        self._is_leaving = len(devices) > len(here)
         known = set(self.slots)
         self._warm = {slot: warm for slot, warm in self._warm.items() if slot in known}
 

@@ -325,6 +325,21 @@ def test_slots_that_come_are_used_and_slots_that_go_are_not() -> None:
     assert start(scheduler) == {}
 
 
+def test_a_device_that_is_gone_is_forgotten_with_its_last_job() -> None:
+    """Nobody is to be told for ever that it is down."""
+    near, far = Slot("near/gpu:0", 0), Slot("far/gpu:0", 0)
+    scheduler = make([near, far])
+    scheduler.add(make_job("a"))
+    scheduler.add(make_job("b"))
+    where = start(scheduler)
+    scheduler.offer([near])
+    assert set(scheduler.breakers) == {"near/gpu:0", "far/gpu:0"}
+    lost = next(job for job, slot in where.items() if slot == far)
+    scheduler.settle(failed(lost, device_fault=True), 0.0)
+    scheduler.offer([near])
+    assert set(scheduler.breakers) == {"near/gpu:0"}
+
+
 def test_without_slots_everything_is_down_and_nothing_starts() -> None:
     """Until there are some."""
     scheduler = make()
