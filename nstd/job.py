@@ -19,6 +19,7 @@ JOB_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
 _numbers = itertools.count(secrets.randbelow(2**24))
+_STRIDE = 0x9E3779  # odd, so that all numbers come; neighbours differ in their first digit
 
 
 def new_job_id() -> str:
@@ -26,7 +27,8 @@ def new_job_id() -> str:
 
     Numbers that are drawn each time would meet: among the hundreds of a second, once in minutes.
     """
-    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + f"{next(_numbers) % 2**24:06x}"
+    number = next(_numbers) * _STRIDE % 2**24
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + f"{number:06x}"
 
 
 class Model(BaseModel):

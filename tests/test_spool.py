@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -115,8 +116,10 @@ def test_an_id_that_is_taken_is_not_used(
 
 
 def test_a_crowd_of_ids_has_no_two_alike() -> None:
-    """Though far more are made in a second than jobs can be."""
-    assert len({new_job_id() for _ in range(50_000)}) == 50_000
+    """Though far more are made in a second than jobs can be; a few digits tell neighbours apart."""
+    ids = [new_job_id() for _ in range(50_000)]
+    assert len(set(ids)) == 50_000
+    assert all(one[16] != other[16] for one, other in itertools.pairwise(ids))
 
 
 CLAIM_ALL = """
