@@ -43,6 +43,11 @@ class Slot:
         """`cpu` or `cuda`."""
         return self.device.partition(":")[0]
 
+    @property
+    def node(self) -> str:
+        """What it stands and falls with: the node of `studio2/gpu:0`, else its device alone."""
+        return self.device.rpartition("/")[0] or self.device
+
 
 def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:
     """The devices that the config's `devices` means: every visible GPU for `auto`, else the CPU.

@@ -110,7 +110,8 @@ class Dispatcher:
             case Decision.PUBLISH:
                 self._publisher.conclude(job)
             case Decision.FAIL:
-                self._publisher.conclude(job, failure)
+                where = {"device": verdict.slot.device}
+                self._publisher.conclude(job, failure and failure.model_copy(update=where))
             case Decision.RETRY:
                 self._retry(verdict, now)
             case Decision.REQUEUE:

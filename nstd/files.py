@@ -47,8 +47,16 @@ class Files:
         if path.is_dir():
             return
         self.make_folder(path.parent)
+        self._make(path, exist_ok=True)
+
+    def make_new_folder(self, path: Path, *, below: Path) -> None:
+        """The same for a folder that must not exist yet: FileExistsError says that it does."""
+        self.make_folder(path.parent, below=below)
+        self._make(path, exist_ok=False)
+
+    def _make(self, path: Path, *, exist_ok: bool) -> None:
         self.step("mkdir", path)
-        path.mkdir(exist_ok=True)
+        path.mkdir(exist_ok=exist_ok)
         try:
             self.sync_folder(path.parent)
         except OSError:  # not durable: the next try must not take it for done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import time
@@ -17,9 +18,17 @@ Role = Literal["content", "style", "region", "mask", "init", "series"]
 JOB_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
+_numbers = itertools.count(secrets.randbelow(2**24))
+_STRIDE = 0x9E3779  # odd, so that all numbers come; neighbours differ in their first digit
+
+
 def new_job_id() -> str:
-    """A name that sorts by time and that nobody else makes: `20261123-081500-3f9a1c`."""
-    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
+    """A name that sorts by time and that this process makes once: `20261123-081500-3f9a1c`.
+
+    Numbers that are drawn each time would meet: among the hundreds of a second, once in minutes.
+    """
+    number = next(_numbers) * _STRIDE % 2**24
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + f"{number:06x}"
 
 
 class Model(BaseModel):
@@ -49,6 +58,7 @@ class Failure(Model):
     message: str
     hint: str = ""
     detail: str = ""
+    device: str = ""  # where the attempt ran that ended the job
 
     @classmethod
     def of(cls, error: NstdError) -> Failure:

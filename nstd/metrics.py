@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -136,11 +137,12 @@ class _Meters:
         self.jobs.labels("running").set(len(scheduler.running))
         oldest = min((job.submitted for job in jobs), default=None)
         self.oldest.set(0 if oldest is None else max(0.0, time.time() - oldest))
+        slots = Counter(slot.device for slot in scheduler.slots)
+        busy = Counter(running.slot.device for running in scheduler.running.values())
         for device, breaker in scheduler.breakers.items():
             self.device.labels(device).set(not breaker.is_open)
-            self.slots.labels(device).set(sum(slot.device == device for slot in scheduler.slots))
-            running = scheduler.running.values()
-            self.busy.labels(device).set(sum(each.slot.device == device for each in running))
+            self.slots.labels(device).set(slots[device])
+            self.busy.labels(device).set(busy[device])
 
     def text(self) -> bytes:
         """All of it, in the text format."""

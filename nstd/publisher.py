@@ -52,6 +52,7 @@ class Publisher:
         self._spool, self._outbox, self._logs = spool, outbox, logs
         self._trouble, self._on_finished, self._on_told = trouble, on_finished, on_told
         self.pending: dict[str, Pending] = {}
+        self._late: dict[str, Pending] = {}  # those that have met an error
         self.finished = self.failed = 0
 
     def conclude(self, job: Job, failure: Failure | None = None) -> None:
@@ -77,23 +78,25 @@ class Publisher:
                 pending.failure, pending.due = _unpublishable(error), 0.0
             else:
                 del self.pending[job_id]
+                self._late.pop(job_id, None)
                 for other in self._full():
                     other.due = 0.0
 
     def _postpone(self, pending: Pending, error: OSError, now: float) -> None:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
         pending.error = error
+        self._late[pending.job.id] = pending
         pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
         pending.tries += 1
 
     def _full(self) -> list[Pending]:
         """Those that a full disk keeps back."""
-        return [p for p in self.pending.values() if p.error is not None and is_full(p.error)]
+        return [p for p in self._late.values() if p.error is not None and is_full(p.error)]
 
     @property
     def trouble(self) -> str:
         """Why no more jobs should be taken in, or nothing."""
-        errors = [pending.error for pending in self.pending.values() if pending.error is not None]
+        errors = [pending.error for pending in self._late.values() if pending.error is not None]
         if self._full():
             return "no space to publish what is done"
         return f"cannot publish: {errors[-1].strerror}" if len(errors) >= MANY else ""
@@ -158,7 +161,8 @@ class Publisher:
             emit("job.finished", **line, **summary, attempt=job.attempt)
         else:
             words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-            emit("job.failed", **line, **words, attempt=job.attempt)
+            where = {"device": failure.device} if failure.device else {}
+            emit("job.failed", **line, **words, attempt=job.attempt, **where)
         keep_job_log(job.id, None)
         self._on_told(job, failure, self._outbox.record_of(job))
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from nstd.breaker import Breaker
 from nstd.config import Config
 from nstd.devices import Slot
+from nstd.idle import Idle
 from nstd.job import Ending, Failure, Job, Outcome
 
 LONGEST_BACKOFF = 3600.0
@@ -91,11 +93,11 @@ class Scheduler:
 
     def __init__(self, slots: Sequence[Slot], config: Config) -> None:
         self.slots: list[Slot] = []
-        self._number: dict[Slot, int] = {}
         self.waiting: dict[str, Waiting] = {}
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
+        self._is_leaving = False  # whether a job still runs on a device that has no slot any more
         self.configure(config)
         self.offer(slots)
 
@@ -107,15 +109,17 @@ class Scheduler:
 
     def offer(self, slots: Sequence[Slot]) -> None:
         """Take over the slots that there are now; running jobs stay where they are."""
-        if self.slots == list(slots):
+        if self.slots == list(slots) and not self._is_leaving:
             return
         self.slots = list(slots)
-        self._number = {slot: number for number, slot in enumerate(self.slots)}
+        here = {slot.device for slot in self.slots}
         running = [entry.slot for entry in self.running.values()]
         devices = dict.fromkeys(slot.device for slot in [*self.slots, *running])
         before = self.breakers
         self.breakers = {name: before.get(name) or Breaker(self._workers) for name in devices}
-        self._warm = {slot: warm for slot, warm in self._warm.items() if slot in self._number}
+        self._is_leaving = len(devices) > len(here)
+        known = set(self.slots)
+        self._warm = {slot: warm for slot, warm in self._warm.items() if slot in known}
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self.waiting or job_id in self.running
@@ -137,23 +141,31 @@ class Scheduler:
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
         """Jobs to start now, each with its slot; the caller calls `started` for each."""
-        busy = {running.slot for running in self.running.values()}
-        free = [slot for slot in self.slots if slot not in busy]
-        if not free:
+        if not self.waiting:
             return
+        sound, suspect = self._idle()
         due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
-        for waiting in sorted(due, key=lambda waiting: waiting.rank):
-            open_slots = [slot for slot in free if self.breakers[slot.device].admits(now)]
-            if not open_slots:
+        for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
+            affinity, admits = waiting.job.affinity, partial(self._admits, now)
+            slot = sound.take(affinity, admits) or suspect.take(affinity, admits)
+            if slot is None:
                 return
-            slot = min(open_slots, key=lambda slot: self._preference(slot, waiting.job))
-            free.remove(slot)
             yield waiting.job, slot
 
-    def _preference(self, slot: Slot, job: Job) -> tuple[int, int]:
-        """Warm for this job first, then cold slots, then ones warm for something else."""
-        warm = self._warm.get(slot)
-        return (0 if warm == job.affinity else 1 if warm is None else 2), self._number[slot]
+    def _idle(self) -> tuple[Idle, Idle]:
+        """Free slots: of nodes without a failure since their last success, and of the others.
+
+        A node that died is still listed for a while: its jobs had better go on elsewhere.
+        """
+        busy = {running.slot for running in self.running.values()}
+        failing = {slot.node for slot in self.slots if self.breakers[slot.device].failures}
+        free = [slot for slot in self.slots if slot not in busy]
+        sound = [slot for slot in free if slot.node not in failing]
+        suspect = [slot for slot in free if slot.node in failing]
+        return Idle(sound, self._warm), Idle(suspect, self._warm)
+
+    def _admits(self, now: float, slot: Slot) -> bool:
+        return self.breakers[slot.device].admits(now)
 
     def started(self, job: Job, slot: Slot, now: float) -> None:
         """The attempt was dispatched."""

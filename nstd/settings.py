@@ -97,7 +97,11 @@ class ExecutorSettings(Model):
     jobs: int = Field(64, ge=1, le=10_000, description="Jobs at once on all nodes together.")
     num_gpus: float = Field(1.0, ge=0, description="What each job asks of its node; may be 0.5.")
     num_cpus: float = Field(1.0, ge=0, description="The same of its cores.")
-    memory: Bytes = Field(0, description="The same of its memory; 0 asks for none.")
+    memory: Bytes = Field(
+        0,
+        description="The same of its memory, which Ray only counts; 0 asks for none. Whether a job "
+        "fits is predicted on its node.",
+    )
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
         {}, description="The same of Ray's custom resources, like {nstd: 1}."
     )

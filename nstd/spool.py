@@ -84,9 +84,8 @@ class Spool:
         a file changed meanwhile; then the sidecar is back in the inbox, or a later `undo_claims`
         and a look at `jobs` settle which of the two it is.
         """
-        job_id = new_job_id()
+        job_id = self._begin()
         claim = self._claims / job_id / ready.name
-        self._files.make_folder(self._new / job_id)  # first, for it says whose the claim is
         self._files.make_folder(claim.parent, below=self._inbox.path)
         try:
             self._files.rename(self._inbox.path / ready.name, claim)
@@ -101,6 +100,18 @@ class Spool:
             raise
         self._files.remove_tree(self._claims / job_id)
         return job
+
+    def _begin(self) -> str:
+        """A new id, with the folders of its job and of its claim, which nobody else has."""
+        while True:
+            job_id = new_job_id()
+            if (self._new / job_id).exists() or self.paths(job_id).folder.exists():
+                continue
+            self._files.make_folder(self._new / job_id)  # first, for it says whose the claim is
+            with suppress(FileExistsError):  # another daemon at this inbox has made the same
+                self._files.make_new_folder(self._claims / job_id, below=self._inbox.path)
+                return job_id
+            self._files.remove_tree(self._new / job_id)
 
     def _fill(
         self, job_id: str, claim: Path, ready: Ready, order: Order, failure: Failure | None

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ class StateFile:
             "state": state,
             "paused": paused,
             "inbox_lost": inbox_lost,
-            "devices": [_device(scheduler, name) for name in scheduler.breakers],
+            "devices": list(_devices(scheduler)),
             "running": {job_id: running.slot.name for job_id, running in scheduler.running.items()},
         }
         text = json.dumps(health)
@@ -49,15 +51,16 @@ class StateFile:
             self._files.write(paths.progress, json.dumps(note).encode(), durable=False)
 
 
-def _device(scheduler: Scheduler, name: str) -> dict[str, Any]:
-    """The health of a device; `retry_at` is in whole seconds since the epoch."""
-    breaker = scheduler.breakers[name]
-    told: dict[str, Any] = {
-        "device": name,
-        "slots": sum(slot.device == name for slot in scheduler.slots),
-        "state": "down" if breaker.is_open else "up",
-        "failures": breaker.failures,
-    }
-    if breaker.retry_at is not None:
-        told["retry_at"] = round(time.time() + breaker.retry_at - time.monotonic())
-    return told
+def _devices(scheduler: Scheduler) -> Iterator[dict[str, Any]]:
+    """The health of each device; `retry_at` is in whole seconds since the epoch."""
+    slots = Counter(slot.device for slot in scheduler.slots)
+    for name, breaker in scheduler.breakers.items():
+        told: dict[str, Any] = {
+            "device": name,
+            "slots": slots[name],
+            "state": "down" if breaker.is_open else "up",
+            "failures": breaker.failures,
+        }
+        if breaker.retry_at is not None:
+            told["retry_at"] = round(time.time() + breaker.retry_at - time.monotonic())
+        yield told

@@ -97,6 +97,20 @@ class Gremlin:
         self.leave_a_child(task, report)
         os._exit(9)
 
+    def reserve(self, task, report):
+        '''Reserves a gigabyte until it is stopped, and tells what others have reserved.'''
+        from nstd import reservations
+        with reservations.locked():
+            said = {"folder": str(reservations.FOLDER), "others": reservations.outstanding()}
+            reservations.reserve(2**30)
+        try:
+            Path(task.options.note).write_text(json.dumps(said))
+            while True:
+                report(Progress(step=1, steps=2, fraction=0.5))
+                time.sleep(0.05)
+        finally:
+            reservations.release()
+
     def leave(self, task, report):
         sys.exit("the gremlin leaves")
 

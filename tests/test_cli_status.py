@@ -10,6 +10,9 @@ from typing import Any
 
 from support import Playground, wait_for
 
+from nstd.cli.status import render
+from nstd.status import Status
+
 
 def status(playground: Playground) -> dict[str, Any]:
     """The status as JSON."""
@@ -96,6 +99,38 @@ def test_status_survives_what_others_left_in_the_folders(playground: Playground)
     assert "\x1b" not in done.stdout
     assert "x\\n\\x1b[2Jy" in done.stdout
     assert status(playground)["failed"] == 1
+
+
+def cluster_of(nodes: int, down: set[str]) -> Status:
+    """A daemon on a cluster of nodes with eight devices each."""
+    names = [f"studio{node}/gpu:{number}" for number in range(8) for node in range(1, nodes + 1)]
+    devices = [
+        {"device": name, "slots": 1, "state": "down" if name in down else "up", "failures": 0}
+        for name in names
+    ]
+    nothing: dict[str, Any] = {"inbox": [], "waiting": [], "running": [], "done": 0, "failed": 0}
+    state: dict[str, Any] = {"state": "running", "paused": "", "inbox_lost": False}
+    return Status(root="/srv/nstd", pid=7, devices=devices, **state, **nothing)
+
+
+def test_status_has_a_line_for_each_node_of_a_cluster() -> None:
+    """With what is down on it; lines that fit a terminal."""
+    gone = {f"studio2/gpu:{number}" for number in range(8)}
+    lines = render(cluster_of(3, gone | {"studio3/gpu:5"})).splitlines()
+    assert lines[1:4] == [
+        "  node studio1: 8 of 8 devices up",
+        "  node studio2: 0 of 8 devices up; down: "
+        "gpu:0, gpu:1, gpu:2, gpu:3, gpu:4, gpu:5, gpu:6, gpu:7",
+        "  node studio3: 7 of 8 devices up; down: gpu:5",
+    ]
+
+
+def test_status_of_a_large_cluster_shows_what_is_wrong() -> None:
+    """A few of the nodes that are well, and each that is not."""
+    lines = render(cluster_of(125, {"studio77/gpu:1"})).splitlines()
+    assert len(lines) < 20
+    assert "  node studio77: 7 of 8 devices up; down: gpu:1" in lines
+    assert "  ... and 114 more nodes, all up" in lines
 
 
 def test_status_watch_goes_on_until_it_is_interrupted(playground: Playground) -> None:

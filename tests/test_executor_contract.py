@@ -183,6 +183,22 @@ def test_what_was_wanted_of_one_attempt_is_not_done_to_the_next(bench: Bench) ->
             (bench.folder / job.id / "result.json").unlink()
 
 
+@apart
+def test_jobs_that_run_at_once_know_what_each_has_reserved(bench: Bench) -> None:
+    """Memory is admitted where the job runs, by whatever worker there it is."""
+    said = []
+    for slot, name in enumerate(("beach", "pier")):
+        note = bench.folder / f"{name}.json"
+        bench.start(name, "gremlin", slot, act="reserve", note=str(note))
+        bench.until(lambda name=name: bench.reports(name))  # type: ignore[misc]
+        said.append(json.loads(note.read_text()))
+    assert said[0]["folder"] == said[1]["folder"]
+    assert said[1]["others"] > 0.5 * 2**30
+    for name in ("beach", "pier"):
+        bench.executor.stop(name)
+        assert bench.outcome(name).ending is Ending.STOPPED
+
+
 @everywhere
 def test_asking_for_an_attempt_that_is_over_does_nothing(bench: Bench) -> None:
     """The daemon may be a moment late."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -10,10 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
-from executor_support import Bench, install_backends, make_config
+from executor_support import Bench, install_backends, make_config, make_job
 from ray_support import RayCluster, free_port, needs_ray, ray_cluster
-from support import Playground, wait_for
+from support import Playground, finished, wait_for
 
+from nstd.devices import Slot
+from nstd.executor import Assignment
 from nstd.executors.cluster import executor as cluster_executor
 from nstd.job import Ending
 
@@ -21,6 +25,19 @@ pytestmark = list(needs_ray)
 
 LONG: dict[str, Any] = {"steps": 10_000, "pause": 0.05}
 DRIVER = "nstd.executors.cluster.driver"
+COUNT_PUTS = """
+import sys
+if "nstd.executors.cluster.driver" in sys.orig_argv:
+    import ray
+    put = ray.put
+
+    def counted(data):
+        with open({log!r}, "a") as log:
+            print(len(data), file=log)
+        return put(data)
+
+    ray.put = counted
+"""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +82,47 @@ def test_a_node_keeps_no_file_of_a_job(bench: Bench) -> None:
     bench.run("pier", act="kill")
     assert bench.run("next").ending is Ending.FINISHED
     wait_for(lambda: not left(), 10)
+
+
+def test_a_node_whose_disk_is_full_does_not_take_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so at once, and leaves nothing; the job goes on elsewhere."""
+    from nstd.executors.cluster.node import NodeWorker
+
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    config, worker = make_config(tmp_path), NodeWorker()
+    job = make_job(tmp_path / "beach", "beach")
+    told = Assignment.of(job, tmp_path, Slot("near/gpu:0", 0), "cpu", config)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "node"))
+    (tmp_path / "node").mkdir()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        worker.begin(told.model_dump(mode="json"), ["content.png"], b"picture")
+    assert not list((tmp_path / "node").iterdir())
+    assert worker.news(0) == []
+
+
+def test_a_style_that_jobs_share_is_put_into_the_store_once(
+    cluster: RayCluster, playground: Playground
+) -> None:
+    """From there each node fetches it by itself; contents go each with its job."""
+    daemon_on(cluster, playground)
+    log = playground.folder / "puts"
+    playground.sabotage(COUNT_PUTS.format(log=str(log)))
+    style = playground.picture("style.png", (64, 48), "orange").stat().st_size
+    for number in range(6):
+        name = f"job-{number}"
+        playground.picture(f"{name}.png", (32, 24 + number), "teal")
+        playground.pair(name, content=f"{name}.png")
+    assert playground.once().returncode == 0
+    assert len(finished(playground)) == 6
+    assert len({line["device"] for line in playground.events("job.finished")}) == 2
+    sizes = [int(size) for size in log.read_text().split()]
+    assert len(sizes) == 7
+    assert sizes.count(style) == 1
 
 
 def test_workers_end_with_the_daemon(bench: Bench) -> None:
@@ -126,6 +184,7 @@ def test_a_head_that_is_lost_and_comes_back_costs_no_attempt(
         daemon = playground.start()
         playground.pair("beach", options={"steps": 200, "pause": 0.05})
         wait_for(lambda: playground.events("job.progress"))
+        assert ": 1 of 1 devices up" in playground.command("status").stdout
         cluster.behead()
         wait_for(lambda: playground.events("cluster.lost"))
         wait_for(lambda: playground.events("job.requeued", reason="cluster_lost"))
@@ -154,7 +213,29 @@ def test_pictures_come_back_from_the_cluster(cluster: RayCluster, playground: Pl
     assert playground.events("cluster.changed")[0]["slots"] == 2
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+def test_every_line_of_a_job_says_where_it_is(
+    cluster: RayCluster, playground: Playground, tmp_path: Path
+) -> None:
+    """From its start on: the device with the name of its node, whatever becomes of the job."""
+    daemon_on(cluster, playground)
+    playground.pair("good", options={"steps": 3})
+    playground.pair("bad", options={"act": "raise"})
+    once = {"attempts_file": str(tmp_path / "attempts"), "times": 1}
+    playground.pair("shaky", options={"act": "kill", **once})
+    assert playground.once().returncode == 0
+    devices = set(playground.events("daemon.started")[0]["devices"])
+    assert len(devices) == 2
+    assert finished(playground) == {"good", "shaky"}
+    for name in ("good", "bad", "shaky"):
+        job = playground.events("job.claimed", name=name)[0]["job"]
+        lines = playground.events("", job=job)[1:]
+        assert lines[0]["event"] == "job.started"
+        for line in lines:
+            assert (line.get("device") or line["slot"].rpartition("/")[0]) in devices, line
+    assert playground.reason("bad")["device"] in devices
+
+
+@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_daemon_on_a_cluster_heeds_its_signals(
     cluster: RayCluster, playground: Playground, signals: int
 ) -> None:
@@ -212,10 +293,13 @@ def test_another_version_of_ray_is_told(cluster: RayCluster, playground: Playgro
         "import sys\nif 'nstd.executors.cluster.driver' in sys.orig_argv:\n"
         "    import ray\n    ray.__version__ = '1.0.0'\n"
     )
-    done = playground.command("run", "--once")
-    assert done.returncode == 5, done.stderr
-    assert "ersion mismatch" in done.stderr
-    assert "Ray: 1.0.0" in done.stderr
+    for command, status in ((("run", "--once"), 5), (("doctor",), 1)):
+        done = playground.command(*command)
+        assert done.returncode == status, done.stderr
+        said = " ".join((done.stdout + done.stderr).split())
+        assert "ersion mismatch" in said
+        assert "Ray: 1.0.0" in said
+        assert "install the same Ray and Python" in said
 
 
 def test_a_node_with_another_nstd_does_not_take_the_job(

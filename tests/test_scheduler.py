@@ -325,6 +325,21 @@ def test_slots_that_come_are_used_and_slots_that_go_are_not() -> None:
     assert start(scheduler) == {}
 
 
+def test_a_device_that_is_gone_is_forgotten_with_its_last_job() -> None:
+    """Nobody is to be told for ever that it is down."""
+    near, far = Slot("near/gpu:0", 0), Slot("far/gpu:0", 0)
+    scheduler = make([near, far])
+    scheduler.add(make_job("a"))
+    scheduler.add(make_job("b"))
+    where = start(scheduler)
+    scheduler.offer([near])
+    assert set(scheduler.breakers) == {"near/gpu:0", "far/gpu:0"}
+    lost = next(job for job, slot in where.items() if slot == far)
+    scheduler.settle(failed(lost, device_fault=True), 0.0)
+    scheduler.offer([near])
+    assert set(scheduler.breakers) == {"near/gpu:0"}
+
+
 def test_without_slots_everything_is_down_and_nothing_starts() -> None:
     """Until there are some."""
     scheduler = make()
@@ -394,12 +409,27 @@ def test_a_trial_that_ends_without_a_word_about_the_device_makes_room_for_anothe
 def test_jobs_go_on_where_a_device_is_up() -> None:
     """The other device takes what the broken one cannot."""
     gpu = Slot("cuda:0", 0)
-    scheduler = make([CPU, gpu], workers={"failures": 2})
+    scheduler = make([CPU], workers={"failures": 2})
     break_device(scheduler)
+    scheduler.offer([CPU, gpu])
     assert not scheduler.all_down
     scheduler.add(make_job("a"))
     scheduler.add(make_job("b"))
     assert list(start(scheduler, 1.0).values()) == [gpu]
+
+
+def test_a_job_goes_on_elsewhere_than_where_a_worker_was_lost() -> None:
+    """On another node, if there is a place: one that died may be listed for a while."""
+    slots = [Slot(f"{node}/gpu:{number}", 0) for node in ("near", "far") for number in range(2)]
+    scheduler = make(slots)
+    scheduler.add(make_job("a"))
+    assert start(scheduler) == {"a": slots[0]}
+    verdict = scheduler.settle(failed("a", device_fault=True), 0.0)
+    scheduler.add(verdict.job)
+    assert start(scheduler) == {"a": slots[2]}
+    for name in "bcd":
+        scheduler.add(make_job(name))
+    assert list(start(scheduler).values()) == [slots[3], slots[0], slots[1]]
 
 
 def test_new_settings_count_at_once_for_devices_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -13,11 +14,12 @@ from typing import BinaryIO
 import pytest
 from support_disk import Killed, StepFiles, names_in
 
+from nstd import spool
 from nstd.config import Config
 from nstd.errors import SpoolError
 from nstd.files import Files
 from nstd.inbox import Inbox, Ready
-from nstd.job import Failure, Job
+from nstd.job import Failure, Job, new_job_id
 from nstd.order import plain_order
 from nstd.spool import FORGIVEN, FORSAKEN, Spool, State
 
@@ -95,6 +97,29 @@ def test_a_sidecar_that_somebody_else_took_is_no_job(bench: Bench) -> None:
     assert bench.claim(ready) is not None
     assert bench.claim(ready) is None
     assert bench.in_flight() == []
+
+
+@pytest.mark.parametrize("taken", ["work", "work/.new", "inbox/.nstd"])
+def test_an_id_that_is_taken_is_not_used(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    """Not by a job, nor by a claim in flight: what lies there stays as it is."""
+    ids = [f"20261123-081500-{number:06x}" for number in range(2)]
+    monkeypatch.setattr(spool, "new_job_id", iter(ids).__next__)
+    theirs = bench.root / taken / ids[0] / "b.yaml"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("another's")
+    assert bench.claimed().id == ids[1]
+    assert theirs.read_text() == "another's"
+    mine = bench.work / ".new" / ids[0]
+    assert taken == "work/.new" or not mine.exists()  # it would say that the claim is ours
+
+
+def test_a_crowd_of_ids_has_no_two_alike() -> None:
+    """Though far more are made in a second than jobs can be; a few digits tell neighbours apart."""
+    ids = [new_job_id() for _ in range(50_000)]
+    assert len(set(ids)) == 50_000
+    assert all(one[16] != other[16] for one, other in itertools.pairwise(ids))
 
 
 CLAIM_ALL = """

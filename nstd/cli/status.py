@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from nstd.units import format_duration
 
 _BAR = 20
 _SHOWN = 10
+_RUNNING = 40
 
 
 @click.command("status")
@@ -65,13 +67,14 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"  intake is paused: {status.paused}"
     if status.inbox_lost:
         yield "  the inbox cannot be read: nothing is taken in"
-    for device in status.devices:
-        yield f"  device {device['device']}: {device['state']}, slots: {device['slots']}"
+    yield from _devices(status.devices)
     yield (
         f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
         f"{len(status.running)} running, {status.done} done, {status.failed} failed"
     )
-    yield from map(_running, status.running)
+    yield from map(_running, status.running[:_RUNNING])
+    if (more := len(status.running) - _RUNNING) > 0:
+        yield f"  ... and {more} more run"
     for entry in status.waiting[:_SHOWN]:
         yield f"  waiting  {entry['job']}  {entry['name']}"
     if (more := len(status.waiting) - _SHOWN) > 0:
@@ -79,6 +82,35 @@ def _lines(status: Status) -> Iterator[str]:
     for entry in status.recent:
         what = entry.get("message", "").splitlines()[:1]
         yield f"  {entry['state']:8} {entry['job']}  {'  '.join([entry['output'], *what])}"
+
+
+def _devices(devices: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each device of this machine, or for each node of a cluster."""
+    nodes: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for device in devices:
+        node, slash, _ = device["device"].rpartition("/")
+        if slash:
+            nodes[node].append(device)
+        else:
+            yield f"  device {device['device']}: {device['state']}, slots: {device['slots']}"
+    sound = [node for node, held in nodes.items() if not any(map(_is_down, held))]
+    for node, held in nodes.items():
+        if node not in sound[_SHOWN:]:
+            yield f"  node {node}: {_health(held)}"
+    if (more := len(sound) - _SHOWN) > 0:
+        yield f"  ... and {more} more nodes, all up"
+
+
+def _is_down(device: dict[str, Any]) -> bool:
+    return device["state"] != "up" or not device["slots"]
+
+
+def _health(devices: list[dict[str, Any]]) -> str:
+    """How many of a node's devices are up, and which are not."""
+    down = [device["device"].rpartition("/")[2] for device in devices if _is_down(device)]
+    up = f"{len(devices) - len(down)} of {len(devices)} devices up"
+    which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
+    return up + (f"; down: {which}" if down else "")
 
 
 def _running(entry: dict[str, Any]) -> str:

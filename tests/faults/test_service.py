@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plugins_support import install
@@ -127,6 +129,39 @@ def test_two_daemons_on_one_inbox(playground: Playground, neighbour: Playground)
     assert playground.ended() + neighbour.ended() == len(names)
     assert list((playground.inbox / ".nstd").iterdir()) == []
     assert playground.stop(steady) == neighbour.stop(last) == 0
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
+def test_two_daemons_race_over_a_crowd(
+    playground: Playground, neighbour: Playground, count: int
+) -> None:
+    """Both poll, and settle on all of it at once; one dies in the middle and does not come back
+    before the other is done: its own claims are its own, and nothing runs twice."""
+    polling = {"mode": "poll", "poll": "100ms", "settle": "1s"}
+    for each in (playground, neighbour):
+        each.configure(watch=polling, jobs={"queue": 4})
+    steady, doomed = playground.start(), neighbour.start()
+    names = {f"job-{number:04}" for number in range(count)}
+    for name in sorted(names):
+        playground.pair(name)
+    wait_for(lambda: playground.ended() and neighbour.ended() > count // 10, what="the race")
+    doomed.kill()
+    doomed.wait(timeout=10)
+    wait_for(lambda: not list(playground.inbox.glob("*.yaml")), 250, "an empty inbox")
+    wait_for(lambda: not list(playground.work.glob("2*")), 250, "what the first has claimed")
+    theirs = {job["name"] for job in jobs_in(neighbour)}
+    assert finished(playground).isdisjoint(finished(neighbour) | theirs)
+    last = neighbour.start()
+    wait_for(lambda: finished(playground) | finished(neighbour) == names, 120, "all jobs")
+    assert playground.ended() + neighbour.ended() == count
+    assert theirs <= finished(neighbour)
+    wait_for(lambda: list((playground.inbox / ".nstd").iterdir()) == [], what="no claim left")
+    assert playground.stop(steady) == neighbour.stop(last) == 0
+
+
+def jobs_in(playground: Playground) -> list[dict[str, Any]]:
+    """What the job folders hold."""
+    return [json.loads(path.read_text()) for path in playground.work.glob("2*/job.json")]
 
 
 STUCK = """

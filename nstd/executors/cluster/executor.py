@@ -169,7 +169,9 @@ class RayExecutor:
         now = message["nodes"], len(slots)
         if now != self._told or slots != self._slots:
             emit("cluster.changed", address=self._settings.address, nodes=now[0], slots=now[1])
-        self._told, self._slots = now, slots
+        if slots != self._slots:  # the same list is compared at a glance
+            self._slots = slots
+        self._told = now
 
     def _lose(self, reason: str) -> None:
         """The cluster, or our way to it, is gone: attempts end unjudged, and we try again."""

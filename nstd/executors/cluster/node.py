@@ -59,16 +59,23 @@ class NodeWorker:
         }
 
     def begin(self, assignment: dict[str, Any], names: list[str], *contents: bytes) -> None:
-        """Begin an attempt with these files in its folder; `news` has the rest."""
-        self._wanted = None
-        told = Assignment.model_validate(assignment)
-        threading.Thread(target=self._run, args=(told, names, contents), daemon=True).start()
+        """Begin an attempt with these files in its folder; `news` has the rest.
 
-    def _run(self, assignment: Assignment, names: list[str], contents: tuple[bytes, ...]) -> None:
-        with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as folder:
+        Raises OSError when the node's disk does not take them. Ray may forget them after this.
+        """
+        self._wanted = None
+        folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
+        here = Assignment.model_validate(assignment | {"folder": folder.name})
+        try:
             for name, content in zip(names, contents, strict=True):
-                Path(folder, name).write_bytes(content)
-            here = assignment.model_copy(update={"folder": Path(folder)})
+                (here.folder / name).write_bytes(content)
+        except OSError:
+            folder.cleanup()
+            raise
+        threading.Thread(target=self._run, args=(here, folder), daemon=True).start()
+
+    def _run(self, here: Assignment, folder: tempfile.TemporaryDirectory[str]) -> None:
+        with folder:
             wanted = partial(self._wanted_of, here.job.id)
             outcome = Attempt(here, NodeFiles(self._news), self._report, wanted).run(self._backend)
         self._news.put(("outcome", outcome.model_dump(mode="json")))
