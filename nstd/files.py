@@ -149,6 +149,19 @@ class Files:
         with source.open("rb") as file:
             return self.copy(file, target)
 
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file of our own the new name `target` as well; a copy where links cannot be made.
+
+        The name is durable once its folder is synced.
+        """
+        self.step("link", target)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self.copy_file(source, target)
+
     def put_back(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
         """Move `source` to `target`, or to `target-2` ... where the name is taken; durable.
 

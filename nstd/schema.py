@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from nstd.config import Config
-from nstd.sidecar import Sidecar
+from nstd.grid import GridSidecar
 
 
 def sidecar_schema(
@@ -21,13 +21,13 @@ def sidecar_schema(
     none.
     """
     backends = dict(sorted((backends or {}).items()))
-    models: list[type[BaseModel]] = [Sidecar, *backends.values()]
+    models: list[type[BaseModel]] = [GridSidecar, *backends.values()]
     refs, shared = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)],
         schema_generator=_Untitled,
     )
     definitions = shared["$defs"]
-    own = definitions.pop(refs[Sidecar, "validation"]["$ref"].rpartition("/")[2])
+    own = definitions.pop(refs[GridSidecar, "validation"]["$ref"].rpartition("/")[2])
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **own,

@@ -16,6 +16,7 @@ LIGHT = ("torch", "torchvision", "numpy", "PIL")
 ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.attempt",
     "nstd.bench.",
+    "nstd.contact",
     "nstd.images",
     "nstd.inputs",
     "nstd.samples",
