@@ -72,13 +72,25 @@ def _lines(status: Status) -> Iterator[str]:
         f"{len(status.running)} running, {status.done} done, {status.failed} failed"
     )
     yield from map(_running, status.running)
-    for entry in status.waiting[:_SHOWN]:
+    yield from map(_batch, status.batches)
+    alone = [entry for entry in status.waiting if "batch" not in entry]
+    for entry in alone[:_SHOWN]:
         yield f"  waiting  {entry['job']}  {entry['name']}"
-    if (more := len(status.waiting) - _SHOWN) > 0:
+    if (more := len(alone) - _SHOWN) > 0:
         yield f"  ... and {more} more"
     for entry in status.recent:
         what = entry.get("message", "").splitlines()[:1]
         yield f"  {entry['state']:8} {entry['job']}  {'  '.join([entry['output'], *what])}"
+
+
+def _batch(entry: dict[str, Any]) -> str:
+    return f"  batch    {entry['batch']}  {entry['name']}  {counts(entry)}"
+
+
+def counts(batch: dict[str, Any]) -> str:
+    """`3 of 8 done, 1 failed, 1 running, 3 waiting`; of what there is none, nothing is said."""
+    parts = [f"{batch[key]} {key}" for key in ("failed", "running", "waiting") if batch[key]]
+    return ", ".join([f"{batch['done']} of {batch['of']} done", *parts])
 
 
 def _running(entry: dict[str, Any]) -> str:
