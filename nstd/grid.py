@@ -78,9 +78,7 @@ class Axis:
         """The values as records tell them; the styles of a mix in one text."""
         if self.key != "style":
             return list(self.values)
-        return _distinct(
-            [" + ".join(_tell(each) for each in _mix(v)) for v in self.values], " ({})"
-        )
+        return distinct([" + ".join(_tell(each) for each in _mix(v)) for v in self.values], " ({})")
 
     @property
     def labels(self) -> list[str]:
@@ -223,7 +221,7 @@ def name_members(
         words = [_stem(sidecar.content), style, *values]
         name = safe_name("-".join(_short(word) for word in words))
         names.append(name.encode()[:_LONGEST_NAME].decode(errors="ignore"))
-    return _distinct(names, "-{}")
+    return distinct(names, "-{}")
 
 
 def member_wish(part: SidecarFile, name: str, batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,7 +267,7 @@ def _short(word: str) -> str:
     return word if len(word) <= 40 else f"{word[:39]}…"
 
 
-def _distinct(names: Sequence[str], ending: str) -> list[str]:
+def distinct(names: Sequence[str], ending: str) -> list[str]:
     """`names`, those that others have already with a number."""
     taken: set[str] = set()
     told = []
