@@ -51,7 +51,7 @@ class Batches:
         logs: Path,
         trouble: Trouble,
         is_alive: Callable[[str], bool],
-        draw: Callable[[BatchPaths, Path], Sheet],
+        draw: Callable[[BatchPaths], Sheet],
     ) -> None:
         self._spool, self._outbox, self._logs, self._trouble = spool, outbox, logs, trouble
         self._is_alive, self._draw = is_alive, draw
@@ -199,7 +199,7 @@ class Batches:
     def _conclude(self, live: Live, now: float) -> None:
         """The sheet, then the outbox, then the event, then the folder: again until all is done."""
         if live.sheet is None:
-            live.sheet = self._draw(live.paths, self._outbox.path)
+            live.sheet = self._draw(live.paths)
         if not live.sheet.is_done(now):
             return
         batch = self._ended(live)

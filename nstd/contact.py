@@ -1,7 +1,7 @@
 """Draws the contact sheet of a batch: its results in rows and columns, as its axes have them.
 
-Run as `python -m nstd.contact BATCH OUTBOX PIXELS BYTES`, beside the daemon: the sheet appears in
-the batch's folder by one rename. Whatever a sheet holds, no side of it is longer than `LONGEST`.
+Run as `python -m nstd.contact BATCH OUTBOX SHEET PIXELS BYTES`, beside the daemon, which makes the
+file durable. Whatever a sheet holds, no side of it is longer than `LONGEST`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nstd.batch import Batch, BatchPaths, Member
 from nstd.errors import PictureError, printable
-from nstd.files import Files
 from nstd.images import load_image, over_white
 
 LONGEST = 4096
@@ -165,7 +164,9 @@ def _clean(text: str) -> str:
     return printable(text).encode("utf-8", "replace").decode()[:300]
 
 
-def _loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:
+def make_loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:
+    """What reads the pictures of members from the outbox."""
+
     def load(member: Member, side: int) -> Image.Image | str:
         end = member.end
         if end is None or end.state == "failed":
@@ -186,15 +187,9 @@ def main(arguments: Sequence[str]) -> None:
     """Draw the sheet of one batch, and die with the daemon."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.nice(10)
-    folder, outbox, max_pixels, max_bytes = arguments
-    paths = BatchPaths(Path(folder))
-    sheet = draw(paths.read(), _loader(Path(outbox), int(max_pixels), int(max_bytes)))
-    near = paths.folder / f".sheet-{os.getpid()}.tmp"
-    with near.open("xb") as file:
-        sheet.save(file, "png")
-        file.flush()
-        os.fsync(file.fileno())
-    Files().rename(near, paths.sheet)
+    folder, outbox, target, max_pixels, max_bytes = arguments
+    load = make_loader(Path(outbox), int(max_pixels), int(max_bytes))
+    draw(BatchPaths(Path(folder)).read(), load).save(target, "png")
 
 
 if __name__ == "__main__":

@@ -112,6 +112,13 @@ class Files:
         with suppress(FileNotFoundError, NotADirectoryError):
             self.sync_folder(folder)
 
+    def settle(self, source: Path, target: Path) -> None:
+        """Give a file that another process of ours has written its name, durably."""
+        self.step("fsync", source)
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
+        self.rename(source, target)
+
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Put `data` at `path` so that readers see the old bytes or all of the new ones."""
         temporary = path.with_name(f".{path.name}.tmp")

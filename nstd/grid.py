@@ -219,7 +219,7 @@ def name_members(
         ours = numbers[len(numbers) - len(options) :]
         values = [labels[n] for labels, n in zip(options, ours, strict=True)]
         words = [_stem(sidecar.content), style, *values]
-        name = safe_name("-".join(_short(word) for word in words))
+        name = safe_name("-".join(_short(word) for word in words if word))
         names.append(name.encode()[:_LONGEST_NAME].decode(errors="ignore"))
     return distinct(names, "-{}")
 

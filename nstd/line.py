@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from nstd.batch import BatchPaths
@@ -29,7 +29,7 @@ from nstd.outbox import LOGS, Outbox
 from nstd.plugins import Plugins
 from nstd.publisher import Publisher
 from nstd.recovery import Recovery
-from nstd.sheet import Sheet, draw_sheet
+from nstd.sheet import Sheet, make_command
 from nstd.spool import Spool
 from nstd.state import StateFile
 from nstd.trouble import Trouble
@@ -47,7 +47,7 @@ class Line:
         slots = make_slots(resolve(config.devices), config.slots)
         inbox = Inbox(config)
         self._spool = Spool(work, inbox.root, files)
-        self._limits = config.limits
+        self._files, self._limits = files, config.limits
         self.batches = Batches(
             self._spool, self._outbox, outbox / LOGS, self.trouble, self._has_jobs, self._draw
         )
@@ -226,8 +226,8 @@ class Line:
         jobs = [*self._jobs(), *(pending.job for pending in self.publisher.pending.values())]
         return any(job.batch is not None and job.batch.id == batch_id for job in jobs)
 
-    def _draw(self, paths: BatchPaths, outbox: Path) -> Sheet:
-        return draw_sheet(paths, outbox, self._limits)
+    def _draw(self, paths: BatchPaths) -> Sheet:
+        return Sheet(paths, self._files, make_command(self._outbox.path, self._limits))
 
     def _jobs(self) -> list[Job]:
         waiting = [entry.job for entry in self.scheduler.waiting.values()]
