@@ -7,6 +7,7 @@ file durable. Whatever a sheet holds, no side of it is longer than `LONGEST`.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import math
 import os
 import signal
@@ -26,7 +27,7 @@ LONGEST = 4096
 CELL = 384
 """Pixels of the sides of a cell, where there is room."""
 _GAP, _TEXT, _LINE = 12, 14, 18
-_WIDEST_HEADING = 240
+_WIDEST_HEADING, _NARROWEST = 240, 120
 _SQUARE = 4
 """Rows and columns that differ by more than this factor are no table, but a flow."""
 _PAPER, _INK, _EMPTY, _RED = (250, 250, 250), (20, 20, 20), (228, 228, 228), (170, 30, 30)
@@ -49,7 +50,7 @@ class Layout:
     @property
     def top(self) -> int:
         """Pixels above the cells."""
-        return _GAP + 2 * _LINE + (_LINE if self.column_heads else 0)
+        return _GAP + 2 * _LINE + (_LINE + 4 if self.column_heads else 0)
 
     def left(self, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
         """Pixels beside the cells."""
@@ -70,7 +71,7 @@ class Layout:
 
 def arrange(batch: Batch) -> Layout:
     """A table with the axes at its sides, as square as can be; one long axis flows in lines."""
-    axes = [[_clean(_tell(value)) for value in values] for values in batch.axes.values()]
+    axes = [[_head(key, value) for value in values] for key, values in batch.axes.items()]
     counts = [len(values) for values in axes]
     splits = [(math.prod(counts[:at]), math.prod(counts[at:]), at) for at in range(len(counts) + 1)]
     rows, columns, at = min(splits, key=lambda split: (abs(math.log(split[0] / split[1])), split))
@@ -87,23 +88,41 @@ def draw(batch: Batch, load: Load) -> Image.Image:
     layout = arrange(batch)
     left = layout.left(font)
     side = layout.cell(left)
-    width = left + layout.columns * (side + _GAP)
-    height = layout.top + layout.rows * (side + layout.below) + _GAP
-    sheet = Image.new("RGB", (min(width, LONGEST), min(height, LONGEST)), _PAPER)
+    cells = [load(member, side) for member in batch.members]
+    xs, ys = _edges(layout, cells, side, left)
+    sheet = Image.new("RGB", (xs[-1], ys[-1] + _GAP), _PAPER)
     pen = _Pen(ImageDraw.Draw(sheet), font)
-    pen.write(_title(batch), (_GAP, _GAP), width - 2 * _GAP)
-    for column, head in enumerate(layout.column_heads):
-        pen.write(head, (left + column * (side + _GAP), layout.top - _LINE), side)
-    for row, head in enumerate(layout.row_heads):
-        y = layout.top + row * (side + layout.below) + side // 2 - _LINE // 2
-        pen.write(head, (_GAP, y), left - 2 * _GAP)
-    for number, member in enumerate(batch.members):
+    pen.write(_title(batch), (_GAP, _GAP), xs[-1] - 2 * _GAP)
+    for head, x, end in zip(layout.column_heads, xs, xs[1:], strict=False):
+        pen.write(head, (x, layout.top - _LINE - 4), end - x - _GAP)
+    for head, y, end in zip(layout.row_heads, ys, ys[1:], strict=False):
+        pen.write(head, (_GAP, (y + end - layout.below - _LINE) // 2), left - 2 * _GAP)
+    for number, cell in enumerate(cells):
         row, column = divmod(number, layout.columns)
-        x, y = left + column * (side + _GAP), layout.top + row * (side + layout.below)
-        _put(sheet, pen, load(member, side), (x, y), side)
+        box = (xs[column], ys[row], xs[column + 1] - _GAP, ys[row + 1] - layout.below)
+        _put(sheet, pen, cell, box)
         if layout.captions:
-            pen.write(layout.captions[number], (x, y + side + 2), side)
+            pen.write(layout.captions[number], (box[0], box[3] + 2), box[2] - box[0])
     return sheet
+
+
+def _edges(
+    layout: Layout, cells: Sequence[Image.Image | str], side: int, left: int
+) -> tuple[list[int], list[int]]:
+    """Where columns and rows begin, and the last ends: each as large as its largest picture."""
+    sizes = [None if isinstance(cell, str) else cell.size for cell in cells]
+    usual = [max(length) for length in zip(*filter(None, sizes), strict=True)] or [side, side // 2]
+    widths, heights = [0] * layout.columns, [0] * layout.rows
+    for number, size in enumerate(sizes):
+        row, column = divmod(number, layout.columns)
+        if size is not None:
+            widths[column] = max(widths[column], size[0], min(side, _NARROWEST))
+            heights[row] = max(heights[row], size[1])
+    widths = [width or usual[0] for width in widths]
+    heights = [height or usual[1] for height in heights]
+    xs = itertools.accumulate((width + _GAP for width in widths), initial=left)
+    ys = itertools.accumulate((height + layout.below for height in heights), initial=layout.top)
+    return list(xs), list(ys)
 
 
 class _Pen:
@@ -128,14 +147,17 @@ class _Pen:
 
 
 def _put(
-    sheet: Image.Image, pen: _Pen, picture: Image.Image | str, place: tuple[int, int], side: int
+    sheet: Image.Image, pen: _Pen, cell: Image.Image | str, box: tuple[int, int, int, int]
 ) -> None:
-    x, y = place
-    if isinstance(picture, str):
-        pen.draw.rectangle((x, y, x + side - 1, y + side - 1), _EMPTY)
-        pen.write(picture, (x + 6, y + side // 2 - _LINE // 2), side - 12, _RED)
+    """A picture in the middle of its place, or why there is none."""
+    left, top, right, bottom = box
+    if isinstance(cell, str):
+        pen.draw.rectangle((left, top, right - 1, bottom - 1), _EMPTY)
+        middle = (top + bottom - _LINE) // 2
+        pen.write(cell, (left + _GAP // 2, middle), right - left - _GAP, _RED)
     else:
-        sheet.paste(picture, (x + (side - picture.width) // 2, y + (side - picture.height) // 2))
+        place = (left + right - cell.width) // 2, (top + bottom - cell.height) // 2
+        sheet.paste(cell, place)
 
 
 def _title(batch: Batch) -> str:
@@ -151,12 +173,10 @@ def _products(axes: Sequence[Sequence[str]]) -> tuple[str, ...]:
     return tuple(heads) if axes else ()
 
 
-def _tell(value: object) -> str:
-    return value if isinstance(value, str) else _number(value)
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _head(key: str, value: object) -> str:
+    """One value of an axis; of an option with its name."""
+    told = f"{value:g}" if isinstance(value, float) else str(value)
+    return _clean(f"{key.removeprefix('options.')} {told}" if key.startswith("options.") else told)
 
 
 def _clean(text: str) -> str:
