@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, Field
 
 from nstd import diagnose, strictyaml
-from nstd.errors import Problem, SidecarError
+from nstd.errors import Problem, SidecarError, printable
 from nstd.sidecar import NAME_BYTES, PicturePath, Sidecar, SidecarFile, Styles, Wishes, invalid
 from nstd.strictyaml import Document, DocumentError, KeyPath, Mark
 
@@ -200,7 +200,10 @@ def check_size(file: str, axes: Sequence[Axis], most: int) -> None:
     """Raise SidecarError `grid_too_large` for more than `most` jobs."""
     if size_of(axes) > most:
         problem = Problem(
-            file, 0, 0, f"{describe(axes)} makes {size_of(axes)} jobs; jobs.grid_max is {most}"
+            printable(file),
+            0,
+            0,
+            f"{describe(axes)} makes {size_of(axes)} jobs; jobs.grid_max is {most}",
         )
         hint = "shorten the lists, make several sidecars of them, or raise jobs.grid_max"
         raise SidecarError.of("grid_too_large", [problem], hint)
