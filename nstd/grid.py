@@ -199,12 +199,8 @@ def describe(axes: Sequence[Axis]) -> str:
 def check_size(file: str, axes: Sequence[Axis], most: int) -> None:
     """Raise SidecarError `grid_too_large` for more than `most` jobs."""
     if size_of(axes) > most:
-        problem = Problem(
-            printable(file),
-            0,
-            0,
-            f"{describe(axes)} makes {size_of(axes)} jobs; jobs.grid_max is {most}",
-        )
+        text = f"{describe(axes)} makes {size_of(axes)} jobs; jobs.grid_max is {most}"
+        problem = Problem(printable(file), 0, 0, text)
         hint = "shorten the lists, make several sidecars of them, or raise jobs.grid_max"
         raise SidecarError.of("grid_too_large", [problem], hint)
 
