@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -308,3 +309,74 @@ def test_a_batch_of_a_hundred_is_worked_off(playground: Playground) -> None:
     assert len(finished(playground)) == 100
     (ended,) = playground.events("batch.finished")
     assert ended["finished"] == 100
+
+
+# What a crash may leave, each by itself
+
+
+def stopped(playground: Playground) -> Path:
+    """A daemon that was stopped in the middle of a grid of four; the folder of its batch."""
+    grid(playground, options=LONG)
+    process = playground.start()
+    wait_for(lambda: playground.events("job.started"))
+    playground.stop(process)
+    (folder,) = playground.work.glob(".batches/2*")
+    return folder
+
+
+def end_quickly(playground: Playground) -> None:
+    """Cancel what is left of the batch, and work off."""
+    assert playground.command("cancel", "studies").returncode == 0
+    assert playground.once().returncode == 0
+
+
+def test_a_staged_copy_of_a_member_that_is_a_job_is_spare(playground: Playground) -> None:
+    """A power cut may bring it back: the member is not made twice."""
+    folder = stopped(playground)
+    for number in ("000", "001"):
+        job = playground.work / f"{folder.name}-{number}"
+        shutil.copytree(job, folder / "members" / job.name)
+    end_quickly(playground)
+    assert playground.ended() == 4
+    assert len({line["job"] for line in playground.events("job.failed")}) == 4
+    assert not playground.events("disk.failed")
+
+
+def test_the_claim_of_a_batch_that_is_there_is_a_spare_copy(playground: Playground) -> None:
+    """Killed between the rename and the clean-up: the sidecar does not come back."""
+    folder = stopped(playground)
+    claim = playground.inbox / ".nstd" / folder.name / "studies.yaml"
+    claim.parent.mkdir(parents=True)
+    shutil.copy(folder / "studies.yaml", claim)
+    end_quickly(playground)
+    assert len(playground.events("batch.started")) == 1
+    assert list(playground.inbox.rglob("*.yaml")) == []
+
+
+def test_so_is_the_claim_of_a_batch_that_has_ended(playground: Playground) -> None:
+    """The inbox may have been away in between; the log knows."""
+    text = grid(playground).read_bytes()
+    playground.once()
+    (ended,) = playground.events("batch.finished")
+    claim = playground.inbox / ".nstd" / ended["batch"] / "studies.yaml"
+    claim.parent.mkdir(parents=True)
+    claim.write_bytes(text)
+    playground.once()
+    assert len(playground.events("batch.started")) == 1
+    assert list(playground.inbox.rglob("*.yaml")) == []
+
+
+def test_a_batch_that_was_told_of_is_not_told_again(playground: Playground) -> None:
+    """Killed before its folder was removed: the same sheet stays, and the folder goes."""
+    grid(playground)
+    playground.once()
+    (ended,) = playground.events("batch.finished")
+    published, folder = playground.outbox / "studies", playground.work / ".batches" / ended["batch"]
+    folder.mkdir()
+    for name in ("batch.json", "sheet.png", "studies.yaml"):
+        shutil.copy(published / name, folder / name)
+    before = (published / "sheet.png").read_bytes()
+    playground.once()
+    assert len(playground.events("batch.finished")) == 1
+    assert (published / "sheet.png").read_bytes() == before
+    assert names_in(folder.parent) == []
