@@ -22,6 +22,7 @@ class Code(NamedTuple):
 CODES: dict[str, Code] = {
     "sidecar_invalid": Code(False, "the sidecar is not a valid job description"),
     "config_invalid": Code(False, "the config file is missing or not valid"),
+    "grid_too_large": Code(False, "a sidecar's lists make more jobs than jobs.grid_max"),
     "picture_missing": Code(False, "a picture that the sidecar names never came"),
     "picture_unreadable": Code(False, "a picture is broken, truncated or of an unknown format"),
     "picture_refused": Code(
@@ -44,6 +45,7 @@ CODES: dict[str, Code] = {
     "io_error": Code(True, "a file operation failed"),
     "timed_out": Code(False, "the job took longer than its time-out"),
     "cancelled": Code(False, "the job was cancelled by a person"),
+    "sheet_failed": Code(False, "the contact sheet of a batch could not be drawn"),
     "judge_failed": Code(False, "the judge of a bench failed, or gave no figures"),
     "bench_failed": Code(False, "a process of a bench ended early"),
     "already_running": Code(False, "another daemon holds the lock of this root"),

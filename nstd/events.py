@@ -34,6 +34,8 @@ class Event(NamedTuple):
 
 TERMINAL = ("job.finished", "job.failed")
 """Exactly one of these ends every job."""
+DURABLE = (*TERMINAL, "batch.finished")
+"""These are on disk before what they tell of is removed."""
 
 EVENTS: dict[str, Event] = {
     "daemon.started": Event(
@@ -65,7 +67,9 @@ EVENTS: dict[str, Event] = {
     "disk.failed": Event("error", "path error [job]", "a file operation failed; it is repeated"),
     "request.refused": Event("warning", "action name reason", "a cancel or retry with no object"),
     "job.claimed": Event(
-        "info", "job name sidecar backend priority", "the sidecar left the inbox; inputs are safe"
+        "info",
+        "job name sidecar backend priority [batch]",
+        "the sidecar left the inbox; inputs are safe",
     ),
     "job.recovered": Event("info", "job found", "a job of an earlier run, and its state"),
     "job.unreadable": Event(
@@ -91,14 +95,23 @@ EVENTS: dict[str, Event] = {
     "job.finished": Event(
         "info",
         "job name output backend device attempt steps losses seconds queued peak_memory "
-        "width height [network] [stopped]",
+        "width height [network] [stopped] [batch]",
         "the canonical line: the picture and its record are in the outbox",
     ),
     "job.failed": Event(
         "error",
-        "job name output backend code message hint attempt [device] [seconds]",
+        "job name output backend code message hint attempt [device] [seconds] [batch]",
         "the canonical line: the reason is in outbox/failed",
     ),
+    "batch.started": Event(
+        "info", "batch name sidecar jobs", "a sidecar with lists was claimed, as so many jobs"
+    ),
+    "batch.finished": Event(
+        "info",
+        "batch name output round finished failed sheet seconds",
+        "its last job has ended; round: once more each time that members were put back",
+    ),
+    "batch.sheet_failed": Event("warning", "batch code reason", "there is no contact sheet"),
     "hook.finished": Event("info", "job hook seconds", "a command of `hooks` has run for the job"),
     "hook.failed": Event(
         "warning", "job hook reason [seconds] [printed]", "it failed; the job stays as it is"

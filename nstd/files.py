@@ -120,6 +120,13 @@ class Files:
         with suppress(FileNotFoundError, NotADirectoryError):
             self.sync_folder(folder)
 
+    def settle(self, source: Path, target: Path) -> None:
+        """Give a file that another process of ours has written its name, durably."""
+        self.step("fsync", source)
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
+        self.rename(source, target)
+
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Put `data` at `path` so that readers see the old bytes or all of the new ones."""
         temporary = path.with_name(f".{path.name}.tmp")
@@ -156,6 +163,19 @@ class Files:
         """Copy a file of our own to the new file `target`, as `copy` does."""
         with source.open("rb") as file:
             return self.copy(file, target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file of our own the new name `target` as well; a copy where links cannot be made.
+
+        The name is durable once its folder is synced.
+        """
+        self.step("link", target)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self.copy_file(source, target)
 
     def put_back(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
         """Move `source` to `target`, or to `target-2` ... where the name is taken; durable.

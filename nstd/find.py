@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from nstd.batch import list_batches
 from nstd.config import Config
 from nstd.diagnose import did_you_mean, nearest
 from nstd.errors import SpoolError
 from nstd.outbox import FAILED
-from nstd.status import list_jobs, list_published, list_sidecars, read_json
+from nstd.status import batch_of, list_jobs, list_published, list_sidecars, read_json
 
 SHORTEST = 8  # of the beginning of an id
 _ELSEWHERE = {
+    "batch": ("a batch that is under way", "`nstd cancel` ends it"),
+    "failed batch": ("a batch with failed jobs", "`nstd retry` runs them again"),
     "work": ("a job that waits or runs", "`nstd cancel` ends it"),
     "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
     "failed": ("a job that has failed", "`nstd retry` runs it again"),
@@ -25,8 +29,8 @@ _ELSEWHERE = {
 class Target:
     """A job that was found."""
 
-    where: str  # "work", "inbox", "failed" or "done"
-    name: str  # the job's id, the sidecar's name, or the folder in the outbox
+    where: str  # "batch", "work", "inbox", "failed batch", "failed" or "done"
+    name: str  # the id of the job or batch, the sidecar's name, or the folder in the outbox
     aliases: frozenset[str]
 
     def is_meant(self, wanted: str) -> bool:
@@ -72,17 +76,28 @@ def known_names(config: Config, places: tuple[str, ...]) -> list[str]:
 
 
 def _targets(config: Config) -> Iterator[Target]:
+    for paths in list_batches(config.folder("work")):
+        with suppress(SpoolError):
+            live = paths.read()
+            yield Target("batch", live.id, frozenset({live.id, live.name, live.place}))
     for job, _ in list_jobs(config.folder("work")):
-        path = PurePosixPath(job.folder, job.name)
+        path = PurePosixPath(job.place, job.name)
         yield Target("work", job.id, frozenset({job.id, job.name, str(path)}))
     for sidecar in list_sidecars(config.folder("inbox")):
         path = PurePosixPath(sidecar)
         names = {sidecar, path.name, path.stem, str(path.with_suffix(""))}
         yield Target("inbox", sidecar, frozenset(names))
     outbox = config.folder("outbox")
-    for _, record in list_published(outbox):
-        output = record.parent.relative_to(outbox)
+    batches: dict[str, set[str]] = {}
+    for _, record_path in list_published(outbox):
+        record = read_json(record_path)
+        output = record_path.parent.relative_to(outbox)
         is_failed = output.parts[0] == FAILED
         inner = output.relative_to(FAILED) if is_failed else output
-        names = {str(output), str(inner), output.name, str(read_json(record).get("job"))}
+        names = {str(output), str(inner), output.name, str(record.get("job"))}
+        if is_failed and (batch := batch_of(record)):
+            names_of_batch = batches.setdefault(batch["id"], {batch["id"], batch["name"]})
+            names_of_batch.add(str(inner.parent))
         yield Target("failed" if is_failed else "done", str(output), frozenset(names))
+    for batch_id, names in batches.items():
+        yield Target("failed batch", batch_id, frozenset(names))

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, printable
+from nstd.grid import GridFile
 from nstd.listing import Listing
 from nstd.locate import Found, Locator, normal, too_large
 from nstd.log import emit
 from nstd.roots import Root, Signature
-from nstd.sidecar import SidecarFile
 from nstd.sidecars import Known, Sidecars
 from nstd.stability import Stability
 from nstd.told import Told
@@ -41,7 +41,7 @@ class Ready:
 
     name: str  # relative to the inbox
     signature: Signature
-    parsed: SidecarFile | None = None
+    parsed: GridFile | None = None
     pictures: tuple[Found, ...] = ()
     error: NstdError | None = None
     priority: int = _FIRST

@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
+from nstd.batch import Batch, free_name
 from nstd.config import Config
 from nstd.errors import NstdError, SidecarError, SpoolError, printable
 from nstd.files import is_full
+from nstd.filling import place_of
 from nstd.inbox import Inbox, Ready
 from nstd.job import Failure, Job
 from nstd.log import emit, keep_job_log
 from nstd.names import is_sidecar
-from nstd.order import make_order, plain_order
+from nstd.order import Plan, make_plan, plain_order
 from nstd.plugins import Plugins
 from nstd.roots import join
 from nstd.spool import Spool
@@ -43,9 +45,10 @@ class Intake:
         plugins: Plugins,
         trouble: Trouble,
         ring: Callable[[], None],
+        on_batch: Callable[[Batch], None],
     ) -> None:
         self.inbox, self._spool, self._plugins, self._ring = inbox, spool, plugins, ring
-        self._trouble = trouble
+        self._trouble, self._on_batch = trouble, on_batch
         self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
         self._ready: list[Ready] = []
         self._next_look = self._spent = 0.0
@@ -154,16 +157,19 @@ class Intake:
         return self.claim(Ready(name, signature, error=error), now)
 
     def claim(self, ready: Ready, now: float) -> Job | None:
-        """One sidecar becomes a job, or stays in the inbox for now."""
-        order, failure = plain_order(ready.name, ready.parsed, self._config), None
+        """One sidecar becomes a job or a batch, or stays in the inbox for now."""
+        plan, failure = Plan(plain_order(ready.name, ready.parsed, self._config)), None
         try:
             if ready.error is not None or ready.parsed is None:
                 raise ready.error or SpoolError("internal_error", "a sidecar that was not read")
-            order = make_order(ready.name, ready.parsed, self._config, self._plugins)
+            plan = make_plan(ready.name, ready.parsed, self._config, self._plugins)
         except NstdError as error:
             failure = Failure.of(error)
         try:
-            job = self._spool.claim(ready, order, failure)
+            if plan.axes:
+                self._claim_batch(ready, plan)
+                return None
+            job = self._spool.claim(ready, plan.order, failure)
         except (FileNotFoundError, SpoolError):  # it changed under our hands: it comes again
             self.needs_repair = True
             return None
@@ -175,6 +181,15 @@ class Intake:
         if job is not None:
             self._tell_claimed(job)
         return job
+
+    def _claim_batch(self, ready: Ready, plan: Plan) -> None:
+        """The members of a grid come by another way: they are staged."""
+        outbox, work = self._config.folder("outbox"), self._config.folder("work")
+        name = free_name(outbox, work, place_of(ready), plan.order.name)
+        batch = self._spool.claim_batch(ready, plan, name)
+        self._full = ""
+        if batch is not None:
+            self._on_batch(batch)
 
     def _tell_claimed(self, job: Job) -> None:
         keep_job_log(job.id, self._spool.paths(job.id).log)

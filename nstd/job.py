@@ -7,15 +7,18 @@ import re
 import secrets
 import time
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from nstd.errors import CODES, NstdError
 
 Role = Literal["content", "style", "region", "mask", "init", "series"]
 """What a picture is for; regions and masks belong to a style."""
-JOB_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+JOB_ID = re.compile(rf"{BATCH_ID.pattern}(-\d{{3}})?")
+"""A job of its own, or a member of a batch: the id of that and a number."""
 
 
 _numbers = itertools.count(secrets.randbelow(2**24))
@@ -49,6 +52,16 @@ class Input(Model):
     weight: float = 1.0
     scale: float = 1.0
     origin: str | None = None  # its name in the inbox, when it came from there
+
+
+class Membership(Model):
+    """Which member of which batch a job is."""
+
+    id: str  # of the batch
+    name: str  # of the batch, and of its folder in the outbox
+    index: int = Field(ge=0)
+    of: int = Field(ge=1)
+    axes: dict[str, Any]  # what tells it from the others: `content`, `style`, `options.seed`
 
 
 class Failure(Model):
@@ -96,6 +109,12 @@ class Job(Model):
     running: bool = False
     crashes: int = 0
     target: str | None = None
+    batch: Membership | None = None
+
+    @property
+    def place(self) -> str:
+        """The folder of the outbox that its result goes to; "" at the top."""
+        return str(PurePosixPath(self.folder, self.batch.name)) if self.batch else self.folder
 
     @property
     def affinity(self) -> str:

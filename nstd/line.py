@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
+from nstd.batch import BatchPaths
+from nstd.batches import Batches
 from nstd.clearance import Clearance
 from nstd.config import Config
 from nstd.dispatcher import Dispatcher
@@ -25,6 +28,7 @@ from nstd.outbox import LOGS, Outbox
 from nstd.plugins import Plugins
 from nstd.publisher import Publisher
 from nstd.recovery import Recovery
+from nstd.sheet import Sheet, make_command
 from nstd.spool import Spool
 from nstd.state import StateFile
 from nstd.trouble import Trouble
@@ -41,7 +45,13 @@ class Line:
         self.trouble = Trouble()
         inbox = Inbox(config)
         self._spool = Spool(work, inbox.root, files)
-        self.intake = Intake(config, inbox, self._spool, self.plugins, self.trouble, ring)
+        self._files, self._limits = files, config.limits
+        self.batches = Batches(
+            self._spool, self._outbox, outbox / LOGS, self.trouble, self._has_jobs, self._draw
+        )
+        self.intake = Intake(
+            config, inbox, self._spool, self.plugins, self.trouble, ring, self.batches.add
+        )
         self._clearance = Clearance(config, inbox, files)
         self.hooks = Hooks(config)
         self.publisher = Publisher(
@@ -51,6 +61,7 @@ class Line:
             self.trouble,
             self._clearance.add,
             self.hooks.add,
+            self.batches.note_end,
         )
         executor = make_executor(config, work / ".workers")
         self.state = StateFile(work / "daemon.json", files)
@@ -77,10 +88,11 @@ class Line:
 
     def recover(self, now: float) -> None:
         """disk -> scheduler: take over what an earlier run, or an error, has left, if need be."""
-        if self.intake.needs_repair:
-            self.intake.needs_repair = False
+        if self.intake.needs_repair or self.batches.needs_repair:
+            self.intake.needs_repair = self.batches.needs_repair = False
             self._recovery.ask()
         self._recovery.work(now)
+        self._unfold(now)
 
     def take_in(self, now: float) -> None:
         """inbox -> spool -> scheduler: claim what is ready, as far as there is room."""
@@ -91,6 +103,17 @@ class Line:
                 self.publisher.conclude(job)
             else:
                 self.scheduler.add(job)
+            self._reopen(job)
+        self._unfold(now)
+
+    def _unfold(self, now: float, **budget: float) -> None:
+        """batch -> scheduler: the members of batches that were claimed become jobs."""
+        for job in self.batches.unfold(now, **budget):
+            self.scheduler.add(job)
+
+    def _reopen(self, job: Job) -> None:
+        with suppress(OSError):  # the end of the job tries it again
+            self.batches.reopen(job)
 
     def dispatch(self, now: float) -> None:
         """scheduler -> executor: start what is due on the slots that are free."""
@@ -103,6 +126,7 @@ class Line:
     def put_out(self, now: float) -> None:
         """scheduler -> outbox: publish what is over."""
         self.publisher.work(now)
+        self.batches.work(now)
         self._clearance.work()
 
     def run_hooks(self, now: float) -> None:
@@ -123,7 +147,9 @@ class Line:
     # What people and signals ask for
 
     def cancel(self, name: str, now: float) -> bool:
-        """End the job with the id `name`, or the sidecar of that name; False if there is none."""
+        """End the job or batch with the id `name`, or the sidecar of that name; False if none."""
+        if name in self.batches:
+            return self._cancel_batch(name, now)
         if self._dispatcher.cancel(name):
             return True
         job = self.intake.cancel(name, now)
@@ -134,12 +160,21 @@ class Line:
         claimed = [job.id for job in self._jobs() if sidecar_name(job) == name]
         return bool(claimed) and self._dispatcher.cancel(max(claimed))
 
+    def _cancel_batch(self, batch_id: str, now: float) -> bool:
+        """End every job of the batch that has not ended; False when there is none left."""
+        self._unfold(now, budget=float("inf"))
+        ours = [job.id for job in self._jobs() if job.batch and job.batch.id == batch_id]
+        for job_id in ours:
+            self._dispatcher.cancel(job_id)
+        return bool(ours)
+
     def retry(self, job_id: str) -> bool:
         """Start a waiting or running job anew from its inputs; False when there is none."""
         return self._dispatcher.restart(job_id)
 
     def configure(self, config: Config) -> None:
         """Take over new settings; folders, slots and running jobs stay."""
+        self._limits = config.limits
         for part in (self.intake, self._clearance, self._dispatcher, self._recovery, self.hooks):
             part.configure(config)
 
@@ -154,6 +189,7 @@ class Line:
         self._dispatcher.end()
         self.publisher.work(time.monotonic())
         self.hooks.end()
+        self.batches.end()
         self.metrics.close()
 
     # What the loop needs to know
@@ -165,12 +201,13 @@ class Line:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits, runs or is on its way out, and no hook is left."""
-        return self._dispatcher.is_idle and not self.publisher.pending and self.hooks.is_idle
+        """Whether no job waits, runs or is on its way out, and no hook or batch is left."""
+        is_told = not self.publisher.pending and self.hooks.is_idle
+        return self._dispatcher.is_idle and is_told and self.batches.is_idle
 
     def next_event(self, now: float, *, draining: bool) -> float:
         """When the next turn is due, if nothing happens before."""
-        parts = (self._dispatcher, self.hooks)
+        parts = (self._dispatcher, self.hooks, self.batches)
         due = min(
             self.publisher.next_event,
             self.metrics.next_event,
@@ -180,7 +217,19 @@ class Line:
 
     def waitables(self) -> Sequence[Any]:
         """What to wait on for the next event of a worker."""
-        return [*self._dispatcher.waitables(), *self.hooks.waitables()]
+        return [
+            *self._dispatcher.waitables(),
+            *self.hooks.waitables(),
+            *self.batches.waitables(),
+        ]
+
+    def _has_jobs(self, batch_id: str) -> bool:
+        """Whether jobs of the batch wait, run, or are on their way out."""
+        jobs = [*self._jobs(), *(pending.job for pending in self.publisher.pending.values())]
+        return any(job.batch is not None and job.batch.id == batch_id for job in jobs)
+
+    def _draw(self, paths: BatchPaths) -> Sheet:
+        return Sheet(paths, self._files, make_command(self._outbox.path, self._limits))
 
     def _jobs(self) -> list[Job]:
         waiting = [entry.job for entry in self.scheduler.waiting.values()]

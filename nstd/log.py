@@ -20,7 +20,7 @@ from typing import Any
 
 from nstd.console import STDERR, Console
 from nstd.errors import SidecarError, printable
-from nstd.events import EVENTS, TERMINAL
+from nstd.events import DURABLE, EVENTS, TERMINAL
 from nstd.logfile import LogFile, sync_names
 from nstd.roots import Root
 from nstd.settings import Log
@@ -100,8 +100,8 @@ class Logging:
 def emit(event: str, **fields: Any) -> None:
     """Log one event of `nstd.events.EVENTS` with its fields.
 
-    The one that ends a job is on disk when this returns. Raises OSError for such an event that
-    the log file did not take; then nobody was told.
+    One of `DURABLE` is on disk when this returns. Raises OSError for such an event that the log
+    file did not take; then nobody was told.
     """
     entry = EVENTS[event]
     unknown, absent = fields.keys() - entry.allowed, entry.required - fields.keys()
@@ -113,7 +113,7 @@ def emit(event: str, **fields: Any) -> None:
     level = logging.getLevelNamesMapping()[entry.level.upper()]
     if _logger.isEnabledFor(level):
         record = _logger.makeRecord("nstd", level, "", 0, line, (), None)
-        record.durable = event in TERMINAL
+        record.durable = event in DURABLE
         _logger.handle(record)
     for listener in _listeners:
         listener(event, line)
@@ -165,29 +165,47 @@ def keep_job_log(job: str, path: Path | None) -> None:
 def has_ended(folder: Path, job: str) -> bool:
     """Whether the log in `folder` already holds the terminal event of `job`, durably from now on.
 
-    Asked only after a crash between publication and clean-up, so reading it all is fine. A line
-    that a power cut has torn tells nothing. Raises OSError when what is there cannot be synced.
+    The `job` may also be a batch. Asked only after a crash between publication and clean-up, so
+    reading it all is fine. A line that a power cut has torn tells nothing. Raises OSError when
+    what is there cannot be synced.
     """
+    return _holds(folder, job, lambda told: _ends(told, job))
+
+
+def has_finished(folder: Path, batch: str, round_: int) -> bool:
+    """The same for the event that ends the batch for the `round_`th time."""
+    return _holds(folder, batch, lambda told: _ends(told, batch) and told.get("round") == round_)
+
+
+def _holds(folder: Path, about: str, is_wanted: Callable[[dict[str, Any]], bool]) -> bool:
+    """Whether the log has a line with the id `about` that is wanted; then it is synced."""
     logs = Root(folder)  # people may write there: links and FIFOs are passed over
     for path in sorted(folder.glob(f"{FILE}*")):
         with (
             suppress(FileNotFoundError, PermissionError, SidecarError),
             logs.open(path.name) as file,
         ):
-            if any(_ends(line, job) for line in file if job.encode() in line):
+            if any(is_wanted(_read(line)) for line in file if about.encode() in line):
                 os.fsync(file.fileno())
                 sync_names(folder)
                 return True
     return False
 
 
-def _ends(line: bytes, job: str) -> bool:
-    """Whether a line of the log is the terminal event of `job`."""
+def _ends(told: dict[str, Any], job: str) -> bool:
+    """Whether a line of the log is the terminal event of `job`, or of a batch of that id."""
+    if told.get("event") == "batch.finished":
+        return bool(told.get("batch") == job)
+    return told.get("job") == job and told.get("event") in TERMINAL
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    """A line of the log; nothing where it is none."""
     try:
         told = json.loads(line)
     except ValueError:
-        return False
-    return isinstance(told, dict) and told.get("job") == job and told.get("event") in TERMINAL
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 class Lines(logging.Formatter):

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 from nstd.backend import takes
 from nstd.config import Config
+from nstd.errors import SidecarError
+from nstd.grid import Axis, GridFile, check_size, name_members
 from nstd.job import Model
 from nstd.plugins import Plugins
-from nstd.sidecar import NAME_BYTES, Format, SidecarFile, check_pictures, parse_options
+from nstd.sidecar import (
+    NAME_BYTES,
+    Format,
+    SidecarFile,
+    Wishes,
+    check_pictures,
+    parse_options,
+)
 
 
 class Order(Model):
@@ -26,6 +37,60 @@ class Order(Model):
     format: Format
     priority: int
     timeout: float
+
+
+class Member(NamedTuple):
+    """One job of a grid: its sidecar, its order, and what tells it from the others."""
+
+    parsed: SidecarFile
+    order: Order
+    axes: dict[str, Any]
+
+
+class Plan(NamedTuple):
+    """What a sidecar file asks for: the order of one job, or, with axes, a batch of that name."""
+
+    order: Order
+    axes: tuple[Axis, ...] = ()
+    members: tuple[Member, ...] = ()
+
+
+def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Plugins) -> Plan:
+    """What the sidecar named `sidecar` asks for.
+
+    Raises what `make_order` raises, and SidecarError for a grid that has too many members.
+    """
+    plain = plain_order(sidecar, file, config)
+    axes = file.axes(plugins.get(plain.backend).Options)
+    check_size(file.document.file, axes, config.jobs.grid_max)
+    parts = list(file.members(axes))
+    orders = _make_orders(sidecar, parts, config, plugins)
+    if not axes:
+        return Plan(orders[0])
+    names = name_members(parts, axes, safe_name)
+    told = itertools.product(*(axis.told for axis in axes))
+    keys = [axis.key for axis in axes]
+    members = (
+        Member(part, order.model_copy(update={"name": name}), dict(zip(keys, values, strict=True)))
+        for part, order, name, values in zip(parts, orders, names, told, strict=True)
+    )
+    return Plan(plain, axes, tuple(members))
+
+
+def _make_orders(
+    sidecar: str, parts: Sequence[SidecarFile], config: Config, plugins: Plugins
+) -> list[Order]:
+    """The order of each part; SidecarError tells what is wrong with any of them, once."""
+    orders, errors = [], list[SidecarError]()
+    for part in parts:
+        try:
+            orders.append(make_order(sidecar, part, config, plugins))
+        except SidecarError as error:
+            errors.append(error)
+    if errors:
+        problems = {problem for error in errors for problem in error.problems}
+        raise SidecarError.of(errors[0].code, sorted(problems), errors[0].hint)
+    return orders
 
 
 def make_order(sidecar: str, parsed: SidecarFile, config: Config, plugins: Plugins) -> Order:
@@ -43,7 +108,7 @@ def make_order(sidecar: str, parsed: SidecarFile, config: Config, plugins: Plugi
     return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
 
 
-def plain_order(sidecar: str, parsed: SidecarFile | None, config: Config) -> Order:
+def plain_order(sidecar: str, parsed: SidecarFile | GridFile | None, config: Config) -> Order:
     """The part of an order that no backend has a say in; also for what never becomes one."""
     jobs = config.jobs
     order = Order(
@@ -55,7 +120,7 @@ def plain_order(sidecar: str, parsed: SidecarFile | None, config: Config) -> Ord
     )
     if parsed is None:
         return order
-    wish = parsed.sidecar
+    wish: Wishes = parsed.sidecar
     said = {
         "name": wish.output.name,
         "backend": wish.backend,

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from nstd.batch import MANIFEST, SHEET, Batch, BatchPaths, read_published
 from nstd.files import Files, refuse_links
 from nstd.job import Failure, Job
 from nstd.paths import JobPaths
@@ -34,11 +35,12 @@ class Outbox:
     def free_target(self, job: Job, *, failed: bool) -> str:
         """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
 
-        Sub-folders of the inbox are mirrored. One whose name is that of a result, or is kept for
-        something else, gets a number too, so a result holds nothing but its own files.
+        Sub-folders of the inbox are mirrored, and a batch has one. One whose name is that of a
+        result, or is kept for something else, gets a number too, so a result holds nothing but
+        its own files.
         """
         folder = PurePosixPath(FAILED if failed else "")
-        for part in PurePosixPath(job.folder).parts:
+        for part in PurePosixPath(job.place).parts:
             folder = next(name for name in _numbered(folder / part) if self._is_open(name))
         names = _numbered(folder / job.name)
         return str(next(name for name in names if not os.path.lexists(self.path / name)))
@@ -96,6 +98,27 @@ class Outbox:
         reason = {"job": job.id} | failure.model_dump() | {"attempts": job.attempt} | record
         self._files.write(stage / "reason.json", _json(reason))
         return self._appear(job, stage)
+
+    def has_batch(self, batch: Batch) -> bool:
+        """Whether this end of the batch is published already."""
+        known = read_published(self.path / batch.place)
+        return known is not None and (known.id, known.round) == (batch.id, batch.round)
+
+    def publish_batch(self, batch: Batch, paths: BatchPaths) -> None:
+        """Put what there is of a batch as a whole beside the results of its members.
+
+        Each file by one rename, over the one of an earlier end; the one that says what the others
+        are comes last. Raises OSError.
+        """
+        folder = self.path / batch.place
+        self._files.make_folder(folder, below=self.path)
+        for source, name in ((paths.sheet, SHEET), (paths.folder / batch.sidecar, batch.sidecar)):
+            if source.exists():
+                near = folder / f".{name}.tmp"
+                self._files.unlink(near)
+                self._files.copy_file(source, near)
+                self._files.replace(near, folder / name)
+        self._files.write(folder / MANIFEST, _json(batch.model_dump()))
 
     def make_durable(self, job: Job) -> None:
         """Sync a published target once more: a crash may have come before its sync."""

@@ -48,9 +48,11 @@ class Publisher:
         trouble: Trouble,
         on_finished: Callable[[Job], None],
         on_told: Callable[[Job, Failure | None, Path], None],
+        on_over: Callable[[Job], None],
     ) -> None:
         self._spool, self._outbox, self._logs = spool, outbox, logs
         self._trouble, self._on_finished, self._on_told = trouble, on_finished, on_told
+        self._on_over = on_over
         self.pending: dict[str, Pending] = {}
         self._late: dict[str, Pending] = {}  # those that have met an error
         self.finished = self.failed = 0
@@ -118,6 +120,7 @@ class Publisher:
                 if not has_ended(self._logs, pending.job.id):
                     self._tell(pending.job, failure)
             self._count(pending, failure)
+        self._on_over(pending.job)
         self._spool.remove(pending.job)
 
     def _count(self, pending: Pending, failure: Failure | None) -> None:
@@ -156,6 +159,8 @@ class Publisher:
         """The canonical line, durable before the job is removed; in the published log as well."""
         keep_job_log(job.id, self._outbox.log_of(job))
         line = {"job": job.id, "name": job.name, "output": job.target, "backend": job.backend}
+        if job.batch is not None:
+            line["batch"] = job.batch.id
         if failure is None:
             summary = _summary(self._outbox.read_record(job))
             emit("job.finished", **line, **summary, attempt=job.attempt)

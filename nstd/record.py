@@ -26,6 +26,7 @@ def make_record(job: Job, paths: JobPaths, now: float) -> dict[str, Any]:
             "inputs": describe_inputs(job),
             "settings": describe_settings(job),
             "attempt": job.attempt,
+            **describe_batch(job),
             "submitted": timestamp(job.submitted),
             "claimed": timestamp(job.claimed),
             "finished": timestamp(now),
@@ -43,6 +44,7 @@ def make_failure_record(job: Job, now: float) -> dict[str, Any]:
         "sidecar": str(PurePosixPath(job.folder, job.sidecar)),
         "inputs": describe_inputs(job, kept=True),
         "settings": describe_settings(job),
+        **describe_batch(job),
         "submitted": timestamp(job.submitted),
         "claimed": timestamp(job.claimed),
         "finished": timestamp(now),
@@ -70,6 +72,11 @@ def describe_inputs(job: Job, *, kept: bool = False) -> dict[str, Any]:
     if series := job.given("series"):
         inputs["series"] = [describe(given) for given in series]
     return inputs
+
+
+def describe_batch(job: Job) -> dict[str, Any]:
+    """Which member of which batch the job is, if it is one."""
+    return {} if job.batch is None else {"batch": job.batch.model_dump()}
 
 
 def describe_settings(job: Job) -> dict[str, Any]:

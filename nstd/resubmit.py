@@ -16,7 +16,9 @@ from nstd.config import Config
 from nstd.errors import SidecarError, SpoolError
 from nstd.files import Files
 from nstd.locate import Locator
+from nstd.outbox import FAILED
 from nstd.roots import Root, join
+from nstd.status import batch_of, list_published, read_json
 
 
 def resubmit(config: Config, failed: Path, files: Files) -> Path:
@@ -40,6 +42,16 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
             "io_error", f"{failed} cannot be retried: {error}", "submit its sidecar again"
         ) from None
     return sidecar
+
+
+def failed_of(outbox: Path, batch_id: str) -> list[Path]:
+    """The folders of the jobs of a batch that have failed, in its order."""
+    found = []
+    for _, path in list_published(outbox / FAILED):
+        batch = batch_of(read_json(path))
+        if batch and batch["id"] == batch_id:
+            found.append((batch.get("index", 0), path.parent))
+    return [folder for _, folder in sorted(found)]
 
 
 def _pictures(described: object) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from nstd.config import Config
-from nstd.sidecar import Sidecar
+from nstd.grid import GridSidecar, takes_list
 
 
 def sidecar_schema(
@@ -21,13 +22,13 @@ def sidecar_schema(
     none.
     """
     backends = dict(sorted((backends or {}).items()))
-    models: list[type[BaseModel]] = [Sidecar, *backends.values()]
+    models: list[type[BaseModel]] = [GridSidecar, *backends.values()]
     refs, shared = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)],
         schema_generator=_Untitled,
     )
     definitions = shared["$defs"]
-    own = definitions.pop(refs[Sidecar, "validation"]["$ref"].rpartition("/")[2])
+    own = definitions.pop(refs[GridSidecar, "validation"]["$ref"].rpartition("/")[2])
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **own,
@@ -35,17 +36,45 @@ def sidecar_schema(
     }
     if backends:
         schema["properties"]["backend"]["examples"] = list(backends)
-        schema["allOf"] = [
-            _options_rule(name, refs[model, "validation"], needed=name != default)
-            for name, model in backends.items()
-        ]
-    return schema | {"$defs": definitions}
+        schema["allOf"] = []
+        for number, (name, model) in enumerate(backends.items()):
+            own = refs[model, "validation"]["$ref"].rpartition("/")[2]
+            definitions[f"options-{number}"] = _with_lists(model, definitions[own])
+            reference = {"$ref": f"#/$defs/options-{number}"}
+            schema["allOf"].append(_options_rule(name, reference, needed=name != default))
+    return schema | {"$defs": _needed(schema, definitions)}
 
 
 def config_schema() -> dict[str, Any]:
     """The JSON Schema of the config."""
     schema = Config.model_json_schema(schema_generator=_Untitled)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:
+    """The options of a backend, each of which may also be a list that makes a job of each value."""
+    properties = dict(own.get("properties", {}))
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if key in properties and not takes_list(field.annotation):
+            told = {k: v for k, v in properties[key].items() if k in ("description", "default")}
+            value = {k: v for k, v in properties[key].items() if k not in told}
+            several = {"type": "array", "minItems": 1, "items": value}
+            properties[key] = {"anyOf": [value, several], **told}
+    return {**own, "properties": properties}
+
+
+def _needed(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that something refers to, by whichever way."""
+    needed: dict[str, Any] = {}
+    texts = [json.dumps(schema)]
+    while texts:
+        text = texts.pop()
+        for name in definitions.keys() - needed.keys():
+            if f'"#/$defs/{name}"' in text:
+                needed[name] = definitions[name]
+                texts.append(json.dumps(definitions[name]))
+    return dict(sorted(needed.items()))
 
 
 def _options_rule(backend: str, options: dict[str, Any], needed: bool) -> dict[str, Any]:

@@ -117,6 +117,9 @@ class Jobs(Model):
     queue: int = Field(
         100, ge=1, description="Claimed jobs that wait at once; more sidecars stay in the inbox."
     )
+    grid_max: int = Field(
+        100, ge=1, le=500, description="The most jobs that one sidecar with lists may make."
+    )
     attempts: int = Field(3, ge=1, le=100, description="Attempts at a job whose error may pass.")
     backoff: Seconds = Field(
         10.0, description="Wait before the second attempt; doubles with each one after it."

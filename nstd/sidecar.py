@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from nstd import diagnose, strictyaml
-from nstd.errors import BackendError, SidecarError, printable
-from nstd.job import Model, Role
+from nstd.errors import BackendError, Problem, SidecarError, printable
+from nstd.job import BATCH_ID, Membership, Model, Role
 from nstd.strictyaml import MAX_BYTES, Document, DocumentError, KeyPath
 from nstd.units import Seconds
 
@@ -24,7 +24,9 @@ __all__ = [
     "SidecarFile",
     "StyleEntry",
     "Wanted",
+    "Wishes",
     "check_pictures",
+    "invalid",
     "parse_options",
     "parse_sidecar",
 ]
@@ -143,11 +145,16 @@ class Output(Model):
     format: Format | None = Field(None, description="File format; the config's default if unset.")
 
 
-class Sidecar(Model):
-    """A whole job: a content picture, one style or a mix, and wishes that all have defaults."""
+def _membership(batch: Membership) -> Membership:
+    if not BATCH_ID.fullmatch(batch.id):
+        raise ValueError("expected the id of a batch")
+    _output_name(batch.name)
+    return batch
 
-    content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
-    style: Styles = Field(description="A style picture, or a list of several to mix.")
+
+class Wishes(Model):
+    """What may be said beside the content and the style, and has a default."""
+
     init: PicturePath | None = Field(
         None, description="A picture that the work starts at, instead of the content."
     )
@@ -165,6 +172,17 @@ class Sidecar(Model):
     timeout: Seconds | None = Field(
         None, description="The longest one attempt may take, such as 30m."
     )
+
+    batch: Annotated[Membership, AfterValidator(_membership)] | None = Field(
+        None, description="Which member of a batch this is; nstd itself writes it."
+    )
+
+
+class Sidecar(Wishes):
+    """A whole job: a content picture, one style or a mix, and wishes that all have defaults."""
+
+    content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
+    style: Styles = Field(description="A style picture, or a list of several to mix.")
 
     @property
     def wanted(self) -> list[Wanted]:
@@ -205,8 +223,13 @@ def parse_sidecar(data: bytes, file: str) -> SidecarFile:
         value = diagnose.without_blanks(Sidecar, document.value)
         return SidecarFile(diagnose.validate(Sidecar, value, document), document)
     except DocumentError as error:
-        hint = "correct the sidecar and drop it again; `nstd check` shows the same without a run"
-        raise SidecarError.of("sidecar_invalid", error.problems, hint) from None
+        raise invalid(error.problems) from None
+
+
+def invalid(problems: Sequence[Problem]) -> SidecarError:
+    """The error for a sidecar that has these problems."""
+    hint = "correct the sidecar and drop it again; `nstd check` shows the same without a run"
+    return SidecarError.of("sidecar_invalid", problems, hint)
 
 
 def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:

@@ -10,8 +10,9 @@ import time
 from typing import NamedTuple
 
 from nstd.errors import NstdError, SidecarError
+from nstd.grid import GridFile, parse_grid
 from nstd.roots import Root, Signature
-from nstd.sidecar import MAX_BYTES, SidecarFile, parse_sidecar
+from nstd.sidecar import MAX_BYTES
 
 BUDGET = 5.0
 """Seconds that one look spends on reading sidecars that are new; what is left is read at the next.
@@ -53,8 +54,8 @@ class Sidecars:
         with self._root.open(name) as file:
             data = file.read(MAX_BYTES + 1)
         try:
-            sidecar = parse_sidecar(data, name).sidecar
-            known = Known(signature, tuple(sidecar.pictures), sidecar.priority)
+            parsed = parse_grid(data, name)
+            known = Known(signature, tuple(parsed.pictures), parsed.sidecar.priority)
         except SidecarError as error:
             known = Known(signature, error=error)
         self._known[name] = known
@@ -66,7 +67,7 @@ class Sidecars:
         known = self._known.get(name)
         return known if known is not None and known.signature == signature else None
 
-    def read(self, name: str, signature: Signature) -> SidecarFile | None:
+    def read(self, name: str, signature: Signature) -> GridFile | None:
         """All that the sidecar says; None when it is not the one that was looked at.
 
         Raises SidecarError for one that is not valid.
@@ -78,7 +79,7 @@ class Sidecars:
                     return None
         except OSError:
             return None
-        return parse_sidecar(data, name)
+        return parse_grid(data, name)
 
     def forget(self, names: set[str], hidden: tuple[str, ...] = ()) -> None:
         """Keep only the sidecars of these names, and those in folders that are `hidden` now."""

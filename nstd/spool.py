@@ -16,25 +16,29 @@ it goes back to the inbox, at once when `work/.new/<id>` says that the claim is 
 when it does not: another daemon may be at it. `work/.new/<id>` is a job folder being filled or
 removed: removed. A job folder whose `job.json` cannot be read is left alone and told. No other
 file means anything.
+
+A batch is a folder `work/.batches/<id>`, with its jobs staged in `members`: each is moved into
+`work` by one rename, so a staged one whose job exists or has ended is a spare copy. How a job has
+ended is noted in `ends` before its own folder goes; when all have, the batch is published.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-from nstd.errors import NstdError, SpoolError, printable
+from nstd.batch import BATCHES, Batch, BatchPaths, End
+from nstd.errors import NstdError, SpoolError
 from nstd.files import Files, refuse_links
+from nstd.filling import Filling
 from nstd.inbox import Ready
-from nstd.job import JOB_ID, Failure, Input, Job, new_job_id
-from nstd.locate import Found
+from nstd.job import JOB_ID, Failure, Job, new_job_id
 from nstd.names import CLAIMS
-from nstd.order import Order, safe_name
+from nstd.order import Order, Plan
 from nstd.paths import JobPaths
 from nstd.roots import Root
 
@@ -42,6 +46,7 @@ FORGIVEN = 5
 """Crashes of the daemon in the middle of a job that do not use up an attempt."""
 FORSAKEN = 3600.0
 """Seconds after which a claim that is not ours goes back to the inbox: nobody claims so long."""
+Claimed = TypeVar("Claimed", Job, Batch)
 
 
 class State(StrEnum):
@@ -65,7 +70,7 @@ class Spool:
     def __init__(self, work: Path, inbox: Root, files: Files) -> None:
         self.work, self._inbox, self._files = work, inbox, files
         self._claims = inbox.path / CLAIMS
-        self._new = work / ".new"
+        self._new, self._batches = work / ".new", work / BATCHES
         self._strangers: dict[str, float] = {}
 
     @classmethod
@@ -77,6 +82,10 @@ class Spool:
         """The paths of the job `job_id`."""
         return JobPaths(self.work / job_id)
 
+    def batch(self, batch_id: str) -> BatchPaths:
+        """The paths of the batch `batch_id`, while it is under way."""
+        return BatchPaths(self._batches / batch_id)
+
     def claim(self, ready: Ready, order: Order, failure: Failure | None) -> Job | None:
         """Take a ready sidecar out of the inbox and copy what it names: then the job is ours.
 
@@ -84,6 +93,15 @@ class Spool:
         a file changed meanwhile; then the sidecar is back in the inbox, or a later `undo_claims`
         and a look at `jobs` settle which of the two it is.
         """
+        return self._claim(ready, self.work, lambda filling: filling.job(order, failure))
+
+    def claim_batch(self, ready: Ready, plan: Plan, name: str) -> Batch | None:
+        """The same for a sidecar that makes a batch, whose members are staged in its folder."""
+        return self._claim(ready, self._batches, lambda filling: filling.batch(plan, name))
+
+    def _claim(
+        self, ready: Ready, home: Path, fill: Callable[[Filling], Claimed]
+    ) -> Claimed | None:
         job_id = self._begin()
         claim = self._claims / job_id / ready.name
         self._files.make_folder(claim.parent, below=self._inbox.path)
@@ -94,18 +112,45 @@ class Spool:
                 self._undo(job_id)
                 return None
         try:
-            job = self._fill(job_id, claim, ready, order, failure)
+            made = fill(Filling(self._files, self._inbox, ready, claim, self._new / job_id))
+            self._files.make_folder(home)
+            self._files.rename(self._new / job_id, home / job_id)
         except (OSError, NstdError):
             self._undo(job_id)
             raise
         self._files.remove_tree(self._claims / job_id)
+        return made
+
+    def move_in(self, batch: BatchPaths, job_id: str) -> Job | None:
+        """A staged member of a batch becomes a job, by one rename; None for a spare copy of one.
+
+        A power cut may bring the copy back after the rename. Raises OSError and SpoolError.
+        """
+        staged = JobPaths(batch.staged / job_id)
+        job = staged.read_job()
+        has_ended = job.batch is not None and batch.end(job.batch.index).exists()
+        if has_ended or self.paths(job_id).folder.exists():
+            self._files.remove_tree(staged.folder)
+            return None
+        self._files.rename(staged.folder, self.paths(job_id).folder)
         return job
+
+    def reopen(self, batch: Batch) -> BatchPaths:
+        """A batch that was over is under way again, for members of it were put back."""
+        new, paths = BatchPaths(self._new / batch.id), self.batch(batch.id)
+        self._files.remove_tree(new.folder)
+        self._files.make_folder(new.folder)
+        self._files.write(new.manifest, batch.model_dump_json(indent=1).encode())
+        self._files.make_folder(paths.folder.parent)
+        self._files.rename(new.folder, paths.folder)
+        return paths
 
     def _begin(self) -> str:
         """A new id, with the folders of its job and of its claim, which nobody else has."""
         while True:
             job_id = new_job_id()
-            if (self._new / job_id).exists() or self.paths(job_id).folder.exists():
+            homes = (self._new, self.work, self._batches)
+            if any((home / job_id).exists() for home in homes):
                 continue
             self._files.make_folder(self._new / job_id)  # first, for it says whose the claim is
             with suppress(FileExistsError):  # another daemon at this inbox has made the same
@@ -113,64 +158,21 @@ class Spool:
                 return job_id
             self._files.remove_tree(self._new / job_id)
 
-    def _fill(
-        self, job_id: str, claim: Path, ready: Ready, order: Order, failure: Failure | None
-    ) -> Job:
-        paths = JobPaths(self._new / job_id)
-        relative = PurePosixPath(ready.name)
-        job = Job(
-            id=job_id,
-            folder="/".join(safe_name(part) for part in relative.parent.parts),
-            sidecar=f"{safe_name(relative.stem)}{relative.suffix}",
-            inputs=tuple(self._inputs(ready, paths)) if failure is None else (),
-            submitted=ready.signature.mtime_ns / 1e9,
-            claimed=time.time(),
-            **order.model_dump(),
-        )
-        sidecar = Found(claim.name, Root(claim.parent), claim.name, ready.signature)
-        self._copy(sidecar, paths.folder / job.sidecar)
-        if failure is not None:
-            self._files.write(paths.reason, failure.model_dump_json().encode())
-        self._files.write(paths.job, job.model_dump_json(indent=1).encode())
-        self._files.rename(paths.folder, self.work / job_id)
-        return job
+    def note_end(self, batch: BatchPaths, index: int, end: End) -> None:
+        """Make it durable how a member of a batch has ended."""
+        self._files.make_folder(batch.ends)
+        self._files.write(batch.end(index), end.model_dump_json().encode())
 
-    def _inputs(self, ready: Ready, paths: JobPaths) -> Iterator[Input]:
-        """Copy every picture of a sidecar; one that it names twice is copied twice."""
-        if ready.parsed is None:
-            return
-        sidecar = ready.parsed.sidecar
-        for wanted, picture in zip(sidecar.wanted, ready.pictures, strict=True):
-            file = wanted.label + PurePosixPath(picture.name).suffix.lower()
-            style = None if wanted.style is None else sidecar.style[wanted.style]
-            yield Input(
-                role=wanted.role,
-                style=wanted.style,
-                source=picture.source,
-                file=file,
-                sha256=self._copy(picture, paths.folder / file),
-                bytes=picture.signature.size,
-                weight=style.weight if style else 1.0,
-                scale=style.scale if style else 1.0,
-                origin=self._origin(picture),
-            )
-
-    def _origin(self, picture: Found) -> str | None:
-        """The name in the inbox; None for the library, and for names that JSON cannot hold."""
-        is_ours = picture.root == self._inbox and picture.name.isprintable()
-        return picture.name if is_ours else None
-
-    def _copy(self, picture: Found, target: Path) -> str:
-        """Copy a picture and make sure that nobody wrote to it meanwhile."""
-        with picture.root.open(picture.name) as file:
-            sha256 = self._files.copy(file, target, picture.signature.size)
-        if not picture.root.look(picture.name).same_bytes(picture.signature):
-            raise SpoolError("io_error", f"{printable(picture.name)} changed while it was copied")
-        return sha256
+    def remove_batch(self, batch: BatchPaths) -> None:
+        """The batch is over, and everybody was told: its folder goes, by one rename."""
+        with suppress(FileNotFoundError):
+            self._files.make_folder(self._new)
+            self._files.rename(batch.folder, self._new / batch.folder.name)
+        self._files.remove_tree(self._new / batch.folder.name)
 
     def _undo(self, job_id: str) -> None:
-        """Put the sidecar of a claim back where it was, unless the claim got as far as a job."""
-        if self.paths(job_id).job.exists():
+        """Put the sidecar of a claim back where it was, unless the claim got as far as jobs."""
+        if self.paths(job_id).job.exists() or self.batch(job_id).manifest.exists():
             return
         with suppress(FileNotFoundError):
             for path in sorted((self._claims / job_id).rglob("*")):
@@ -201,7 +203,8 @@ class Spool:
         return others == forsaken
 
     def _is_ours(self, job_id: str) -> bool:
-        return (self._new / job_id).exists() or self.paths(job_id).folder.exists()
+        places = (self._new / job_id, self.paths(job_id).folder, self.batch(job_id).folder)
+        return any(place.exists() for place in places)
 
     def jobs(self, broken: Callable[[SpoolError], None] | None = None) -> Iterator[Entry]:
         """Every job on disk with its state; `broken` hears of folders that cannot be read."""

@@ -7,14 +7,16 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from nstd.batch import Batch, list_batches, read_published
 from nstd.config import Config
+from nstd.errors import SpoolError
 from nstd.job import Job
 from nstd.lock import holder
 from nstd.names import is_ignored, is_sidecar
-from nstd.outbox import ARCHIVE, LOGS
+from nstd.outbox import ARCHIVE, FAILED, LOGS
 from nstd.paths import JobPaths
 from nstd.spool import Spool, State
 
@@ -37,6 +39,7 @@ class Status:
     done: int
     failed: int
     recent: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_status(config: Config) -> Status:
@@ -54,6 +57,7 @@ def read_status(config: Config) -> Status:
         else:
             waiting.append(entry | {"state": Spool.state(paths).value})
     published = list(list_published(outbox))
+    recent = [_outcome(path, outbox) for path in _latest(published)]
     failed = sum(path.name == "reason.json" for _, path in published)
     return Status(
         root=str(config.root),
@@ -67,7 +71,8 @@ def read_status(config: Config) -> Status:
         running=running,
         done=len(published) - failed,
         failed=failed,
-        recent=[_outcome(path, outbox) for path in _latest(published)],
+        recent=recent,
+        batches=[_describe_batch(b, waiting, running) for b in _batches(work, outbox, recent)],
     )
 
 
@@ -87,7 +92,54 @@ def _describe(job: Job) -> dict[str, Any]:
         "priority": job.priority,
         "attempt": job.attempt,
         "submitted": job.submitted,
+    } | ({"batch": job.batch.id, "index": job.batch.index} if job.batch else {})
+
+
+def _batches(work: Path, outbox: Path, recent: list[dict[str, Any]]) -> list[Batch]:
+    """The batches under way, and those that are over of which a recent job is one."""
+    found: dict[str, Batch] = {}
+    for paths in list_batches(work):
+        with suppress(SpoolError):
+            batch = paths.read()
+            found[batch.id] = batch
+    for entry in recent:
+        if entry.get("batch", "") in {"", *found}:
+            continue
+        place = PurePosixPath(entry["output"]).parent
+        is_failed = place.parts[:1] == (FAILED,)
+        over = read_published(outbox / (place.relative_to(FAILED) if is_failed else place))
+        if over is not None:
+            found[over.id] = over
+    return list(found.values())
+
+
+def _describe_batch(
+    batch: Batch, waiting: list[dict[str, Any]], running: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """How many of its jobs are where; one that was put back has not ended."""
+    back = {e["index"] for e in [*waiting, *running] if e.get("batch") == batch.id}
+    ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in back]
+    done = sum(end.state == "finished" for end in ended)
+    run = sum(entry.get("batch") == batch.id for entry in running)
+    of = len(batch.members)
+    return {
+        "batch": batch.id,
+        "name": batch.name,
+        "output": batch.place,
+        "of": of,
+        "done": done,
+        "failed": len(ended) - done,
+        "running": run,
+        "waiting": of - len(ended) - run,
+        "sheet": batch.sheet,
     }
+
+
+def batch_of(record: dict[str, Any]) -> dict[str, Any]:
+    """Which member of which batch the job of a record is; nothing where it is none."""
+    batch = record.get("batch")
+    is_one = isinstance(batch, dict) and all(isinstance(batch.get(k), str) for k in ("id", "name"))
+    return dict(batch) if is_one and batch is not None else {}
 
 
 def _progress(job: Job, paths: JobPaths, daemon: dict[str, Any]) -> dict[str, Any]:
@@ -148,4 +200,6 @@ def _outcome(path: Path, outbox: Path) -> dict[str, Any]:
     kept = ("code", "message", "hint", "finished", "device")
     named = {key: str(record.get(key, "")) for key in ("job", "name", "state")}
     output = str(path.parent.relative_to(outbox))
-    return named | {key: record[key] for key in kept if key in record} | {"output": output}
+    told = {key: record[key] for key in kept if key in record} | {"output": output}
+    batch = batch_of(record)
+    return named | told | ({"batch": batch["id"]} if batch else {})

@@ -15,12 +15,12 @@ from nstd.config import Config
 from nstd.editor import SIDECAR_LINE, keep_sidecar_schema
 from nstd.errors import SidecarError, printable
 from nstd.files import Files, numbered
+from nstd.grid import distinct, parse_grid
 from nstd.locate import Locator
 from nstd.names import is_ignored, is_sidecar
-from nstd.order import make_order, safe_name
+from nstd.order import make_plan, safe_name
 from nstd.plugins import Plugins
 from nstd.roots import Root
-from nstd.sidecar import parse_sidecar
 from nstd.wish import dump, refused, set_option, without_places
 
 
@@ -30,6 +30,8 @@ class Request:
 
     `options` are `key=value` texts. A key without a known first part is an option of the backend:
     `preset=fine` is short for `options.preset=fine`. With `series`, the contents are to look alike.
+    With `grid` all goes into one sidecar, which makes a job of each combination, also with each of
+    `more_styles` and of the values in `options` such as `style_weight=0.5,1`.
     """
 
     contents: Sequence[Path]
@@ -38,40 +40,51 @@ class Request:
     name: str | None = None
     init: Path | None = None
     series: bool = False
+    grid: bool = False
+    more_styles: Sequence[str] = ()
 
-    def wish(self, content: Path, rename: Callable[[Path], str]) -> dict[str, Any]:
-        """The sidecar for one content; `rename` says what a file is called in the inbox."""
-        style = Path(self.style)
-        wish: dict[str, Any] = {
-            "content": rename(content),
-            "style": rename(style) if style.is_file() else self.style,
-        }
+    def wishes(self, rename: Callable[[Path], str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The name and text of each sidecar; `rename` says what a file is called in the inbox."""
+        groups = [self.contents] if self.grid else [[content] for content in self.contents]
+        for contents in groups:
+            yield self._stem(contents[0]), self._wish(contents, rename)
+
+    def _wish(self, contents: Sequence[Path], rename: Callable[[Path], str]) -> dict[str, Any]:
+        names = [rename(content) for content in contents]
+        styles = [rename(Path(s)) if Path(s).is_file() else s for s in self.styles]
+        wish: dict[str, Any] = {"content": names if len(names) > 1 else names[0]}
+        wish |= {"styles": styles} if len(styles) > 1 else {"style": styles[0]}
         if self.init is not None:
             wish["init"] = rename(self.init)
         if self.series:
             wish["series"] = [rename(each) for each in self.contents]
         for option in self.options:
-            set_option(wish, option)
+            set_option(wish, option, lists=self.grid)
         return wish
 
-    def stem(self, content: Path) -> str:
-        """The name of the sidecar for one content."""
-        return safe_name(self.name or f"{content.stem}-in-{Path(self.style).stem}")
+    def _stem(self, content: Path) -> str:
+        usual = f"{content.stem}-{'grid' if self.grid else f'in-{Path(self.style).stem}'}"
+        return safe_name(self.name or usual)
+
+    @property
+    def styles(self) -> list[str]:
+        """All of them."""
+        return [self.style, *self.more_styles]
 
     @property
     def files(self) -> list[Path]:
         """Every picture that goes along."""
-        style = Path(self.style)
-        others = [style] if style.is_file() else []
-        return [*self.contents, *others, *([self.init] if self.init else [])]
+        styles = [Path(style) for style in self.styles if Path(style).is_file()]
+        return [*self.contents, *styles, *([self.init] if self.init else [])]
 
 
 class Submitted(NamedTuple):
-    """A sidecar in the inbox, and what its job will be known by."""
+    """A sidecar in the inbox, and what its job or batch will be known by."""
 
     sidecar: Path
-    name: str  # of the job
+    name: str
     mtime_ns: int
+    is_batch: bool = False
 
 
 def submit(config: Config, request: Request) -> list[Submitted]:
@@ -81,39 +94,42 @@ def submit(config: Config, request: Request) -> list[Submitted]:
     fails.
     """
     inbox, files = config.folder("inbox"), Files()
-    names = _check(config, request)
+    checked = _check(config, request)
     keep_sidecar_schema(config)
     placed = {picture: _put(picture, inbox, files).name for picture in request.files}
     sidecars = []
-    for content in request.contents:
+    for (name, is_batch), (stem, wish) in zip(
+        checked, request.wishes(placed.__getitem__), strict=True
+    ):
         with _draft(inbox, ".yaml") as draft:
-            wish = dump(request.wish(content, placed.__getitem__))
-            files.write(draft, SIDECAR_LINE.encode() + wish)
+            files.write(draft, SIDECAR_LINE.encode() + dump(wish))
             mtime_ns = draft.stat().st_mtime_ns
-            sidecar = files.put_back(draft, inbox / f"{request.stem(content)}.yaml")
-        sidecars.append(Submitted(sidecar, names[content] or sidecar.stem, mtime_ns))
+            sidecar = files.put_back(draft, inbox / f"{stem}.yaml")
+        sidecars.append(Submitted(sidecar, name or sidecar.stem, mtime_ns, is_batch))
     return sidecars
 
 
-def _check(config: Config, request: Request) -> dict[Path, str | None]:
-    """The names that the sidecars give to their results.
+def _check(config: Config, request: Request) -> list[tuple[str | None, bool]]:
+    """The name that each sidecar gives to its result, and whether that is a batch.
 
     Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
     """
     plugins = Plugins()
-    names: dict[Path, str | None] = {}
-    for content in request.contents:
-        stem = request.stem(content)
+    files = list(dict.fromkeys(request.files))
+    called = dict(zip(files, distinct([path.name for path in files], "-{}"), strict=True))
+    checked = []
+    for stem, wish in request.wishes(called.__getitem__):
         try:
-            parsed = parse_sidecar(dump(request.wish(content, lambda path: path.name)), stem)
-            names[content] = parsed.sidecar.output.name
-            make_order(f"{stem}.yaml", parsed, config, plugins)
+            parsed = parse_grid(dump(wish), stem)
+            plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
+            checked.append((parsed.sidecar.output.name, bool(plan.axes)))
         except SidecarError as error:
             raise without_places(error, "command line") from None
     _check_names(picture.name for picture in request.files)
-    if not Path(request.style).is_file():
-        _check_library(config, request.style)
-    return names
+    for style in request.styles:
+        if not Path(style).is_file():
+            _check_library(config, style)
+    return checked
 
 
 def _check_names(names: Iterable[str]) -> None:

@@ -14,11 +14,12 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
 _TOP = {"output", "backend", "options", "priority", "timeout"}
 
 
-def set_option(wish: dict[str, Any], option: str) -> None:
+def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> None:
     """Put `option`, a text like `output.size=1024`, into `wish`.
 
     A key without a known first part is an option of the backend: `preset=fine` is short for
-    `options.preset=fine`. Raises SidecarError for a text that is none.
+    `options.preset=fine`. With `lists`, an option may be several values: `seed=1,2,3`. Raises
+    SidecarError for a text that is none.
     """
     key, equals, text = option.partition("=")
     if not equals or not key:
@@ -26,16 +27,22 @@ def set_option(wish: dict[str, Any], option: str) -> None:
     path = key.split(".")
     if path[0] not in _TOP:
         path.insert(0, "options")
-    try:
-        value = strictyaml.read(f"value: {text}".encode(), option).value["value"]
-    except strictyaml.DocumentError:
-        value = text
+    value = _value(text)
+    if lists and path[0] == "options" and isinstance(value, str) and value == text and "," in text:
+        value = [_value(part.strip()) for part in text.split(",")]
     place = wish
     for part in path[:-1]:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
             raise refused(option, f"{part} has no keys of its own")
     place[path[-1]] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        return strictyaml.read(f"value: {text}".encode(), text).value["value"]
+    except strictyaml.DocumentError:
+        return text
 
 
 def dump(wish: dict[str, Any]) -> bytes:

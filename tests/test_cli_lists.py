@@ -94,7 +94,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_schema_is_json_schema_with_the_options_of_every_backend(schema: dict[str, Any]) -> None:
     """Draft 2020-12; sidecars that name no backend take the options of the config's."""
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["required"] == ["content", "style"]
+    assert schema["required"] == ["content"]
     assert schema["additionalProperties"] is False
     rules = {rule["if"]["properties"]["backend"]["const"]: rule for rule in schema["allOf"]}
     assert set(rules) >= {"gatys", "color-transfer", "puppet"}
@@ -115,6 +115,13 @@ def test_schema_is_json_schema_with_the_options_of_every_backend(schema: dict[st
         "{content: a.png, style: b.png, colour: red}",
         "{content: a.png, style: b.png, backend: gatys, options: {preset: fine}}",
         "{content: a.png, style: b.png, backend: gatys, options: {steps: many}}",
+        "{content: [a.png, b.png], style: c.png, options: {steps: [1, 2]}}",
+        "{content: a.png, styles: [b.png, [c.png, {image: d.png, weight: 2}]]}",
+        "{content: a.png, style: b.png, options: {steps: [1, many]}}",
+        "{content: [], style: b.png}",
+        "{content: a.png, style: b.png, styles: [c.png]}",
+        "{content: a.png, styles: b.png}",
+        "{content: a.png, style: b.png, options: {steps: []}}",
     ],
 )
 def test_schema_accepts_what_check_accepts(
@@ -143,13 +150,17 @@ def conforms(value: Any, schema: dict[str, Any], top: dict[str, Any]) -> bool:
         return False
     if "anyOf" in schema and not any(conforms(value, each, top) for each in schema["anyOf"]):
         return False
+    if "oneOf" in schema and sum(conforms(value, each, top) for each in schema["oneOf"]) != 1:
+        return False
     for rule in schema.get("allOf", []):
         if conforms(value, rule["if"], top) and not conforms(value, rule["then"], top):
             return False
     if isinstance(value, dict):
         return _object_conforms(value, schema, top)
     if isinstance(value, list) and "items" in schema:
-        return all(conforms(item, schema["items"], top) for item in value)
+        return len(value) >= schema.get("minItems", 0) and all(
+            conforms(item, schema["items"], top) for item in value
+        )
     if isinstance(value, str):
         return bool(re.search(schema.get("pattern", ""), value)) and value in schema.get(
             "enum", [value]

@@ -142,3 +142,75 @@ def test_submit_without_the_picture_is_a_wrong_command_line(playground: Playgrou
     done = playground.command("submit", "absent.png", "x.png")
     assert done.returncode == 2
     assert "'absent.png' does not exist" in done.stderr
+
+
+# Grids
+
+
+@pytest.fixture
+def more(pictures: Path) -> tuple[str, ...]:
+    """Two contents and two styles."""
+    for name, color in (("pier.png", "brown"), ("scream.png", "red")):
+        Image.new("RGB", (16, 12), color).save(pictures / name)
+    contents = ("mine/beach.png", "mine/pier.png")
+    return (*contents, "--style", "mine/starry.png", "--style", "mine/scream.png")
+
+
+def test_submit_grid_writes_one_sidecar_with_lists(
+    playground: Playground, more: tuple[str, ...]
+) -> None:
+    """Several contents, styles and values of an option; the daemon makes a job of each."""
+    options = ("-o", "steps=1,2", "-o", "pause=0")
+    done = playground.command("submit", "--grid", *more, *options, "--name", "studies")
+    assert done.returncode == 0, done.stderr
+    sidecar = playground.inbox / "studies.yaml"
+    assert done.stdout == f"submitted {sidecar}\n"
+    assert wishes(sidecar) == {
+        "content": ["beach.png", "pier.png"],
+        "styles": ["starry.png", "scream.png"],
+        "options": {"steps": [1, 2], "pause": 0},
+    }
+    checked = playground.command("check", str(sidecar))
+    assert checked.stdout.endswith("fine, makes 8 jobs (content 2 × style 2 × options.steps 2)\n")
+    playground.once()
+    assert len(playground.events("job.finished")) == 8
+
+
+def test_submit_grid_of_pictures_of_one_name(playground: Playground, pictures: Path) -> None:
+    """They get names of their own in the inbox, and so are no list with the same thing twice."""
+    (pictures / "other").mkdir()
+    Image.new("RGB", (16, 12), "red").save(pictures / "other" / "beach.png")
+    contents = ("mine/beach.png", "mine/other/beach.png")
+    done = playground.command("submit", "--grid", *contents, "mine/starry.png")
+    assert done.returncode == 0, done.stderr
+    said = wishes(playground.inbox / "beach-grid.yaml")
+    assert said == {"content": ["beach.png", "beach-2.png"], "style": "starry.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--style", "a", "--style", "b"), "several styles make a grid: say --grid"),
+        (("--grid", "starry-in-nothing"), "no such picture file"),
+        (("--grid", "mine/starry.png", "-o", "steps=1,1"), "stands twice in the list"),
+        (("--grid", "mine/starry.png", "-o", "steps=1,x"), "expected a whole number"),
+    ],
+)
+def test_submit_refuses_what_makes_no_grid(
+    playground: Playground, pictures: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    """Before anything is copied."""
+    done = playground.command("submit", "mine/beach.png", *arguments)
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert not list(playground.inbox.glob("*.png"))
+
+
+def test_submit_refuses_a_grid_beyond_the_cap(
+    playground: Playground, more: tuple[str, ...]
+) -> None:
+    """With the product and the cap."""
+    playground.configure(jobs={"grid_max": 3})
+    done = playground.command("submit", "--grid", *more)
+    assert done.returncode == 1
+    assert "makes 4 jobs; jobs.grid_max is 3 [grid_too_large]" in done.stderr

@@ -159,3 +159,43 @@ def test_a_job_is_followed_through_every_place(
     followed._seen -= follow.PATIENCE
     with pytest.raises(SpoolError, match="neither in the inbox"):
         followed.look()
+
+
+def test_wait_follows_a_batch(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """Its pictures on standard output, one a line; why others failed, and the sheet, beside it."""
+    grid = ("--grid", "mine/beach.png", "mine/pier.png", pair[1], "--name", "studies")
+    done = playground.command("submit", "--wait", *grid)
+    assert done.returncode == 0, done.stderr
+    folder = playground.outbox / "studies"
+    assert done.stdout.splitlines() == [
+        str(folder / f"{name}-starry" / f"{name}-starry.png") for name in ("beach", "pier")
+    ]
+    assert f"contact sheet: {folder / 'sheet.png'}" in done.stderr
+    done = playground.command("submit", "--wait", *grid, "-o", "act=raise,none")
+    assert done.returncode == 1
+    assert done.stderr.count("[backend_failed]") == 2
+    assert len(done.stdout.splitlines()) == 2
+    assert str(playground.outbox / "failed" / "studies-2" / "beach-starry-raise") in done.stderr
+
+
+def test_wait_tells_that_a_grid_was_refused(playground: Playground, pair: tuple[str, str]) -> None:
+    """By the daemon, whose config may have changed since."""
+    grid = ("--grid", "mine/beach.png", "mine/pier.png", pair[1], "--name", "studies")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", "submit", "--wait", *grid],
+        env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
+        cwd=playground.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    while "no daemon runs" not in process.stderr.readline():
+        pass
+    playground.configure(jobs={"grid_max": 1})
+    playground.once()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "[grid_too_large]" in errors

@@ -33,7 +33,7 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
 
     monkeypatch.setattr(inbox, "ready", slow)
     spool = Spool(tmp_path / "work", inbox.root, Files())
-    intake = Intake(config, inbox, spool, Plugins(), Trouble(), lambda: None)
+    intake = Intake(config, inbox, spool, Plugins(), Trouble(), lambda: None, print)
     now = time.monotonic()
     assert list(intake.jobs(now, lambda priority: True)) == []
     intake.hurry()

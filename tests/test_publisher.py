@@ -46,6 +46,7 @@ class Press:
         self.spool = Spool(self.work, Root(root / "inbox"), self.files)
         self.cleared: list[str] = []
         self.hooked: list[tuple[str, Path]] = []
+        self.noted: list[str] = []
         self.told: list[dict[str, Any]] = []
         self.now, self._number = 0.0, 0
         self.log = Logging(self.outbox / "logs", Log(console="none"))
@@ -56,7 +57,8 @@ class Press:
         outbox = Outbox(self.outbox, self.files)
         done = lambda job: self.cleared.append(job.id)  # noqa: E731
         hooked = lambda job, failure, record: self.hooked.append((job.id, record))  # noqa: E731
-        return Publisher(self.spool, outbox, self.outbox / "logs", Trouble(), done, hooked)
+        noted = lambda job: self.noted.append(job.id)  # noqa: E731
+        return Publisher(self.spool, outbox, self.outbox / "logs", Trouble(), done, hooked, noted)
 
     def job(self, name: str = "beach", result: str = json.dumps(RESULT)) -> Job:
         """A job whose worker is done."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nstd.errors import BackendError, NstdError, SidecarError
+from nstd.grid import GridSidecar
 from nstd.schema import sidecar_schema
 from nstd.sidecar import (
     Sidecar,
@@ -322,8 +323,9 @@ def test_the_schema_describes_every_form() -> None:
     schema = sidecar_schema({"strokes": Strokes, "other": StyleEntry}, default="strokes")
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["additionalProperties"] is False
-    assert schema["required"] == ["content", "style"]
-    assert set(schema["properties"]) == set(Sidecar.model_fields)
+    assert schema["required"] == ["content"]
+    assert schema["oneOf"] == [{"required": ["style"]}, {"required": ["styles"]}]
+    assert set(schema["properties"]) == set(GridSidecar.model_fields)
     assert all(each["description"] for each in schema["properties"].values())
     name, mapping, several = schema["properties"]["style"]["anyOf"]
     assert name["type"] == "string"

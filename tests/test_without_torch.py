@@ -19,6 +19,7 @@ ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.executors.cluster.driver",
     "nstd.executors.cluster.node",
     "nstd.executors.cluster.seat",
+    "nstd.contact",
     "nstd.images",
     "nstd.inputs",
     "nstd.samples",

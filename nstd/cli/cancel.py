@@ -1,4 +1,4 @@
-"""`nstd cancel`: end a job that waits or runs."""
+"""`nstd cancel`: end a job that waits or runs, or what is left of a batch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from nstd.requests import Request, Requests
 
 @click.command("cancel")
 @config_option
-@job_argument("work", "inbox")
+@job_argument("batch", "work", "inbox")
 def command(config: Path | None, job: str) -> None:
-    """End JOB, an id or a name; it goes to outbox/failed with the code `cancelled`."""
+    """End JOB, an id or a name; it goes to outbox/failed with the code `cancelled`.
+
+    JOB may be a batch: all of its jobs that have not ended are.
+    """
     settings = load_config(find_config(config))
-    target = find_job(settings, job, ("work", "inbox"))
+    target = find_job(settings, job, ("batch", "work", "inbox"))
     work = settings.folder("work")
     Requests(work, Files()).leave(Request("cancel", target.name))
     when = "" if holder(work / "daemon.lock") else " when the daemon runs again"

@@ -10,10 +10,11 @@ import click
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.config import Config
 from nstd.errors import FileError, NstdError, printable
-from nstd.order import make_order
+from nstd.grid import describe, parse_grid
+from nstd.order import make_plan
 from nstd.plugins import Plugins
 from nstd.roots import Root
-from nstd.sidecar import MAX_BYTES, parse_sidecar
+from nstd.sidecar import MAX_BYTES
 
 
 @click.command("check")
@@ -31,8 +32,7 @@ def _check(path: Path, config: Config, plugins: Plugins) -> bool:
     try:
         with Root(path.parent).open(path.name) as file:
             data = file.read(MAX_BYTES + 1)
-        parsed = parse_sidecar(data, name)
-        make_order(path.name, parsed, config, plugins)
+        plan = make_plan(path.name, parse_grid(data, name), config, plugins)
     except OSError as error:
         click.echo(f"{name}: {error.strerror}")
         return False
@@ -41,5 +41,6 @@ def _check(path: Path, config: Config, plugins: Plugins) -> bool:
         if error.hint and not isinstance(error, FileError):
             click.echo(f"  {error.hint}")
         return False
-    click.echo(f"{name}: fine")
+    jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
+    click.echo(printable(f"{name}: fine{jobs}"))
     return True

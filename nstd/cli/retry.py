@@ -1,4 +1,4 @@
-"""`nstd retry`: run a job again from its inputs."""
+"""`nstd retry`: run a job, or what has failed of a batch, again from its inputs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ from nstd.files import Files
 from nstd.find import find_job
 from nstd.lock import holder
 from nstd.requests import Request, Requests
-from nstd.resubmit import resubmit
+from nstd.resubmit import failed_of, resubmit
 
 
 @click.command("retry")
 @config_option
-@job_argument("work", "failed")
+@job_argument("failed batch", "work", "failed")
 def command(config: Path | None, job: str) -> None:
-    """Run JOB, an id or a name, again: a failed one, a waiting one, or the running one."""
+    """Run JOB, an id or a name, again: a failed one, a waiting one, or the running one.
+
+    JOB may be a batch: all of its jobs that have failed are.
+    """
     settings = load_config(find_config(config))
-    target = find_job(settings, job, ("work", "failed"))
+    target = find_job(settings, job, ("failed batch", "work", "failed"))
     work = settings.folder("work")
     if target.where == "work":
         Requests(work, Files()).leave(Request("retry", target.name))
         when = "" if holder(work / "daemon.lock") else " when the daemon runs again"
         click.echo(f"{target.name} starts again from its inputs{when}")
-    else:
-        sidecar = resubmit(settings, settings.folder("outbox") / target.name, Files())
+        return
+    outbox = settings.folder("outbox")
+    is_batch = target.where == "failed batch"
+    for folder in failed_of(outbox, target.name) if is_batch else [outbox / target.name]:
+        sidecar = resubmit(settings, folder, Files())
         click.echo(f"{sidecar} is in the inbox again")

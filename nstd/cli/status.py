@@ -75,9 +75,11 @@ def _lines(status: Status) -> Iterator[str]:
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
         yield f"  ... and {more} more run"
-    for entry in status.waiting[:_SHOWN]:
+    yield from map(_batch, status.batches)
+    alone = [entry for entry in status.waiting if "batch" not in entry]
+    for entry in alone[:_SHOWN]:
         yield f"  waiting  {entry['job']}  {entry['name']}"
-    if (more := len(status.waiting) - _SHOWN) > 0:
+    if (more := len(alone) - _SHOWN) > 0:
         yield f"  ... and {more} more"
     for entry in status.recent:
         what = entry.get("message", "").splitlines()[:1]
@@ -111,6 +113,16 @@ def _health(devices: list[dict[str, Any]]) -> str:
     up = f"{len(devices) - len(down)} of {len(devices)} devices up"
     which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
     return up + (f"; down: {which}" if down else "")
+
+
+def _batch(entry: dict[str, Any]) -> str:
+    return f"  batch    {entry['batch']}  {entry['name']}  {counts(entry)}"
+
+
+def counts(batch: dict[str, Any]) -> str:
+    """`3 of 8 done, 1 failed, 1 running, 3 waiting`; of what there is none, nothing is said."""
+    parts = [f"{batch[key]} {key}" for key in ("failed", "running", "waiting") if batch[key]]
+    return ", ".join([f"{batch['done']} of {batch['of']} done", *parts])
 
 
 def _running(entry: dict[str, Any]) -> str:

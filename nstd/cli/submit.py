@@ -14,7 +14,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 
 @click.command("submit")
 @config_option
-@click.argument("contents", metavar="CONTENT...", type=_FILE, nargs=-1, required=True)
+@click.argument("contents", metavar="CONTENT...", type=_FILE, nargs=-1)
 @click.argument("style")
 @click.option(
     "-o",
@@ -23,6 +23,16 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
     multiple=True,
     metavar="KEY=VALUE",
     help="Any key of the sidecar, like output.size=1024 or options.preset=fine.",
+)
+@click.option(
+    "--grid", is_flag=True, help="One batch: a job of each combination, and a contact sheet."
+)
+@click.option(
+    "--style",
+    "styles",
+    multiple=True,
+    metavar="STYLE",
+    help="A style of a grid, as often as you like; then all that stands before is CONTENT.",
 )
 @click.option("--name", help="Name of the sidecar and the result; CONTENT-in-STYLE by default.")
 @click.option("--init", type=_FILE, help="A picture to start at instead of the content.")
@@ -33,6 +43,8 @@ def command(
     contents: tuple[Path, ...],
     style: str,
     options: tuple[str, ...],
+    grid: bool,
+    styles: tuple[str, ...],
     name: str | None,
     init: Path | None,
     series: bool,
@@ -42,14 +54,25 @@ def command(
 
     STYLE is a picture file, or the name of a style in the library. With --wait the exit code is 1
     when a job has failed; ^C ends the waiting, and not the job.
+
+    With --grid there is one sidecar and a job of each CONTENT in each STYLE with each value of
+    each option, such as `-o style_weight=0.5,1,2`.
     """
     from nstd.config import find_config, load_config
     from nstd.submit import Request, submit
 
-    if name is not None and len(contents) > 1:
+    if not contents and not styles:
+        raise click.UsageError("Missing argument 'STYLE': say CONTENT and STYLE")
+    if styles:
+        contents = (*contents, _FILE.convert(style, None, click.get_current_context()))
+        style = styles[0]
+        if len(styles) > 1 and not grid:
+            raise click.UsageError("several styles make a grid: say --grid")
+    if name is not None and len(contents) > 1 and not grid:
         raise click.UsageError("--name names one job, and there are several contents")
     settings = load_config(find_config(config))
-    submitted = submit(settings, Request(contents, style, options, name, init, series))
+    request = Request(contents, style, options, name, init, series, grid, styles[1:])
+    submitted = submit(settings, request)
     for each in submitted:
         click.echo(f"submitted {each.sidecar}", err=wait)
     if wait:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 from rich.progress import TaskID
@@ -12,6 +14,7 @@ from nstd.cli.bars import describe, make_progress
 from nstd.config import Config
 from nstd.errors import printable
 from nstd.follow import Followed, Look
+from nstd.followbatch import BatchLook, follow
 from nstd.lock import holder
 from nstd.submit import Submitted
 
@@ -33,7 +36,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
     ends: list[tuple[str, Look]] = []
     with make_progress(visible=True) as progress:
         tasks: dict[TaskID, Followed] = {
-            progress.add_task(printable(each.name), total=1, note=""): Followed(config, each)
+            progress.add_task(printable(each.name), total=1, note=""): follow(config, each)
             for each in submitted
         }
         while tasks:
@@ -51,6 +54,10 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
 
 
 def _note(look: Look) -> str:
+    if isinstance(look, BatchLook) and look.batch is not None:
+        batch = look.batch
+        failed = f", {batch.count('failed')} failed" if batch.count("failed") else ""
+        return f"{batch.count('finished')} of {len(batch.members)} done{failed}"
     if look.state == "failed":
         return str(look.record.get("code", "failed"))
     if look.state != "running":
@@ -62,12 +69,29 @@ def _note(look: Look) -> str:
 
 
 def _tell(name: str, look: Look) -> bool:
+    if isinstance(look, BatchLook):
+        return _tell_batch(look)
     if look.state == "finished":
         click.echo(printable(look.picture))
         return True
-    reason = look.record
+    _tell_reason(name, look.record, look.path)
+    return False
+
+
+def _tell_batch(look: BatchLook) -> bool:
+    """The pictures; then, as they are none of these, what has failed and the sheet."""
+    for picture in look.pictures:
+        click.echo(printable(picture))
+    for path, reason in look.reasons:
+        _tell_reason(str(reason.get("name")), reason, path)
+    if look.batch is not None and look.batch.sheet:
+        sheet = look.outbox / look.batch.place / look.batch.sheet
+        click.echo(f"contact sheet: {printable(sheet)}", err=True)
+    return not look.reasons
+
+
+def _tell_reason(name: str, reason: dict[str, Any], path: Path) -> None:
     click.echo(printable(f"nstd: {name}: {reason.get('message')} [{reason.get('code')}]"), err=True)
     if hint := reason.get("hint"):
         click.echo(f"      {printable(hint)}", err=True)
-    click.echo(f"      {printable(look.path)}", err=True)
-    return False
+    click.echo(f"      {printable(path)}", err=True)

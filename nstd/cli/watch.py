@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.status import pause
+from nstd.cli.status import counts, pause
 from nstd.config import Config
 from nstd.errors import printable
 from nstd.status import Status, read_status
@@ -22,6 +22,7 @@ from nstd.units import format_duration
 _WIDE = 100
 """Columns from which on there is room for what is nice to know."""
 _FEWEST = 3
+_BAR = 16
 
 
 def watch(config: Config) -> None:
@@ -39,7 +40,9 @@ def draw(status: Status, width: int, height: int) -> RenderableType:
     """The status for a terminal of this size: what runs first, then what waits and has ended."""
     parts: list[RenderableType] = [*_head(status), _devices(status, width)]
     left = max(2 * _FEWEST, height - 9 - len(status.running) - len(status.devices))
-    waiting = min(len(status.waiting), max(_FEWEST, left - len(status.recent)))
+    left = max(2 * _FEWEST, left - len(status.batches) - bool(status.batches))
+    waiting = min(len(_alone(status)), max(_FEWEST, left - len(status.recent)))
+    parts += _batches(status)
     parts += _waiting(status, waiting)
     parts += _recent(status, max(_FEWEST, left - waiting), width)
     return Group(*parts)
@@ -103,6 +106,26 @@ def _health(device: dict[str, Any]) -> Text:
     return Text(words, style="red")
 
 
+def _batches(status: Status) -> Iterator[RenderableType]:
+    """A line for each batch."""
+    if not status.batches:
+        return
+    yield _line("")
+    table = _table(header=False)
+    for ratio in (None, None, 1):
+        table.add_column(no_wrap=True, ratio=ratio)
+    for batch in status.batches:
+        over = (batch["done"] + batch["failed"]) / batch["of"]
+        bar = ProgressBar(total=1.0, completed=over, width=_BAR)
+        table.add_row(_text(batch["name"]), bar, _text(counts(batch)))
+    yield table
+
+
+def _alone(status: Status) -> list[dict[str, Any]]:
+    """What waits and is no member of a batch."""
+    return [entry for entry in status.waiting if "batch" not in entry]
+
+
 def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     yield _line("")
     count = f"WAITING {len(status.waiting)}, in the inbox {len(status.inbox)}"
@@ -111,11 +134,12 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     for _ in range(2):
         table.add_column(no_wrap=True, justify="right")
     table.add_column(no_wrap=True, ratio=1)
-    for entry in status.waiting[:shown]:
+    alone = _alone(status)
+    for entry in alone[:shown]:
         since = format_duration(max(0, round(time.time() - entry["submitted"])))
         table.add_row(_text(f"priority {entry['priority']}"), _text(since), _text(entry["name"]))
     yield table
-    if (more := len(status.waiting) - shown) > 0:
+    if (more := len(alone) - shown) > 0:
         yield _line((f"  ... and {more} more", "dim"))
 
 

@@ -23,6 +23,10 @@ SIDECARS = (
     b"content: a\nstyle: b\noutput: {name: out, size: 1024, format: webp}\npriority: 80\n"
     b"timeout: 30m\nbackend: gatys\noptions: {network: fixed, preset: fine, seed: 7,"
     b" content_weight: 0.02, colors: luminance, strength: 0.7, budget: 60s, tile: 256}\n",
+    b"content: [a.jpg, b.jpg]\nstyles: [c.jpg, [d.jpg, {image: e.jpg, weight: 2}]]\n"
+    b"options: {style_weight: [0.5, 1, 2], style_layers: [x]}\noutput: {name: studies}\n",
+    b"content: a\nstyle: b\n"
+    b"batch: {id: 20260101-120000-abcdef, name: s, index: 0, of: 2, axes: {}}\n",
     b"content: \"caf\\u00e9.jpg\"\nstyle: 'it''s'\n",
 )
 CONFIGS = (

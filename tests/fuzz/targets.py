@@ -18,11 +18,12 @@ import numpy as np
 from nstd.backends.gatys import Gatys
 from nstd.config import Config, load_config
 from nstd.errors import CODES, FileError, NstdError, PictureError, SidecarError
+from nstd.grid import check_size, parse_grid
 from nstd.images import load_image, load_mask
 from nstd.order import plain_order
 from nstd.roots import join
 from nstd.settings import Folders
-from nstd.sidecar import SidecarFile, parse_options, parse_sidecar
+from nstd.sidecar import SidecarFile, parse_options
 
 Target = Callable[[bytes], None]
 
@@ -34,6 +35,7 @@ MEMORY = BYTES_PER_PIXEL * MAX_PIXELS + 8 * MAX_BYTES
 SECONDS = 20.0
 """For one input, on a busy machine; a reader takes a thousandth of it."""
 _NAME = "sub/beach\n\x1b[31m\udcff.yaml"
+_MOST_MEMBERS = 20
 _LONGEST_MESSAGE = 20_000
 _SUFFIXES = (".png", ".jpg", ".tiff", ".webp", ".gif", "", ".txt")
 
@@ -41,9 +43,12 @@ _SUFFIXES = (".png", ".jpg", ".tiff", ".webp", ".gif", "", ".txt")
 def sidecar(data: bytes) -> None:
     """A sidecar is read, or refused with its places; what is read cannot leave its bounds."""
     try:
-        parsed = parse_sidecar(data, _NAME)
-        _check_sidecar(parsed)
-        parse_options(parsed, Gatys.Options)
+        grid = parse_grid(data, _NAME)
+        axes = grid.axes(Gatys.Options)
+        check_size(_NAME, axes, _MOST_MEMBERS)
+        for parsed in grid.members(axes):
+            _check_sidecar(parsed)
+            parse_options(parsed, Gatys.Options)
     except SidecarError as error:
         _check_refusal(error)
 

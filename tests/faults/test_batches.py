@@ -1,0 +1,134 @@
+"""A batch whose daemon dies, or whose disk fails, at any step: each job of it ends exactly once."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import powercut
+import pytest
+from batchfarm import BatchPlot, plant_batch
+from farm import Farm
+from forge import Forge
+from powercut import State, cuts
+
+pytestmark = pytest.mark.timeout(3600)
+SOME = 13
+"""The short form tries every thirteenth step; the slow one tries all."""
+TRIED = 15
+"""States after a power cut that the short form tries."""
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """One forge for all tests of this module."""
+    farm = Farm(tmp_path_factory.mktemp("farm"))
+    yield farm
+    farm.forge.close()
+
+
+@pytest.mark.parametrize("stride", [SOME, pytest.param(1, marks=pytest.mark.slow)])
+def test_sigkill_the_daemon_at_every_step_of_a_batch(farm: Farm, stride: int) -> None:
+    """Then a restart: every member is there once, with one sheet and one end of the batch."""
+    for at in range(1 if stride == 1 else 3, 1000, stride):
+        plot = plant_batch(farm)
+        status, _ = farm.run(plot, fault="kill", at=at)
+        if status == 0:
+            plot.check_end()
+            assert at > 100, "too few steps to be true"
+            return
+        assert status == -9
+        try:
+            plot.check_after_fault()
+            assert farm.run(plot)[0] == 0
+            plot.check_end()
+        except AssertionError as error:
+            raise AssertionError(f"after a kill at step {at}: {plot.root}") from error
+        plot.remove()
+
+
+@pytest.mark.slow
+def test_sigkill_the_daemon_of_a_batch_again_while_it_recovers(farm: Farm) -> None:
+    """Two deaths, the second at any step of the recovery; drawn at random."""
+    draw = random.Random(5)
+    for _ in range(60):
+        plot = plant_batch(farm)
+        first, second = draw.randrange(1, 180), draw.randrange(1, 180)
+        for at in (first, second):
+            farm.run(plot, fault="kill", at=at)
+            plot.check_after_fault()
+        assert farm.run(plot)[0] == 0, f"after kills at {first} and {second}"
+        plot.check_end()
+        plot.remove()
+
+
+@pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("fault", "lasting"), [("EIO", 0.0), ("ENOSPC", 0.3)])
+def test_fail_the_nth_file_operation_of_a_batch(
+    farm: Farm, fault: str, lasting: float, stride: int
+) -> None:
+    """Each member ends exactly once, whichever operation fails, once or for a while."""
+    for at in range(20 if stride > 1 else 1, 1000, stride):
+        plot = plant_batch(farm)
+        status, steps = farm.run(plot, fault=fault, at=at, lasting=lasting)
+        plot.check_after_fault()
+        if status != 0:  # it could not even start
+            assert at < 20
+            assert farm.run(plot)[0] == 0
+        plot.check_end()
+        if steps < at:
+            assert at > 100, "too few steps to be true"
+            return
+        plot.remove()
+
+
+class Cutter:
+    """Records the run of a batch, and starts daemons on what a power cut would have left."""
+
+    def __init__(self, farm: Farm) -> None:
+        self.farm, self._recorder = farm, Forge(farm.seed.environment, powercut.__file__)
+
+    def record(self) -> tuple[BatchPlot, list[tuple[int, State]]]:
+        """A whole run, and what cuts may leave of it."""
+        plot = plant_batch(self.farm)
+        record = plot.root.with_suffix(".record")
+        config = plot.root / "config.yaml"
+        status, _ = self._recorder.run(config, root=str(plot.root), record=str(record))
+        assert status == 0
+        return plot, list(cuts(record))
+
+    def survive(self, original: BatchPlot, moment: int, cut: State) -> None:
+        """Lay down what a cut left, start the daemon again, and look."""
+        left = BatchPlot(self.farm.folder / "cut")
+        cut.lay_down(left.root)
+        left.inputs, left.text = original.inputs, original.text
+        try:
+            left.check_results()
+            assert self.farm.run(left)[0] == 0
+            left.check_end()
+        except Exception as error:
+            raise AssertionError(f"power cut at look {moment}, {cut.variant}") from error
+        shutil.rmtree(left.root)
+
+    def close(self) -> None:
+        """End the recorder."""
+        self._recorder.close()
+
+
+@pytest.fixture
+def cutter(farm: Farm) -> Iterator[Cutter]:
+    """One that is closed in the end."""
+    cutter = Cutter(farm)
+    yield cutter
+    cutter.close()
+
+
+@pytest.mark.parametrize("tried", [TRIED, pytest.param(10**6, marks=pytest.mark.slow)])
+def test_a_power_cut_in_a_batch_loses_nothing(cutter: Cutter, tried: int, tmp_path: Path) -> None:
+    """Whatever was not fsynced may be gone or torn, at any moment."""
+    plot, found = cutter.record()
+    assert len(found) > 200, "too few states to be true"
+    for moment, cut in random.Random(7).sample(found, min(tried, len(found))):
+        cutter.survive(plot, moment, cut)
