@@ -33,7 +33,7 @@ const batchShown = { id: null, told: "" };
 
 function showBatch(id) {
   const members = membersOf(id);
-  const told = JSON.stringify(members.map((m) => [m.state, m.batch.index, m.entry?.stamp, m.job?.preview]));
+  const told = data.isWhole + JSON.stringify(members.map((m) => [m.state, m.batch.index, m.entry?.stamp, m.job?.preview]));
   if (batchShown.id === id && batchShown.told === told) return;
   const isNew = batchShown.id !== id;
   Object.assign(batchShown, { id, told });

@@ -87,7 +87,9 @@ addEventListener("hashchange", (event) => {
   render();
 });
 
-filterForm.addEventListener("input", () => location.replace(listAddress(readFilter())));
+for (const kind of ["input", "change"]) {
+  filterForm.addEventListener(kind, () => location.replace(listAddress(readFilter())));
+}
 filterForm.addEventListener("submit", (event) => event.preventDefault());
 filterForm.addEventListener("reset", (event) => {
   event.preventDefault();
