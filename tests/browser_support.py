@@ -113,17 +113,20 @@ class Page:
         assert away == []
         assert complaints == []
 
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        """What the browser has noted since the last time."""
+        entries: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        return entries
+
     def _drain(self) -> tuple[list[str], list[str]]:
         """Addresses that were asked for, and lines of the console, since the last time."""
-        messages = (
-            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
-        )
+        messages = (json.loads(entry["message"])["message"] for entry in self.log("performance"))
         requests = [
             message["params"]["request"]["url"]
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
         ]
-        return requests, [entry["message"] for entry in self.driver.get_log("browser")]
+        return requests, [entry["message"] for entry in self.log("browser")]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gallery_support import (
@@ -69,7 +70,7 @@ def test_a_running_job_is_shown_with_its_preview_and_then_no_longer(
     playground.pair("beach", options={"steps": 4000, "pause": 0.02})
     playground.pair("pier", priority=1)
 
-    def shown() -> dict[str, object] | None:
+    def shown() -> Any:
         running = now(playground.outbox)["running"] if playground.ended() == 0 else []
         return running[0] if running and running[0]["fraction"] else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gallery_support import (
     put_failure,
     put_result,
 )
+from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -293,23 +295,14 @@ def test_facts_and_files_are_named(page: Page, outbox: Path) -> None:
 
 def test_a_result_without_small_pictures_is_shown_by_itself(page: Page, outbox: Path) -> None:
     """As those are that were made before there was a gallery; one whose detail is lost, too."""
-    import shutil
-
     folder = put_result(outbox, 1)
     shutil.rmtree(folder / "preview")
-    from PIL import Image
-
     Image.new("RGB", (48, 32), "red").save(folder / "beach-1.png")
     put_result(outbox, 2, output={"file": "beach-2.tiff"})
     shutil.rmtree(outbox / "beach-2" / "preview")
     show(page, outbox, f"#job={job_id(1)}")
-    assert (
-        page.one("#detail img.alone")
-        .get_attribute(
-            "src",
-        )
-        .endswith("beach-1/beach-1.png")
-    )
+    shown = page.one("#detail img.alone").get_attribute("src") or ""
+    assert shown.endswith("beach-1/beach-1.png")
     page.open(outbox, f"#job={job_id(2)}")
     assert "does not show this format" in page.one("#detail .notice").text
 
@@ -445,12 +438,12 @@ def test_results_appear_while_the_daemon_works(page: Page, playground: Playgroun
     wait_for((playground.outbox / "gallery" / "pages" / "1.js").exists)
     page.open(playground.outbox)
     page.wait(lambda: page.texts(SHOWN) == ["beach-1"])
-    page.run("window.card = document.querySelector('#list li')")
+    page.run("window.first = document.querySelector('#list li')")
     playground.pair("pier", options={"steps": 30, "pause": 0.1})
     page.wait(lambda: page.texts("#running .name") == ["pier"])
     page.wait(lambda: page.texts(SHOWN) == ["pier", "beach-1"])
     page.wait(lambda: page.texts("#running .name") == [])
-    assert page.run("return card === document.querySelectorAll('#list li')[1]")
+    assert page.run("return first === document.querySelectorAll('#list li')[1]")
 
 
 def test_a_daemon_that_fell_silent_is_told_of(page: Page, outbox: Path) -> None:
@@ -563,4 +556,4 @@ def test_scripts_of_others_are_not_run(page: Page, outbox: Path) -> None:
         fetch('http://127.0.0.1:9/').catch(() => {});"""
     assert page.driver.execute_async_script(asked) == "connect-src"
     assert page.run("return window.pwned") is None
-    page.driver.get_log("browser")  # the refusals are in it
+    page.log("browser")  # the refusals are in it

@@ -21,13 +21,20 @@ const data = {
   revision: null, // of the list that was read last
 };
 
+/** A script that is not there: nothing has written it yet, or it was replaced meanwhile. */
+class MissingError extends Error {}
+
+function ignoreMissing(error) {
+  if (!(error instanceof MissingError)) throw error;
+}
+
 /** Run the script at `address`, below the gallery's folder. */
 function load(address) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = `./${FOLDER}/${address}`;
     script.onload = () => { script.remove(); resolve(); };
-    script.onerror = () => { script.remove(); reject(new Error(address)); };
+    script.onerror = () => { script.remove(); reject(new MissingError(address)); };
     document.head.append(script);
   });
 }
@@ -55,7 +62,8 @@ async function loadPage(page) {
   try {
     await load(`pages/${page.n}.js?v=${page.rev}`);
     data.pages.set(page.n, { rev: page.rev, entries: data.arrived.entries });
-  } catch {
+  } catch (error) {
+    ignoreMissing(error);
     data.pages.delete(page.n);
   }
 }
@@ -74,7 +82,8 @@ async function loadDetail(entry) {
   if (!data.details.has(entry.id)) {
     try {
       await load(`jobs/${encodeURIComponent(entry.id)}.js?v=${entry.when}`);
-    } catch {
+    } catch (error) {
+      ignoreMissing(error);
       return null;
     }
   }

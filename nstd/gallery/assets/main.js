@@ -53,13 +53,9 @@ function goTo(hash) {
 // News
 
 async function look() {
-  try {
-    await loadNow();
-  } catch {
-    data.now ??= null; // nothing has written it yet
-  }
+  await loadNow().catch(ignoreMissing);
   const revision = data.now?.revision ?? "";
-  if (revision !== data.revision) await loadEntries(revision, update).catch(() => { data.isWhole = true; });
+  if (revision !== data.revision) await loadEntries(revision, update).catch(ignoreMissing);
   if (!byId("batch").hidden) showBatch(batchShown.id);
   else if (!byId("overview").hidden) showNow();
 }
@@ -71,8 +67,11 @@ function update() {
 }
 
 async function lookForEver() {
-  await look();
-  setTimeout(() => (document.hidden ? awaitReturn() : lookForEver()), EVERY);
+  try {
+    await look();
+  } finally {
+    setTimeout(() => (document.hidden ? awaitReturn() : lookForEver()), EVERY);
+  }
 }
 
 function awaitReturn() {
