@@ -23,6 +23,7 @@ from nstd.images import Picture, encode_image, save_preview
 from nstd.inputs import Decoder, seen, wishes
 from nstd.job import Ending, Outcome
 from nstd.paths import JobPaths
+from nstd.views import Views
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels
@@ -45,10 +46,11 @@ class Attempt:
         self._a, self._job, self._files = assignment, assignment.job, files
         self._paths = JobPaths(assignment.folder)
         self._send, self._wanted = report, wanted
+        self._views = Views(self._paths, files, self._note_trouble)
         self._began = time.monotonic()
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
-        self._step = 0
+        self._step, self._has_told = 0, False
         self._seconds: dict[str, float] = {}
         self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
         self._asked: Ending | None = None  # how it ends because the daemon wants it to
@@ -83,9 +85,14 @@ class Attempt:
             weights=self._a.weights,
             state=self._state(),
         )
+        if self._a.views:
+            self._timed("views", lambda: self._views.of_inputs(task))
         result = self._timed("backend", lambda: backend.run(task, self.report))
         self._check(result, content)
         picture = self._timed("encode", lambda: self._encode(result, content))
+        if self._a.views:
+            made = seen(Picture(result.pixels, content.alpha))
+            self._timed("views", lambda: self._views.of_result(made))
         self._finish(result, picture)
 
     def _options(self, backend: Backend) -> BaseModel:
@@ -137,6 +144,13 @@ class Attempt:
             self._files.write(self._paths.checkpoint, progress.state())
         if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
             self._show(progress.picture())
+
+    def _note_trouble(self, what: str) -> None:
+        """Tell what went wrong beside the work, which goes on; once."""
+        if not self._has_told:
+            self._has_told = True
+            progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=what)
+            self._send(self._report(progress, time.monotonic() - self._began))
 
     def _interrupt(self, wanted: str, progress: Progress) -> None:
         self._asked = Ending.STOPPED if wanted == "stop" else Ending.CANCELLED
@@ -235,7 +249,8 @@ class Attempt:
         try:
             return work()
         finally:
-            self._seconds[phase] = time.monotonic() - began
+            spent = time.monotonic() - began
+            self._seconds[phase] = self._seconds.get(phase, 0.0) + spent
 
 
 def _finite(losses: Mapping[str, float]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from nstd.job import Model
 from nstd.settings import (
     ExecutorSettings,
     Folders,
+    Gallery,
     Hooks,
     Jobs,
     Limits,
@@ -77,6 +78,7 @@ class Config(Model):
     limits: Limits = Limits()
     workers: Workers = Workers()
     hooks: Hooks = Hooks()
+    gallery: Gallery = Gallery()
     log: Log = Log()
     metrics: Metrics = Metrics()
 

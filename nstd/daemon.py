@@ -88,9 +88,10 @@ class Daemon:
         """What a round consists of; what ended makes room first, then what waits fills it."""
         line = self._line
         if self._draining:
-            return [line.collect, line.put_out, line.run_hooks, line.measure, self._tell_state]
-        entry = [self._heed_requests, line.collect, line.take_in, line.dispatch]
-        return [*entry, line.put_out, line.run_hooks, line.measure, self._tell_state]
+            entry = [line.collect]
+        else:
+            entry = [self._heed_requests, line.collect, line.take_in, line.dispatch]
+        return [*entry, line.put_out, line.run_hooks, line.measure, line.show, self._tell_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
         """Take a step; False when it met an error, told once and then once a minute."""

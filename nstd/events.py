@@ -116,6 +116,11 @@ EVENTS: dict[str, Event] = {
     "hook.failed": Event(
         "warning", "job hook reason [seconds] [printed]", "it failed; the job stays as it is"
     ),
+    "gallery.failed": Event(
+        "warning",
+        "path code error",
+        "the gallery cannot be written; jobs go on, and it is tried again",
+    ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
     "worker.ended": Event("info", "slot pid [device] reason [exit]", "a worker process is gone"),

@@ -22,6 +22,7 @@ class Assignment(Model):
     checkpoint: float
     max_pixels: int
     max_bytes: int
+    views: bool = True  # whether small pictures for the gallery are wanted
 
     @classmethod
     def of(
@@ -37,6 +38,7 @@ class Assignment(Model):
             checkpoint=config.jobs.checkpoint,
             max_pixels=config.limits.picture_pixels,
             max_bytes=config.limits.picture_bytes,
+            views=config.gallery.enabled,
         )
 
 

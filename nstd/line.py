@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nstd.batch import BatchPaths
@@ -19,10 +19,11 @@ from nstd.config import Config
 from nstd.dispatcher import Dispatcher
 from nstd.executors import make_executor
 from nstd.files import Files
+from nstd.gallery import Gallery
 from nstd.hooks import Hooks
 from nstd.inbox import Inbox
 from nstd.intake import Intake
-from nstd.job import Job
+from nstd.job import Failure, Job
 from nstd.metrics import Metrics
 from nstd.outbox import LOGS, Outbox
 from nstd.plugins import Plugins
@@ -53,14 +54,14 @@ class Line:
             config, inbox, self._spool, self.plugins, self.trouble, ring, self.batches.add
         )
         self._clearance = Clearance(config, inbox, files)
-        self.hooks = Hooks(config)
+        self.hooks, self.gallery = Hooks(config), Gallery(config, files)
         self.publisher = Publisher(
             self._spool,
             self._outbox,
             outbox / LOGS,
             self.trouble,
             self._clearance.add,
-            self.hooks.add,
+            self._pass_on,
             self.batches.note_end,
         )
         executor = make_executor(config, work / ".workers")
@@ -133,6 +134,20 @@ class Line:
         """Start the commands that the config has for jobs that are over."""
         self.hooks.work(now)
 
+    def show(self, now: float, state: str = "running") -> None:
+        """Keep the gallery up to date."""
+        self.gallery.work(now, self.scheduler, lambda: self._outlook(state))
+
+    def _outlook(self, state: str) -> dict[str, Any]:
+        """What the gallery tells of the daemon."""
+        intake = self.intake
+        return {"state": state, "paused": intake.paused, "inbox": intake.inbox.count}
+
+    def _pass_on(self, job: Job, failure: Failure | None, record: Path) -> None:
+        """The job has ended, and everybody was told."""
+        self.hooks.add(job, failure, record)
+        self.gallery.add(job, failure, record)
+
     def measure(self, now: float) -> None:
         """Write the metrics, if it is time."""
         intake = self.intake
@@ -175,7 +190,8 @@ class Line:
     def configure(self, config: Config) -> None:
         """Take over new settings; folders, slots and running jobs stay."""
         self._limits = config.limits
-        for part in (self.intake, self._clearance, self._dispatcher, self._recovery, self.hooks):
+        parts = (self.intake, self._clearance, self._dispatcher, self._recovery, self.hooks)
+        for part in (*parts, self.gallery):
             part.configure(config)
 
     def drain(self) -> None:
@@ -190,6 +206,7 @@ class Line:
         self.publisher.work(time.monotonic())
         self.hooks.end()
         self.batches.end()
+        self.gallery.close(self.scheduler, lambda: self._outlook("stopped"))
         self.metrics.close()
 
     # What the loop needs to know
@@ -201,9 +218,10 @@ class Line:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits, runs or is on its way out, and no hook or batch is left."""
+        """Whether no job waits, runs or is on its way out, and no hook, batch or page is left."""
         is_told = not self.publisher.pending and self.hooks.is_idle
-        return self._dispatcher.is_idle and is_told and self.batches.is_idle
+        is_shown = self.batches.is_idle and self.gallery.is_idle
+        return self._dispatcher.is_idle and is_told and is_shown
 
     def next_event(self, now: float, *, draining: bool) -> float:
         """When the next turn is due, if nothing happens before."""
@@ -211,6 +229,7 @@ class Line:
         due = min(
             self.publisher.next_event,
             self.metrics.next_event,
+            self.gallery.next_event,
             *(part.next_event(now) for part in parts),
         )
         return due if draining else min(due, self.intake.next_event(now, self.scheduler.admits))

@@ -21,7 +21,10 @@ from nstd.job import Failure, Job
 from nstd.paths import JobPaths
 
 FAILED, LOGS, ARCHIVE = "failed", "logs", "archive"
-RESERVED = {FAILED, LOGS, ARCHIVE}
+GALLERY, PAGE = "gallery", "index.html"
+RESERVED = {FAILED, LOGS, ARCHIVE, GALLERY, PAGE}
+PREVIEW = "preview"
+"""The folder, inside that of a result, of its small pictures for the gallery."""
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
 
@@ -76,6 +79,7 @@ class Outbox:
         self._files.copy_file(paths.picture(job), stage / f"{name}.{job.format}")
         self._keep(paths.sidecar(job), stage / f"{name}.yaml")
         self._keep(paths.log, stage / f"{name}.log")
+        self._keep_views(paths, stage)
         self._files.write(stage / f"{name}.json", _json(record))
         return self._appear(job, stage)
 
@@ -95,6 +99,7 @@ class Outbox:
         if job.inputs:
             self._files.sync_folder(stage / "inputs")
         self._keep(paths.log, stage / "job.log")
+        self._keep_views(paths, stage)
         reason = {"job": job.id} | failure.model_dump() | {"attempts": job.attempt} | record
         self._files.write(stage / "reason.json", _json(reason))
         return self._appear(job, stage)
@@ -159,6 +164,19 @@ class Outbox:
         """Copy a file of the job; one that somebody removed cannot hold up the rest."""
         if source.exists():
             self._files.copy_file(source, target)
+
+    def _keep_views(self, paths: JobPaths, stage: Path) -> None:
+        """Copy all small pictures, or none: no result waits for them."""
+        if not (views := paths.views()):
+            return
+        folder = stage / PREVIEW
+        try:
+            self._files.make_folder(folder)
+            for name, view in views.items():
+                self._files.copy_file(view, folder / name)
+            self._files.sync_folder(folder)
+        except OSError:
+            self._files.remove_tree(folder)
 
     def _appear(self, job: Job, stage: Path) -> bool:
         target = self.path / str(job.target)

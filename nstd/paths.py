@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from nstd.errors import SpoolError
 from nstd.job import Failure, Job
 
+_VIEW = "view-"
+
 
 class JobPaths:
     """Every path of a job folder."""
@@ -26,6 +28,15 @@ class JobPaths:
     def picture(self, job: Job) -> Path:
         """The finished picture."""
         return self.folder / f"picture.{job.format}"
+
+    def view(self, name: str) -> Path:
+        """A small picture for the gallery: of the `content`, the `result` ..."""
+        return self.folder / f"{_VIEW}{name}.webp"
+
+    def views(self) -> dict[str, Path]:
+        """The small pictures that there are, by the names that they get in the outbox."""
+        found = sorted(self.folder.glob(f"{_VIEW}*.webp"))
+        return {path.name.removeprefix(_VIEW): path for path in found}
 
     def read_job(self) -> Job:
         """The job in this folder; SpoolError when it cannot be read."""

@@ -184,6 +184,14 @@ class Hooks(Model):
     at_once: int = Field(2, ge=1, le=64, description="So many run at a time; others wait.")
 
 
+class Gallery(Model):
+    """outbox/index.html: a page of all results, to be opened in a browser or served as it is."""
+
+    enabled: bool = Field(True, description="Whether it is made, with small pictures of results.")
+    title: str | None = Field(None, description="Its heading; null: the name of the root.")
+    every: Seconds = Field(2.0, gt=0, description="It is brought up to date at most this often.")
+
+
 class Metrics(Model):
     """A file in Prometheus' text format, for node_exporter's textfile collector; needs the package
     prometheus-client: pip install 'nstd[metrics]'."""

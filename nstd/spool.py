@@ -243,7 +243,8 @@ class Spool:
     def restart(self, job: Job) -> Job:
         """Forget what the attempts have made: the job starts from its inputs."""
         paths = self.paths(job.id)
-        for path in (paths.checkpoint, paths.preview, paths.progress, paths.result):
+        made = (paths.checkpoint, paths.preview, paths.progress, paths.result)
+        for path in (*made, *paths.views().values()):
             self._files.unlink(path)
         return self.save(job.model_copy(update={"attempt": 0, "crashes": 0, "running": False}))
 

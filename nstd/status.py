@@ -16,7 +16,7 @@ from nstd.errors import SpoolError
 from nstd.job import Job
 from nstd.lock import holder
 from nstd.names import is_ignored, is_sidecar
-from nstd.outbox import ARCHIVE, FAILED, LOGS
+from nstd.outbox import ARCHIVE, FAILED, GALLERY, LOGS
 from nstd.paths import JobPaths
 from nstd.spool import Spool, State
 
@@ -171,7 +171,7 @@ def list_sidecars(inbox: Path) -> Iterator[str]:
 
 def list_published(outbox: Path) -> Iterator[tuple[float, Path]]:
     """When each result and each failure was made, and its record."""
-    return _published(os.fspath(outbox), {LOGS, ARCHIVE})
+    return _published(os.fspath(outbox), {LOGS, ARCHIVE, GALLERY})
 
 
 def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, Path]]:

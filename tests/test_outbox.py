@@ -65,7 +65,7 @@ def test_a_taken_name_gets_a_number(shelf: Shelf) -> None:
     assert shelf.target(failed=True) == "failed/beach"
 
 
-@pytest.mark.parametrize("name", ["failed", "logs", "archive"])
+@pytest.mark.parametrize("name", ["failed", "logs", "archive", "gallery", "index.html"])
 def test_names_kept_for_something_else_get_a_number(shelf: Shelf, name: str) -> None:
     """As the name of a job and as that of a folder of the inbox; below, they are like any other."""
     assert shelf.target(name=name) == f"{name}-2"
@@ -199,3 +199,24 @@ def test_what_a_crash_left_half_staged_is_removed(shelf: Shelf) -> None:
         (shelf.path / ".staging" / name).mkdir(parents=True)
     shelf.outbox.clean({"j2"})
     assert names_in(shelf.path / ".staging") == ["j2"]
+
+
+@pytest.mark.parametrize("fails", ["mkdir", "create", "write", "fsync"])
+def test_small_pictures_come_all_or_not_at_all(tmp_path: Path, fails: str) -> None:
+    """One that cannot be copied costs them all, and the result nothing."""
+    files = StepFiles()
+    shelf = Shelf(tmp_path, files)
+    for name in ("content", "result"):
+        shelf.paths.view(name).write_bytes(name.encode())
+    assert shelf.publish()
+    views = shelf.path / "beach" / "preview"
+    assert names_in(views) == ["content.webp", "result.webp"]
+
+    def fail(at: int, operation: str) -> OSError | None:
+        path = files.log[-1][1]
+        is_last = path.name == "result.webp" or (operation == "mkdir" and path.name == "preview")
+        return OSError(errno.EIO, "broken") if operation == fails and is_last else None
+
+    files.on_step = fail
+    assert shelf.publish("pier")
+    assert names_in(shelf.path / "pier") == ["pier.json", "pier.log", "pier.png", "pier.yaml"]

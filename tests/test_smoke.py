@@ -18,6 +18,7 @@ def test_a_dropped_pair_becomes_a_picture_with_its_record(playground: Playground
         "beach.json",
         "beach.yaml",
         "beach.log",
+        "preview",
     }
     assert playground.record("beach")["settings"]["backend"] == "puppet"
     assert [line["output"] for line in playground.events("job.finished")] == ["beach"]

@@ -23,6 +23,7 @@ ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.images",
     "nstd.inputs",
     "nstd.samples",
+    "nstd.views",
     "nstd.worker",
     "nstd.__main__",
 )

@@ -20,7 +20,7 @@ from nstd.devices import resolve
 from nstd.errors import SidecarError
 from nstd.order import make_order, safe_name
 from nstd.plugins import Plugins
-from nstd.settings import Folders, Log, Watch
+from nstd.settings import Folders, Gallery, Log, Watch
 from nstd.sidecar import parse_sidecar
 from nstd.wish import without_places
 
@@ -92,6 +92,7 @@ def one_slot(config: Config, root: Path, console: Literal["text", "none"]) -> Co
         watch=Watch(settle=0.2),
         devices=resolve(config.devices)[:1],
         log=Log(console=console),
+        gallery=Gallery(enabled=False),
         **kept,
     )
 

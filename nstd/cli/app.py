@@ -42,6 +42,7 @@ _COMMANDS = {
     "check": "validate sidecars without running them",
     "status": "what waits, runs, is done and has failed",
     "logs": "the log for people, of all or of one job",
+    "gallery": "write the page of all results, and say where it is",
     "cancel": "end a job that waits or runs",
     "retry": "run a failed, waiting or running job again from its inputs",
     "backends": "what can make pictures, and what is wrong with the rest",

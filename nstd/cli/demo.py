@@ -35,6 +35,7 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
     for ending in bars.endings:
         output = config.folder("outbox") / ending.output
         click.echo(f"{output if ending.failed else _picture(output)}  {ending.words}")
+    click.echo(f"look at them:  {config.folder('outbox') / 'index.html'}", err=True)
     left = len(sidecars) - len(bars.endings)
     if left > 0:
         click.echo(f"{left} are not done; to go on:  nstd run --once -c {path}", err=True)

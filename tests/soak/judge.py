@@ -21,7 +21,7 @@ from PIL import Image
 from nstd.job import JOB_ID
 
 CLAIMS = ".nstd"
-NOT_RESULTS = {".staging", "logs", "archive"}
+NOT_RESULTS = {".staging", "logs", "archive", "gallery", "index.html"}
 TERMINAL = {"job.finished", "job.failed"}
 
 

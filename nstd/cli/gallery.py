@@ -1,0 +1,28 @@
+"""`nstd gallery`: the page of all results, brought up to date without a daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nstd.cli.app import config_option
+
+
+@click.command("gallery")
+@config_option
+@click.option("--rebuild", is_flag=True, help="Make it anew from the records in the outbox.")
+def command(config: Path | None, rebuild: bool) -> None:
+    """Write the page of all results, and print where it is; a daemon does so by itself."""
+    from nstd.config import find_config, load_config
+    from nstd.errors import printable
+    from nstd.gallery.build import build
+
+    settings = load_config(find_config(config))
+    built = build(settings, rebuild=rebuild)
+    if built.pid is not None:
+        doing = "makes it anew" if rebuild else "keeps it up to date"
+        click.echo(f"the daemon (pid {built.pid}) {doing}", err=True)
+    else:
+        click.echo(f"{built.entries} results and failures", err=True)
+    click.echo(printable(built.page))

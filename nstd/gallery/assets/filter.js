@@ -1,0 +1,60 @@
+// Which entries are shown.
+
+const filterForm = byId("filter");
+
+function readFilter() {
+  const said = new FormData(filterForm);
+  return Object.fromEntries(FILTERS.map((name) => [name, String(said.get(name) ?? "").trim()]));
+}
+
+function showFilter(filter) {
+  for (const name of FILTERS) {
+    const field = filterForm.elements[name];
+    const value = filter[name] ?? "";
+    if (name === "style" && value && ![...field.options].some((option) => option.value === value)) {
+      field.append(make("option", { value }, bare(value)));
+    }
+    if (document.activeElement !== field) field.value = value;
+  }
+  byId("clear").hidden = !FILTERS.some((name) => filter[name]);
+}
+
+/** The text that a search looks through; made once for each entry. */
+function haystack(entry) {
+  entry.text ??= [
+    entry.name, entry.at, entry.content, ...entry.styles, entry.code, entry.message, entry.hint,
+    entry.backend, entry.device, entry.batch?.name, entry.id,
+  ].filter(Boolean).join("\n").toLowerCase();
+  return entry.text;
+}
+
+function startOfDay(day, later = 0) {
+  const [year, month, date] = day.split("-").map(Number);
+  return new Date(year, month - 1, date + later).getTime();
+}
+
+function filtered(entries, filter) {
+  const words = filter.q.toLowerCase().split(/\s+/).filter(Boolean);
+  const from = filter.from ? startOfDay(filter.from) : -Infinity;
+  const until = filter.to ? startOfDay(filter.to, 1) : Infinity;
+  return entries.filter((entry) =>
+    (!filter.status || entry.state === filter.status) &&
+    (!filter.style || entry.styles.includes(filter.style)) &&
+    entry.when >= from && entry.when < until &&
+    words.every((word) => haystack(entry).includes(word)));
+}
+
+/** Offer every style that there is, those that are used most first. */
+function offerStyles(entries) {
+  const counts = new Map();
+  for (const entry of entries) {
+    for (const style of new Set(entry.styles)) counts.set(style, (counts.get(style) ?? 0) + 1);
+  }
+  const select = filterForm.elements.style;
+  const chosen = select.value;
+  const styles = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+  const options = styles.map(([style, count]) =>
+    make("option", { value: style }, `${bare(style)} (${WHOLE.format(count)})`));
+  select.replaceChildren(make("option", { value: "" }, "All styles"), ...options);
+  select.value = chosen;
+}
