@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TextIO
 
-from nstd import memory
+from nstd import memory, processes
 
 FOLDER = Path(tempfile.gettempdir()) / f"nstd-memory-{os.getuid()}"
 """Shared by the workers of one user; a file means nothing once its process has ended."""
@@ -37,7 +37,7 @@ def outstanding() -> int:
         with suppress(OSError, ValueError):  # it ended just now, or the file is none of ours
             pid = int(file.stem)
             born, peak = file.read_text().split()
-            if born != _born(pid):
+            if born != processes.born(pid):
                 file.unlink()
             elif pid != os.getpid():
                 total += max(0, int(peak) - memory.resident(pid))
@@ -48,7 +48,7 @@ def reserve(peak: int) -> None:
     """Have others know that this process will hold up to `peak` bytes, until `release`."""
     if _is_ours():
         with suppress(OSError):
-            _mine().write_text(f"{_born(os.getpid())} {peak}")
+            _mine().write_text(f"{processes.born()} {peak}")
 
 
 def release() -> None:
@@ -74,13 +74,3 @@ def _is_ours() -> bool:
         found = FOLDER.lstat()
         return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     return False
-
-
-def _born(pid: int) -> str:
-    """When a process started, in ticks since boot: with its pid, who it is. "" once it has ended.
-
-    The 22nd field of proc_pid_stat(5); the second, its name, may have spaces and brackets.
-    """
-    with suppress(OSError):
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[19]
-    return ""

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,11 +34,14 @@ class RayCluster:
     """A cluster whose nodes find the backends in `site`; the head has no place for a job."""
 
     def __init__(self, site: Path) -> None:
+        self.tmp = site / "tmp"  # of its nodes; Ray's sockets need a shorter path
+        self.tmp.mkdir(exist_ok=True)
         path = os.pathsep.join(map(str, (site, TESTS.parent)))
+        places = {"TMPDIR": str(self.tmp), "RAY_TMPDIR": tempfile.gettempdir()}
         self._log = (site / "ray.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(TESTS / "ray_cluster.py")],
-            env=os.environ | {"PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"},
+            env=os.environ | places | {"PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

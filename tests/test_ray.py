@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from executor_support import Bench, install_backends, make_config, make_job
 from ray_support import RayCluster, free_port, needs_ray, ray_cluster
 from support import Playground, finished, wait_for
 
+from nstd import processes
 from nstd.devices import Slot
 from nstd.executor import Assignment
 from nstd.executors.cluster import executor as cluster_executor
@@ -71,17 +73,35 @@ def daemon_on(cluster: RayCluster, playground: Playground) -> None:
 # What stays of an attempt
 
 
-def test_a_node_keeps_no_file_of_a_job(bench: Bench) -> None:
+def test_a_node_keeps_no_file_of_a_job(bench: Bench, cluster: RayCluster) -> None:
     """Neither after a good end, nor, once another worker came up, after a kill."""
 
     def left() -> list[Path]:
-        return list(Path(tempfile.gettempdir()).glob("nstd-node-*"))
+        return list(cluster.tmp.glob("nstd-node-*"))
 
     bench.run("beach")
-    wait_for(lambda: not left(), 10)
+    wait_for(lambda: not left(), 10, "no folder left by a job that ended well")
     bench.run("pier", act="kill")
     assert bench.run("next").ending is Ending.FINISHED
-    wait_for(lambda: not left(), 10)
+    wait_for(lambda: not left(), 10, "no folder left by a worker that was killed")
+
+
+def test_what_a_worker_left_is_swept_even_before_its_parent_has_waited_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was killed may stay a zombie for long; a living one keeps its folder."""
+    from nstd.executors.cluster.node import NodeWorker
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["sleep", "60"]) as worker:
+        folder = tmp_path / f"nstd-node-{worker.pid}-{processes.born(worker.pid)}-abcd"
+        folder.mkdir()
+        NodeWorker()
+        assert folder.exists()
+        worker.kill()
+        wait_for(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE, 10)
+        NodeWorker()
+        assert not folder.exists()
 
 
 def test_a_node_whose_disk_is_full_does_not_take_the_job(

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nstd import __version__
+from nstd import __version__, processes
 from nstd.attempt import Attempt
 from nstd.backend import Backend
 from nstd.executor import Assignment, Report
@@ -63,8 +63,10 @@ class NodeWorker:
 
         Raises OSError when the node's disk does not take them. Ray may forget them after this.
         """
+        _sweep()
         self._wanted = None
-        folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
+        me = f"{os.getpid()}-{processes.born()}"
+        folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-")
         here = Assignment.model_validate(assignment | {"folder": folder.name})
         try:
             for name, content in zip(names, contents, strict=True):
@@ -110,7 +112,7 @@ class NodeWorker:
 
 def _sweep() -> None:
     """Remove what workers that were killed have left on this node."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and not Path("/proc", pid).exists():
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
+        pid, born, *_ = folder.name.removeprefix(_PREFIX).split("-")
+        if pid.isdecimal() and born != processes.born(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
