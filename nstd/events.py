@@ -50,6 +50,9 @@ EVENTS: dict[str, Event] = {
     ),
     "daemon.reload_failed": Event("error", "config error", "HUP: the old config is kept"),
     "daemon.error": Event("error", "error traceback", "a bug; the daemon goes on"),
+    "library.warning": Event(
+        "warning", "warning source", "Python or a library warns of something; the daemon goes on"
+    ),
     "plugins.loaded": Event("info", "backends refused", "backends that sidecars may name"),
     "plugin.failed": Event("warning", "name status reason", "a backend that is off, and why"),
     "inbox.waiting": Event("info", "sidecar missing", "a sidecar whose pictures have not come"),

@@ -12,6 +12,7 @@ import math
 import os
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -66,6 +67,7 @@ class Logging:
             _logger.addHandler(handler)
         _logger.propagate = False
         threading.excepthook = _tell_of_thread
+        self._show_warning, warnings.showwarning = warnings.showwarning, _tell_of_warning
         self.reconfigure(settings)
 
     def reconfigure(self, settings: Log) -> None:
@@ -90,6 +92,7 @@ class Logging:
     def close(self) -> None:
         """Flush what can be flushed and let go of the files."""
         threading.excepthook = threading.__excepthook__
+        warnings.showwarning = self._show_warning
         self._close_console()
         for handler in (self._file, _job_logs):
             _logger.removeHandler(handler)
@@ -133,6 +136,20 @@ def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
     """
     if ended.exc_value is not None:
         tell_bug(ended.exc_value)
+
+
+def _tell_of_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,  # noqa: ARG001 - Python's own signature
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Of a warning of Python or a library, which would be printed, and no line of the log."""
+    emit(
+        "library.warning", warning=f"{category.__name__}: {message}", source=f"{filename}:{lineno}"
+    )
 
 
 def _plain(value: Any) -> Any:

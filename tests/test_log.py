@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -328,6 +329,22 @@ def test_an_error_that_ends_a_thread_is_a_line_of_the_log(
     assert (told["event"], told["level"]) == ("daemon.error", "error")
     assert "ValueError" in told["error"]
     assert "no number" in told["traceback"]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_warning_of_a_library_is_a_line_of_the_log(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It may name a file of the inbox: what is in a name is escaped as everywhere."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging = logging_to(folder)
+        warnings.warn("a name\nand {another}", RuntimeWarning, stacklevel=1)
+        logging.close()
+    told = json.loads(folder.joinpath("nstd.jsonl").read_text())
+    assert (told["event"], told["level"]) == ("library.warning", "warning")
+    assert told["warning"] == "RuntimeWarning: a name\nand {another}"
+    assert Path(__file__).name in told["source"]
     assert capfd.readouterr().err == ""
 
 
