@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 from support import Playground
 
 from nstd import reservations
+
+# A shell that starts the tests in the background has it ignored, and every process would inherit
+# that: what ends at an interrupt would not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
