@@ -5,7 +5,7 @@ Gatys et al. (2016), equation 1, as a mean: its size does not depend on the reso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -95,9 +95,9 @@ class ContentTerm:
             for name, statistic in content.items()
         }
 
-    def references(self, content: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def references(self, content: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
         """What features are compared with, given those of the content."""
-        return {name: layer.reference(content[name]) for name, layer in self._layers.items()}
+        return {name: self._layers[name].reference(features) for name, features in content}
 
     def __call__(self, sums: Sums) -> Tensor:
         """The distance, a scalar."""

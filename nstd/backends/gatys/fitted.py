@@ -8,7 +8,7 @@ Hyvarinen, Oja, Neural Networks 2000), both signs rectified; pooled by two betwe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -46,19 +46,17 @@ class Fitted:
         self._pooling = pooling
         self.sha256 = sha256(tensor for filter_ in filters for tensor in filter_)
 
-    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1]: stage n has 2 WIDTHS[n - 1] channels."""
-        found: dict[str, Tensor] = {}
+        depth = max((STAGES.index(layer) + 1 for layer in layers), default=0)
         like, _ = self._used[0]
         x = normalised(picture).to(dtype=like.dtype, memory_format=torch.channels_last)
-        for stage, filter_ in zip(STAGES, self._used, strict=False):
-            x = responses(x, filter_)
-            if {*found, stage} >= {*layers}:
-                return found | {stage: x}
-            shown, x = tap(x, self._pooling)
+        for stage, filter_ in zip(STAGES[:depth], self._used, strict=False):
+            shown = responses(x, filter_)
+            if stage != STAGES[depth - 1]:
+                shown, x = tap(shown, self._pooling)
             if stage in layers:
-                found[stage] = shown
-        return found
+                yield stage, shown
 
     def turn(self, layer: str) -> None:
         """None: the filters are white on the pictures already."""

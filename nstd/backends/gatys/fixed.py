@@ -9,7 +9,7 @@ trait of all pictures, such as contrast, drowns the others.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -44,14 +44,12 @@ class Fixed:
         weights = (tensor for each in filters.values() for pair in each for tensor in pair)
         self.sha256 = sha256([*weights, *turns.values()])
 
-    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1], not sphered."""
-        found: dict[str, Tensor] = {}
         for name, member in self._members.items():
             stages = [layer.removesuffix(name) for layer in layers if layer.endswith(name)]
-            shown = member.features(picture, stages) if stages else {}
-            found |= {f"{stage}{name}": x for stage, x in shown.items()}
-        return found
+            for stage, x in member.features(picture, stages):
+                yield f"{stage}{name}", x
 
     def turn(self, layer: str) -> Tensor:
         """What spheres the layer."""

@@ -68,7 +68,7 @@ def turns(filters: Sequence[Filter], seen: Sequence[Tensor]) -> list[Tensor]:
     stages = STAGES[: len(filters)]
     found: dict[str, list[tuple[Statistic, float]]] = {stage: [] for stage in stages}
     for picture in seen:
-        for stage, features in network.features(picture, stages).items():
+        for stage, features in network.features(picture, stages):
             found[stage].append((statistic(features.double()), 1.0))
     return [inverse_root(mixed(found[stage]).covariance) for stage in stages]
 

@@ -6,7 +6,7 @@ loader and a row here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -26,10 +26,11 @@ class Network(Protocol):
     sha256: str
     """Of the weights file, or of the filters themselves."""
 
-    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features (1, C, H, W) of `picture` (1, 3, H, W), in [0, 1], after each named layer.
 
-        The fastest order in memory is channels last.
+        One after the other, so that none is held for longer than it is looked at, on the way
+        there and on the way back. The fastest order in memory is channels last.
         """
         ...
 

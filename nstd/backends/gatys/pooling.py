@@ -22,7 +22,27 @@ def pool(features: Tensor, kind: str) -> Tensor:
         return functional.avg_pool2d(features, 2, ceil_mode=True)
     if kind == "l2":
         return (4 * functional.avg_pool2d(features.square(), 2, ceil_mode=True) + TINY).sqrt()
-    return functional.max_pool2d(features, 2, ceil_mode=True)
+    pooled: Tensor = _Maximum.apply(features)
+    return pooled
+
+
+class _Maximum(torch.autograd.Function):
+    """Finds the maxima again on the way back: to remember where they were takes eight bytes each,
+    more than all that an evaluation must remember besides the features."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        return functional.max_pool2d(features, 2, ceil_mode=True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors
+        _, where = functional.max_pool2d(features, 2, ceil_mode=True, return_indices=True)
+        given = (gradient, features, [2, 2], [2, 2], [0, 0], [1, 1], True, where)
+        found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(*given)
+        return found
 
 
 def tap(features: Tensor, kind: str) -> tuple[Tensor, Tensor]:

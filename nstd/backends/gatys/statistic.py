@@ -86,7 +86,7 @@ class _Moments(torch.autograd.Function):
         overlap = second.new_zeros(())
         if reference is not None:
             overlap = _inner_product(features, reference) / len(flat)
-        return flat.mean(0, dtype=second.dtype), second, overlap
+        return _total(features) / len(flat), second, overlap
 
     @staticmethod
     @once_differentiable
@@ -101,6 +101,28 @@ class _Moments(torch.autograd.Function):
             gradient = torch.addmm(by_position(reference), flat, symmetric, beta=share)
         gradient += (mean / len(flat)).to(flat.dtype)
         return as_map(gradient, features), None
+
+
+def gap(features: Tensor, reference: Tensor) -> Tensor:
+    """The mean square of the difference between two maps of the same shape, a scalar."""
+    found: Tensor = _Gap.apply(features, reference)
+    return found
+
+
+class _Gap(torch.autograd.Function):
+    """Written out, as the difference is all that there is to remember."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, reference: Tensor) -> Tensor:
+        difference = features - reference
+        ctx.save_for_backward(difference)
+        return _inner_product(difference, difference) / difference.numel()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (difference,) = ctx.saved_tensors
+        return difference * (2 * float(gradient) / difference.numel()), None
 
 
 def by_position(features: Tensor) -> Tensor:
@@ -118,15 +140,28 @@ def _products(features: Tensor) -> Tensor:
     """The sum over positions of the products of channels, (C, C), in float32 at least.
 
     Sums in bfloat16 are rounded to three digits: it takes one for each of some parts of the
-    picture, and adds those in float32.
+    picture, and adds those in float32. Where those would be more than the features themselves, it
+    computes in float32.
     """
-    flat = by_position(features)
-    if features.dtype != torch.bfloat16:
+    parts = _parts(features)
+    if features.dtype != torch.bfloat16 or len(parts) * parts.shape[2] ** 2 > features.numel():
+        flat = wide(by_position(features))
         return flat.T @ flat
-    height = features.shape[2]
-    count = next(n for n in range(min(PARTS, height), height + 1) if height % n == 0)
-    parts = flat.view(count, -1, flat.shape[1])
     return torch.bmm(parts.mT, parts).sum(0, dtype=torch.float32)
+
+
+def _total(features: Tensor) -> Tensor:
+    """The sum over positions, (C,), rounded as in `_products`."""
+    if features.dtype != torch.bfloat16:
+        return by_position(features).sum(0)
+    return _parts(features).sum(1).sum(0, dtype=torch.float32)
+
+
+def _parts(features: Tensor) -> Tensor:
+    """Rows of the picture together, at least `PARTS` times: (parts, positions of each, C)."""
+    _, channels, height, _ = features.shape
+    count = next(n for n in range(min(PARTS, height), height + 1) if height % n == 0)
+    return by_position(features).view(count, -1, channels)
 
 
 def _inner_product(one: Tensor, other: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -36,18 +36,19 @@ class Vgg:
         self._mean = torch.tensor(MEAN, device=self._like.device)[:, None, None]
         self._deviation = torch.tensor(DEVIATION, device=self._like.device)[:, None, None]
 
-    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1], after each named rectification."""
-        found: dict[str, Tensor] = {}
         names = iter(NETWORKS[self.name].layers)
         x = (picture - self._mean) / self._deviation
         x = x.to(dtype=self._like.dtype, memory_format=torch.channels_last)
         for layer in self._layers:
-            pools = isinstance(layer, nn.MaxPool2d)
-            x = GAINS[self._pooling] * pool(x, self._pooling) if pools else layer(x)
+            x = self._pool(x) if isinstance(layer, nn.MaxPool2d) else layer(x)
             if isinstance(layer, nn.ReLU) and (name := next(names)) in layers:
-                found[name] = x
-        return found
+                yield name, x
+
+    def _pool(self, x: Tensor) -> Tensor:
+        gain = GAINS[self._pooling]
+        return pool(x, self._pooling) if gain == 1 else gain * pool(x, self._pooling)
 
     def turn(self, layer: str) -> None:
         """None: features are compared as they are."""

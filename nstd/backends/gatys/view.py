@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
-from nstd.backends.gatys.statistic import Statistic, compared, shares, weighted
-from nstd.backends.gatys.tensors import wide
+from nstd.backends.gatys.statistic import Statistic, compared, gap, shares, weighted
 from nstd.backends.gatys.tiles import Tile, positions, tiles_of
 
 EVERYWHERE = -1  # stands for the number of a region
@@ -53,13 +52,13 @@ class View:
 
     def features(
         self, part: Tensor, tile: Tile, layers: Collection[str] | None = None
-    ) -> dict[str, Tensor]:
-        """What is kept of the features of `part` (1, 3, h, w), which is what `tile` sees.
+    ) -> Iterator[tuple[str, Tensor]]:
+        """By layer, what is kept of the features of `part` (1, 3, h, w), which is what `tile` sees.
 
         Of all that the losses need, or of `layers`.
         """
-        found = self._network.features(part, self.layers if layers is None else layers)
-        return {layer: tile.crop(x, self._strides[layer]) for layer, x in found.items()}
+        for layer, x in self._network.features(part, self.layers if layers is None else layers):
+            yield layer, tile.crop(x, self._strides[layer])
 
     def sums_of(self, picture: Tensor, *, everywhere: bool = False) -> Sums:
         """The sums of a whole `picture` (1, 3, H, W), compared with nothing."""
@@ -70,7 +69,7 @@ class View:
 
     def sums(
         self,
-        features: Mapping[str, Tensor],
+        features: Iterable[tuple[str, Tensor]],
         references: Mapping[str, Tensor],
         tile: Tile,
         *,
@@ -82,7 +81,7 @@ class View:
         the statistics of all layers, also of those that no loss asks for.
         """
         found: Sums = {}
-        for layer, x in features.items():
+        for layer, x in features:
             share = math.prod(x.shape[2:]) / math.prod(self._sizes[layer])
             reference = references.get(layer)
             turned = layer in self._content_layers and self._network.turn(layer) is not None
@@ -92,7 +91,7 @@ class View:
                 if turned and reference is not None:
                     found["overlap", layer, EVERYWHERE] = overlap * share
             if not turned and reference is not None:
-                found["gap", layer, EVERYWHERE] = wide(x - reference).square().mean() * share
+                found["gap", layer, EVERYWHERE] = gap(x, reference) * share
             for (masked, number), mask in self._masks.items():
                 if masked == layer:
                     part = tile.place(mask, self._strides[layer])

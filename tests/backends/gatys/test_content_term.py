@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,9 @@ class Same:
     def __init__(self, turn: Tensor | None = None) -> None:
         self._turn = turn
 
-    def features(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """The picture."""
-        return dict.fromkeys(layers, picture)
+        return ((layer, picture) for layer in layers)
 
     def turn(self, layer: str) -> Tensor | None:
         """What the test says."""
@@ -56,7 +56,7 @@ def distance_to(
         {"same": statistic(content if style is None else style)},
         relative=style is not None,
     )
-    reference = term.references({"same": content})["same"]
+    reference = term.references([("same", content)])["same"]
 
     def distance(features: Tensor) -> Tensor:
         found, overlap = compared(features, reference)

@@ -44,7 +44,7 @@ def request(saved: dict[str, object] | None = None, seed: int = 0) -> Request:
 def test_stages_have_both_signs_of_their_widths_and_halve_the_picture() -> None:
     """Sides round up, so that odd edges are kept."""
     network = Fitted(fit(pictures(), "max", 0), "max")
-    shapes = [tuple(f.shape) for f in network.features(torch.rand(1, 3, 33, 50), STAGES).values()]
+    shapes = [tuple(f.shape) for _, f in network.features(torch.rand(1, 3, 33, 50), STAGES)]
     sides = [(33, 50), (17, 25), (9, 13), (5, 7), (3, 4)]
     assert shapes == [(1, 2 * w, *side) for w, side in zip(fitted.WIDTHS, sides, strict=True)]
 
@@ -52,7 +52,7 @@ def test_stages_have_both_signs_of_their_widths_and_halve_the_picture() -> None:
 def test_only_the_stages_asked_for_are_computed() -> None:
     """The result holds those layers and no others."""
     network = Fitted(fit(pictures(), "max", 0), "max")
-    assert list(network.features(torch.rand(1, 3, 32, 32), {"stage2"})) == ["stage2"]
+    assert [*dict(network.features(torch.rand(1, 3, 32, 32), {"stage2"}))] == ["stage2"]
 
 
 def test_patches_repeat_the_edges() -> None:
@@ -107,5 +107,5 @@ def test_constant_pictures_give_finite_filters(value: float, size: Sequence[int]
     """No variance at all, in pictures of any size, is no singular matrix."""
     constant = torch.full((1, 3, *size), value)
     network = Fitted(fit([constant, constant], "max", 0), "max")
-    for features in network.features(torch.rand(1, 3, *size), STAGES).values():
+    for _, features in network.features(torch.rand(1, 3, *size), STAGES):
         assert features.isfinite().all()

@@ -34,7 +34,7 @@ def picture() -> torch.Tensor:
 def test_the_file_holds_every_layer() -> None:
     """With as many channels as `fitted` has; sphered, of about unit variance on a photograph."""
     network = load(request())
-    features = network.features(picture(), LAYERS)
+    features = dict(network.features(picture(), LAYERS))
     widths = [2 * width for width in fitted.WIDTHS[:4]]
     assert [features[layer].shape[1] for layer in LAYERS] == 2 * widths
     for layer in LAYERS:
@@ -45,10 +45,10 @@ def test_the_file_holds_every_layer() -> None:
 def test_its_members_differ() -> None:
     """And a layer is the same whether others are asked for or not."""
     network = load(request())
-    features = network.features(picture(), LAYERS)
+    features = dict(network.features(picture(), LAYERS))
     for one, other in zip(FIXED["a"], FIXED["b"], strict=True):
         assert (features[one] - features[other]).abs().mean() > 0.1
-        alone = network.features(picture(), {other})
+        alone = dict(network.features(picture(), {other}))
         assert list(alone) == [other]
         assert torch.equal(alone[other], features[other])
 
@@ -76,7 +76,7 @@ def test_sphered_layers_are_uncorrelated_over_the_textures(
     filters: list[Filter] = fitted.fit(seen, "average", 0, stages=4)
     layers = FIXED["a"]
     network = fixed.Fixed({"a": filters}, dict(zip(layers, turns(filters, seen), strict=True)))
-    parts = [network.features(each, layers) for each in seen]
+    parts = [dict(network.features(each, layers)) for each in seen]
     for layer in layers:
         whole = mixed([(statistic(part[layer]), 1.0) for part in parts])
         covariance = whole.turned(network.turn(layer)).covariance

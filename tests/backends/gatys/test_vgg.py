@@ -55,7 +55,7 @@ def test_features_are_those_of_the_formula(tmp_path: Path) -> None:
     network = load(request(tmp_path))
     assert network.sha256 == digest
     picture = torch.rand(1, 3, 10, 12)
-    found = network.features(picture, SHALLOW)
+    found = dict(network.features(picture, SHALLOW))
     x = (picture - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
     x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
     one = functional.relu(functional.conv2d(x, state["features.0.weight"]))
@@ -98,7 +98,9 @@ def test_pooling_keeps_activations_in_range(tmp_path: Path, other: str) -> None:
     install(tmp_path, shallow_state())
     picture = torch.rand(1, 3, 32, 32)
     sizes = [
-        load(request(tmp_path, pooling=kind)).features(picture, ("relu2_1",))["relu2_1"].mean()
+        dict(load(request(tmp_path, pooling=kind)).features(picture, ("relu2_1",)))[
+            "relu2_1"
+        ].mean()
         for kind in ("max", other)
     ]
     assert 0.5 < sizes[1] / sizes[0] < 2
@@ -207,7 +209,7 @@ def test_the_default_loss_is_crowsons_to_the_letter(tmp_path: Path) -> None:
         for pixels in (seen[0].picture(), job.content, job.styles[0].pixels)
     )
     network = load(request(tmp_path))
-    given, target, shapes = (network.features(each, SHALLOW) for each in (x, style, content))
+    given, target, shapes = (dict(network.features(each, SHALLOW)) for each in (x, style, content))
     w2 = [
         Wasserstein(statistic(target[layer]))(statistic(given[layer]))
         for layer in ("relu1_1", "relu2_1")
