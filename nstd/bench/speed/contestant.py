@@ -21,7 +21,6 @@ from nstd import memory
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.bench.speed import ceiling
 from nstd.bench.speed.pair import pictures
-from nstd.bench.speed.plain import Plain
 from nstd.bench.speed.setup import Setup
 
 
@@ -29,6 +28,8 @@ class PlainLoop:
     """The plain loop, and the judge of pictures by its loss."""
 
     def __init__(self, setup: Setup) -> None:
+        from nstd.bench.speed.plain import Plain  # torchvision's 160 MB are this contestant's own
+
         content, style = (to_tensor(pixels, "cpu") for pixels in pictures(setup.size))
         self._plain = Plain(Path(setup.weights), content, style)
 
