@@ -18,13 +18,17 @@ from nstd.cgroups import own_cgroups
 
 _SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
-# The gradients of one step are freed and asked for again in the next: kept in the heap instead
-# of mapped anew, a step at 512 px takes a quarter less time on the CPU.
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
-# A thread that is done early spins for some microseconds, then sleeps. Spinning for long, as is
-# usual, takes the cores from the very thread that is waited for where others want them too, and a
-# picture takes up to ten times as long; sleeping at once takes twice the time on idle cores.
-_WAITING = {"GOMP_SPINCOUNT": "10000"}
+CPU_TUNING = {
+    # The gradients of one step are freed and asked for again in the next: kept in the heap instead
+    # of mapped anew, a step at 512 px takes a quarter less time.
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    # A thread that is done early spins for some microseconds, then sleeps. Spinning for long, as is
+    # usual, takes the cores from the very thread that is waited for where others want them too, and
+    # a picture takes up to ten times as long; sleeping at once takes twice the time on idle cores.
+    "GOMP_SPINCOUNT": "10000",
+}
+"""What a process that computes on the CPU needs in its environment before its Python starts."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> 
         threads = max(1, min(_GPU_WORKER_THREADS, cores // max(1, len(slots))))
     defaults = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     if slot.kind == "cpu":
-        defaults |= _MALLOC | _WAITING
+        defaults |= CPU_TUNING
     pinned = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": _physical(slot)}
     return {name: text for name, text in defaults.items() if name not in os.environ} | pinned
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from ray_support import RayCluster, free_port, needs_ray, ray_cluster
 from support import Playground, finished, wait_for
 
 from nstd import processes
-from nstd.devices import Slot
+from nstd.devices import CPU_TUNING, Slot
 from nstd.executor import Assignment
 from nstd.executors.cluster import executor as cluster_executor
 from nstd.job import Ending
@@ -68,6 +69,21 @@ def bench(cluster: RayCluster, tmp_path: Path) -> Iterator[Bench]:
 def daemon_on(cluster: RayCluster, playground: Playground) -> None:
     """Have the playground's daemon run jobs on the cluster."""
     playground.configure(executor=cluster.settings)
+
+
+def test_a_node_computes_on_its_cores_as_the_daemon_s_own_machine_does(
+    cluster: RayCluster, tmp_path: Path
+) -> None:
+    """Without the same settings of malloc and OpenMP it would take longer."""
+    config, note = make_config(tmp_path), tmp_path / "note"
+    on_cores = cluster.executor(config, tmp_path / "scratch", num_gpus=0, num_cpus=2)
+    bench = Bench(on_cores, tmp_path / "jobs")
+    try:
+        assert bench.run("look", "gremlin", act="environment", note=str(note)).failure is None
+    finally:
+        on_cores.close()
+    said = json.loads(note.read_text())
+    assert CPU_TUNING.items() <= said.items()
 
 
 # What stays of an attempt

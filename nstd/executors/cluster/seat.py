@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nstd import __version__
 from nstd.channel import Message
+from nstd.devices import CPU_TUNING
 from nstd.executor import Assignment
 from nstd.executors.cluster.node import NodeWorker
 from nstd.executors.cluster.places import Place
@@ -176,6 +177,7 @@ class Seat:
             "max_restarts": 0,
             "max_task_retries": 0,
             "max_concurrency": 4,
+            "runtime_env": {} if "GPU" in self._asked else {"env_vars": CPU_TUNING},
         }
         if not self.place.node:
             raise UnableError("its node has left the cluster")
