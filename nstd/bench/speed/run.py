@@ -33,8 +33,8 @@ class Plan:
 
     size: int = 512
     turns: int = 3
-    race_size: int = 256
-    race_evaluations: int = 150
+    race_size: int = 128
+    race_evaluations: int = 500
     race_steps: int = 400
     batch: int = 6
 
