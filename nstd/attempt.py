@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from nstd import __version__, memory, provenance
 from nstd.backend import Backend, Interrupted, Progress, Result, Task
+from nstd.cache import Cache
 from nstd.errors import BackendError
 from nstd.executor import Assignment, Report
 from nstd.faults import as_failure
@@ -84,6 +85,7 @@ class Attempt:
             device=self._a.torch_device,
             weights=self._a.weights,
             state=self._state(),
+            cache=self._cache(),
         )
         if self._a.views:
             self._timed("views", lambda: self._views.of_inputs(task))
@@ -129,6 +131,10 @@ class Attempt:
             return self._paths.checkpoint.read_bytes()
         except FileNotFoundError:
             return None
+
+    def _cache(self) -> Cache | None:
+        a = self._a
+        return None if a.cache is None else Cache(a.cache, a.cache_bytes, self._files)
 
     def report(self, progress: Progress) -> None:
         """The backend's callback: note the losses, do what is due, stop if that is wanted."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nstd.cache import Cache
+
     Pixels = NDArray[np.float32]
     """A picture: (height, width, 3) float32, sRGB, values in [0, 1]."""
     Mask = NDArray[np.float32]
@@ -54,6 +56,7 @@ class Task:
     interrupted attempt saved, or None. `device` is a torch device string: `cpu`, `cuda:0`.
     `init`, of the content's size, is where the work starts instead of at the content. `series`
     holds all contents of the series that this one belongs to, none larger than the job's size.
+    `cache` is where a backend may keep what a later job can use, if that is wanted.
     """
 
     content: Pixels
@@ -64,6 +67,7 @@ class Task:
     state: bytes | None = None
     init: Pixels | None = None
     series: tuple[Pixels, ...] = ()
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from nstd import cache
 from nstd.config import Config
 from nstd.devices import Slot
 from nstd.job import Job, Model, Outcome
@@ -23,6 +24,8 @@ class Assignment(Model):
     max_pixels: int
     max_bytes: int
     views: bool = True  # whether small pictures for the gallery are wanted
+    cache: Path | None = None  # where backends may keep what later jobs can use
+    cache_bytes: int = 0
 
     @classmethod
     def of(
@@ -39,6 +42,8 @@ class Assignment(Model):
             max_pixels=config.limits.picture_pixels,
             max_bytes=config.limits.picture_bytes,
             views=config.gallery.enabled,
+            cache=config.folder("work") / cache.NAME if config.workers.cache else None,
+            cache_bytes=config.workers.cache,
         )
 
 

@@ -95,6 +95,11 @@ class Files:
         self.step("unlink", path)
         path.unlink(missing_ok=True)
 
+    def touch(self, path: Path) -> None:
+        """Note that a file was used now."""
+        self.step("touch", path)
+        os.utime(path)
+
     def remove_tree(self, path: Path) -> None:
         """Remove a folder and all in it; one that is gone already is fine. Not atomic."""
         self.step("remove_tree", path)

@@ -156,6 +156,11 @@ class Workers(Model):
     grace: Seconds = Field(
         20.0, description="How long a job that is told to stop has before it is killed."
     )
+    cache: Bytes = Field(
+        256 * 2**20,
+        description="The most that work/.cache may hold, which spares jobs with the same style "
+        "some work; 0: nothing is kept. It may be deleted at any time.",
+    )
     failures: int = Field(
         3,
         ge=1,

@@ -85,7 +85,7 @@ def one_slot(config: Config, root: Path, console: Literal["text", "none"]) -> Co
     """The settings of `config` for a root of its own, with one slot on the first device."""
     said = {name: config.folder(name) for name in ("styles", "networks")}
     folders = Folders(**{name: path for name, path in said.items() if path.is_dir()})
-    kept = {name: getattr(config, name) for name in ("jobs", "backends", "limits", "workers")}
+    kept = {name: getattr(config, name) for name in ("jobs", "backends", "limits")}
     return Config.at(
         root,
         folders=folders,
@@ -93,6 +93,7 @@ def one_slot(config: Config, root: Path, console: Literal["text", "none"]) -> Co
         devices=resolve(config.devices)[:1],
         log=Log(console=console),
         gallery=Gallery(enabled=False),
+        workers=config.workers.model_copy(update={"cache": 0}),  # all have the same work to do
         **kept,
     )
 

@@ -1,9 +1,9 @@
 """Neural style transfer by optimisation (Gatys, Ecker, Bethge, CVPR 2016), coarse to fine.
 
 The straight line: `engine` reads the task, loads a network (`networks`, `fixed`, `fitted`, `vgg`),
-makes an `objective` of its features (`content_term`, `style_term`) on each level of a `pyramid`,
-and lets `optimise` descend with `lbfgs` or `adam`. This module stays light: torch is imported by
-`run`.
+makes an `objective` of its features (`content_term`, `style_term`, `targets`) on each level of a
+`pyramid`, and lets `optimise` descend with `lbfgs` or `adam`. This module stays light: torch is
+imported by `run`.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import Pictures, StyleTransfer
 from nstd.backends.gatys.pyramid import Level, levels_of
+from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.tensors import to_pixels
 from nstd.backends.gatys.warm import Warm, network_for
 from nstd.errors import BackendError
@@ -106,7 +107,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
 
     levels = levels_of(options, *task.content.shape[:2])
     descent = Descent(
-        problem=StyleTransfer(network, pictures, options),
+        problem=StyleTransfer(network, pictures, options, TargetCache.of(task, network)),
         levels=levels,
         budget=_budget(levels, options, elapsed),
         start=_start(options),

@@ -21,7 +21,9 @@ from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Region
 from nstd.backends.gatys.statistic import mixed
-from nstd.backends.gatys.style_term import StyleTerm, targets_of
+from nstd.backends.gatys.style_term import StyleTerm
+from nstd.backends.gatys.target_cache import TargetCache
+from nstd.backends.gatys.targets import targets_of
 from nstd.backends.gatys.tiles import Tile
 from nstd.backends.gatys.total_variation import total_variation
 from nstd.backends.gatys.view import EVERYWHERE, Sums, View, added, number_of, statistic_of
@@ -41,15 +43,19 @@ class Objective:
         content: Tensor,
         regions: Sequence[Region],
         options: Options,
+        cache: TargetCache | None = None,
     ) -> None:
-        """Take the targets of `content` (1, 3, H, W) and of the paintings in its `regions`."""
+        """Take the targets of `content` (1, 3, H, W) and of the paintings in its `regions`.
+
+        `cache` may have those of paintings already.
+        """
         self._options = options
         self._picture = content
         height, width = content.shape[2:]
         view = View(network, options, [region.where for region in regions], (height, width))
         self._view = view
         start = view.sums_of(content, everywhere=True)
-        targets = [targets_of(network, region, view.layers, options) for region in regions]
+        targets = [targets_of(network, region, view.layers, options, cache) for region in regions]
         shares = [region.share for region in regions]
         self._styles = [
             (

@@ -13,6 +13,7 @@ from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.pyramid import Level, carry, resize
 from nstd.backends.gatys.regions import Region, regions
+from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.tensors import to_tensor
 
 
@@ -46,15 +47,22 @@ class Pictures:
 class StyleTransfer:
     """The content's shapes and the styles' statistics, as `network` sees them."""
 
-    def __init__(self, network: Network, pictures: Pictures, options: Options) -> None:
+    def __init__(
+        self,
+        network: Network,
+        pictures: Pictures,
+        options: Options,
+        cache: TargetCache | None = None,
+    ) -> None:
         self._network = network
         self._pictures = pictures
         self._options = options
+        self._cache = cache
 
     def objective(self, level: Level) -> Evaluate:
         """The loss of pictures of that level's size."""
         content, parts = self._pictures.content_at(level), self._pictures.regions_at(level)
-        objective = Objective(self._network, content, parts, self._options)
+        objective = Objective(self._network, content, parts, self._options, self._cache)
         return _grey(objective) if self._options.colors == "luminance" else objective
 
     def begin(self, level: Level, coarser: tuple[Level, Tensor] | None) -> Tensor:

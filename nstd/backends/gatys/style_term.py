@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,11 +10,10 @@ from torch import Tensor
 
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
-from nstd.backends.gatys.regions import Region
-from nstd.backends.gatys.statistic import Statistic, mixed
+from nstd.backends.gatys.statistic import Statistic
 from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss
 from nstd.backends.gatys.tensors import EPSILON
-from nstd.backends.gatys.view import Sums, View, number_of, statistic_of
+from nstd.backends.gatys.view import Sums, statistic_of
 
 FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
 
@@ -72,19 +71,3 @@ class StyleTerm:
         nothing = Statistic(torch.zeros_like(target.mean), torch.zeros_like(target.second))
         scale = layer.distance(start) + FLOOR * layer.loss(nothing)
         return replace(layer, scale=scale + EPSILON)
-
-
-def targets_of(
-    network: Network, region: Region, layers: Collection[str], options: Options
-) -> dict[str, Statistic]:
-    """The statistic of all paintings of `region` together, by layer."""
-    parts: dict[str, list[tuple[Statistic, float]]] = {layer: [] for layer in layers}
-    for painting in region.paintings:
-        # Tile by tile as well: a painting may be larger than the picture.
-        size = painting.picture.shape[2:]
-        view = View(network, options, [painting.mask], size, (layers, ()))
-        sums = view.sums_of(painting.picture)
-        for layer in layers:
-            found = statistic_of(sums, layer, number_of(painting.mask, 0))
-            parts[layer].append((found, painting.weight))
-    return {layer: mixed(each) for layer, each in parts.items()}

@@ -24,7 +24,8 @@ def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
     """
     root = folder / "batch"
     root.mkdir()
-    kept = {name: getattr(config, name) for name in ("devices", "slots", "workers")}
+    kept = {name: getattr(config, name) for name in ("devices", "slots")}
+    kept["workers"] = config.workers.model_copy(update={"cache": 0})  # pictures of one style
     quiet = Config.at(root, watch=Watch(settle=0.2), log=Log(console="none"), **kept)
     daemon = Daemon(quiet, once=True)
     slots = len(make_slots(resolve(quiet.devices), quiet.slots))

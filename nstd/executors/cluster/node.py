@@ -67,7 +67,9 @@ class NodeWorker:
         self._wanted = None
         me = f"{os.getpid()}-{processes.born()}"
         folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-")
-        here = Assignment.model_validate(assignment | {"folder": folder.name})
+        # What is written here goes to the daemon's machine: there is nowhere to keep a cache.
+        places = {"folder": folder.name, "cache": None}
+        here = Assignment.model_validate(assignment | places)
         try:
             for name, content in zip(names, contents, strict=True):
                 (here.folder / name).write_bytes(content)
