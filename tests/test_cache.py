@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -207,6 +209,38 @@ def test_a_kill_at_any_step_leaves_nothing_for_ever(tmp_path: Path) -> None:
         break
     assert step > 5
     assert left, "no step left anything"
+
+
+def test_what_another_process_is_about_to_write_stays(tmp_path: Path) -> None:
+    """An unfinished file is left alone for a minute."""
+    kept = make(tmp_path)
+    kept.put("a", b"data")
+    (tmp_path / "cache" / ".other.tmp").write_bytes(b"da")
+    kept.put("b", b"data")
+    assert names_in(tmp_path / "cache") == [".other.tmp", "a", "b"]
+
+
+def test_what_another_process_removes_meanwhile_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound holds though an entry is gone between the listing and the look at it."""
+    kept = make(tmp_path, limit=2 * ONE)
+    for name, seconds in (("gone", 30), ("b", 20)):
+        kept.put(name, b"data")
+        age(tmp_path, name, seconds)
+    scandir = os.scandir
+
+    def late(folder: Path) -> Any:
+        with scandir(folder) as entries:
+            found = list(entries)
+        (folder / "gone").unlink(missing_ok=True)
+        (folder / "c").write_bytes(b"of another process")
+        return nullcontext(found)
+
+    monkeypatch.setattr(os, "scandir", late)
+    for name in ("d", "e"):
+        kept.put(name, b"data")
+    assert names_in(tmp_path / "cache") == ["c", "e"]
 
 
 BUSY = """

@@ -13,6 +13,7 @@ from executor_support import TWO, Bench, install_backends, make_config, make_job
 from PIL import Image
 from ray_support import RayCluster, needs_ray, ray_cluster
 
+from nstd.cache import NAME
 from nstd.executor import Executor
 from nstd.executors.inline import InlineExecutor
 from nstd.executors.local import LocalExecutor
@@ -218,3 +219,18 @@ def test_new_settings_count_from_the_next_attempt(bench: Bench, tmp_path: Path) 
     failure = bench.run("next").failure
     assert failure is not None
     assert failure.code == "picture_refused"
+
+
+@pytest.mark.parametrize("bench", ["inline", "local"], indirect=True)
+def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> None:
+    """On another slot too; in the folder of the daemon's work, and nothing else appears there."""
+    (tmp_path / "work").mkdir()
+    said = []
+    for number in range(2):
+        note = tmp_path / str(number)
+        slot = number % len(bench.slots)
+        bench.start(str(number), "gremlin", slot, act="keep", note=str(note))
+        assert bench.outcome(str(number)).failure is None
+        said.append(note.read_text())
+    assert said == ["nothing", str(tmp_path / "0")]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == [NAME]
