@@ -21,7 +21,13 @@ Smi = Callable[[str], None]
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing inherited about GPUs, threads or malloc."""
-    for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "GOMP_SPINCOUNT"):
+    for name in (
+        "CUDA_VISIBLE_DEVICES",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "GOMP_SPINCOUNT",
+        "GLIBC_TUNABLES",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -190,8 +190,8 @@ def _vgg(*blocks: int) -> Spec:
         budgets={"draft": (200, 100), "normal": (1000, 500), "fine": (2000, 1000)},
         warm=True,
         footprints={
-            "bfloat16": Footprint(125 * MEGABYTE, 1480),
-            "float32": Footprint(165 * MEGABYTE, 2640),
+            "bfloat16": Footprint(135 * MEGABYTE, 1070),
+            "float32": Footprint(165 * MEGABYTE, 1560),
         },
         per_octave=2,
         recipes={"w2": wasserstein},
@@ -214,8 +214,8 @@ _FITTED = Spec(
     budgets={"draft": (60, 40, 20), "normal": (150, 100, 50), "fine": (400, 250, 150)},
     warm=False,
     footprints={
-        "bfloat16": Footprint(65 * MEGABYTE, 1075),
-        "float32": Footprint(65 * MEGABYTE, 2000),
+        "bfloat16": Footprint(125 * MEGABYTE, 430),
+        "float32": Footprint(105 * MEGABYTE, 800),
     },
     recolors=True,
     general=Recipe(content_weight=0.22),
@@ -232,8 +232,8 @@ NETWORKS: dict[str, Spec] = {
         style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
         warm=True,
         footprints={
-            "bfloat16": Footprint(90 * MEGABYTE, 740),
-            "float32": Footprint(85 * MEGABYTE, 1300),
+            "bfloat16": Footprint(65 * MEGABYTE, 390),
+            "float32": Footprint(50 * MEGABYTE, 860),
         },
         budgets={
             "draft": (60, 40, 20, 10, 6),
