@@ -61,14 +61,14 @@ def test_tiles_are_as_small_as_memory_asks_for(monkeypatch: pytest.MonkeyPatch) 
 def test_what_another_worker_has_reserved_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two jobs that begin at once on one machine, the second does not count on the same."""
     given = of_size(1024)
-    spared = needed(given) - needed(of_size(1024, tile=512))
+    spared = needed(given) - needed(of_size(1024, tile=256))
     room = footprint.predicted_peak(given) + 50 * MEGABYTE
     monkeypatch.setattr(memory, "available", lambda: room - memory.resident())
     assert admitted(given) is given
     reserved = int(next(reservations.FOLDER.glob("*.reserved")).read_text().split()[1])
     assert reserved == footprint.predicted_peak(given)
     monkeypatch.setattr(reservations, "outstanding", lambda: 50 * MEGABYTE + spared // 2)
-    assert admitted(given).options.tile == 512
+    assert admitted(given).options.tile == 256
 
 
 def test_a_job_that_has_ended_reserves_nothing() -> None:
