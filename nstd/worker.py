@@ -16,11 +16,10 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from nstd.attempt import Attempt
-from nstd.backend import Backend
 from nstd.channel import WorkerEnd
 from nstd.executor import Assignment, Report
 from nstd.files import Files
@@ -38,7 +37,7 @@ class Worker:
         self._channel = channel
         self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
         self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
-        self._backends: dict[str, Backend] = {}
+        self._backend = cache(load)  # an instance may keep its networks warm
 
     def run(self) -> None:
         """Serve for ever; `_listen` ends the process when the daemon is gone."""
@@ -56,12 +55,6 @@ class Worker:
         """What the daemon wants of the running attempt of `job`."""
         wanted = self._wanted
         return wanted[1] if wanted is not None and wanted[0] == job else None
-
-    def _backend(self, name: str) -> Backend:
-        """The backend `name`, loaded once: an instance may keep its networks warm."""
-        if name not in self._backends:
-            self._backends[name] = load(name)
-        return self._backends[name]
 
     def _report(self, report: Report) -> None:
         self._channel.send({"report": report.model_dump(mode="json")})

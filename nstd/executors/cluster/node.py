@@ -13,13 +13,12 @@ import shutil
 import tempfile
 import threading
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from nstd import __version__, processes
 from nstd.attempt import Attempt
-from nstd.backend import Backend
 from nstd.executor import Assignment, Report
 from nstd.files import Files
 from nstd.plugins import load
@@ -46,7 +45,7 @@ class NodeWorker:
     def __init__(self) -> None:
         self._news: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
-        self._backends: dict[str, Backend] = {}
+        self._backend = cache(load)  # an instance may keep its networks warm
         _sweep()
 
     def hello(self) -> dict[str, Any]:
@@ -91,12 +90,6 @@ class NodeWorker:
         """What the daemon wants of the running attempt of `job`."""
         wanted = self._wanted
         return wanted[1] if wanted is not None and wanted[0] == job else None
-
-    def _backend(self, name: str) -> Backend:
-        """The backend `name`, loaded once: an instance may keep its networks warm."""
-        if name not in self._backends:
-            self._backends[name] = load(name)
-        return self._backends[name]
 
     def news(self, patience: float) -> News:
         """What happened since the last call, as soon as anything has; [] after `patience` s."""

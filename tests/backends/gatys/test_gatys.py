@@ -18,6 +18,7 @@ from nstd.backends.gatys import Gatys, Options, engine, footprint
 from nstd.backends.gatys import objective as objective_module
 from nstd.backends.gatys import view as view_module
 from nstd.backends.gatys.iterate import Point
+from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.errors import BackendError
 
@@ -314,25 +315,33 @@ def test_a_picture_that_does_not_fit_is_tried_once_in_smaller_tiles(
     assert seen == [None, *tried]
 
 
-@pytest.mark.parametrize("step", ["features", "sums", "gradient"])
+SCARCE: dict[str, tuple[Any, str, int]] = {
+    "pictures": (engine, "Pictures", 1),
+    "network": (engine, "network_for", 1),
+    "targets": (objective_module, "targets_of", 1),
+    "features": (view_module.View, "features", 4),
+    "sums": (view_module.View, "sums", 4),
+    "gradient": (objective_module.Objective, "_whole", 4),
+    "direction": (LBFGS, "direction", 3),
+    "result": (engine, "to_pixels", 1),
+}
+"""What takes memory: where it is, and the call that finds none."""
+
+
+@pytest.mark.parametrize("step", SCARCE)
 def test_memory_that_runs_out_at_any_step_leaves_a_picture(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The second try is made in tiles, and the record says so."""
     monkeypatch.setattr(footprint, "SMALLEST", 32)
-    steps: dict[str, Any] = {
-        "features": (view_module.View, "features"),
-        "sums": (view_module.View, "sums"),
-        "gradient": (objective_module.Objective, "_whole"),
-    }
-    holder, name = steps[step]
+    holder, name, unlucky = SCARCE[step]
     inner, calls = getattr(holder, name), [0]
 
-    def scarce(self: Any, *given: Any, **named: Any) -> Any:
+    def scarce(*given: Any, **named: Any) -> Any:
         calls[0] += 1
-        if calls[0] == 4:
+        if calls[0] == unlucky:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return inner(self, *given, **named)
+        return inner(*given, **named)
 
     monkeypatch.setattr(holder, name, scarce)
     made, told = run(task(photograph(96, 128), steps=8))
