@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
+import zlib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,12 +101,28 @@ def _write(path: Path, value: dict[str, Any], when: float) -> None:
 
 
 def listed(outbox: Path) -> list[dict[str, Any]]:
-    """Every entry of the gallery, in the order of its pages."""
-    folder = outbox / "gallery"
+    """Every entry of the gallery, in the order of its pages.
+
+    The daemon writes pages first and the list last, and the page in the browser takes what came
+    between with the next list. So this reads again until the list and its pages belong together;
+    those of a daemon that is not at work do at once, or never.
+    """
+    deadline = time.monotonic() + 10
+    while True:
+        with suppress(FileNotFoundError, AssertionError):
+            return _listed(outbox / "gallery")
+        if time.monotonic() > deadline:
+            return _listed(outbox / "gallery")
+        time.sleep(0.02)
+
+
+def _listed(folder: Path) -> list[dict[str, Any]]:
     (told,) = arguments(folder / "list.js", "nstd.list")
     entries: list[dict[str, Any]] = []
     for page in told["pages"]:
-        number, found = arguments(folder / "pages" / f"{page['n']}.js", "nstd.page")
+        path = folder / "pages" / f"{page['n']}.js"
+        assert page["rev"] == f"{zlib.crc32(path.read_bytes()):08x}"
+        number, found = arguments(path, "nstd.page")
         assert (number, len(found)) == (page["n"], page["count"])
         entries += found
     assert told["total"] == len(entries)

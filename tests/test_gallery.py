@@ -84,7 +84,7 @@ def test_a_running_job_is_shown_with_its_preview_and_then_no_longer(
     assert playground.command("cancel", "beach").returncode == 0
     wait_for(lambda: names(playground.outbox) == ["beach", "pier"])
     wait_for(lambda: now(playground.outbox)["running"] == [])
-    assert not list((playground.outbox / "gallery" / "now").iterdir())
+    wait_for(lambda: not list((playground.outbox / "gallery" / "now").iterdir()))
 
 
 def test_what_was_removed_by_hand_vanishes(playground: Playground) -> None:
