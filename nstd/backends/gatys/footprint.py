@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nstd.backend import Pixels
 
 PIXEL = 12  # bytes: three channels in float32
-HELD = 24  # pictures of a level's size that an evaluation and a step hold beside the pairs
+HELD = 22  # pictures of a level's size that an evaluation and a step hold beside the pairs
 SMALLEST = 64  # pixels of a tile that is worth a try
 
 _AT_REST: dict[str, int] = {}
@@ -105,7 +105,8 @@ def _level(level: Level, options: Options, device: str) -> int:
     seen = max(tile.seen.pixels for tile in tiles_of(options, level.height, level.width))
     pairs = 0
     if options.optimizer_used == "lbfgs":
-        pairs = min(level.evaluations, remembered(PIXEL * level.pixels))
+        moves = max(0, level.evaluations - 2)  # before the last evaluation, the first being no move
+        pairs = min(moves, remembered(PIXEL * level.pixels))
     pictures = PIXEL * level.pixels * (HELD + 2 * pairs)
     return footprint.always + footprint.per_pixel * seen + pictures
 
