@@ -39,7 +39,10 @@ Load = Callable[[Member, int], Image.Image | str]
 
 @dataclass(frozen=True)
 class Layout:
-    """How many rows and columns there are, and what is written beside, above and below them."""
+    """How many rows and columns there are, and what is written beside, above and below them.
+
+    A heading has a line for each axis: where one does not fit, the others can still be read.
+    """
 
     rows: int
     columns: int
@@ -50,11 +53,13 @@ class Layout:
     @property
     def top(self) -> int:
         """Pixels above the cells."""
-        return _GAP + 2 * _LINE + (_LINE + 4 if self.column_heads else 0)
+        lines = max((head.count("\n") + 1 for head in self.column_heads), default=0)
+        return _GAP + 2 * _LINE + (lines * _LINE + 4 if lines else 0)
 
     def left(self, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
         """Pixels beside the cells."""
-        longest = max((font.getlength(head) for head in self.row_heads), default=0)
+        lines = itertools.chain.from_iterable(head.splitlines() for head in self.row_heads)
+        longest = max(map(font.getlength, lines), default=0)
         return _GAP + (min(math.ceil(longest), _WIDEST_HEADING) + _GAP if longest else 0)
 
     @property
@@ -94,9 +99,10 @@ def draw(batch: Batch, load: Load) -> Image.Image:
     pen = _Pen(ImageDraw.Draw(sheet), font)
     pen.write(_title(batch), (_GAP, _GAP), xs[-1] - 2 * _GAP)
     for head, x, end in zip(layout.column_heads, xs, xs[1:], strict=False):
-        pen.write(head, (x, layout.top - _LINE - 4), end - x - _GAP)
+        pen.write(head, (x, _GAP + 2 * _LINE), end - x - _GAP)
     for head, y, end in zip(layout.row_heads, ys, ys[1:], strict=False):
-        pen.write(head, (_GAP, (y + end - layout.below - _LINE) // 2), left - 2 * _GAP)
+        high = _LINE * (head.count("\n") + 1)
+        pen.write(head, (_GAP, (y + end - layout.below - high) // 2), left - 2 * _GAP)
     for number, cell in enumerate(cells):
         row, column = divmod(number, layout.columns)
         box = (xs[column], ys[row], xs[column + 1] - _GAP, ys[row + 1] - layout.below)
@@ -126,7 +132,7 @@ def _edges(
 
 
 class _Pen:
-    """Writes one line at a time, cut off where there is no room."""
+    """Writes lines below each other, each cut off where there is no room."""
 
     def __init__(
         self, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -136,7 +142,9 @@ class _Pen:
     def write(
         self, text: str, place: tuple[int, int], width: int, ink: tuple[int, int, int] = _INK
     ) -> None:
-        self.draw.text(place, self._fit(text, width), ink, self._font)
+        x, y = place
+        for number, line in enumerate(text.splitlines()):
+            self.draw.text((x, y + number * _LINE), self._fit(line, width), ink, self._font)
 
     def _fit(self, text: str, width: int) -> str:
         if self._font.getlength(text) <= width:
@@ -169,7 +177,7 @@ def _products(axes: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """What is said of each row or column: the values of its axes."""
     heads = [""]
     for values in axes:
-        heads = [f"{head}  {value}".strip() for head in heads for value in values]
+        heads = [f"{head}\n{value}".strip() for head in heads for value in values]
     return tuple(heads) if axes else ()
 
 

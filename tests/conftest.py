@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from executor_support import install_backends
+from ray_support import RayCluster, ray_cluster
 from support import Playground
 
 from nstd import reservations
@@ -28,3 +30,18 @@ def playground(tmp_path: Path) -> Iterator[Playground]:
     playground = Playground(tmp_path)
     yield playground
     playground.close()
+
+
+@pytest.fixture(scope="module")
+def executor_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the backends that the tests of executors run."""
+    site = tmp_path_factory.mktemp("executors") / "site"
+    install_backends(site)
+    return site
+
+
+@pytest.fixture(scope="module")
+def cluster(executor_site: Path) -> Iterator[RayCluster]:
+    """Two nodes with a GPU each that does not exist; tests leave it as it was."""
+    with ray_cluster(executor_site, 1, 1) as cluster:
+        yield cluster

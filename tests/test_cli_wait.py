@@ -38,6 +38,22 @@ def daemon(playground: Playground) -> Iterator[subprocess.Popen[bytes]]:
         playground.stop(process)
 
 
+def submit_before_the_daemon(playground: Playground, *arguments: str) -> subprocess.Popen[str]:
+    """A `submit --wait` that has told that no daemon runs, and waits for one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", "submit", "--wait", *arguments],
+        env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
+        cwd=playground.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    while "no daemon runs" not in process.stderr.readline():
+        pass
+    return process
+
+
 def test_wait_prints_where_the_picture_is(
     playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
 ) -> None:
@@ -74,17 +90,7 @@ def test_wait_follows_its_own_job_and_not_one_of_the_same_name(
     (playground.outbox / "beach-in-starry" / "beach-in-starry.json").write_text(
         '{"job": "20200101-000000-abcdef", "name": "beach-in-starry", "state": "finished"}'
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", "submit", "--wait", *pair],
-        env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
-        cwd=playground.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr
-    while "no daemon runs" not in process.stderr.readline():
-        pass
+    process = submit_before_the_daemon(playground, *pair)
     assert playground.once().returncode == 0
     output, _ = process.communicate(timeout=60)
     assert output == f"{playground.outbox / 'beach-in-starry-2' / 'beach-in-starry-2.png'}\n"
@@ -183,17 +189,7 @@ def test_wait_follows_a_batch(
 def test_wait_tells_that_a_grid_was_refused(playground: Playground, pair: tuple[str, str]) -> None:
     """By the daemon, whose config may have changed since."""
     grid = ("--grid", "mine/beach.png", "mine/pier.png", pair[1], "--name", "studies")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", "submit", "--wait", *grid],
-        env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
-        cwd=playground.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr
-    while "no daemon runs" not in process.stderr.readline():
-        pass
+    process = submit_before_the_daemon(playground, *grid)
     playground.configure(jobs={"grid_max": 1})
     playground.once()
     _, errors = process.communicate(timeout=60)

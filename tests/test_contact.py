@@ -87,6 +87,19 @@ def test_pictures_stand_in_the_order_of_the_members() -> None:
     assert found == [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
 
 
+def test_a_long_name_in_a_heading_hides_no_value() -> None:
+    """Each axis has a line of its own, and only that is cut off."""
+    made = batch({"content": ["a", "b"], "style": ["x" * 90], "options.strength": [0.3, 0.7]})
+    sheet = draw(made, lambda member, side: Image.new("RGB", (120, 120), "red"))
+    layout = arrange(made)
+    assert layout.column_heads == tuple(f"{'x' * 90}\nstrength {value}" for value in (0.3, 0.7))
+    title = 40
+    left, right = (
+        sheet.crop((sheet.width - x, title, sheet.width - x + 120, layout.top)) for x in (264, 132)
+    )
+    assert left.tobytes() != right.tobytes()
+
+
 def test_a_failed_member_is_an_empty_cell_with_its_code(tmp_path: Path) -> None:
     """So is one whose picture somebody took away, or that cannot be decoded."""
     load = make_loader(tmp_path, 10**6, 10**6)

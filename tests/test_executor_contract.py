@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_support import TWO, Bench, install_backends, make_config, make_job
+from executor_support import TWO, Bench, make_config, make_job
 from PIL import Image
-from ray_support import RayCluster, needs_ray, ray_cluster
+from ray_support import needs_ray
 
 from nstd.cache import NAME
 from nstd.executor import Executor
@@ -25,27 +25,15 @@ APART = KINDS[1:]
 """Executors that run attempts in other processes, at the same time as the daemon."""
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the backends."""
-    site = tmp_path_factory.mktemp("contract") / "site"
-    install_backends(site)
-    return site
-
-
-@pytest.fixture(scope="module")
-def cluster(site: Path) -> Iterator[RayCluster]:
-    """Two nodes with a GPU each that does not exist."""
-    with ray_cluster(site, 1, 1) as cluster:
-        yield cluster
-
-
 @pytest.fixture
 def bench(
-    request: pytest.FixtureRequest, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    executor_site: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Bench]:
     """The executor named by the test's parameter, with two slots."""
-    monkeypatch.syspath_prepend(site)
+    monkeypatch.syspath_prepend(executor_site)
     config, scratch = make_config(tmp_path), tmp_path / "scratch"
     executor: Executor
     if request.param == "inline":

@@ -459,9 +459,9 @@ def test_a_daemon_that_fell_silent_is_told_of(page: Page, outbox: Path) -> None:
 # Batches
 
 
-def member(index: int, **axes: Any) -> dict[str, Any]:
-    """What the record of a member of a batch of six says."""
-    return {"batch": {"id": "b1", "name": "A grid", "index": index, "of": 6, "axes": axes}}
+def member(number: int, **axes: Any) -> dict[str, Any]:
+    """What the record of the first, second ... member of a batch of six says."""
+    return {"batch": {"id": "b1", "name": "A grid", "index": number - 1, "of": 6, "axes": axes}}
 
 
 def test_a_batch_is_a_grid_over_what_differs(page: Page, outbox: Path) -> None:
@@ -506,7 +506,7 @@ def test_a_batch_with_one_axis_and_one_with_three(page: Page, outbox: Path) -> N
         for content in ("a.jpg", "b.jpg"):
             for style in ("x.jpg", "y.jpg"):
                 said = {"content": content, "style": style, "options.seed": third}
-                batch = {"id": "b3", "name": "Three", "index": number, "of": 8, "axes": said}
+                batch = {"id": "b3", "name": "Three", "index": number - 10, "of": 8, "axes": said}
                 put_result(outbox, number, batch=batch)
                 number += 1
     show(page, outbox, "#batch=b1")

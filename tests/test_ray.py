@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from executor_support import Bench, install_backends, make_config, make_job
+from executor_support import Bench, make_config, make_job
 from ray_support import RayCluster, free_port, needs_ray, ray_cluster
 from support import Playground, finished, wait_for
 
@@ -41,21 +41,6 @@ if "nstd.executors.cluster.driver" in sys.orig_argv:
 
     ray.put = counted
 """
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the backends."""
-    site = tmp_path_factory.mktemp("ray") / "site"
-    install_backends(site)
-    return site
-
-
-@pytest.fixture(scope="module")
-def cluster(site: Path) -> Iterator[RayCluster]:
-    """Two nodes with a GPU each that does not exist; tests leave it as it was."""
-    with ray_cluster(site, 1, 1) as cluster:
-        yield cluster
 
 
 @pytest.fixture
@@ -192,9 +177,9 @@ def test_a_worker_stays_warm_for_the_next_job(bench: Bench) -> None:
 # Nodes and heads that go
 
 
-def test_a_killed_node_costs_its_own_jobs_an_attempt(site: Path, tmp_path: Path) -> None:
+def test_a_killed_node_costs_its_own_jobs_an_attempt(executor_site: Path, tmp_path: Path) -> None:
     """The neighbour's job goes on; the slot is gone until a node comes."""
-    with ray_cluster(site, 1, 1) as cluster:
+    with ray_cluster(executor_site, 1, 1) as cluster:
         executor = cluster.executor(make_config(tmp_path), tmp_path / "scratch")
         bench = Bench(executor, tmp_path / "jobs")
         for slot in (0, 1):
@@ -218,10 +203,10 @@ def test_a_killed_node_costs_its_own_jobs_an_attempt(site: Path, tmp_path: Path)
 
 
 def test_a_head_that_is_lost_and_comes_back_costs_no_attempt(
-    site: Path, playground: Playground
+    executor_site: Path, playground: Playground
 ) -> None:
     """The job waits meanwhile, in its first attempt still, and the daemon is the same one."""
-    with ray_cluster(site, 1) as cluster:
+    with ray_cluster(executor_site, 1) as cluster:
         daemon_on(cluster, playground)
         daemon = playground.start()
         playground.pair("beach", options={"steps": 200, "pause": 0.05})

@@ -91,7 +91,7 @@ function grids(members) {
 }
 
 function cellWords(member, axis) {
-  const words = axis ? axisValue(axis.axis, member.batch.axes[axis.axis]) : String(member.batch.index);
+  const words = axis ? axisValue(axis.axis, member.batch.axes[axis.axis]) : String(member.batch.index + 1);
   return make("span", { class: "small" }, axis ? `${axisName(axis.axis)} ${words}` : words);
 }
 

@@ -55,7 +55,7 @@ function caption(entry) {
     make("div", { class: "words" },
       make("span", { class: "name" }, entry.name),
       make("span", { class: "small" }, said.filter(Boolean).join(" · ")),
-      entry.batch && make("span", { class: "small" }, `${entry.batch.name}, ${entry.batch.index} of ${entry.batch.of}`)),
+      entry.batch && make("span", { class: "small" }, `${entry.batch.name}, ${memberWords(entry.batch)}`)),
     strip && make("img", {
       class: "strip", src: strip, loading: "lazy", decoding: "async",
       alt: `from ${bare(entry.content)} and ${styleWords(entry)}`,

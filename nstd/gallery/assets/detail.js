@@ -36,7 +36,7 @@ function detailParts(entry, found) {
       make("h2", { id: "detail-title", tabindex: -1 }, entry.name),
       make("p", { class: "small" }, subtitle(entry)),
       entry.batch && make("p", { class: "small" }, make("a", { href: batchAddress(entry.batch.id) },
-        `${entry.batch.name}: ${entry.batch.index} of ${entry.batch.of}`))),
+        `${entry.batch.name}: ${memberWords(entry.batch)}`))),
     make("div", { class: "columns" },
       make("div", { class: "pictures" }, entry.state === "failed" ? failure(entry, found) : comparison(entry),
         ingredients(entry, found), lossPart(found)),

@@ -50,6 +50,11 @@ function described(entry) {
   return `${entry.name}${made}`;
 }
 
+/** Which member of its batch it is; people count from one. */
+function memberWords(batch) {
+  return `${batch.index + 1} of ${batch.of}`;
+}
+
 /** The value of a batch's axis: of a picture its bare name. */
 function axisValue(axis, value) {
   if (value === null) return "–";
