@@ -111,6 +111,17 @@ class Files:
             return
         self.sync_folder(path.parent)
 
+    def remove_empty(self, path: Path) -> None:
+        """Remove the folders at and below `path` that hold no file; the others stay."""
+        self.step("remove_empty", path)
+        for folder, _, _ in os.walk(path, topdown=False):
+            try:
+                Path(folder).rmdir()
+            except OSError as error:
+                if error.errno not in {errno.ENOTEMPTY, errno.ENOENT}:
+                    raise
+        self._sync_left(path.parent)
+
     # What the primitives add up to
 
     def rename(self, source: Path, target: Path) -> None:

@@ -14,8 +14,8 @@ to be removed. A sidecar below `inbox/.nstd/<id>` is a claim in flight: when `wo
 the log says that the job has ended, the claim is done and the sidecar there is a spare copy; else
 it goes back to the inbox, at once when `work/.new/<id>` says that the claim is ours, after an hour
 when it does not: another daemon may be at it. `work/.new/<id>` is a job folder being filled or
-removed: removed. A job folder whose `job.json` cannot be read is left alone and told. No other
-file means anything.
+removed: removed, once the inbox is there and has no claim of that name. A job folder whose
+`job.json` cannot be read is left alone and told. No other file means anything.
 
 A batch is a folder `work/.batches/<id>`, with its jobs staged in `members`: each is moved into
 `work` by one rename, so a staged one whose job exists or has ended is a spare copy. How a job has
@@ -109,7 +109,8 @@ class Spool:
             self._files.rename(self._inbox.path / ready.name, claim)
         except FileNotFoundError:
             if not os.path.lexists(claim):  # it can be there: NFS repeats a rename
-                self._undo(job_id)
+                if not self._undo(job_id):  # nobody was faster: the inbox is out of reach
+                    raise
                 return None
         try:
             made = fill(Filling(self._files, self._inbox, ready, claim, self._new / job_id))
@@ -147,12 +148,13 @@ class Spool:
 
     def _begin(self) -> str:
         """A new id, with the folders of its job and of its claim, which nobody else has."""
+        self._files.make_folder(self._claims, below=self._inbox.path)
         while True:
             job_id = new_job_id()
             homes = (self._new, self.work, self._batches)
             if any((home / job_id).exists() for home in homes):
                 continue
-            self._files.make_folder(self._new / job_id)  # first, for it says whose the claim is
+            self._files.make_folder(self._new / job_id)  # before, for it says whose the claim is
             with suppress(FileExistsError):  # another daemon at this inbox has made the same
                 self._files.make_new_folder(self._claims / job_id, below=self._inbox.path)
                 return job_id
@@ -170,17 +172,35 @@ class Spool:
             self._files.rename(batch.folder, self._new / batch.folder.name)
         self._files.remove_tree(self._new / batch.folder.name)
 
-    def _undo(self, job_id: str) -> None:
-        """Put the sidecar of a claim back where it was, unless the claim got as far as jobs."""
-        if self.paths(job_id).job.exists() or self.batch(job_id).manifest.exists():
-            return
+    def _undo(self, job_id: str) -> bool:
+        """Put the sidecar of a claim back where it was, unless the claim got as far as jobs.
+
+        False when it may be there still. The inbox can vanish and come back at any moment, so
+        nothing is removed that could be the sidecar, nor what says that the claim is ours.
+        """
+        if self._is_through(job_id):
+            return True
         with suppress(FileNotFoundError):
             for path in sorted((self._claims / job_id).rglob("*")):
                 if not path.is_dir():
                     relative = path.relative_to(self._claims / job_id)
                     self._files.put_back(path, self._inbox.path / relative, below=self._inbox.path)
-        self._files.remove_tree(self._claims / job_id)
-        self._files.remove_tree(self._new / job_id)
+        self._files.remove_empty(self._claims / job_id)
+        is_gone = self._is_gone(job_id)
+        if is_gone:
+            self._files.remove_tree(self._new / job_id)
+        return is_gone
+
+    def _is_through(self, job_id: str) -> bool:
+        """Whether a claim got as far as a job or a batch; its sidecar is a spare copy then."""
+        return self.paths(job_id).job.exists() or self.batch(job_id).manifest.exists()
+
+    def _is_gone(self, job_id: str) -> bool:
+        """Whether the inbox is there, as the folder of claims tells, and holds no such claim."""
+        try:
+            return job_id not in os.listdir(self._claims)  # noqa: PTH208 - one look, and names alone
+        except FileNotFoundError:
+            return False
 
     def undo_claims(self, now: float, has_ended: Callable[[str], bool]) -> bool:
         """Finish or undo the claims that a crash or an error left in flight.
@@ -189,17 +209,18 @@ class Spool:
         """
         refuse_links(self._inbox.path, self._claims)
         claims = {folder.name for folder in _folders(self._claims)}
-        ours = {name for name in claims if self._is_ours(name)}
-        over = {name for name in claims - ours if has_ended(name)}
-        others = claims - ours - over
+        over = {name for name in claims if self._is_through(name) or has_ended(name)}
+        ours = {name for name in claims - over if self._is_ours(name)}
+        others = claims - over - ours
         self._strangers = {name: self._strangers.get(name, now) for name in others}
         forsaken = {name for name in others if now - self._strangers[name] >= FORSAKEN}
         for name in sorted(ours | forsaken):
             self._undo(name)
-        for name in sorted(ours | forsaken | over):
+        for name in sorted(over):
             self._files.remove_tree(self._claims / name)
         for folder in _folders(self._new):
-            self._files.remove_tree(folder)
+            if self._is_gone(folder.name):
+                self._files.remove_tree(folder)
         return others == forsaken
 
     def _is_ours(self, job_id: str) -> bool:

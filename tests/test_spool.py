@@ -6,8 +6,10 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -336,6 +338,50 @@ def test_a_claim_that_dies_at_any_step_is_finished_or_undone(tmp_path: Path) -> 
             break
     assert step > 15
     assert ends == {0, 1}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 6, 100])
+def test_an_inbox_that_is_away_for_some_steps_loses_no_claim(tmp_path: Path, steps: int) -> None:
+    """Whenever it goes and comes back, the sidecar is a job, or in the inbox, and not for others.
+
+    It was taken for another daemon's claim when the inbox went in the middle of ours.
+    """
+    ends = set()
+    for gone in range(1, 100):
+        files = StepFiles()
+        bench = Bench(tmp_path / str(gone), files)
+        sidecar = bench.pair("sub/a.yaml")
+        (ready,) = bench.ready()
+        aside = bench.root / "aside"
+
+        def move(at: int, what: str, bench: Bench = bench, gone: int = gone) -> None:
+            if at == gone:
+                bench.inbox.rename(bench.root / "aside")
+            if at == gone + steps:
+                come_back(bench)
+
+        files.on_step = move
+        with suppress(OSError, SpoolError):
+            bench.claim(ready)
+        if len(files.log) < gone:
+            break
+        if aside.exists():
+            come_back(bench)
+        files.on_step = lambda at, what: None
+        bench.spool.undo_claims(0.0, never)
+        jobs = list(bench.spool.jobs())
+        assert len(jobs) + sidecar.exists() == 1, gone
+        assert bench.in_flight() == []
+        ends.add(len(jobs))
+    assert gone > 15
+    assert ends == {0, 1}
+
+
+def come_back(bench: Bench) -> None:
+    """The inbox that was taken is put back, over one that was made instead."""
+    if bench.inbox.exists():
+        shutil.rmtree(bench.inbox)
+    (bench.root / "aside").rename(bench.inbox)
 
 
 @pytest.mark.parametrize("name", ["two\nlines.yaml", os.fsdecode(b"\xff.yaml"), "n" * 250 + ".yml"])
