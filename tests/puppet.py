@@ -29,15 +29,16 @@ class Puppet:
 
     def run(self, task, report):
         options = task.options
-        start = int(task.state or 0)
+        start, middle = int(task.state or 0), (options.steps + 1) // 2
         if options.act == "refuse":
             raise RuntimeError("the puppet refuses")
         for step in range(start + 1, options.steps + 1):
             time.sleep(options.pause)
+            done = step - (step == middle)  # whoever goes on from there meets the act again
             report(Progress(step=step, steps=options.steps, fraction=step / options.steps,
-                            losses={"total": 1.0 / step}, state=lambda: str(step).encode(),
+                            losses={"total": 1.0 / step}, state=lambda: str(done).encode(),
                             picture=lambda: task.content))
-            if step == (options.steps + 1) // 2 and self.may_act(options):
+            if step == middle and self.may_act(options):
                 self.act(options.act)
         return Result(task.content)
 

@@ -32,19 +32,18 @@ class SmallDisk:
         self.disk = self.view.of(folder)
 
     def fill(self, of: str) -> None:
-        """Leave no byte, or no file, to be had."""
-        (self.disk / "fillers").mkdir()
-        if of == "bytes":
-            status = os.statvfs(self.disk)
-            filler = self.disk / "fillers" / "bytes"
-            filler.write_bytes(bytes(status.f_bavail * status.f_frsize))
-            return
-        for number in count():
+        """Leave no byte, or no file, to be had; the daemon may be writing meanwhile."""
+        fillers = self.disk / "fillers"
+        fillers.mkdir()
+        with (fillers / "bytes").open("wb", buffering=0) as filler:
             try:
-                (self.disk / "fillers" / f"{number}").touch()
+                for number in count():
+                    if of == "bytes":
+                        filler.write(bytes(4096))
+                    else:
+                        (fillers / f"{number}").touch()
             except OSError as error:
                 assert error.errno == errno.ENOSPC
-                return
 
     def free(self) -> None:
         """Make space again."""

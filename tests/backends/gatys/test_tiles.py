@@ -129,10 +129,10 @@ def test_layers_tell_what_they_depend_on(layer: str) -> None:
 
 
 def test_a_job_in_tiles_makes_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By itself where the picture is large; to the rounding that ten steps let grow."""
-    wanted = task(network="fixed", steps=10)
+    """By itself where the picture is large; in few steps, as every one lets the rounding grow."""
+    wanted = task(network="fixed", steps=4)
     expected, _ = run(wanted)
     monkeypatch.setattr(options, "LARGE", 1000)
     monkeypatch.setattr(options, "TILE", 32)
     again, _ = run(replace(wanted, options=wanted.options.model_copy()))
-    assert_allclose(again.pixels, expected.pixels, atol=0.02)
+    assert_allclose(again.pixels, expected.pixels, atol=1e-3)
