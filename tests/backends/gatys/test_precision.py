@@ -15,12 +15,19 @@ from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.statistic import compared
 
 
-@pytest.mark.parametrize(("has_units", "expected"), [(True, "bfloat16"), (False, "float32")])
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, "bfloat16"),
+        ({"amx_bf16": False, "avx512_bf16": True}, "bfloat16"),
+        ({"amx_bf16": False, "avx512_f": True}, "float32"),
+    ],
+)
 def test_bfloat16_is_for_cpus_with_units_for_it(
-    monkeypatch: pytest.MonkeyPatch, has_units: bool, expected: str
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, bool], expected: str
 ) -> None:
     """And for nobody who asks for something else."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": has_units})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
     assert precision_for("cpu") == expected
     assert precision_for("cpu", "float32") == "float32"
     assert precision_for("cpu", "bfloat16") == "bfloat16"
