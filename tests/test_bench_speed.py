@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from nstd.backends.gatys import Options, networks
 from nstd.backends.gatys.networks import Request
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
+from nstd.bench.speed import batch as batches
 from nstd.bench.speed import large, plain, report, run
 from nstd.bench.speed.large import Case, measure_large, print_large
 from nstd.bench.speed.ours import SAME
@@ -47,7 +49,13 @@ FOUND: dict[str, Any] = {
         "ours": {"evaluations": 100, "seconds": 12.0},
     },
     "pictures": {"fixed": 10.0, "fitted": 15.0},
-    "daemon": {"slots": 1, "jobs": 6, "pictures_per_hour": 1500.0, "overhead_seconds": 0.03},
+    "daemon": {
+        "slots": 1,
+        "jobs": 6,
+        "pictures_per_hour": 1500.0,
+        "overhead_seconds": 0.03,
+        "scaling": {"slots": 2, "one": 800.0, "all": 1560.0, "ratio": 1.95},
+    },
 }
 
 
@@ -134,6 +142,7 @@ def test_people_get_a_table(
     text = capsys.readouterr().out
     assert "3.0x" in text
     assert "projected" in text
+    assert "1.95 times" in text
     assert "random weights" in text
     assert ("not reached" in text) == (ours is None)
 
@@ -192,12 +201,30 @@ def test_a_large_picture_is_measured_for_real(tmp_path: Path) -> None:
     assert 0.7 < whole["predicted"] / whole["peak_memory"] < 1.3
 
 
+def test_slots_that_are_compared_have_one_thread_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the environment is as it was."""
+    seen = []
+
+    def counted(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
+        seen.append((config.slots, os.environ["OMP_NUM_THREADS"], jobs))
+        return {"pictures_per_hour": 900.0 * config.slots["cpu"]}
+
+    monkeypatch.setattr(batches, "batch", counted)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    found = batches.scaling(Config.at(tmp_path), 6, 4, tmp_path)
+    assert seen == [({"cpu": 1}, "1", 6), ({"cpu": 4}, "1", 6)]
+    assert found["ratio"] == 4
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_everything_is_measured(tmp_path: Path) -> None:
     """The real thing, small: processes, a race, the daemon."""
     small = Plan(size=64, turns=1, race_size=64, race_evaluations=6, race_steps=60, batch=2)
-    found = measure(small, Config.at(tmp_path), 1, lambda _: None)
+    found = measure(small, Config.at(tmp_path), 2, lambda _: None)
     made = report.make_report(found)
     for ratio in (
         made["vgg19"]["seconds_per_evaluation_ratio"],
@@ -206,6 +233,7 @@ def test_everything_is_measured(tmp_path: Path) -> None:
         made["fixed"]["seconds_to_picture_ratio"],
         made["ceiling"]["share"],
         made["daemon"]["pictures_per_hour"],
+        made["daemon"]["scaling"]["ratio"],
     ):
         assert ratio > 0
         assert math.isfinite(ratio)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,7 @@ def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
 
     The first job of a slot loads torch, so that there is one more for each, which do not count.
     """
-    root = folder / "batch"
-    root.mkdir()
+    root = Path(tempfile.mkdtemp(prefix="batch-", dir=folder))
     kept = {name: getattr(config, name) for name in ("devices", "slots")}
     kept["workers"] = config.workers.model_copy(update={"cache": 0})  # pictures of one style
     quiet = Config.at(root, watch=Watch(settle=0.2), log=Log(console="none"), **kept)
@@ -32,6 +34,29 @@ def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
     _fill(quiet.folder("inbox"), jobs + slots)
     daemon.run()
     return _figures(quiet.folder("outbox"), slots)
+
+
+def scaling(config: Config, jobs: int, slots: int, folder: Path) -> dict[str, Any]:
+    """Pictures an hour of `slots` on the CPU beside those of one, each slot with one thread."""
+    found: dict[str, Any] = {"slots": slots}
+    for name, count in (("one", 1), ("all", slots)):
+        alike = config.model_copy(update={"devices": ("cpu",), "slots": {"cpu": count}})
+        with _single_threaded():
+            found[name] = batch(alike, jobs, folder)["pictures_per_hour"]
+    return found | {"ratio": found["all"] / found["one"]}
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Workers that are started meanwhile compute with one thread."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["OMP_NUM_THREADS"]
+        if before is not None:
+            os.environ["OMP_NUM_THREADS"] = before
 
 
 def _fill(inbox: Path, jobs: int) -> None:

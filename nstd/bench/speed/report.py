@@ -126,6 +126,11 @@ def _notes(report: Mapping[str, Any]) -> Iterator[str]:
         f"the daemon: {daemon['pictures_per_hour']:.0f} drafts of 256 px an hour over "
         f"{daemon['slots']} slots, {1000 * daemon['overhead_seconds']:.0f} ms a job beside its work"
     )
+    if scaling := daemon.get("scaling"):
+        yield (
+            f"{scaling['slots']} slots of one thread make {scaling['ratio']:.2f} times as many an "
+            "hour as one"
+        )
     yield f"* projected: {WHOLE} evaluations of VGG-19 by the plain loop, from a few of them"
     if machine["weights"] == "random":
         yield "VGG-19 had random weights: install the real ones for losses that mean something"

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from nstd.bench.speed.batch import batch
+from nstd.bench.speed.batch import batch, scaling
 from nstd.bench.speed.setup import Setup
 from nstd.config import Config
 from nstd.devices import Slot, environment
@@ -96,6 +96,9 @@ def measure(plan: Plan, config: Config, threads: int, say: Say) -> dict[str, Any
             machine = {"threads": threads, "weights": kind, "size": plan.size} | ours.ask("about")
         say("a batch through the daemon")
         through = batch(config, plan.batch, Path(folder))
+        if threads > 1:
+            say(f"the same over one slot and over {threads}, of one thread each")
+            through["scaling"] = scaling(config, plan.batch, threads, Path(folder))
     return {
         "machine": machine,
         "ceiling": ceiling,
