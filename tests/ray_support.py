@@ -38,6 +38,7 @@ class RayCluster:
         self.tmp.mkdir(exist_ok=True)
         path = os.pathsep.join(map(str, (site, TESTS.parent)))
         places = {"TMPDIR": str(self.tmp), "RAY_TMPDIR": tempfile.gettempdir()}
+        places["XDG_CACHE_HOME"] = str(self.tmp)
         self._log = (site / "ray.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(TESTS / "ray_cluster.py")],

@@ -209,9 +209,9 @@ def test_new_settings_count_from_the_next_attempt(bench: Bench, tmp_path: Path) 
     assert failure.code == "picture_refused"
 
 
-@pytest.mark.parametrize("bench", ["inline", "local"], indirect=True)
+@everywhere
 def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> None:
-    """On another slot too; in the folder of the daemon's work, and nothing else appears there."""
+    """On another slot too; of the daemon's work only the cache is touched, and that by it alone."""
     (tmp_path / "work").mkdir()
     said = []
     for number in range(2):
@@ -221,4 +221,13 @@ def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> No
         assert bench.outcome(str(number)).failure is None
         said.append(note.read_text())
     assert said == ["nothing", str(tmp_path / "0")]
-    assert [path.name for path in (tmp_path / "work").iterdir()] == [NAME]
+    is_local = isinstance(bench.executor, InlineExecutor | LocalExecutor)
+    assert [path.name for path in (tmp_path / "work").iterdir()] == [NAME] * is_local
+
+
+@everywhere
+def test_nothing_is_kept_where_nothing_may_be(bench: Bench, tmp_path: Path) -> None:
+    """`workers.cache` is 0."""
+    bench.executor.configure(make_config(tmp_path, workers={"cache": 0}))
+    bench.run("beach", "gremlin", act="keep", note=str(bench.folder / "note"))
+    assert (bench.folder / "note").read_text() == "nowhere to look"

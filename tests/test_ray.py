@@ -87,12 +87,6 @@ def test_a_node_keeps_no_file_of_a_job(bench: Bench, cluster: RayCluster) -> Non
     wait_for(lambda: not left(), 10, "no folder left by a worker that was killed")
 
 
-def test_a_node_has_no_cache(bench: Bench) -> None:
-    """What a backend wrote there would lie in a folder of the daemon's machine."""
-    bench.run("beach", "gremlin", act="keep", note=str(bench.folder / "note"))
-    assert (bench.folder / "note").read_text() == "nowhere to look"
-
-
 def test_what_a_worker_left_is_swept_even_before_its_parent_has_waited_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
