@@ -13,6 +13,7 @@ from executor_support import TWO, Bench, make_config, make_job
 from PIL import Image
 from ray_support import needs_ray
 
+from nstd.attempt import PREVIEW_EVERY
 from nstd.cache import NAME
 from nstd.executor import Executor
 from nstd.executors.inline import InlineExecutor
@@ -107,10 +108,12 @@ def test_a_broken_picture_fails_the_attempt_in_the_words_of_the_sidecar(bench: B
 
 
 @apart
-@pytest.mark.parametrize("act", ["exit", "kill"])
-def test_a_worker_that_dies_costs_its_own_job_once(bench: Bench, act: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "act"), [("puppet", "exit"), ("puppet", "kill"), ("gremlin", "interrupt")]
+)
+def test_a_worker_that_dies_costs_its_own_job_once(bench: Bench, backend: str, act: str) -> None:
     """One outcome, with the blame on the worker; the slot takes the next job."""
-    outcome = bench.run("beach", act=act)
+    outcome = bench.run("beach", backend, act=act)
     assert (outcome.ending, outcome.device_fault) == (Ending.FAILED, True)
     assert outcome.failure is not None
     assert outcome.failure.code == "worker_died"
@@ -127,6 +130,32 @@ def test_a_running_attempt_can_be_cancelled(bench: Bench) -> None:
     bench.executor.cancel("beach")
     assert bench.outcome("beach").ending is Ending.CANCELLED
     assert bench.run("next").ending is Ending.FINISHED
+
+
+@apart
+@pytest.mark.parametrize(
+    ("ask", "ending"), [("cancel", Ending.CANCELLED), ("stop", Ending.STOPPED)]
+)
+def test_an_attempt_can_be_ended_before_a_worker_took_it(
+    bench: Bench, ask: str, ending: Ending
+) -> None:
+    """In the same breath as it is started: it does not run to its end, and its slot is free."""
+    bench.start("beach", steps=10_000, pause=0.02)
+    getattr(bench.executor, ask)("beach")
+    assert bench.outcome("beach").ending is ending
+    assert bench.run("next").ending is Ending.FINISHED
+
+
+@everywhere
+def test_a_preview_comes_while_the_job_runs(bench: Bench) -> None:
+    """A small picture in its folder, before there is a result."""
+    paths = bench.start("beach", steps=2, pause=PREVIEW_EVERY + 0.2)
+    if not isinstance(bench.executor, InlineExecutor):
+        bench.until(paths.preview.exists)
+        assert not paths.result.exists()
+    assert bench.outcome("beach").ending is Ending.FINISHED
+    with Image.open(paths.preview) as preview:
+        assert preview.size == (32, 24)
 
 
 @apart

@@ -20,6 +20,7 @@ from support import Playground, finished, wait_for
 
 from nstd import processes
 from nstd.devices import CPU_TUNING, Slot
+from nstd.errors import ClusterError
 from nstd.executor import Assignment
 from nstd.executors.cluster import executor as cluster_executor
 from nstd.job import Ending
@@ -293,6 +294,17 @@ def test_a_job_that_no_node_can_hold_waits_and_says_so(
 
 
 # Clusters that cannot be used
+
+
+def test_a_driver_that_cannot_be_started_is_a_cluster_out_of_reach(tmp_path: Path) -> None:
+    """Told in those words at the start; later it is tried again like a head that is lost."""
+    (tmp_path / "file").touch()
+    executor = cluster_executor.RayExecutor(make_config(tmp_path), tmp_path / "file" / "scratch")
+    with pytest.raises(ClusterError, match="its driver could not be started"):
+        executor.open()
+    assert list(executor.events()) == []
+    assert "could not be started" in executor.trouble()
+    executor.close()
 
 
 def test_an_unreachable_head_is_told_at_the_start_and_by_the_doctor(playground: Playground) -> None:

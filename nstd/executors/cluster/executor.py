@@ -60,10 +60,14 @@ class RayExecutor:
         return self._heard > 0.0 and self._pause == 0.0
 
     def _start_driver(self) -> None:
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        output = self._scratch / "ray-driver.log"
-        self._driver = WorkerProcess(_ENVIRONMENT, output, _MODULE)
         self._heard = 0.0
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            output = self._scratch / "ray-driver.log"
+            self._driver = WorkerProcess(_ENVIRONMENT, output, _MODULE)
+        except OSError as error:
+            self._back_off(f"its driver could not be started: {error}")
+            return
         self._driver.channel.send({"connect": self._settings.model_dump(mode="json")})
 
     def slots(self) -> Sequence[Slot]:
@@ -180,14 +184,18 @@ class RayExecutor:
         self._driver.kill()
         detail = self._driver.tail()
         self._driver = None
-        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
-        self._retry_at = time.monotonic() + self._pause
-        self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
+        self._back_off(reason)
         if self._slots or self._running:
             emit("cluster.lost", address=self._settings.address, reason=reason)
         self._slots, self._told = [], (-1, -1)
         for job in list(self._running):
             self._end(job, _lost(job, self._trouble, detail))
+
+    def _back_off(self, reason: str) -> None:
+        """Try again after a pause, which doubles until there are places again."""
+        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
+        self._retry_at = time.monotonic() + self._pause
+        self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
 
     def _end(self, job: str, outcome: Outcome) -> None:
         self._running.pop(job, None)

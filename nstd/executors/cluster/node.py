@@ -13,6 +13,7 @@ import queue
 import shutil
 import tempfile
 import threading
+import traceback
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -85,7 +86,11 @@ class NodeWorker:
         with folder:
             wanted = partial(self._wanted_of, here.job.id)
             files = NodeFiles(here.folder, self._news)
-            outcome = Attempt(here, files, self._report, wanted).run(self._backend)
+            try:
+                outcome = Attempt(here, files, self._report, wanted).run(self._backend)
+            except BaseException:  # this thread would end alone, and nobody hear of it
+                traceback.print_exc()
+                os._exit(1)
         self._news.put(("outcome", outcome.model_dump(mode="json")))
 
     def _report(self, report: Report) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,18 @@ class Seat:
         self._killer: asyncio.TimerHandle | None = None
         self._killed = ""
 
-    async def attend(self, order: Order) -> None:
+    def attend(self, order: Order) -> Coroutine[Any, Any, None]:
         """Make the attempt; it ends with exactly one outcome.
 
-        When it is the cluster that is lost, it ends with the error of `confirm`.
+        What is asked of it counts from this call on. When it is the cluster that is lost, it ends
+        with the error of `confirm`.
         """
+        self._job, self._has_begun = order.assignment.job.id, False
+        self._wanted, self._killed = None, ""
+        return self._attend(order)
+
+    async def _attend(self, order: Order) -> None:
         job = order.assignment.job
-        self._job, self._has_begun, self._wanted, self._killed = job.id, False, None, ""
         try:
             outcome = await self._attempt(order)
         except (RayError, UnableError) as error:
@@ -126,6 +131,8 @@ class Seat:
                 return
             except (RayActorError, GetTimeoutError, TimeoutError):
                 self._end("died while idle")
+                if self._killed:  # and not one that was idle
+                    raise UnableError(self._killed) from None
         began = time.monotonic()
         self._worker = self._hire()
         try:
