@@ -34,9 +34,9 @@ def job(folder: Path, name: str, *styles: str) -> tuple[Job, Path]:
     for number, (role, source) in enumerate([("content", name), *(("style", s) for s in styles)]):
         (home / f"{number}.png").write_bytes(source.encode())
         facts = {"role": role, "source": source, "sha256": source, "bytes": len(source)}
-        inputs.append(Input(file=f"{number}.png", **facts))  # type: ignore[arg-type]
+        inputs.append(Input(file=f"{number}.png", **facts))
     fields = {"folder": "", "sidecar": "", "submitted": 0.0, "claimed": 0.0}
-    return Job(id=name, name=name, inputs=tuple(inputs), **fields), home  # type: ignore[arg-type]
+    return Job(id=name, name=name, inputs=tuple(inputs), **fields), home
 
 
 def test_a_style_is_put_once_and_contents_with_each_job(tmp_path: Path) -> None:
