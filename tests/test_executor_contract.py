@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from executor_support import TWO, Bench, make_config, make_job
 from PIL import Image
 from ray_support import needs_ray
+from support import Playground, codes, finished, wait_for
 
 from nstd.attempt import PREVIEW_EVERY
 from nstd.cache import NAME
@@ -260,3 +262,56 @@ def test_nothing_is_kept_where_nothing_may_be(bench: Bench, tmp_path: Path) -> N
     bench.executor.configure(make_config(tmp_path, workers={"cache": 0}))
     bench.run("beach", "gremlin", act="keep", note=str(bench.folder / "note"))
     assert (bench.folder / "note").read_text() == "nowhere to look"
+
+
+# Under a daemon
+
+
+@pytest.fixture(params=APART)
+def ground(request: pytest.FixtureRequest, playground: Playground) -> Playground:
+    """A root whose daemon has room for one job, here or on a cluster that has room for two."""
+    if request.param == "ray":
+        cluster = request.getfixturevalue("cluster")
+        playground.configure(executor=cluster.settings | {"jobs": 1})
+    return playground
+
+
+def test_jobs_end_by_their_time_out_or_by_a_person(ground: Playground) -> None:
+    """While they run and while they wait; what waits has used no attempt."""
+    daemon = ground.start()
+    forever = {"steps": 100_000, "pause": 0.01}
+    ground.pair("slow", timeout="500ms", options=forever)
+    wait_for(lambda: codes(ground) == {"slow": "timed_out"})
+    ground.pair("running", options=forever)
+    wait_for(lambda: ground.events("job.started", name="running"))
+    ground.pair("waiting", options=forever)
+    wait_for(lambda: ground.events("job.claimed", name="waiting"))
+    for name in ("waiting", "running"):
+        assert ground.command("cancel", name).returncode == 0
+        wait_for(lambda name=name: codes(ground).get(name) == "cancelled")  # type: ignore[misc]
+    ended = {line["name"]: line for line in ground.events("job.failed")}
+    attempts = [ended[name]["attempt"] for name in ("slow", "running", "waiting")]
+    assert attempts == [1, 1, 0]
+    assert "device" in ended["running"]
+    assert "device" not in ended["waiting"]
+    ground.pair("last")
+    wait_for(lambda: finished(ground) == {"last"})
+    assert len(ground.events("daemon.started")[0]["devices"]) == 1
+    assert ground.stop(daemon) == 0
+
+
+@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_daemon_heeds_its_signals(ground: Playground, signals: int) -> None:
+    """TERM saves and puts back, a second one ends at once; the attempt counts for neither."""
+    daemon = ground.start()
+    ground.pair("beach", options={"steps": 40, "pause": 0.1})
+    wait_for(lambda: ground.events("job.progress"))
+    for _ in range(signals):
+        daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(timeout=60) == 0
+    assert not ground.events("job.finished")
+    done = ground.once()
+    assert done.returncode == 0, done.stderr
+    assert ground.events("job.finished")[0]["attempt"] == 1
+    resumed = ground.events("job.progress")
+    assert signals == 2 or not [line for line in resumed[2:] if line["step"] == 1]

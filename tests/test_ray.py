@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -255,26 +254,6 @@ def test_every_line_of_a_job_says_where_it_is(
         for line in lines:
             assert (line.get("device") or line["slot"].rpartition("/")[0]) in devices, line
     assert playground.reason("bad")["device"] in devices
-
-
-@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_daemon_on_a_cluster_heeds_its_signals(
-    cluster: RayCluster, playground: Playground, signals: int
-) -> None:
-    """TERM saves and puts back, a second one ends at once; the attempt counts for neither."""
-    daemon_on(cluster, playground)
-    daemon = playground.start()
-    playground.pair("beach", options={"steps": 40, "pause": 0.1})
-    wait_for(lambda: playground.events("job.progress"))
-    for _ in range(signals):
-        daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(timeout=60) == 0
-    assert not playground.events("job.finished")
-    done = playground.once()
-    assert done.returncode == 0, done.stderr
-    assert playground.events("job.finished")[0]["attempt"] == 1
-    resumed = playground.events("job.progress")
-    assert signals == 2 or not [line for line in resumed[2:] if line["step"] == 1]
 
 
 def test_a_job_that_no_node_can_hold_waits_and_says_so(
