@@ -151,7 +151,7 @@ def test_an_attempt_can_be_ended_before_a_worker_took_it(
 @everywhere
 def test_a_preview_comes_while_the_job_runs(bench: Bench) -> None:
     """A small picture in its folder, before there is a result."""
-    paths = bench.start("beach", steps=2, pause=PREVIEW_EVERY + 0.2)
+    paths = bench.start("beach", steps=3, pause=0.52 * PREVIEW_EVERY)
     if not isinstance(bench.executor, InlineExecutor):
         bench.until(paths.preview.exists)
         assert not paths.result.exists()
@@ -304,7 +304,7 @@ def test_jobs_end_by_their_time_out_or_by_a_person(ground: Playground) -> None:
 def test_a_daemon_heeds_its_signals(ground: Playground, signals: int) -> None:
     """TERM saves and puts back, a second one ends at once; the attempt counts for neither."""
     daemon = ground.start()
-    ground.pair("beach", options={"steps": 40, "pause": 0.1})
+    ground.pair("beach", options={"steps": 30, "pause": 0.1})
     wait_for(lambda: ground.events("job.progress"))
     for _ in range(signals):
         daemon.send_signal(signal.SIGTERM)

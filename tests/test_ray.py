@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
 import os
 import subprocess
@@ -69,6 +70,44 @@ def test_a_node_computes_on_its_cores_as_the_daemon_s_own_machine_does(
         on_cores.close()
     said = json.loads(note.read_text())
     assert CPU_TUNING.items() <= said.items()
+
+
+# Ways to a cluster
+
+
+def test_auto_is_the_cluster_that_ray_finds_by_itself(
+    cluster: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it finds the node of this machine where no variable says which."""
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    executor = cluster.executor(make_config(tmp_path), tmp_path / "scratch", address="auto")
+    bench = Bench(executor, tmp_path / "jobs")
+    assert len(bench.slots) == 2
+    assert bench.run("beach").ending is Ending.FINISHED
+    executor.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("grpc") is None, reason="needs ray[client]")
+def test_a_machine_that_is_no_node_runs_jobs_through_the_client(
+    executor_site: Path, tmp_path: Path
+) -> None:
+    """`ray://`: the same ends as from a node."""
+    port = free_port()
+    with ray_cluster(executor_site, 1, ray_client_server_port=port) as cluster:
+        address = f"ray://127.0.0.1:{port}"
+        executor = cluster.executor(make_config(tmp_path), tmp_path / "scratch", address=address)
+        bench = Bench(executor, tmp_path / "jobs")
+        assert bench.run("beach", steps=3).ending is Ending.FINISHED
+        failure = bench.run("pier", act="kill").failure
+        assert failure is not None
+        assert failure.code == "worker_died"
+        paths = bench.start("dune", **LONG)
+        bench.until(lambda: bench.reports("dune"))
+        executor.stop("dune")
+        assert bench.outcome("dune").ending is Ending.STOPPED
+        assert paths.checkpoint.exists()
+        executor.close()
 
 
 # What stays of an attempt
@@ -203,11 +242,12 @@ def test_a_head_that_is_lost_and_comes_back_costs_no_attempt(
     with ray_cluster(executor_site, 1) as cluster:
         daemon_on(cluster, playground)
         daemon = playground.start()
-        playground.pair("beach", options={"steps": 200, "pause": 0.05})
+        playground.pair("beach", options={"steps": 100, "pause": 0.05})
         wait_for(lambda: playground.events("job.progress"))
         assert ": 1 of 1 devices up" in playground.command("status").stdout
         cluster.behead()
-        wait_for(lambda: playground.events("cluster.lost"))
+        lost = wait_for(lambda: playground.events("cluster.lost"))[0]
+        assert not lost["reason"].endswith(": "), "an error without words tells nobody anything"
         wait_for(lambda: playground.events("job.requeued", reason="cluster_lost"))
         reason = wait_for(lambda: playground.events("intake.paused"))[0]["reason"]
         assert "out of reach" in reason

@@ -91,7 +91,10 @@ class Driver:
     async def _confirm(self) -> None:
         """Make sure that a worker is lost, and not the whole cluster: that raises TimeoutError."""
         await asyncio.sleep(_SECOND_LOOK)  # a head that goes takes a moment to be missed
-        await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER)
+        except TimeoutError:
+            raise TimeoutError(f"the head gave no answer in {_ANSWER:g} s") from None
 
 
 def connect(settings: ExecutorSettings) -> None:
