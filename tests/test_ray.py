@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +97,25 @@ def test_a_machine_that_is_no_node_runs_jobs_through_the_client(
     port = free_port()
     with ray_cluster(executor_site, 1, ray_client_server_port=port) as cluster:
         address = f"ray://127.0.0.1:{port}"
-        executor = cluster.executor(make_config(tmp_path), tmp_path / "scratch", address=address)
-        bench = Bench(executor, tmp_path / "jobs")
+
+        def join() -> Bench | None:
+            config = make_config(tmp_path)
+            with suppress(ClusterError):  # Ray's server for clients comes up after its head
+                executor = cluster.executor(config, tmp_path / "scratch", address=address)
+                return Bench(executor, tmp_path / "jobs")
+            return None
+
+        bench = wait_for(join, 120)
         assert bench.run("beach", steps=3).ending is Ending.FINISHED
         failure = bench.run("pier", act="kill").failure
         assert failure is not None
         assert failure.code == "worker_died"
         paths = bench.start("dune", **LONG)
         bench.until(lambda: bench.reports("dune"))
-        executor.stop("dune")
+        bench.executor.stop("dune")
         assert bench.outcome("dune").ending is Ending.STOPPED
         assert paths.checkpoint.exists()
-        executor.close()
+        bench.executor.close()
 
 
 # What stays of an attempt
