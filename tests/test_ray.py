@@ -106,6 +106,7 @@ def test_a_machine_that_is_no_node_runs_jobs_through_the_client(
             return None
 
         bench = wait_for(join, 120)
+        assert bench is not None
         assert bench.run("beach", steps=3).ending is Ending.FINISHED
         failure = bench.run("pier", act="kill").failure
         assert failure is not None
