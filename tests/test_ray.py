@@ -6,9 +6,11 @@ import errno
 import importlib.util
 import json
 import os
+import re
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from executor_support import Bench, make_config, make_job
-from ray_support import RayCluster, free_port, needs_ray, ray_cluster
+from ray_support import TESTS, RayCluster, free_port, needs_ray, ray_cluster
 from support import Playground, finished, wait_for
 
 from nstd import processes
@@ -51,6 +53,19 @@ def bench(cluster: RayCluster, tmp_path: Path) -> Iterator[Bench]:
     executor = cluster.executor(make_config(tmp_path), tmp_path / "scratch")
     yield Bench(executor, tmp_path / "jobs")
     executor.close()
+
+
+def joined(make: Callable[[], cluster_executor.RayExecutor], folder: Path) -> Bench:
+    """An executor on a cluster that is still coming up, with jobs in `folder`."""
+
+    def join() -> Bench | None:
+        with suppress(ClusterError):
+            return Bench(make(), folder / "jobs")
+        return None
+
+    bench = wait_for(join, 120)
+    assert bench is not None
+    return bench
 
 
 def daemon_on(cluster: RayCluster, playground: Playground) -> None:
@@ -97,16 +112,8 @@ def test_a_machine_that_is_no_node_runs_jobs_through_the_client(
     port = free_port()
     with ray_cluster(executor_site, 1, ray_client_server_port=port) as cluster:
         address = f"ray://127.0.0.1:{port}"
-
-        def join() -> Bench | None:
-            config = make_config(tmp_path)
-            with suppress(ClusterError):  # Ray's server for clients comes up after its head
-                executor = cluster.executor(config, tmp_path / "scratch", address=address)
-                return Bench(executor, tmp_path / "jobs")
-            return None
-
-        bench = wait_for(join, 120)
-        assert bench is not None
+        config, scratch = make_config(tmp_path), tmp_path / "scratch"
+        bench = joined(lambda: cluster.executor(config, scratch, address=address), tmp_path)
         assert bench.run("beach", steps=3).ending is Ending.FINISHED
         failure = bench.run("pier", act="kill").failure
         assert failure is not None
@@ -117,6 +124,47 @@ def test_a_machine_that_is_no_node_runs_jobs_through_the_client(
         assert bench.outcome("dune").ending is Ending.STOPPED
         assert paths.checkpoint.exists()
         bench.executor.close()
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """What `systemctl start nstd-ray-node` does with a line of README's; it returns the port."""
+    unit = (TESTS.parent / "systemd" / "nstd-ray-node.service").read_text()
+    command = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)[0]
+    port, started = str(free_port()), []
+    with tempfile.TemporaryDirectory() as short:  # Ray's sockets need a short path
+
+        def start(line: str) -> str:
+            said = command.replace("$RAY_NODE", line.removeprefix("RAY_NODE="))
+            said = said.replace("/opt/nstd/bin", str(Path(sys.executable).parent))
+            said = said.replace("/run/nstd-ray", short).replace("10.0.0.", "127.0.0.")
+            with (tmp_path / "ray.log").open("ab") as log:
+                process = subprocess.Popen(
+                    said.replace("6379", port).split(), stdout=log, stderr=log
+                )
+            started.append(process)
+            return f"127.0.0.1:{port}"
+
+        yield start
+        for process in reversed(started):
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.mark.slow
+def test_the_unit_makes_a_cluster_of_the_lines_in_the_readme(
+    units: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The head's, then another machine's: the daemon has a place on each."""
+    readme = (TESTS.parent / "README.md").read_text()
+    head, other = re.findall(r"`(RAY_NODE=[^`]*)`", readme)
+    address = units(head)
+    asked = {"kind": "ray", "address": address, "num_gpus": 0}
+    config = make_config(tmp_path, executor=asked)
+    bench = joined(lambda: cluster_executor.RayExecutor(config, tmp_path / "scratch"), tmp_path)
+    units(other)
+    bench.until(lambda: len({slot.node for slot in bench.executor.slots()}) == 2)
+    bench.executor.close()
 
 
 # What stays of an attempt
