@@ -14,7 +14,7 @@ from nstd.config import Config
 from nstd.devices import Slot
 from nstd.errors import ClusterError
 from nstd.executor import Assignment, Event, Report
-from nstd.executors.cluster.places import wanted
+from nstd.executors.cluster.places import chosen, wanted
 from nstd.executors.process import WorkerProcess
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
@@ -167,7 +167,10 @@ class RayExecutor:
     def _take_places(self, message: Message) -> None:
         """The places as of now; told in the log when they change, and when there are none."""
         self._pause, self._heard = 0.0, time.monotonic()
-        slots = [Slot(device, 0) for device in message["places"]]
+        before = [slot.device for slot in self._slots]
+        running = [slot.device for slot in self._running.values()]
+        devices = chosen(message["places"], before, running, self._settings.jobs)
+        slots = [Slot(device, 0) for device in devices]
         asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
         self._trouble = f"no node of the cluster has {asked} for a job"
         now = message["nodes"], len(slots)
