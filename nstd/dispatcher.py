@@ -131,7 +131,7 @@ class Dispatcher:
             message=failure.message if failure else "",
             delay=verdict.delay,
         )
-        self._give_back(job, now, delay=verdict.delay, forgive=False)
+        self._give_back(verdict, now, forgive=False)
 
     def _requeue(self, verdict: Verdict, now: float) -> None:
         job, failure = verdict.job, verdict.failure
@@ -140,13 +140,14 @@ class Dispatcher:
         if failure is not None and failure.code == "disk_full":
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._tell_disk(job, full, now)
-        self._give_back(job, now, forgive=True)
+        self._give_back(verdict, now, forgive=True)
 
-    def _give_back(self, job: Job, now: float, *, delay: float = 0.0, forgive: bool) -> None:
+    def _give_back(self, verdict: Verdict, now: float, *, forgive: bool) -> None:
         """The job waits again, and what memory says of its attempts counts if the disk fails."""
-        waiting = job.given_back(forgive=forgive)
+        waiting, delay = verdict.job.given_back(forgive=forgive), verdict.delay
         self._is_durable(waiting, now)
-        self.scheduler.add(waiting, now + delay if delay else 0.0)
+        not_before = now + delay if delay else 0.0
+        self.scheduler.add(waiting, not_before, shunned=verdict.shunned)
 
     def _start_anew(self, job: Job, now: float) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from nstd.devices import Slot
 
@@ -20,17 +20,32 @@ class Idle:
     def __bool__(self) -> bool:
         return bool(self._free)
 
-    def take(self, affinity: str, admits: Callable[[Slot], bool]) -> Slot | None:
+    def take(
+        self, affinity: str, admits: Callable[[Slot], bool], shunned: Set[str] = frozenset()
+    ) -> Slot | None:
         """The first that is warm for `affinity`, else the first cold one, else the first of all.
 
-        One that does not admit a job now is passed over, for the next job too.
+        One that does not admit a job now is passed over, for the next job too; those of
+        `shunned` nodes for this job alone.
         """
         for queue in (self._by_warmth[affinity], self._by_warmth[None], self._all):
-            while queue:
-                slot = queue.popleft()
-                if slot not in self._free:  # it was taken from another queue
-                    continue
-                self._free.remove(slot)
-                if admits(slot):
-                    return slot
+            if (slot := self._first(queue, admits, shunned)) is not None:
+                return slot
         return None
+
+    def _first(
+        self, queue: deque[Slot], admits: Callable[[Slot], bool], shunned: Set[str]
+    ) -> Slot | None:
+        found, left = None, []
+        while queue and found is None:
+            slot = queue.popleft()
+            if slot not in self._free:  # it was taken from another queue
+                continue
+            if slot.node in shunned:
+                left.append(slot)
+                continue
+            self._free.remove(slot)
+            if admits(slot):
+                found = slot
+        queue.extendleft(reversed(left))
+        return found

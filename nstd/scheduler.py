@@ -38,7 +38,8 @@ class Verdict:
     """A decision, with what it needs to be carried out and told.
 
     `failure` is why the attempt ended, where it failed; `delay` is the wait before a retry.
-    `device_down` is the pause, in seconds, of a breaker that opened.
+    `device_down` is the pause, in seconds, of a breaker that opened. `shunned` are the nodes that
+    had too little memory for the job.
     """
 
     job: Job
@@ -48,14 +49,16 @@ class Verdict:
     delay: float = 0.0
     device_down: float | None = None
     device_up: bool = False
+    shunned: frozenset[str] = frozenset()
 
 
 @dataclass
 class Waiting:
-    """A job that waits, and the time before which it does not start."""
+    """A job that waits, the time before which it does not start, and nodes to keep away from."""
 
     job: Job
     not_before: float = 0.0
+    shunned: frozenset[str] = frozenset()
 
     @property
     def rank(self) -> tuple[int, float, str]:
@@ -77,6 +80,7 @@ class Running:
     reported: float
     sentence: Failure | None = None
     put_back: Decision | None = None
+    shunned: frozenset[str] = frozenset()
 
     @property
     def is_ending(self) -> bool:
@@ -130,9 +134,11 @@ class Scheduler:
             return True
         return all(priority > waiting.job.priority for waiting in self.waiting.values())
 
-    def add(self, job: Job, not_before: float = 0.0) -> None:
-        """A job waits for a slot."""
-        self.waiting[job.id] = Waiting(job, not_before)
+    def add(
+        self, job: Job, not_before: float = 0.0, *, shunned: frozenset[str] = frozenset()
+    ) -> None:
+        """A job waits for a slot: for one of no `shunned` node, as long as there is such a one."""
+        self.waiting[job.id] = Waiting(job, not_before, shunned)
 
     def drop(self, job_id: str) -> Job | None:
         """Take a waiting job out of the queue; None when it does not wait."""
@@ -147,10 +153,17 @@ class Scheduler:
         due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
         for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
             affinity, admits = waiting.job.affinity, partial(self._admits, now)
-            slot = sound.take(affinity, admits) or suspect.take(affinity, admits)
-            if slot is None:
+            shunned = waiting.shunned if self._is_up_beside(waiting.shunned) else frozenset()
+            slot = sound.take(affinity, admits, shunned) or suspect.take(affinity, admits, shunned)
+            if slot is not None:
+                yield waiting.job, slot
+            elif not shunned:
                 return
-            yield waiting.job, slot
+
+    def _is_up_beside(self, nodes: frozenset[str]) -> bool:
+        """Whether another device than those of `nodes`, if any, is up."""
+        others = (slot for slot in self.slots if nodes and slot.node not in nodes)
+        return any(not self.breakers[slot.device].is_open for slot in others)
 
     def _idle(self) -> tuple[Idle, Idle]:
         """Free slots: of nodes without a failure since their last success, and of the others.
@@ -169,8 +182,8 @@ class Scheduler:
 
     def started(self, job: Job, slot: Slot, now: float) -> None:
         """The attempt was dispatched."""
-        del self.waiting[job.id]
-        self.running[job.id] = Running(job, slot, now, now)
+        shunned = self.waiting.pop(job.id).shunned
+        self.running[job.id] = Running(job, slot, now, now, shunned=shunned)
         self._warm[slot] = job.affinity
         self.breakers[slot.device].start(job.id)
 
@@ -210,7 +223,10 @@ class Scheduler:
         decision = self._decide(running, outcome, failure)
         delay = self._backoff(running.job) if decision is Decision.RETRY else 0.0
         down, up = self._judge_device(running, outcome, now)
-        return Verdict(running.job, running.slot, decision, failure, delay, down, up)
+        shunned = running.shunned
+        if failure is not None and failure.code == "out_of_memory":
+            shunned |= {running.slot.node}
+        return Verdict(running.job, running.slot, decision, failure, delay, down, up, shunned)
 
     def _decide(self, running: Running, outcome: Outcome, failure: Failure | None) -> Decision:
         if outcome.ending is Ending.FINISHED:

@@ -33,6 +33,20 @@ def _command(arguments: list[str]) -> list[str]:
     return arguments
 
 
+def _countable(amount: float) -> float:
+    """Ray counts resources in steps of a ten-thousandth."""
+    if amount != round(amount, 4):
+        raise ValueError("give at most four decimals")
+    return amount
+
+
+def _whole_beyond_one(amount: float) -> float:
+    """A part of one GPU can be shared, but nobody gets one GPU and a part of another."""
+    if amount > 1 and amount != int(amount):
+        raise ValueError("give a fraction of 1, or a whole number")
+    return amount
+
+
 def _prom(path: Path) -> Path:
     if path.suffix != ".prom":
         raise ValueError("expected a name that ends in .prom: node_exporter reads no other")
@@ -41,6 +55,8 @@ def _prom(path: Path) -> Path:
 
 Folder = Annotated[Path, AfterValidator(_folder)]
 Command = Annotated[list[Annotated[str, AfterValidator(_argument)]], AfterValidator(_command)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_countable)]
+"""Of a resource of a node."""
 
 
 class Folders(Model):
@@ -95,14 +111,16 @@ class ExecutorSettings(Model):
     )
     namespace: str = Field("nstd", min_length=1, description="The workers' namespace on it.")
     jobs: int = Field(64, ge=1, le=10_000, description="Jobs at once on all nodes together.")
-    num_gpus: float = Field(1.0, ge=0, description="What each job asks of its node; may be 0.5.")
-    num_cpus: float = Field(1.0, ge=0, description="The same of its cores.")
+    num_gpus: Annotated[Amount, AfterValidator(_whole_beyond_one)] = Field(
+        1.0, description="What each job asks of its node; may be 0.5."
+    )
+    num_cpus: Amount = Field(1.0, description="The same of its cores.")
     memory: Bytes = Field(
         0,
         description="The same of its memory, which Ray only counts; 0 asks for none. Whether a job "
         "fits is predicted on its node.",
     )
-    resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    resources: dict[str, Annotated[Amount, Field(gt=0)]] = Field(
         {}, description="The same of Ray's custom resources, like {nstd: 1}."
     )
 
@@ -159,7 +177,8 @@ class Workers(Model):
     cache: Bytes = Field(
         256 * 2**20,
         description="The most that work/.cache may hold, which spares jobs with the same style "
-        "some work; 0: nothing is kept. It may be deleted at any time.",
+        "some work; 0: nothing is kept. It may be deleted at any time. Nodes of a Ray cluster keep "
+        "as much in ~/.cache/nstd-kept.",
     )
     failures: int = Field(
         3,

@@ -119,6 +119,9 @@ class Gremlin:
             task.cache.put("key", task.options.note.encode())
         Path(task.options.note).write_text(said)
 
+    def interrupt(self, task, report):
+        raise KeyboardInterrupt
+
     def leave(self, task, report):
         sys.exit("the gremlin leaves")
 

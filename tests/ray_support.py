@@ -33,11 +33,14 @@ needs_ray = (
 class RayCluster:
     """A cluster whose nodes find the backends in `site`; the head has no place for a job."""
 
-    def __init__(self, site: Path) -> None:
+    def __init__(self, site: Path, **head: Any) -> None:
+        """`head` are further arguments of the head's node."""
+        self._head = head
         self.tmp = site / "tmp"  # of its nodes; Ray's sockets need a shorter path
         self.tmp.mkdir(exist_ok=True)
         path = os.pathsep.join(map(str, (site, TESTS.parent)))
         places = {"TMPDIR": str(self.tmp), "RAY_TMPDIR": tempfile.gettempdir()}
+        places["XDG_CACHE_HOME"] = str(self.tmp)
         self._log = (site / "ray.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(TESTS / "ray_cluster.py")],
@@ -63,7 +66,7 @@ class RayCluster:
 
     def head(self) -> None:
         """Start the head, always at the same address."""
-        self.address = self._ask("head", port=self.port, num_cpus=0)
+        self.address = self._ask("head", port=self.port, num_cpus=0, **self._head)
 
     def behead(self) -> None:
         """Kill the head with all that hangs on it."""
@@ -104,9 +107,9 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster(site: Path, *gpus: int) -> Iterator[RayCluster]:
+def ray_cluster(site: Path, *gpus: int, **head: Any) -> Iterator[RayCluster]:
     """A cluster with a node for each number of GPUs."""
-    cluster = RayCluster(site)
+    cluster = RayCluster(site, **head)
     try:
         for count in gpus:
             cluster.add(count)

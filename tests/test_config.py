@@ -203,3 +203,25 @@ def test_the_config_is_found_by_option_variable_or_folder(
     assert find_config(first / "config.yaml") == first.resolve() / "config.yaml"
     with pytest.raises(ConfigError, match="no such config file"):
         find_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("num_gpus: 1.5", "num_gpus: give a fraction of 1, or a whole number"),
+        ("num_gpus: .inf", "num_gpus: "),
+        ("num_cpus: 0.00001", "num_cpus: give at most four decimals"),
+        ("resources: {nstd: 0.00001}", "nstd: give at most four decimals"),
+    ],
+)
+def test_what_ray_cannot_count_is_refused(tmp_path: Path, said: str, complaint: str) -> None:
+    """Before it would end each of its jobs as a cluster that is lost."""
+    (told,) = complaints(written(tmp_path, f"executor: {{kind: ray, {said}}}\n"))
+    assert complaint in told
+
+
+def test_a_share_of_a_gpu_or_several_are_fine(tmp_path: Path) -> None:
+    """As Ray has them."""
+    for amount in (0, 0.25, 1, 2):
+        said = f"executor: {{kind: ray, num_gpus: {amount}, num_cpus: 1.5}}\n"
+        assert load_config(written(tmp_path, said)).executor.num_gpus == amount

@@ -405,3 +405,13 @@ def test_slots_follow_what_the_executor_has(bench: Bench) -> None:
     bench.dispatcher.dispatch(1.0)
     assert list(bench.scheduler.running) == ["beach"]
     assert bench.dispatcher.reason_to_pause() == ""
+
+
+def test_what_is_too_large_for_one_node_is_tried_on_another(bench: Bench, log: Log) -> None:
+    """Memory is predicted where a job runs, and nodes differ."""
+    bench.executor.places = [Slot("small/gpu:0", 0), Slot("large/gpu:0", 0)]
+    bench.dispatcher.collect(0.0)
+    bench.run("beach")
+    bench.tell(failed("beach", "out_of_memory"), now=1.0)
+    bench.dispatcher.dispatch(10.0)
+    assert [line["device"] for line in log("job.started")] == ["small/gpu:0", "large/gpu:0"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from executor_support import TWO, Bench, make_config, make_job
 from PIL import Image
 from ray_support import needs_ray
+from support import Playground, codes, finished, wait_for
 
+from nstd.attempt import PREVIEW_EVERY
 from nstd.cache import NAME
 from nstd.executor import Executor
 from nstd.executors.inline import InlineExecutor
@@ -107,10 +110,12 @@ def test_a_broken_picture_fails_the_attempt_in_the_words_of_the_sidecar(bench: B
 
 
 @apart
-@pytest.mark.parametrize("act", ["exit", "kill"])
-def test_a_worker_that_dies_costs_its_own_job_once(bench: Bench, act: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "act"), [("puppet", "exit"), ("puppet", "kill"), ("gremlin", "interrupt")]
+)
+def test_a_worker_that_dies_costs_its_own_job_once(bench: Bench, backend: str, act: str) -> None:
     """One outcome, with the blame on the worker; the slot takes the next job."""
-    outcome = bench.run("beach", act=act)
+    outcome = bench.run("beach", backend, act=act)
     assert (outcome.ending, outcome.device_fault) == (Ending.FAILED, True)
     assert outcome.failure is not None
     assert outcome.failure.code == "worker_died"
@@ -127,6 +132,32 @@ def test_a_running_attempt_can_be_cancelled(bench: Bench) -> None:
     bench.executor.cancel("beach")
     assert bench.outcome("beach").ending is Ending.CANCELLED
     assert bench.run("next").ending is Ending.FINISHED
+
+
+@apart
+@pytest.mark.parametrize(
+    ("ask", "ending"), [("cancel", Ending.CANCELLED), ("stop", Ending.STOPPED)]
+)
+def test_an_attempt_can_be_ended_before_a_worker_took_it(
+    bench: Bench, ask: str, ending: Ending
+) -> None:
+    """In the same breath as it is started: it does not run to its end, and its slot is free."""
+    bench.start("beach", steps=10_000, pause=0.02)
+    getattr(bench.executor, ask)("beach")
+    assert bench.outcome("beach").ending is ending
+    assert bench.run("next").ending is Ending.FINISHED
+
+
+@everywhere
+def test_a_preview_comes_while_the_job_runs(bench: Bench) -> None:
+    """A small picture in its folder, before there is a result."""
+    paths = bench.start("beach", steps=3, pause=0.52 * PREVIEW_EVERY)
+    if not isinstance(bench.executor, InlineExecutor):
+        bench.until(paths.preview.exists)
+        assert not paths.result.exists()
+    assert bench.outcome("beach").ending is Ending.FINISHED
+    with Image.open(paths.preview) as preview:
+        assert preview.size == (32, 24)
 
 
 @apart
@@ -209,9 +240,9 @@ def test_new_settings_count_from_the_next_attempt(bench: Bench, tmp_path: Path) 
     assert failure.code == "picture_refused"
 
 
-@pytest.mark.parametrize("bench", ["inline", "local"], indirect=True)
+@everywhere
 def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> None:
-    """On another slot too; in the folder of the daemon's work, and nothing else appears there."""
+    """On another slot too; of the daemon's work only the cache is touched, and that by it alone."""
     (tmp_path / "work").mkdir()
     said = []
     for number in range(2):
@@ -221,4 +252,66 @@ def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> No
         assert bench.outcome(str(number)).failure is None
         said.append(note.read_text())
     assert said == ["nothing", str(tmp_path / "0")]
-    assert [path.name for path in (tmp_path / "work").iterdir()] == [NAME]
+    is_local = isinstance(bench.executor, InlineExecutor | LocalExecutor)
+    assert [path.name for path in (tmp_path / "work").iterdir()] == [NAME] * is_local
+
+
+@everywhere
+def test_nothing_is_kept_where_nothing_may_be(bench: Bench, tmp_path: Path) -> None:
+    """`workers.cache` is 0."""
+    bench.executor.configure(make_config(tmp_path, workers={"cache": 0}))
+    bench.run("beach", "gremlin", act="keep", note=str(bench.folder / "note"))
+    assert (bench.folder / "note").read_text() == "nowhere to look"
+
+
+# Under a daemon
+
+
+@pytest.fixture(params=APART)
+def ground(request: pytest.FixtureRequest, playground: Playground) -> Playground:
+    """A root whose daemon has room for one job, here or on a cluster that has room for two."""
+    if request.param == "ray":
+        cluster = request.getfixturevalue("cluster")
+        playground.configure(executor=cluster.settings | {"jobs": 1})
+    return playground
+
+
+def test_jobs_end_by_their_time_out_or_by_a_person(ground: Playground) -> None:
+    """While they run and while they wait; what waits has used no attempt."""
+    daemon = ground.start()
+    forever = {"steps": 100_000, "pause": 0.01}
+    ground.pair("slow", timeout="500ms", options=forever)
+    wait_for(lambda: codes(ground) == {"slow": "timed_out"})
+    ground.pair("running", options=forever)
+    wait_for(lambda: ground.events("job.started", name="running"))
+    ground.pair("waiting", options=forever)
+    wait_for(lambda: ground.events("job.claimed", name="waiting"))
+    for name in ("waiting", "running"):
+        assert ground.command("cancel", name).returncode == 0
+        wait_for(lambda name=name: codes(ground).get(name) == "cancelled")  # type: ignore[misc]
+    ended = {line["name"]: line for line in ground.events("job.failed")}
+    attempts = [ended[name]["attempt"] for name in ("slow", "running", "waiting")]
+    assert attempts == [1, 1, 0]
+    assert "device" in ended["running"]
+    assert "device" not in ended["waiting"]
+    ground.pair("last")
+    wait_for(lambda: finished(ground) == {"last"})
+    assert len(ground.events("daemon.started")[0]["devices"]) == 1
+    assert ground.stop(daemon) == 0
+
+
+@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_daemon_heeds_its_signals(ground: Playground, signals: int) -> None:
+    """TERM saves and puts back, a second one ends at once; the attempt counts for neither."""
+    daemon = ground.start()
+    ground.pair("beach", options={"steps": 30, "pause": 0.1})
+    wait_for(lambda: ground.events("job.progress"))
+    for _ in range(signals):
+        daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(timeout=60) == 0
+    assert not ground.events("job.finished")
+    done = ground.once()
+    assert done.returncode == 0, done.stderr
+    assert ground.events("job.finished")[0]["attempt"] == 1
+    resumed = ground.events("job.progress")
+    assert signals == 2 or not [line for line in resumed[2:] if line["step"] == 1]

@@ -432,6 +432,53 @@ def test_a_job_goes_on_elsewhere_than_where_a_worker_was_lost() -> None:
     assert list(start(scheduler).values()) == [slots[3], slots[0], slots[1]]
 
 
+def test_a_job_for_which_a_node_was_too_small_waits_for_another() -> None:
+    """Though that one is warm for it, and the other busy; jobs behind it pass, and it is first."""
+    small, large = Slot("small/gpu:0", 0), Slot("large/gpu:0", 0)
+    scheduler = make([small, large])
+    run(scheduler, make_job("neighbour", submitted=1.0), 0.0)
+    (neighbour,) = (running.slot for running in scheduler.running.values())
+    other = large if neighbour == small else small
+    scheduler.add(make_job("beach"), shunned=frozenset({other.node}))
+    assert start(scheduler) == {}
+    scheduler.add(make_job("behind", submitted=2.0))
+    assert start(scheduler) == {"behind": other}
+    scheduler.settle(Outcome(job="behind", ending=Ending.FINISHED), 1.0)
+    scheduler.settle(Outcome(job="neighbour", ending=Ending.FINISHED), 1.0)
+    scheduler.add(make_job("last", submitted=3.0))
+    assert start(scheduler, 1.0) == {"beach": neighbour, "last": other}
+
+
+def test_a_node_that_was_too_small_is_better_than_none() -> None:
+    """Where the others are gone or down: memory may be free by now."""
+    small, large = Slot("small/gpu:0", 0), Slot("large/gpu:0", 0)
+    scheduler = make([small, large], workers={"failures": 1})
+    scheduler.add(make_job("pier"))
+    assert set(start(scheduler).values()) == {small}
+    scheduler.settle(failed("pier", device_fault=True, at_start=True), 0.0)
+    assert scheduler.breakers["small/gpu:0"].is_open
+    scheduler.add(make_job("beach"), shunned=frozenset({"large"}))
+    assert start(scheduler) == {"beach": large}
+    verdict = scheduler.settle(failed("beach", "out_of_memory"), 0.0)
+    assert verdict.shunned == {"large"}
+    scheduler.offer([small])
+    scheduler.add(make_job("dune"), shunned=frozenset({"small"}))
+    assert start(scheduler, 1000.0) == {"dune": small}
+
+
+def test_nodes_that_were_too_small_are_remembered_from_attempt_to_attempt() -> None:
+    """The third attempt goes to the third node; one that ends otherwise adds none."""
+    slots = [Slot(f"node{number}/gpu:0", 0) for number in range(3)]
+    scheduler = make(slots)
+    job, shunned = make_job("beach"), frozenset[str]()
+    for number, slot in enumerate(slots):
+        scheduler.add(job, shunned=shunned)
+        assert start(scheduler) == {"beach": slot}
+        code = "out_of_memory" if number < 2 else "io_error"
+        shunned = scheduler.settle(failed("beach", code), 0.0).shunned
+    assert shunned == {"node0", "node1"}
+
+
 def test_new_settings_count_at_once_for_devices_too() -> None:
     """A reload changes the limit of failures and leaves the count."""
     scheduler = make(workers={"failures": 99})

@@ -65,6 +65,10 @@ def test_systemd_accepts_a_ray_node_and_what_the_daemon_needs_for_it(tmp_path: P
     dropped = settings(SYSTEMD / "nstd.service.d" / "ray.conf")
     assert dropped["ReadWritePaths"] == f"/run/{settings(node)['RuntimeDirectory']}"
     assert f"--temp-dir={dropped['ReadWritePaths']}" in text
+    assert "dashboard" not in settings(node)["ExecStart"]  # Ray lets only the head be told
+    # A folder that is made anew is read-only in the mounts of a daemon that runs: no driver starts.
+    assert settings(node)["RuntimeDirectoryPreserve"] == "yes"
+    assert dropped["StartLimitIntervalSec"] == "0"  # the head may come long after the daemon
     assert "AF_INET" not in settings(SYSTEMD / "nstd.service")["RestrictAddressFamilies"]
 
 

@@ -27,6 +27,8 @@ from nstd.executor import Executor
 from nstd.executors.local import LocalExecutor
 
 KINDS = ("inline", "local", "ray")
+SUITES = ("test_executor_contract.py", "test_ray.py")
+"""What nothing but a cluster can promise is in the last."""
 NODES = (1, 2, 4)
 JOBS = 8
 SLEEP = 2.0
@@ -37,15 +39,15 @@ def contract() -> Iterator[str]:
     """A row for each promise: how many of its cases each executor keeps."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        suite = TESTS / "test_executor_contract.py"
+        suites = [str(TESTS / name) for name in SUITES]
         options = ["-q", "-p", "no:randomly", f"--junitxml={report}"]
-        command = [sys.executable, "-m", "pytest", *options, str(suite)]
+        command = [sys.executable, "-m", "pytest", *options, *suites]
         subprocess.run(command, cwd=TESTS.parent, stdout=subprocess.DEVNULL)
         cases = list(ElementTree.parse(report).iter("testcase"))
     held, tried = defaultdict[str, Counter[str]](Counter), defaultdict[str, Counter[str]](Counter)
     for case in cases:
         row, _, parameters = case.attrib["name"].rstrip("]").partition("[")
-        kind = next(kind for kind in KINDS if kind in re.split(r"\W", parameters))
+        kind = next((kind for kind in KINDS if kind in re.split(r"\W", parameters)), "ray")
         tried[row][kind] += 1
         held[row][kind] += len(case) == 0  # a failure, an error or a skip would be inside
     yield f"{'kept of tried':<72}" + "".join(f"{kind:>8}" for kind in KINDS)

@@ -20,8 +20,9 @@ from typing import Any
 import ray
 
 from nstd.channel import Message, WorkerEnd
+from nstd.executors.cluster.pictures import Pictures
 from nstd.executors.cluster.places import Nodes, Place, places, wanted
-from nstd.executors.cluster.seat import Order, Pictures, Seat
+from nstd.executors.cluster.seat import Order, Seat
 from nstd.settings import ExecutorSettings
 
 _PR_SET_PDEATHSIG = 1
@@ -37,7 +38,7 @@ class Driver:
 
     def __init__(self, channel: WorkerEnd, settings: ExecutorSettings) -> None:
         self._channel, self._settings = channel, settings
-        self._names, self._pictures = Nodes(), Pictures()
+        self._names, self._pictures = Nodes(), Pictures(ray.put)
         self._places: dict[str, Place] = {}
         self._seats: dict[str, Seat] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,7 +91,10 @@ class Driver:
     async def _confirm(self) -> None:
         """Make sure that a worker is lost, and not the whole cluster: that raises TimeoutError."""
         await asyncio.sleep(_SECOND_LOOK)  # a head that goes takes a moment to be missed
-        await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER)
+        except TimeoutError:
+            raise TimeoutError(f"the head gave no answer in {_ANSWER:g} s") from None
 
 
 def connect(settings: ExecutorSettings) -> None:

@@ -14,7 +14,7 @@ from nstd.config import Config
 from nstd.devices import Slot
 from nstd.errors import ClusterError
 from nstd.executor import Assignment, Event, Report
-from nstd.executors.cluster.places import wanted
+from nstd.executors.cluster.places import chosen, wanted
 from nstd.executors.process import WorkerProcess
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
@@ -60,10 +60,14 @@ class RayExecutor:
         return self._heard > 0.0 and self._pause == 0.0
 
     def _start_driver(self) -> None:
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        output = self._scratch / "ray-driver.log"
-        self._driver = WorkerProcess(_ENVIRONMENT, output, _MODULE)
         self._heard = 0.0
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            output = self._scratch / "ray-driver.log"
+            self._driver = WorkerProcess(_ENVIRONMENT, output, _MODULE)
+        except OSError as error:
+            self._back_off(f"its driver could not be started: {error}")
+            return
         self._driver.channel.send({"connect": self._settings.model_dump(mode="json")})
 
     def slots(self) -> Sequence[Slot]:
@@ -163,7 +167,10 @@ class RayExecutor:
     def _take_places(self, message: Message) -> None:
         """The places as of now; told in the log when they change, and when there are none."""
         self._pause, self._heard = 0.0, time.monotonic()
-        slots = [Slot(device, 0) for device in message["places"]]
+        before = [slot.device for slot in self._slots]
+        running = [slot.device for slot in self._running.values()]
+        devices = chosen(message["places"], before, running, self._settings.jobs)
+        slots = [Slot(device, 0) for device in devices]
         asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
         self._trouble = f"no node of the cluster has {asked} for a job"
         now = message["nodes"], len(slots)
@@ -180,14 +187,18 @@ class RayExecutor:
         self._driver.kill()
         detail = self._driver.tail()
         self._driver = None
-        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
-        self._retry_at = time.monotonic() + self._pause
-        self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
+        self._back_off(reason)
         if self._slots or self._running:
             emit("cluster.lost", address=self._settings.address, reason=reason)
         self._slots, self._told = [], (-1, -1)
         for job in list(self._running):
             self._end(job, _lost(job, self._trouble, detail))
+
+    def _back_off(self, reason: str) -> None:
+        """Try again after a pause, which doubles until there are places again."""
+        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
+        self._retry_at = time.monotonic() + self._pause
+        self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
 
     def _end(self, job: str, outcome: Outcome) -> None:
         self._running.pop(job, None)

@@ -1,7 +1,8 @@
 """What runs on a node: an actor that makes one attempt at a time, from bytes to bytes.
 
 Pictures and the checkpoint come as bytes, and whatever the attempt writes goes back as bytes. On
-the node itself there is only a temporary folder with the inputs, for as long as the attempt runs.
+the node itself there is a temporary folder with the inputs, for as long as the attempt runs, and
+a cache of what backends keep for later jobs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import queue
 import shutil
 import tempfile
 import threading
+import traceback
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -29,14 +31,17 @@ _PREFIX = "nstd-node-"
 
 
 class NodeFiles(Files):
-    """Sends what an attempt writes instead of writing it."""
+    """Sends what an attempt writes into its folder instead of writing it."""
 
-    def __init__(self, news: queue.SimpleQueue[tuple[Any, ...]]) -> None:
-        self._news = news
+    def __init__(self, folder: Path, news: queue.SimpleQueue[tuple[Any, ...]]) -> None:
+        self._folder, self._news = folder, news
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Send the file; a disk that does not take it shows where the job's folder is."""
-        self._news.put(("file", path.name, data, durable))
+        if path.is_relative_to(self._folder):
+            self._news.put(("file", path.name, data, durable))
+        else:
+            super().write(path, data, durable=durable)
 
 
 class NodeWorker:
@@ -65,9 +70,9 @@ class NodeWorker:
         _sweep()
         self._wanted = None
         me = f"{os.getpid()}-{processes.born()}"
-        folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-")
-        # What is written here goes to the daemon's machine: there is nowhere to keep a cache.
-        places = {"folder": folder.name, "cache": None}
+        # What cannot be removed now, because the backend left a process in it, is swept later.
+        folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-", ignore_cleanup_errors=True)
+        places = {"folder": folder.name, "cache": assignment["cache"] and _cache_folder()}
         here = Assignment.model_validate(assignment | places)
         try:
             for name, content in zip(names, contents, strict=True):
@@ -80,7 +85,12 @@ class NodeWorker:
     def _run(self, here: Assignment, folder: tempfile.TemporaryDirectory[str]) -> None:
         with folder:
             wanted = partial(self._wanted_of, here.job.id)
-            outcome = Attempt(here, NodeFiles(self._news), self._report, wanted).run(self._backend)
+            files = NodeFiles(here.folder, self._news)
+            try:
+                outcome = Attempt(here, files, self._report, wanted).run(self._backend)
+            except BaseException:  # this thread would end alone, and nobody hear of it
+                traceback.print_exc()
+                os._exit(1)
         self._news.put(("outcome", outcome.model_dump(mode="json")))
 
     def _report(self, report: Report) -> None:
@@ -103,6 +113,12 @@ class NodeWorker:
     def want(self, job: str, wanted: str) -> None:
         """Have the attempt of `job` stop or cancel itself."""
         self._wanted = job, wanted
+
+
+def _cache_folder() -> Path:
+    """The node's cache, among those of the user's programs: all its workers share it."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - raises
+    return Path(home, "nstd-kept")
 
 
 def _sweep() -> None:

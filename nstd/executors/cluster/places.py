@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ def room(resources: Mapping[str, float], asked: Mapping[str, float], most: int) 
 def places(
     nodes: Iterable[Mapping[str, Any]], names: Nodes, settings: ExecutorSettings
 ) -> list[Place]:
-    """The places of the `nodes` that Ray lists, spread over them, as many as the config allows."""
+    """The places of the `nodes` that Ray lists, spread over them."""
     alive = {node["NodeID"]: node for node in nodes if node["Alive"]}
     asked, kind = wanted(settings), "gpu" if settings.num_gpus else "cpu"
     named = names.name({node: told["NodeManagerHostname"] for node, told in alive.items()})
@@ -59,4 +59,19 @@ def places(
         for node, told in alive.items()
         for index in range(room(told["Resources"], asked, settings.jobs))
     ]
-    return [place for *_, place in sorted(found, key=lambda each: each[:2])][: settings.jobs]
+    return [place for *_, place in sorted(found, key=lambda each: each[:2])]
+
+
+def chosen(
+    devices: Sequence[str], before: Iterable[str], running: Iterable[str], most: int
+) -> list[str]:
+    """Those of the `devices` that may have a job, so that `most` run at once.
+
+    Those that were chosen `before` stay: when nodes come, what runs must not be joined by as much.
+    """
+    here = set(devices)
+    kept = [device for device in before if device in here]
+    leaving = sum(device not in here for device in running)
+    ranked = dict.fromkeys([*kept, *devices])
+    taken = set(list(ranked)[: max(0, most - leaving)])
+    return [device for device in devices if device in taken]

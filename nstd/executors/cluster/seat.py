@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,15 @@ from nstd.channel import Message
 from nstd.devices import CPU_TUNING
 from nstd.executor import Assignment
 from nstd.executors.cluster.node import NodeWorker
+from nstd.executors.cluster.pictures import Pictures
 from nstd.executors.cluster.places import Place
 from nstd.faults import as_failure
 from nstd.files import Files
-from nstd.job import Ending, Failure, Job, Model, Outcome
-from nstd.paths import JobPaths
+from nstd.job import Ending, Failure, Model, Outcome
 from nstd.settings import Workers
 
 _NEWS_PATIENCE = 5.0
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
-_KEPT_STYLES = 32
 
 
 class Order(Model):
@@ -41,32 +38,6 @@ class Order(Model):
 
 class UnableError(Exception):
     """No worker at the place took the job."""
-
-
-class Pictures:
-    """The files of jobs in Ray's object store; styles stay there, as many jobs share them."""
-
-    def __init__(self) -> None:
-        self._styles: OrderedDict[str, Any] = OrderedDict()
-
-    def of(self, job: Job, folder: Path) -> dict[str, Any]:
-        """References to what the attempt reads, by file name. Raises OSError."""
-        found = {}
-        for given in job.inputs:
-            kept = given.sha256 if given.role == "style" else ""
-            if kept not in self._styles:
-                found[given.file] = ray.put((folder / given.file).read_bytes())
-                if not kept:
-                    continue
-                self._styles[kept] = found[given.file]
-            self._styles.move_to_end(kept)
-            found[given.file] = self._styles[kept]
-        if len(self._styles) > _KEPT_STYLES:
-            self._styles.popitem(last=False)
-        checkpoint = JobPaths(folder).checkpoint
-        with suppress(FileNotFoundError):
-            found[checkpoint.name] = ray.put(checkpoint.read_bytes())
-        return found
 
 
 class Seat:
@@ -93,13 +64,18 @@ class Seat:
         self._killer: asyncio.TimerHandle | None = None
         self._killed = ""
 
-    async def attend(self, order: Order) -> None:
+    def attend(self, order: Order) -> Coroutine[Any, Any, None]:
         """Make the attempt; it ends with exactly one outcome.
 
-        When it is the cluster that is lost, it ends with the error of `confirm`.
+        What is asked of it counts from this call on. When it is the cluster that is lost, it ends
+        with the error of `confirm`.
         """
+        self._job, self._has_begun = order.assignment.job.id, False
+        self._wanted, self._killed = None, ""
+        return self._attend(order)
+
+    async def _attend(self, order: Order) -> None:
         job = order.assignment.job
-        self._job, self._has_begun, self._wanted, self._killed = job.id, False, None, ""
         try:
             outcome = await self._attempt(order)
         except (RayError, UnableError) as error:
@@ -120,7 +96,10 @@ class Seat:
         files = await asyncio.to_thread(self._pictures.of, assignment.job, folder)
         told = assignment.model_dump(mode="json")
         begin = self._worker.begin.remote(told, list(files), *files.values())
-        await asyncio.wait_for(begin, order.workers.start)
+        try:
+            await asyncio.wait_for(begin, order.workers.start)
+        except TimeoutError:
+            raise UnableError(f"it did not take the job in {order.workers.start:g} s") from None
         self._has_begun = True
         self._say({"begun": assignment.job.id})
         if self._wanted is not None:
@@ -152,6 +131,8 @@ class Seat:
                 return
             except (RayActorError, GetTimeoutError, TimeoutError):
                 self._end("died while idle")
+                if self._killed:  # and not one that was idle
+                    raise UnableError(self._killed) from None
         began = time.monotonic()
         self._worker = self._hire()
         try:
