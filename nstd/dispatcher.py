@@ -15,10 +15,11 @@ from nstd.executor import Event, Executor, Report
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
 from nstd.publisher import Publisher
-from nstd.scheduler import Decision, Scheduler, Verdict
+from nstd.scheduler import Scheduler
 from nstd.spool import Spool
 from nstd.state import StateFile
 from nstd.trouble import Trouble
+from nstd.verdict import Decision, Verdict
 
 DISK_PAUSE = 10.0
 """Seconds without dispatch or intake after a disk refused to take the state of a job."""

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nstd.config import Config
 from nstd.devices import Slot
 from nstd.job import Ending, Failure, Job, Outcome
-from nstd.scheduler import Decision, Scheduler, Verdict
+from nstd.scheduler import Scheduler
+from nstd.verdict import Decision, Verdict
 
 CPU = Slot("cpu", 0)
 TWO = [Slot("cpu", 0), Slot("cpu", 1)]
