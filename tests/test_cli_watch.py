@@ -54,6 +54,7 @@ FULL = Status(
             fraction=0.45,
             losses={"total": 0.0123456},
             eta=80.2,
+            memory=675_500_000,
         ),
         entry(EVIL, "cpu/0"),
     ],
@@ -90,7 +91,14 @@ def test_it_fits_the_width_and_says_all_that_matters(width: int) -> None:
     assert "DONE 10, FAILED 2" in text
     assert "WAITING 40, in the inbox 1" in text
     if width >= 80:
-        for words in ("cuda:0/0", "0.01235", "1m20s", "down after 3 failures", "starting"):
+        for words in (
+            "cuda:0/0",
+            "0.01235",
+            "1m20s",
+            "644MiB",
+            "down after 3 failures",
+            "starting",
+        ):
             assert words in text
         assert "intake is paused: no space to publish" in text
         assert "the inbox cannot be read" in text
