@@ -61,7 +61,7 @@ FULL = Status(
     done=10,
     failed=2,
     recent=[
-        {"state": "finished", "job": "1", "name": "a", "output": "beach", "device": "cpu"},
+        {"state": "finished", "job": "1", "name": "a", "output": f"{'b' * 60}/a", "device": "cpu"},
         {
             **{"state": "failed", "job": "2", "name": EVIL, "output": f"failed/{EVIL}"},
             **{"code": "picture_missing", "message": f"never came{' for ages' * 40}\nmore"},
@@ -103,6 +103,7 @@ def test_it_fits_the_width_and_says_all_that_matters(width: int) -> None:
         assert "intake is paused: no space to publish" in text
         assert "the inbox cannot be read" in text
         assert "picture_missing: never came" in text
+        assert "b/a  cpu" in text
     if width >= 200:
         assert "45/100" in text
         assert "x\\n\\x1b[2J[red]\\u202e" in text

@@ -149,14 +149,16 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
     yield _line((f"DONE {status.done}, FAILED {status.failed}", "bold"))
     table = _table(header=False)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, max_width=width // 3)
+    if width >= _WIDE:
+        table.add_column(no_wrap=True, max_width=width // 3)
     table.add_column(no_wrap=True, ratio=1)
     for entry in status.recent[:shown]:
         has_failed = entry["state"] == "failed"
         words = "".join(entry.get("message", "").splitlines()[:1])
         why = f"{entry.get('code', '')}: {words}" if has_failed else str(entry.get("device", ""))
         mark = Text(printable(entry["state"]), style="red" if has_failed else "green")
-        table.add_row(mark, _text(entry["output"]), _text(why))
+        told = [entry["output"], why]
+        table.add_row(mark, *map(_text, told if width >= _WIDE else ["  ".join(told)]))
     yield table
 
 
