@@ -113,7 +113,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         budget=_budget(levels, options, elapsed),
         start=_start(options),
         tolerance=options.tolerance,
-        report=_measured(report, task.device),
+        report=measured(report, task.device),
         save=save,
         show=lambda picture: finish(to_pixels(picture)),
     )
@@ -147,7 +147,7 @@ def _memory(task: Task) -> dict[str, Any]:
     return told
 
 
-def _measured(report: Report, device: str) -> Report:
+def measured(report: Report, device: str) -> Report:
     """`report`, told also what is held of the accelerator, if there is one."""
     if device == "cpu":
         return report
