@@ -60,7 +60,7 @@ function levels(losses, scale) {
     if (index === 0 || level === losses.level[index - 1]) return;
     const x = scale.x(losses.step[index]);
     marks.push(draw("line", { x1: x, x2: x, y1: EDGE.top, y2: HEIGHT - EDGE.bottom, class: "level" }));
-    marks.push(draw("text", { x: x + 5, y: EDGE.top + 9, class: "label" }, `level ${level}`));
+    marks.push(draw("text", { x: x + 5, y: HEIGHT - EDGE.bottom - 6, class: "label" }, `level ${level}`));
   });
   return marks;
 }
