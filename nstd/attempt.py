@@ -202,6 +202,7 @@ class Attempt:
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
             note=progress.note,
+            memory=(progress.device_memory or memory.resident)(),
         )
 
     def _encode(self, result: Result, content: Picture) -> dict[str, Any]:

@@ -76,7 +76,8 @@ class Progress:
 
     `fraction` is the share of the expected work that is done, in [0, 1]; the ETA follows from
     it. `state` and `picture`, where given, are called only when a checkpoint or a preview is due.
-    A `note` is something that a person should know; it is logged at once.
+    A `note` is something that a person should know; it is logged at once. `device_memory` says how
+    many bytes are held of an accelerator now.
     """
 
     step: int
@@ -88,6 +89,7 @@ class Progress:
     state: Callable[[], bytes] | None = None
     picture: Callable[[], Pixels] | None = None
     note: str = ""
+    device_memory: Callable[[], int] | None = None
 
 
 Report = Callable[[Progress], None]

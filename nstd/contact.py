@@ -146,12 +146,18 @@ class _Pen:
         for number, line in enumerate(text.splitlines()):
             self.draw.text((x, y + number * _LINE), self._fit(line, width), ink, self._font)
 
+    def fits(self, text: str, width: int) -> bool:
+        return self._font.getlength(text) <= width
+
     def _fit(self, text: str, width: int) -> str:
-        if self._font.getlength(text) <= width:
+        """Cut off before the last word, which is the value of an option, where there is room."""
+        if self.fits(text, width):
             return text
-        while text and self._font.getlength(text + "...") > width:
+        *_, last = text.split(" ")
+        end = f"... {last}" if self.fits(f"mmm... {last}", width) and last != text else "..."
+        while text and not self.fits(text + end, width):
             text = text[:-1]
-        return text + "..." if text else ""
+        return text + end if text else ""
 
 
 def _put(
@@ -161,15 +167,18 @@ def _put(
     left, top, right, bottom = box
     if isinstance(cell, str):
         pen.draw.rectangle((left, top, right - 1, bottom - 1), _EMPTY)
-        middle = (top + bottom - _LINE) // 2
-        pen.write(cell, (left + _GAP // 2, middle), right - left - _GAP, _RED)
+        width, said = right - left - _GAP, cell.replace("_", " ")
+        said = said if pen.fits(said, width) else said.replace(" ", "\n")
+        high = _LINE * (said.count("\n") + 1)
+        pen.write(said, (left + _GAP // 2, (top + bottom - high) // 2), width, _RED)
     else:
         place = (left + right - cell.width) // 2, (top + bottom - cell.height) // 2
         sheet.paste(cell, place)
 
 
 def _title(batch: Batch) -> str:
-    made, axes = batch.count("finished"), ", ".join(batch.axes)
+    made = batch.count("finished")
+    axes = ", ".join(axis.removeprefix("options.") for axis in batch.axes)
     return _clean(f"{batch.name}: {made} of {len(batch.members)}, by {axes}")
 
 

@@ -99,7 +99,7 @@ class Dispatcher:
         self._state.note_progress(self._spool.paths(report.job), report, running.slot.name)
         if report.note:
             emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
-        told = report.model_dump(exclude={"level", "levels", "note"})
+        told = report.model_dump(exclude={"level", "levels", "note", "memory"})
         scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
         emit("job.progress", slot=running.slot.name, scale=scale, **told)
 

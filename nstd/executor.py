@@ -48,7 +48,10 @@ class Assignment(Model):
 
 
 class Report(Model):
-    """How far a running job is; `elapsed` and `eta` are seconds."""
+    """How far a running job is; `elapsed` and `eta` are seconds.
+
+    `memory` is what it holds now: bytes of its accelerator, else of its process.
+    """
 
     job: str
     step: int
@@ -60,6 +63,7 @@ class Report(Model):
     elapsed: float
     eta: float | None
     note: str = ""
+    memory: int | None = None
 
 
 Event = Report | Outcome

@@ -145,9 +145,9 @@ def batch_of(record: dict[str, Any]) -> dict[str, Any]:
 def _progress(job: Job, paths: JobPaths, daemon: dict[str, Any]) -> dict[str, Any]:
     slot = daemon.get("running", {}).get(job.id, "")
     note = read_json(paths.progress)
-    kept = ("step", "steps", "level", "levels", "fraction", "losses", "elapsed", "eta", "time")
+    kept = ("step", "steps", "level", "levels", "fraction", "losses", "elapsed", "eta", "memory")
     return {"slot": slot, "device": slot.rpartition("/")[0]} | {
-        key: note[key] for key in kept if key in note
+        key: note[key] for key in (*kept, "time") if key in note
     }
 
 

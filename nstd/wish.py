@@ -60,7 +60,9 @@ def refused(what: str, message: str) -> SidecarError:
 def without_places(error: SidecarError, source: str) -> SidecarError:
     """`error` about the text of a wish, whose lines nobody sees, told of `source` instead."""
     problems = [Problem(source, 0, 0, problem.message) for problem in error.problems]
-    return SidecarError.of(error.code, problems, "`nstd backends` lists what each backend takes")
+    about_files = error.code == "sidecar_invalid"  # there is none to correct
+    hint = "`nstd backends` lists what each backend takes" if about_files else error.hint
+    return SidecarError.of(error.code, problems, hint)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -283,6 +283,22 @@ def test_reports_tell_how_far_it_is_and_when_it_will_be_done(bench: Bench) -> No
 
 
 @pytest.mark.usefixtures("always")
+def test_reports_tell_what_memory_is_held(bench: Bench) -> None:
+    """The accelerator's where the backend knows of one, else that of the process."""
+
+    def work(task: Task, report: Tell) -> Result:
+        report(Progress(step=1, steps=2, fraction=0.5))
+        report(Progress(step=2, steps=2, fraction=1.0, device_memory=lambda: 12345))
+        return Result(task.content)
+
+    bench.run(work)
+    process, device = (report.memory for report in bench.reports)
+    assert process is not None
+    assert process > 2**20
+    assert device == 12345
+
+
+@pytest.mark.usefixtures("always")
 def test_a_preview_is_a_small_picture_replaced_as_a_whole(bench: Bench) -> None:
     """A disk that does not take it stops nothing: it is only a preview."""
 

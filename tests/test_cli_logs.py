@@ -153,11 +153,29 @@ def test_logs_tells_what_has_happened_to_all_and_to_one(playground: Playground) 
         assert "job.claimed" in lines[0]
         assert "job.finished" in lines[-1]
         assert not [line for line in lines if "pier" in line or "daemon." in line]
+    assert not [line for line in shown(playground) if "job.progress" in line]
+    assert [line for line in shown(playground, "--level", "debug") if "job.progress" in line]
     (error, *below) = shown(playground, "--level", "error")
     assert "job.failed" in error
     assert all(line.startswith("    ") for line in below)
     assert len(shown(playground, "-n", "1")) == 1
     assert "daemon.stopped" in shown(playground, "-n", "1")[0]
+
+
+def test_logs_of_a_batch_are_those_of_all_its_jobs(playground: Playground) -> None:
+    """By its name, its sidecar or its id, from its first line to its last; jobs by their names."""
+    playground.pair("beach")
+    playground.picture("grid.png")
+    playground.sidecar("studies", content="grid.png", style="grid.png", options={"steps": [1, 2]})
+    playground.once()
+    (batch,) = {line["batch"] for line in playground.events("batch.started")}
+    for wanted in ("studies", "studies.yaml", batch):
+        first, *between, last = shown(playground, wanted)
+        assert "batch.started  studies  2 jobs from studies.yaml" in first
+        assert "batch.finished studies  2 done, 0 failed in " in last
+        assert sum("job.finished" in line for line in between) == 2
+        assert not [line for line in between if " beach " in line]
+    assert "  grid-grid-2  " in shown(playground, "-n", "5", "--level", "debug")[0]
 
 
 def test_logs_of_a_job_that_was_rotated_away_come_from_its_own_log(playground: Playground) -> None:
@@ -178,7 +196,10 @@ def test_logs_follows_what_comes(playground: Playground) -> None:
     """Line by line, over rotations, until ^C."""
     playground.configure(log={"size": "2kB"})
     process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", "logs", "-f", "-c", str(playground.config_path)],
+        [
+            *(sys.executable, "-m", "nstd", "logs", "-f"),
+            *("--level", "debug", "-c", str(playground.config_path)),
+        ],
         env=playground.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

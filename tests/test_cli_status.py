@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -33,7 +34,7 @@ def test_status_of_a_root_where_nothing_has_happened(playground: Playground) -> 
 
 
 def test_status_follows_a_job_from_the_inbox_to_the_outbox(playground: Playground) -> None:
-    """In the inbox, running with device, step, loss and ETA, waiting behind it, then done."""
+    """In the inbox, running with device, step, loss, ETA and memory, waiting behind it, done."""
     playground.pair("first", priority=90, options={"steps": 4000, "pause": 0.02})
     playground.pair("second")
     assert status(playground)["inbox"] == ["first.yaml", "second.yaml"]
@@ -46,13 +47,14 @@ def test_status_follows_a_job_from_the_inbox_to_the_outbox(playground: Playgroun
     assert 0 < running["step"] < running["steps"] == 4000
     assert running["losses"]["total"] > 0
     assert running["eta"] > 1
+    assert running["memory"] > 2**20
     assert [entry["name"] for entry in found["waiting"]] == ["second"]
     assert found["devices"] == [{"device": "cpu", "slots": 1, "state": "up", "failures": 0}]
     text = playground.command("status").stdout
     assert f"daemon running, pid {process.pid}" in text
     assert "first  cpu/0 [" in text
     assert "/4000 loss " in text
-    assert " left" in text
+    assert re.search(r" left \d+MiB$", text, re.MULTILINE)
 
 
 def test_status_of_what_a_dead_daemon_left(playground: Playground) -> None:

@@ -214,3 +214,4 @@ def test_submit_refuses_a_grid_beyond_the_cap(
     done = playground.command("submit", "--grid", *more)
     assert done.returncode == 1
     assert "makes 4 jobs; jobs.grid_max is 3 [grid_too_large]" in done.stderr
+    assert "shorten the lists" in done.stderr

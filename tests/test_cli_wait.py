@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +13,11 @@ from collections.abc import Iterator
 
 import pytest
 from PIL import Image
+from rich.console import Console
 from support import Playground, everything_from, wait_for
 
 from nstd import follow
+from nstd.cli import bars
 from nstd.errors import SpoolError
 from nstd.follow import Followed
 from nstd.submit import Request, submit
@@ -113,6 +117,27 @@ def test_wait_ends_with_1_when_the_job_is_cancelled(
     canceller.join()
     assert done.returncode == 1
     assert "[cancelled]" in done.stderr
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_bars_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long name is cut off; percentage and time stay whole, each below the other."""
+    file = io.StringIO()
+    console = Console(file=file, width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr(bars, "Console", lambda **_: console)
+    with bars.make_progress(visible=True) as progress:
+        told = {"scale": "2/3", "losses": {"total": 0.00123456}, "eta": 300.0}
+        for name, note in (("beach" * 20, bars.describe(told)), ("pier", bars.STARTING)):
+            progress.add_task(name, total=10, completed=3, note=note)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+    long, short = [line.rstrip() for line in plain.splitlines() if "30%" in line][-2:]
+    assert len(long) == len(short) <= width
+    assert long.index("30%") == short.index("30%")
+    assert long.endswith("0:00:00")
+    assert short.endswith("0:00:00")
+    if width >= 80:
+        assert "scale 2/3  loss 0.00123  5m left" in long
+        assert bars.STARTING in short
 
 
 def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(

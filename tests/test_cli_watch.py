@@ -54,13 +54,14 @@ FULL = Status(
             fraction=0.45,
             losses={"total": 0.0123456},
             eta=80.2,
+            memory=675_500_000,
         ),
         entry(EVIL, "cpu/0"),
     ],
     done=10,
     failed=2,
     recent=[
-        {"state": "finished", "job": "1", "name": "a", "output": "beach", "device": "cpu"},
+        {"state": "finished", "job": "1", "name": "a", "output": f"{'b' * 60}/a", "device": "cpu"},
         {
             **{"state": "failed", "job": "2", "name": EVIL, "output": f"failed/{EVIL}"},
             **{"code": "picture_missing", "message": f"never came{' for ages' * 40}\nmore"},
@@ -90,11 +91,19 @@ def test_it_fits_the_width_and_says_all_that_matters(width: int) -> None:
     assert "DONE 10, FAILED 2" in text
     assert "WAITING 40, in the inbox 1" in text
     if width >= 80:
-        for words in ("cuda:0/0", "0.01235", "1m20s", "down after 3 failures", "starting"):
+        for words in (
+            "cuda:0/0",
+            "0.01235",
+            "1m20s",
+            "644MiB",
+            "down after 3 failures",
+            "starting",
+        ):
             assert words in text
         assert "intake is paused: no space to publish" in text
         assert "the inbox cannot be read" in text
         assert "picture_missing: never came" in text
+        assert "b/a  cpu" in text
     if width >= 200:
         assert "45/100" in text
         assert "x\\n\\x1b[2J[red]\\u202e" in text

@@ -100,6 +100,16 @@ def test_a_long_name_in_a_heading_hides_no_value() -> None:
     assert left.tobytes() != right.tobytes()
 
 
+def test_of_an_option_in_a_narrow_heading_the_value_stays() -> None:
+    """Its name is cut off before it."""
+    made = batch({"content": ["a", "b"], "options.content_weight": [0.05, 0.06]})
+    sheet = draw(made, lambda member, side: Image.new("RGB", (100, 100), "red"))
+    left, right = (
+        sheet.crop((x, 40, x + 120, 64)) for x in (-264 % sheet.width, -132 % sheet.width)
+    )
+    assert left.tobytes() != right.tobytes()
+
+
 def test_a_failed_member_is_an_empty_cell_with_its_code(tmp_path: Path) -> None:
     """So is one whose picture somebody took away, or that cannot be decoded."""
     load = make_loader(tmp_path, 10**6, 10**6)

@@ -279,18 +279,33 @@ def test_losses_are_drawn_and_told(page: Page, outbox: Path) -> None:
     assert heights == sorted(heights)
     assert "level 2" in page.texts("svg.curve .label")
     assert page.texts(".legend li") == ["total 0.025"]
+    page.resize(PHONE)
+    page.open(outbox, f"#job={job_id(1)}")
+    drawn = page.one("#detail svg.curve")
+    letters = page.run("return arguments[0].querySelector('.label').getScreenCTM().a", drawn)
+    assert letters > 0.9  # they do not shrink with the picture
+    page.resize(WIDE)
 
 
 def test_facts_and_files_are_named(page: Page, outbox: Path) -> None:
-    """Time, device, seed; and links to the picture, the record and the log."""
+    """Time, device, seed; and links to the picture, the record, the sidecar and the log."""
     put_result(outbox, 1)
+    put_failure(outbox, 2, sidecar="sub/pier 2.yaml")
     show(page, outbox, f"#job={job_id(1)}")
     facts = page.one("#detail dl").text
     for word in ("1 min 1 s", "waited 3.0 s", "cpu", "48 × 32", "fixed", job_id(1)):
         assert word in facts
     links = [link.get_attribute("href") or "" for link in page.all("#detail .files a")]
-    names = ["beach-1.png", "beach-1.json", "beach-1.log"]
+    names = ["beach-1.png", "beach-1.json", "beach-1.yaml", "beach-1.log"]
     assert [link.rpartition("/")[2] for link in links] == names
+    page.open(outbox, f"#job={job_id(2)}")
+    assert page.one("#detail dl").text.startswith("Failed")
+    links = [link.get_attribute("href") or "" for link in page.all("#detail .files a")]
+    assert [link.rpartition("/")[2] for link in links] == [
+        "reason.json",
+        "pier%202.yaml",
+        "job.log",
+    ]
 
 
 def test_a_result_without_small_pictures_is_shown_by_itself(page: Page, outbox: Path) -> None:
@@ -516,6 +531,45 @@ def test_a_batch_with_one_axis_and_one_with_three(page: Page, outbox: Path) -> N
     page.open(outbox, "#batch=b3")
     page.wait(lambda: page.texts("#batch caption") == ["seed 1", "seed 2"])
     assert len(page.all("#batch td a")) == 8
+    assert not page.all("#batch header a")
+
+
+def test_a_batch_that_is_over_leads_to_its_contact_sheet(page: Page, outbox: Path) -> None:
+    """Which lies beside the folders of its members, those that have failed aside."""
+    axes = {"content": "beach.jpg", "style": "starry.jpg"}
+    batch = {"id": "b5", "name": "My studies", "of": 2}
+    put_failure(outbox, 1, "my studies/a", batch=batch | {"index": 0, "axes": axes})
+    show(page, outbox, "#batch=b5")
+    page.one("#batch .cells")
+    assert not page.all("#batch header a")
+    put_result(outbox, 2, "my studies/b", batch=batch | {"index": 1, "axes": axes | {"style": "b"}})
+    show(page, outbox, "#batch=b5")
+    address = page.one("#batch header a").get_attribute("href") or ""
+    assert address.endswith("/outbox/my%20studies/sheet.png")
+
+
+def test_a_batch_on_a_phone(page: Page, outbox: Path) -> None:
+    """The name of a row stands above it on one line, and the pictures are the wider for it."""
+    styles, contents = ("starry.jpg", "scream.jpg", "waves.jpg"), ("lighthouse.jpg", "pier.jpg")
+    batch = {"id": "b6", "name": "Studies", "of": 6}
+    pairs = [(content, style) for content in contents for style in styles]
+    for index, (content, style) in enumerate(pairs[:5]):
+        axes = {"content": content, "style": style}
+        put_result(outbox, index, batch=batch | {"index": index, "axes": axes})
+    page.resize(PHONE)
+    show(page, outbox, "#batch=b6")
+    head, *_ = page.all("#batch tbody th")
+    assert head.size["height"] < 30
+    cells = page.all("#batch td .cell")
+    assert all(cell.size["width"] > 100 for cell in cells)
+    assert cells[0].location["y"] >= head.location["y"] + head.size["height"]
+    assert len({cell.size["height"] for cell in cells}) == 1  # also of the one that is not there
+    assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
+    roles = page.run(
+        "return [...document.querySelectorAll('#batch table, tr, th')].map(e => e.role)"
+    )
+    assert set(roles) == {"table", "row", "columnheader", "rowheader"}
+    page.resize(WIDE)
 
 
 # Where it lies

@@ -157,18 +157,27 @@ def test_pictures_of_readme_exist_and_are_small() -> None:
 
 @pytest.mark.slow
 def test_readme_shows_what_the_demo_makes(tmp_path: Path) -> None:
-    """Pictures of an earlier engine would be a promise that nobody keeps."""
+    """Pictures of an earlier engine would be a promise that nobody keeps.
+
+    Seen from afar: single strokes and stones lie elsewhere where a CPU computes in float32.
+    """
     command = [sys.executable, "-m", "nstd", "demo", "demo"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=900)
     made = [path for path in shown() if path.parent.name == ".readme"]
     assert made
     for path in made:
         today = tmp_path / "demo" / "outbox" / path.stem / f"{path.stem}.png"
-        assert pixels(path).shape == pixels(today).shape
-        assert np.abs(pixels(path) - pixels(today)).mean() < 12
+        assert sides(path) == sides(today)
+        assert np.abs(pixels(path) - pixels(today)).mean() < 7
+
+
+def sides(path: Path) -> tuple[int, int]:
+    """Its width and height."""
+    with Image.open(path) as picture:
+        return picture.size
 
 
 def pixels(path: Path) -> Any:
-    """Of 0 to 255."""
+    """Of 0 to 255, each the mean of a sixteenth of the sides of a picture of the demo."""
     with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"), np.float32)
+        return np.asarray(picture.convert("RGB").resize((32, 24), Image.Resampling.BOX), np.float32)

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from nstd.log import listen
 from nstd.units import format_duration
 
 _SHOWN = 12
+STARTING = "starting: torch takes some seconds"
 
 
 class Ending(NamedTuple):
@@ -51,7 +53,7 @@ class Bars:
             if line["job"] not in self._tasks:
                 self._tasks[line["job"]] = self._progress.add_task(line["name"], total=1, note="")
                 self._make_room()
-            self._update(line, 0, "starting (torch takes a few seconds)")
+            self._update(line, 0, STARTING)
         elif event == "job.progress":
             self._update(line, line["fraction"], describe(line))
         elif event == "job.finished":
@@ -77,12 +79,21 @@ class Bars:
 
 
 def make_progress(*, visible: bool) -> Progress:
-    """Bars on standard error; nothing where that is no terminal."""
+    """Bars on standard error; nothing where that is no terminal.
+
+    The columns stay where they are, whatever is noted beside a bar.
+    """
     console = Console(stderr=True)
+    bar = max(4, min(40, console.width - 72))
+    room = max(20, console.width - bar - 16)  # beside the percentage and the time
+    words = min(40, room * 5 // 8)
+    name = Column(no_wrap=True, overflow="ellipsis", width=min(28, room - words))
+    note = Column(no_wrap=True, overflow="ellipsis", width=words)
     return Progress(
-        TextColumn("{task.description:28}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%  {task.fields[note]}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(bar_width=bar),
+        TextColumn("{task.percentage:>3.0f}%", markup=False),
+        TextColumn("{task.fields[note]}", markup=False, table_column=note),
         TimeElapsedColumn(),
         console=console,
         disable=not (visible and console.is_terminal),
@@ -94,7 +105,7 @@ def describe(line: dict[str, Any]) -> str:
     words = [f"scale {line['scale']}"]
     total = line["losses"].get("total")
     if total is not None:
-        words.append(f"loss {total:.4g}")
+        words.append(f"loss {total:.3g}")
     if line["eta"] is not None:
         words.append(f"{format_duration(round(line['eta']))} left")
     return "  ".join(words)

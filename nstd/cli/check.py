@@ -1,46 +1,161 @@
-"""`nstd check`: validate sidecars without running them."""
+"""`nstd check`: validate sidecars, or a config, without running them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import click
 
+from nstd import diagnose, strictyaml
 from nstd.cli.app import config_option, config_or_defaults
-from nstd.config import Config
-from nstd.errors import FileError, NstdError, printable
-from nstd.grid import describe, parse_grid
-from nstd.order import make_plan
+from nstd.cli.excerpt import excerpt, lines_of
+from nstd.config import Config, find_config, load_config
+from nstd.diagnose import did_you_mean
+from nstd.errors import BackendError, FileError, NstdError, Problem, SidecarError, printable
+from nstd.grid import GridFile, GridSidecar, describe, parse_grid
+from nstd.locate import Locator
+from nstd.order import Plan, make_plan
 from nstd.plugins import Plugins
 from nstd.roots import Root
 from nstd.sidecar import MAX_BYTES
+from nstd.strictyaml import Document, DocumentError
+from nstd.template import CONFIG_SCHEMA
+
+_PICTURES = {"content", "style", "styles", "init", "series"}
+_SAID_ALREADY = {"sidecar_invalid", "config_invalid"}
+"""Errors whose hint is to do what is just being done."""
 
 
 @click.command("check")
 @config_option
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
 def command(config: Path | None, files: tuple[Path, ...]) -> None:
-    """Say what is wrong with sidecars: file, line, column, and the nearest right key."""
-    settings, plugins = config_or_defaults(config), Plugins()
-    wrong = [path for path in files if not _check(path, settings, plugins)]
+    """Say what is wrong with sidecars: file, line, column, and the nearest right key.
+
+    Pictures may come later: one that is not there yet is only noted. A config is checked, too.
+    """
+    checker = _Checker(config)
+    wrong = [path for path in files if not checker.check(path)]
     sys.exit(1 if wrong else 0)
 
 
-def _check(path: Path, config: Config, plugins: Plugins) -> bool:
-    name = printable(path)
-    try:
-        with Root(path.parent).open(path.name) as file:
-            data = file.read(MAX_BYTES + 1)
-        plan = make_plan(path.name, parse_grid(data, name), config, plugins)
-    except OSError as error:
-        click.echo(f"{name}: {error.strerror}")
-        return False
-    except NstdError as error:
-        click.echo(error.message if isinstance(error, FileError) else f"{name}: {error.message}")
-        if error.hint and not isinstance(error, FileError):
-            click.echo(f"  {error.hint}")
-        return False
-    jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
-    click.echo(printable(f"{name}: fine{jobs}"))
-    return True
+class _Checker:
+    """Looks at one file after the other."""
+
+    def __init__(self, config: Path | None) -> None:
+        self._given, self._plugins = config, Plugins()
+
+    @cached_property
+    def _config(self) -> Config:
+        return config_or_defaults(self._given)
+
+    def check(self, path: Path) -> bool:
+        """Tell of a file; whether it is right."""
+        name = printable(path)
+        if path.is_dir():
+            click.echo(f"'{name}' is a folder; name the files in it")
+            return False
+        try:
+            with Root(path.parent).open(path.name) as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            click.echo(f"{name}: {error.strerror}")
+            return False
+        except SidecarError as error:
+            click.echo(f"{name}: {error.message}")
+            return False
+        return self._check(path, data, name)
+
+    def _check(self, path: Path, data: bytes, name: str) -> bool:
+        config = None if self._is_config(path, data) else self._config
+        try:
+            if config is None:
+                load_config(path)
+                click.echo(f"{name}: fine, a config")
+            else:
+                self._check_sidecar(path, data, name)
+        except FileError as error:
+            more = self._further(data, name) if error.code == "sidecar_invalid" else []
+            _show(sorted({*error.problems, *more}), data)
+            if error.code not in _SAID_ALREADY:
+                click.echo(f"  {error.hint}")
+            return False
+        except NstdError as error:
+            click.echo(f"{name}: {error.message}\n  {error.hint}".rstrip())
+            return False
+        return True
+
+    def _is_config(self, path: Path, data: bytes) -> bool:
+        """Whether its first line says so, or it is the one that is used."""
+        if CONFIG_SCHEMA.encode() in data.partition(b"\n")[0]:
+            return True
+        try:
+            return find_config(self._given).samefile(path)
+        except NstdError:
+            return False
+
+    def _check_sidecar(self, path: Path, data: bytes, name: str) -> None:
+        file = parse_grid(data, name)
+        plan = self._plan(path.name, file)
+        _show(list(self._absent(path, file)), data)
+        jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
+        click.echo(printable(f"{name}: fine{jobs}"))
+
+    def _plan(self, name: str, file: GridFile) -> Plan:
+        """The plan; a backend that is unknown is a problem with a place like any other."""
+        try:
+            return make_plan(name, file, self._config, self._plugins)
+        except BackendError as error:
+            problem = file.document.problem(("backend",), f"backend: {error.message}")
+            raise SidecarError.of(error.code, [problem], error.hint) from None
+
+    def _further(self, data: bytes, name: str) -> Sequence[Problem]:
+        """What its backend has to say of a sidecar that is no good even without it."""
+        try:
+            document = strictyaml.read(data, name)
+            said: dict[str, strictyaml.Value] = {"content": "a", "style": "b"}
+            said |= {k: v for k, v in document.value.items() if k in ("backend", "options")}
+            document = replace(document, value=said)
+            value = diagnose.without_blanks(GridSidecar, document.value)
+            file = GridFile(diagnose.validate(GridSidecar, value, document), document)
+            self._plan(name, file)
+        except FileError as error:
+            return error.problems
+        except DocumentError:
+            pass  # backend and options themselves are no good, which has been told
+        return []
+
+    def _absent(self, path: Path, file: GridFile) -> Iterator[Problem]:
+        """A note of each picture that is neither beside the sidecar nor among the styles."""
+        locator = Locator(Root(path.parent), Root(self._config.folder("styles")))
+        for source in dict.fromkeys(file.pictures):
+            try:
+                if locator.find(path.name, source) is None:
+                    near = did_you_mean(locator.nearest(path.name, source) or "")
+                    text = printable(f"note: '{source}' is not there yet{near}")
+                    yield Problem(file.document.file, *_place(file.document, source), text)
+            except (SidecarError, OSError):
+                continue  # it lies where this command cannot look
+
+
+def _place(document: Document, source: str) -> strictyaml.Mark:
+    """Where a picture is named first."""
+    for path, mark in document.values.items():
+        value: object = document.value
+        for step in path:
+            value = value[step]  # type: ignore[index]
+        if path and path[0] in _PICTURES and value == source:
+            return mark
+    return 0, 0
+
+
+def _show(problems: Sequence[Problem], data: bytes) -> None:
+    lines = lines_of(data)
+    for problem in problems[: FileError.shown]:
+        click.echo(f"{problem}\n{excerpt(lines, problem)}".rstrip())
+    if (more := len(problems) - FileError.shown) > 0:
+        click.echo(f"... and {more} more")

@@ -20,6 +20,8 @@ from nstd.logreader import LogReader
 from nstd.outbox import LOGS
 
 LEVELS = ("debug", "info", "warning", "error")
+_CHATTER = {"job.progress"}
+"""Of such lines there are so many that nothing else would be seen between them."""
 _POLL = 0.5
 
 Line = dict[str, Any]
@@ -27,19 +29,28 @@ Line = dict[str, Any]
 
 @click.command("logs")
 @config_option
-@job_argument("work", "done", "failed", required=False)
+@job_argument("batch", "failed batch", "work", "done", "failed", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until ^C.")
-@click.option("--level", type=click.Choice(LEVELS), default="debug", help="The least to show.")
+@click.option(
+    "--level",
+    type=click.Choice(LEVELS),
+    default="info",
+    help="The least to show; with debug also how far each job is, second by second.",
+)
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last so many, at first.")
 def command(
     config: Path | None, job: str | None, follow: bool, level: str, lines: int | None
 ) -> None:
-    """Show the log, of all or of JOB, an id or a name; rotated files too, oldest first."""
+    """Show the log, of all or of JOB, an id or a name; rotated files too, oldest first.
+
+    JOB may be a batch: then of all of its jobs.
+    """
     settings = load_config(find_config(config))
     reader = LogReader(settings.folder("outbox") / LOGS, FILE)
     chosen = _Chosen(job, LEVELS.index(level))
-    show = _shower()
-    old: Iterable[Line] = filter(chosen, reader.read())
+    renderer = Renderer()
+    show = _shower(renderer)
+    old: Iterable[Line] = filter(chosen, map(renderer.learn, reader.read()))
     for line in old if lines is None else deque(old, maxlen=lines):
         show(line)
     if job is not None and not chosen.ids and not follow:
@@ -52,7 +63,7 @@ def command(
 
 
 class _Chosen:
-    """Whether a line is to be shown; learns the ids of the job that is meant from its lines."""
+    """Whether a line is to be shown; learns the ids of the job or batch that is meant."""
 
     def __init__(self, wanted: str | None, level: int) -> None:
         self._wanted, self._level = wanted, level
@@ -61,17 +72,20 @@ class _Chosen:
     def __call__(self, line: Line) -> bool:
         if self._wanted is not None and not self._is_meant(line):
             return False
-        level = line["level"]
+        level = "debug" if line["event"] in _CHATTER else line["level"]
         return level not in LEVELS or LEVELS.index(level) >= self._level
 
     def _is_meant(self, line: Line) -> bool:
-        job, wanted = line.get("job"), self._wanted or ""
-        if not isinstance(job, str):
-            return False
-        begins = len(wanted) >= SHORTEST and job.startswith(wanted)
-        if begins or wanted == job or wanted in _names(line):
-            self.ids.add(job)
-        return job in self.ids
+        wanted = self._wanted or ""
+        about = [line[key] for key in ("job", "batch") if isinstance(line.get(key), str)]
+        if not self.ids.isdisjoint(about):
+            self.ids.update(about[:1])
+            return True
+        begins = len(wanted) >= SHORTEST and any(each.startswith(wanted) for each in about)
+        if about and (begins or wanted in about or wanted in _names(line)):
+            self.ids.add(about[0])
+            return True
+        return False
 
 
 def _names(line: Line) -> Iterator[str]:
@@ -103,7 +117,6 @@ def _own_log(config: Config, job: str) -> Iterator[Line]:
     return LogReader(folder, name).read()
 
 
-def _shower() -> Callable[[Line], None]:
-    renderer = Renderer()
+def _shower(renderer: Renderer) -> Callable[[Line], None]:
     color = False if os.environ.get("NO_COLOR") else None  # None: where it is a terminal
     return lambda line: click.echo(renderer.render(line), color=color)

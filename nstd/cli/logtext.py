@@ -14,7 +14,7 @@ from nstd.units import format_duration
 Line = dict[str, Any]
 _HEAD = {"timestamp", "level", "event", "job", "name"}
 _COLORS = {"error": "red", "warning": "yellow"}
-_GREEN = {"job.finished", "device.up", "intake.resumed", "inbox.back"}
+_GREEN = {"job.finished", "batch.finished", "device.up", "intake.resumed", "inbox.back"}
 _BAR = 10
 
 
@@ -37,14 +37,17 @@ class Renderer:
         first = f"{when} {kind} {'  '.join(map(printable, words))}".rstrip()
         return "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
 
+    def learn(self, line: Line) -> Line:
+        """The line itself; a name that it tells is known from now on."""
+        job, name = line.get("job", line.get("batch")), line.get("name")
+        if isinstance(job, str) and isinstance(name, str):
+            self._names[job] = name
+        return line
+
     def _who(self, line: Line) -> str:
-        """The job's name, or its id where the log has not told the name."""
-        job = line.get("job")
-        if not isinstance(job, str):
-            return ""
-        if isinstance(line.get("name"), str):
-            self._names[job] = line["name"]
-        return self._names.get(job, job)
+        """The job's name, or its id where the log has not told the name; else the batch's."""
+        job = self.learn(line).get("job", line.get("batch"))
+        return self._names.get(job, job) if isinstance(job, str) else ""
 
 
 def _local(timestamp: str) -> str:
@@ -64,7 +67,7 @@ def _say(line: Line) -> str:
 
 def _plainly(line: Line) -> str:
     rest = {key: _text(value) for key, value in line.items() if key not in _HEAD}
-    if "job" not in line and "name" in line:
+    if not {"job", "batch"} & line.keys() and "name" in line:
         rest = {"name": _text(line["name"])} | rest
     return ", ".join(f"{key} {text}" for key, text in rest.items() if text and "\n" not in text)
 
@@ -115,6 +118,11 @@ def _retried(line: Line) -> str:
     return f"{line['code']}: {message}; again in {format_duration(line['delay'])}"
 
 
+def _batch_finished(line: Line) -> str:
+    ended = f"{line['finished']} done, {line['failed']} failed"
+    return f"{ended} in {format_duration(round(line['seconds']))}: {line['output']}"
+
+
 _PHRASES: dict[str, Callable[[Line], str]] = {
     "job.claimed": _claimed,
     "job.started": lambda line: f"attempt {line['attempt']} on {line['slot']}",
@@ -123,4 +131,6 @@ _PHRASES: dict[str, Callable[[Line], str]] = {
     "job.failed": _failed,
     "job.retried": _retried,
     "job.requeued": lambda line: f"waits again: {line['reason']}",
+    "batch.started": lambda line: f"{line['jobs']} jobs from {line['sidecar']}",
+    "batch.finished": _batch_finished,
 }

@@ -18,7 +18,7 @@ from nstd.cli.app import config_option
 from nstd.config import find_config, load_config
 from nstd.errors import printable
 from nstd.status import Status, read_status
-from nstd.units import format_duration
+from nstd.units import format_duration, format_size
 
 _BAR = 20
 _SHOWN = 10
@@ -134,4 +134,11 @@ def _running(entry: dict[str, Any]) -> str:
     if (total := entry["losses"].get("total")) is not None:
         line += f" loss {total:g}"
     eta = entry["eta"]
-    return line + (f" {format_duration(round(eta))} left" if eta is not None else "")
+    line += f" {format_duration(round(eta))} left" if eta is not None else ""
+    return f"{line} {memory(entry)}".rstrip()
+
+
+def memory(entry: dict[str, Any]) -> str:
+    """What a running job holds of its device now, in whole MiB: `644MiB`, `1.534GiB`."""
+    held = entry.get("memory")
+    return format_size(held >> 20 << 20) if held else ""

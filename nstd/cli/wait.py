@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.progress import TaskID
 
-from nstd.cli.bars import describe, make_progress
+from nstd.cli.bars import STARTING, describe, make_progress
 from nstd.config import Config
 from nstd.errors import printable
 from nstd.follow import Followed, Look
@@ -64,7 +64,7 @@ def _note(look: Look) -> str:
         return _NOTES[look.state]
     told = look.progress
     if "step" not in told:
-        return "starting (torch takes a few seconds)"
+        return STARTING
     return describe({**told, "scale": f"{told['level']}/{told['levels']}"})
 
 

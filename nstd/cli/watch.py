@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.status import counts, pause
+from nstd.cli.status import counts, memory, pause
 from nstd.config import Config
 from nstd.errors import printable
 from nstd.status import Status, read_status
@@ -67,7 +67,7 @@ def _devices(status: Status, width: int) -> Table:
     table.add_column("DEVICE", no_wrap=True)
     table.add_column("JOB", no_wrap=True, ratio=2)
     table.add_column("", ratio=1, min_width=8)
-    for name in ("DONE", "LOSS", "LEFT"):
+    for name in ("DONE", "LOSS", "LEFT", "MEM"):
         table.add_column(name, no_wrap=True, justify="right")
     for name in ("STEP", "SCALE", "ID") if is_wide else ():
         table.add_column(name, no_wrap=True, justify="right")
@@ -91,6 +91,7 @@ def _running(entry: dict[str, Any], is_wide: bool) -> Iterator[RenderableType]:
     yield _text(f"{entry['fraction']:.0%}")
     yield _text("" if loss is None else f"{loss:.4g}")
     yield _text("" if eta is None else format_duration(round(eta)))
+    yield _text(memory(entry))
     if is_wide:
         yield _text(f"{entry['step']}/{entry['steps']}")
         yield _text(f"{entry['level']}/{entry['levels']}")
@@ -148,14 +149,16 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
     yield _line((f"DONE {status.done}, FAILED {status.failed}", "bold"))
     table = _table(header=False)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, max_width=width // 3)
+    if width >= _WIDE:
+        table.add_column(no_wrap=True, max_width=width // 3)
     table.add_column(no_wrap=True, ratio=1)
     for entry in status.recent[:shown]:
         has_failed = entry["state"] == "failed"
         words = "".join(entry.get("message", "").splitlines()[:1])
         why = f"{entry.get('code', '')}: {words}" if has_failed else str(entry.get("device", ""))
         mark = Text(printable(entry["state"]), style="red" if has_failed else "green")
-        table.add_row(mark, _text(entry["output"]), _text(why))
+        told = [entry["output"], why]
+        table.add_row(mark, *map(_text, told if width >= _WIDE else ["  ".join(told)]))
     yield table
 
 

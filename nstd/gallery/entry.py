@@ -80,10 +80,18 @@ def make_detail(record: dict[str, Any], entry: Entry) -> dict[str, Any]:
     kept = {key: record[key] for key in _KEPT if key in record}
     words = {key: text(record, key, 8000) for key in ("message", "hint", "detail")}
     return (
-        {"id": entry["id"], "sidecar": as_sidecar(record), "losses": _losses(record)}
+        {"id": entry["id"], "sidecar": as_sidecar(record), "source": _source(record, entry)}
+        | {"losses": _losses(record)}
         | kept
         | {key: word for key, word in words.items() if word}
     )
+
+
+def _source(record: dict[str, Any], entry: Entry) -> str:
+    """The sidecar's file beside the record: of a failure it has the name that it came with."""
+    if entry["state"] == "failed":
+        return _url(Path(text(record, "sidecar")).name)
+    return f"{entry['record'].removesuffix('.json')}.yaml"
 
 
 def record_of(entry: Entry) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -112,7 +113,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         budget=_budget(levels, options, elapsed),
         start=_start(options),
         tolerance=options.tolerance,
-        report=report,
+        report=measured(report, task.device),
         save=save,
         show=lambda picture: finish(to_pixels(picture)),
     )
@@ -144,6 +145,14 @@ def _memory(task: Task) -> dict[str, Any]:
         told["device_name"] = torch.cuda.get_device_name(task.device)
         told["device_memory"] = torch.cuda.max_memory_allocated(task.device)
     return told
+
+
+def measured(report: Report, device: str) -> Report:
+    """`report`, told also what is held of the accelerator, if there is one."""
+    if device == "cpu":
+        return report
+    held = partial(torch.cuda.memory_allocated, device)
+    return lambda progress: report(replace(progress, device_memory=held))
 
 
 def _budget(levels: Sequence[Level], options: Options, elapsed: Callable[[], float]) -> Budget:

@@ -53,7 +53,7 @@ function batchParts(members) {
   const { name, of } = members[0].batch;
   return [
     back,
-    make("header", {}, make("h2", { id: "batch-title", tabindex: -1 }, name), batchProgress(members, of)),
+    make("header", {}, make("h2", { id: "batch-title", tabindex: -1 }, name), batchProgress(members, of), sheetLink(members, of)),
     ...grids(members),
   ];
 }
@@ -65,6 +65,14 @@ function batchProgress(members, of) {
   return make("div", { class: "progress" },
     make("progress", { max: of, value: ended, "aria-label": `${ended} of ${of} have ended` }),
     make("span", { class: "small" }, `${ended} of ${of} · ${said.join(", ")}`));
+}
+
+/** To the contact sheet, which is drawn when all have ended; it lies beside the folders of the members. */
+function sheetLink(members, of) {
+  const ended = members.filter(({ entry }) => entry);
+  const folder = ended[0]?.entry.url.replace(/^failed\//, "").split("/").slice(0, -1).join("/");
+  return ended.length === of && folder && make("p", { class: "files" },
+    make("a", { href: `./${folder}/sheet.png`, target: "_blank", rel: "noopener" }, "Contact sheet"));
 }
 
 /** What differs: the axes, and the values of each in the order in which they come. */
@@ -97,13 +105,24 @@ function cellWords(member, axis) {
 
 function table(title, members, rows, columns) {
   const at = (row, column) => members.find(({ batch }) => batch.axes[rows.axis] === row && batch.axes[columns.axis] === column);
-  const box = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title || "Grid" }, make("table", {},
-    make("caption", {}, title || `${axisName(rows.axis)} by ${axisName(columns.axis)}`),
-    make("thead", {}, make("tr", {}, make("td"), columns.values.map((value) => make("th", { scope: "col" }, axisLabel(columns.axis, value))))),
-    make("tbody", {}, rows.values.map((row) => make("tr", {}, make("th", { scope: "row" }, axisLabel(rows.axis, row)),
-      columns.values.map((column) => make("td", {}, cell(at(row, column)))))))));
+  const label = title || `${axisName(rows.axis)} by ${axisName(columns.axis)}`;
+  const heads = columns.values.map((value) => make("th", { scope: "col", role: "columnheader" }, axisLabel(columns.axis, value)));
+  const box = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, make("table", { role: "table" },
+    make("caption", {}, label),
+    make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, make("td", { role: "cell" }), heads)),
+    make("tbody", { role: "rowgroup" }, rows.values.map((row) =>
+      tableRow(axisLabel(rows.axis, row), columns.values.map((column) => at(row, column)))))));
   box.style.setProperty("--columns", columns.values.length);
   return box;
+}
+
+/** The roles are said, for on a phone the parts of a table are shown as blocks. */
+function tableRow(label, members) {
+  const row = make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader" }, label),
+    members.map((member) => make("td", { role: "cell" }, cell(member))));
+  const made = members.find((member) => member?.entry?.width && member.entry.height)?.entry;
+  if (made) row.style.setProperty("--ratio", (made.width / made.height).toFixed(3)); // of those that are not there, too
+  return row;
 }
 
 function axisLabel(axis, value) {

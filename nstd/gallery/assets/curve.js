@@ -1,6 +1,7 @@
 // The losses, as curves over the steps, on a logarithmic scale.
 
-const WIDTH = 640, HEIGHT = 240;
+const HEIGHT = 240;
+let WIDTH = 640; // about as wide as it is shown: its letters shrink and grow with it
 const EDGE = { left: 46, right: 12, top: 12, bottom: 26 };
 const NOT_LOSSES = new Set(["step", "level", "seconds"]);
 const DECADES = 4; // below the largest value; what is lower has no weight
@@ -14,6 +15,7 @@ function curve(losses) {
   const names = lossNames(losses);
   const steps = losses.step ?? [];
   if (!names.length || steps.length < 2) return null;
+  WIDTH = Math.max(300, Math.min(640, document.documentElement.clientWidth - 32));
   const scale = scales(steps, names.flatMap((name) => losses[name]));
   const picture = draw("svg", {
     viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "curve", "aria-label": curveWords(losses, names),
@@ -58,7 +60,7 @@ function levels(losses, scale) {
     if (index === 0 || level === losses.level[index - 1]) return;
     const x = scale.x(losses.step[index]);
     marks.push(draw("line", { x1: x, x2: x, y1: EDGE.top, y2: HEIGHT - EDGE.bottom, class: "level" }));
-    marks.push(draw("text", { x: x + 5, y: EDGE.top + 9, class: "label" }, `level ${level}`));
+    marks.push(draw("text", { x: x + 5, y: HEIGHT - EDGE.bottom - 6, class: "label" }, `level ${level}`));
   });
   return marks;
 }

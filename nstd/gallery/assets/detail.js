@@ -40,7 +40,7 @@ function detailParts(entry, found) {
     make("div", { class: "columns" },
       make("div", { class: "pictures" }, entry.state === "failed" ? failure(entry, found) : comparison(entry),
         ingredients(entry, found), lossPart(found)),
-      make("div", { class: "facts" }, recipe(found), facts(entry, found), files(entry))),
+      make("div", { class: "facts" }, recipe(found), facts(entry, found), files(entry, found))),
   ];
 }
 
@@ -149,7 +149,7 @@ function copiedByHand(text) {
 
 function facts(entry, found) {
   const rows = [
-    ["Made", MOMENT.format(entry.when)],
+    [entry.state === "failed" ? "Failed" : "Made", MOMENT.format(entry.when)],
     ["Time", seconds(entry.seconds)],
     ["", phases(found.seconds)],
     ["Device", [entry.device, found.device_name].filter(Boolean).join(" · ")],
@@ -178,13 +178,14 @@ function phases(spent) {
   return told.map(([name, value]) => `${name === "queued" ? "waited" : name} ${seconds(value)}`).join(", ");
 }
 
-function files(entry) {
+function files(entry, found) {
   const link = (file, words) => make("li", {}, make("a", { href: `./${entry.url}/${file}`, target: "_blank", rel: "noopener" }, words));
   const stem = entry.record.replace(/\.json$/, "");
   const isFailed = entry.state === "failed";
   return make("section", {}, make("h3", {}, "Files"), make("ul", { class: "files", role: "list" },
     entry.file && link(entry.file, "Picture in full size"),
     link(entry.record, isFailed ? "Reason" : "Record"),
+    found.source && link(found.source, "Sidecar"),
     link(isFailed ? "job.log" : `${stem}.log`, "Log")),
     make("p", { class: "small at" }, entry.at));
 }

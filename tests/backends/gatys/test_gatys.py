@@ -13,7 +13,7 @@ from gatys_support import interrupted, narrow, painting, photograph, run, task
 from pydantic import ValidationError
 from torch import Tensor
 
-from nstd.backend import Backend, Result, Style, Task
+from nstd.backend import Backend, Progress, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, engine, footprint
 from nstd.backends.gatys import objective as objective_module
 from nstd.backends.gatys import view as view_module
@@ -81,6 +81,20 @@ def test_progress_is_told_at_every_evaluation() -> None:
     assert {progress.level for progress in seen} == {1, 2}
     assert all(set(p.losses) == {"total", "content", "style", "tv"} for p in seen)
     assert all(type(value) is float for p in seen for value in p.losses.values())
+
+
+def test_progress_tells_what_is_held_of_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for only when it is passed on; of the CPU the worker knows it."""
+    held = {"cuda:1": 4096}
+    monkeypatch.setattr("torch.cuda.memory_allocated", held.__getitem__)
+    told: list[Progress] = []
+    step = Progress(step=1, steps=2, fraction=0.5)
+    engine.measured(told.append, "cuda:1")(step)
+    engine.measured(told.append, "cpu")(step)
+    asked = told[0].device_memory
+    assert asked is not None
+    assert asked() == 4096
+    assert told[1] is step
 
 
 def test_previews_are_pictures_of_the_level() -> None:

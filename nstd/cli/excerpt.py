@@ -1,0 +1,35 @@
+"""The line of a file that a problem is about, with a mark below its place, as compilers show it."""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import cell_len
+
+from nstd.errors import Problem, printable
+
+_WIDTH = 88
+"""Characters; of a longer line what is around the place."""
+
+
+def lines_of(data: bytes) -> list[str]:
+    """The lines of a file, as its problems count them."""
+    return re.split(r"\r\n|\r|\n", data.decode("utf-8-sig", "replace"))
+
+
+def excerpt(lines: list[str], problem: Problem) -> str:
+    """The line and the mark, or nothing for a problem that is about no line."""
+    if not 0 < problem.line <= len(lines):
+        return ""
+    line, at = lines[problem.line - 1], problem.column - 1
+    first = max(0, min(at - _WIDTH // 2, len(line) - _WIDTH))
+    last = first + _WIDTH
+    before = ("…" if first else "") + _shown(line[first:at])
+    after = _shown(line[at:last]) + ("…" if last < len(line) else "")
+    margin = f"{problem.line:5} | "
+    blank = " " * (len(margin) - 2) + "| "
+    return f"{margin}{before}{after}".rstrip() + f"\n{blank}{' ' * cell_len(before)}^"
+
+
+def _shown(text: str) -> str:
+    return printable(text.replace("\t", " "))
