@@ -88,7 +88,7 @@ def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> 
         threads = max(1, cores // max(1, cpu_slots))
     else:
         threads = max(1, min(_GPU_WORKER_THREADS, cores // max(1, len(slots))))
-    defaults = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    defaults = {"OMP_NUM_THREADS": str(threads)}  # MKL follows, and so does torch
     if slot.kind == "cpu":
         defaults |= CPU_TUNING
     pinned = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": _physical(slot)}

@@ -113,7 +113,7 @@ def test_cpu_slots_share_the_cores() -> None:
     found = [environment(slot, slots, cores=8)["OMP_NUM_THREADS"] for slot in slots]
     assert found == ["2", "2", "2", "2"]
     crowd = make_slots(["cpu"], {"cpu": 4})
-    assert environment(crowd[0], crowd, cores=2)["MKL_NUM_THREADS"] == "1"
+    assert environment(crowd[0], crowd, cores=2)["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_gpu_worker_has_few_threads() -> None:
@@ -135,7 +135,7 @@ def test_a_person_s_own_settings_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
     found = environment(Slot("cpu", 0), [Slot("cpu", 0)], cores=2)
     assert "OMP_NUM_THREADS" not in found
     assert "MALLOC_TRIM_THRESHOLD_" not in found
-    assert found["MKL_NUM_THREADS"] == "2"
+    assert not any(name.endswith("NUM_THREADS") for name in found)  # torch would heed the other
 
 
 def test_each_worker_sees_its_own_gpu_alone() -> None:
