@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ HISTORY = 10  # pairs that are remembered; twice as many gain nothing here
 LEAST = 3  # pairs that are remembered of the largest pictures
 MEMORY = 2 << 30  # bytes that pairs may take beyond that
 PROBES = 20  # most evaluations of one line search
+SAVED = 64 << 20  # bytes of pairs in a checkpoint at most: those of a picture of 512 px
 ALIGNED = 1e-6  # least cosine between the two parts of a pair worth remembering
 
 
@@ -75,6 +76,16 @@ class LBFGS(Iterate):
     def onward(self, x: Tensor, evaluate: Evaluate) -> Self:
         """From scratch: the curvature on a coarser level says little about this one."""
         return self.start(x, evaluate)
+
+    def state(self) -> dict[str, Any]:
+        """As above; large pairs stay behind.
+
+        They are many times the picture itself, which would all be held twice and written again and
+        again. A descent that goes on without them has new ones some steps later.
+        """
+        state = super().state()
+        held = sum(s.nbytes + y.nbytes for s, y, _ in self.pairs)
+        return state | {"pairs": ()} if held > SAVED else state
 
     def _search(self, evaluate: Evaluate, direction: Tensor, slope: float, budget: int) -> Point:
         def probe(length: float) -> Trial:

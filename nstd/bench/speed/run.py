@@ -36,7 +36,7 @@ class Plan:
     race_size: int = 128
     race_evaluations: int = 500
     race_steps: int = 400
-    batch: int = 6
+    batch: int = 10
 
 
 SHORT = Plan()

@@ -97,6 +97,22 @@ def test_a_restored_iterate_goes_on_identically() -> None:
     assert torch.equal(half.point.x, restored.point.x)
 
 
+def test_a_checkpoint_leaves_large_pairs_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint of a large picture is not twenty times as large; the descent goes on from it."""
+    evaluate, _ = evaluating(rosenbrock)
+    half = descend(evaluate, torch.zeros(8, dtype=torch.float64), 12)
+    size = sum(s.nbytes + y.nbytes for s, y, _ in half.pairs)
+    monkeypatch.setattr(lbfgs, "SAVED", size)
+    assert half.state()["pairs"] == half.pairs
+    monkeypatch.setattr(lbfgs, "SAVED", size - 1)
+    restored = LBFGS.restore(half.state())
+    assert restored.pairs == ()
+    assert restored.point.loss == half.point.loss
+    for _ in range(20):
+        restored = next_of(restored, evaluate)
+    assert restored.point.loss < 0.1 * half.point.loss
+
+
 def next_of(iterate: LBFGS, evaluate: Evaluate) -> LBFGS:
     """One step that must lead down."""
     following = iterate.step(evaluate, 20)
