@@ -203,3 +203,8 @@ def _outcome(path: Path, outbox: Path) -> dict[str, Any]:
     told = {key: record[key] for key in kept if key in record} | {"output": output}
     batch = batch_of(record)
     return named | told | ({"batch": batch["id"]} if batch else {})
+
+
+def pause(took: float) -> float:
+    """Seconds until the next look, after one that `took` so long: a large outbox takes its time."""
+    return max(1.0, 4 * took)

@@ -11,7 +11,7 @@ from typing import Any
 
 from support import Playground, wait_for
 
-from nstd.cli.status import render
+from nstd.cli.statustext import render
 from nstd.status import Status
 
 

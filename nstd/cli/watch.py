@@ -13,10 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.status import counts, memory, pause
+from nstd.cli.statustext import counts, memory
 from nstd.config import Config
 from nstd.errors import printable
-from nstd.status import Status, read_status
+from nstd.status import Status, pause, read_status
 from nstd.units import format_duration
 
 _WIDE = 100
