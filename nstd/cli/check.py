@@ -47,6 +47,8 @@ class _Checker:
     """Looks at one file after the other."""
 
     def __init__(self, config: Path | None) -> None:
+        if config is not None:
+            find_config(config)  # whoever names one that is not there shall know first
         self._given, self._plugins = config, Plugins()
 
     @cached_property
