@@ -21,10 +21,11 @@ _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
 CPU_TUNING = {
     # The gradients of one step are freed and asked for again in the next: kept in the heap instead
     # of mapped anew, a step at 512 px takes a quarter less time.
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(144 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
-    # Left to itself, each of them leaves a small piece behind that keeps its neighbours apart, and
-    # the heap grows by a tenth (sourceware.org bug 14581).
+    # An aligned block that was freed does not serve for another of its size (sourceware.org bug
+    # 14581). Pictures of 4096 px are mapped therefore: the heap grew by half of what they hold.
+    # Small ones left to themselves each leave a piece behind that keeps its neighbours apart.
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
     # A thread that is done early spins for some microseconds, then sleeps. Spinning for long, as is
     # usual, takes the cores from the very thread that is waited for where others want them too, and
