@@ -78,9 +78,9 @@ class LBFGS(Iterate):
         return self.start(x, evaluate)
 
     def state(self) -> dict[str, Any]:
-        """As above; large pairs stay behind.
+        """The iterate for a checkpoint, where large pairs stay behind.
 
-        They are many times the picture itself, which would all be held twice and written again and
+        They are many times the picture itself, and would all be held twice and written again and
         again. A descent that goes on without them has new ones some steps later.
         """
         state = super().state()

@@ -39,9 +39,9 @@ def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
 def scaling(config: Config, jobs: int, slots: int, folder: Path) -> dict[str, Any]:
     """Pictures an hour of `slots` on the CPU beside those of one, each slot with one thread."""
     found: dict[str, Any] = {"slots": slots}
-    for name, count in (("one", 1), ("all", slots)):
-        alike = config.model_copy(update={"devices": ("cpu",), "slots": {"cpu": count}})
-        with _single_threaded():
+    with _single_threaded():
+        for name, count in (("one", 1), ("all", slots)):
+            alike = config.model_copy(update={"devices": ("cpu",), "slots": {"cpu": count}})
             found[name] = batch(alike, jobs, folder)["pictures_per_hour"]
     return found | {"ratio": found["all"] / found["one"]}
 
