@@ -27,10 +27,14 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
     """An L, RGB or CMYK picture in sRGB, and notes; a profile that cannot be used is ignored.
 
+    None stands for no profile, b"" for one that could not even be taken out of its file.
+
     Relative colorimetric with black point compensation, the usual choice for photographs.
     """
-    if not profile:
+    if profile is None:
         return image.convert("RGB"), ()
+    if not profile:
+        return image.convert("RGB"), ("colour profile ignored: it is broken, or too large",)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]

@@ -1,0 +1,34 @@
+"""Transparency: how a picture looks on a white page, and the way back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nstd.images.model import Array
+
+
+def over_white(pixels: Array, alpha: Array) -> Array:
+    """The picture as a viewer shows it on a white page: opaque, same shapes and ranges."""
+    cover = alpha[:, :, None]
+    return pixels * cover + (1 - cover)
+
+
+def off_white(painted: Array, alpha: Array) -> tuple[Array, Array]:
+    """Pixels and alpha that show `painted` over white, and as little white as can be elsewhere.
+
+    `painted` is opaque, (height, width, 3) in [0, 1]; `alpha`, (height, width), is how much of
+    it should cover a page. Where something is painted that is darker than so little cover can
+    show, it covers more: no colour is lost.
+    """
+    painted = np.clip(painted, 0, 1)
+    cover = np.maximum(alpha, 1 - painted.min(axis=2)).astype(np.float32)
+    divisor = np.where(cover > 0, cover, 1)[:, :, None]
+    pixels = painted - (1 - cover[:, :, None])
+    pixels /= divisor
+    return np.clip(pixels, 0, 1, out=pixels), cover
+
+
+def straight(pixels: Array, alpha: Array) -> Array:
+    """Pixels that are multiplied by `alpha` without it; black where alpha is 0."""
+    divisor = np.where(alpha > 0, alpha, 1)[:, :, None]
+    return np.clip(pixels / divisor, 0, 1)

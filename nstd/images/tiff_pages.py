@@ -1,0 +1,218 @@
+"""The directory of a TIFF: which of its pages is the picture, and what its tags say.
+
+TIFF 6.0, its Technical Note on SubIFDs, and BigTIFF, in either order of bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from nstd.images.model import UnreadKindError
+
+_PAGES = 64
+_ENTRIES = 4096
+_VALUES = 64
+"""More pages, tags or values than any of what is read here has."""
+_FORMS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
+
+_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 255, 256, 257, 258, 259
+_PHOTOMETRIC, _FILL_ORDER, _ORIENTATION, _SAMPLES, _HIGHEST = 262, 266, 274, 277, 281
+_PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS, _EXTRA, _FORMAT = 284, 317, 320, 330, 332, 338, 339
+_DNG, _WHITE_LEVEL = 50706, 50717
+_READ = {
+    *(_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER),
+    *(_ORIENTATION, _SAMPLES, _HIGHEST, _PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS),
+    *(_EXTRA, _FORMAT, _DNG, _WHITE_LEVEL),
+}
+_REDUCED, _MASK = 1, 4
+"""Bits of NewSubfileType."""
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, TRANSPARENCY, CMYK, YCBCR, LAB = 0, 1, 2, 3, 4, 5, 6, 8
+_UNREAD_PHOTOMETRIC = {
+    TRANSPARENCY: "a TIFF that is a mask alone",
+    9: "a TIFF in ICC L*a*b*",
+    10: "a TIFF in ITU L*a*b*",
+    32803: "a camera's raw file (CFA)",
+    32844: "a TIFF in LogL",
+    32845: "a TIFF in LogLuv",
+    34892: "a camera's raw file (linear raw)",
+}
+_COLOR_CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, LAB: 3}
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the tags of a page say; `number` is its place in the file, from 0.
+
+    `bits` and `sample_format` are those of every channel; `colors` is how many channels are
+    colours, `extra` what each further one is: 0 unspecified, 1 alpha that the colours are
+    multiplied by, 2 alpha. `white` is the value of white, where the file says one that is less
+    than the full scale.
+    """
+
+    number: int
+    width: int
+    height: int
+    bits: int
+    sample_format: int
+    photometric: int
+    colors: int
+    extra: tuple[int, ...]
+    planar: bool
+    compression: int
+    orientation: int
+    white: int | None
+    largest_color: int
+
+    @property
+    def channels(self) -> int:
+        """Of colours and of others."""
+        return self.colors + len(self.extra)
+
+
+class SeveralPagesError(Exception):
+    """More than one page is a picture by itself."""
+
+
+def find_page(file: BinaryIO) -> Page:
+    """The one page of `file` that is neither a thumbnail nor a mask.
+
+    Raises SeveralPagesError; UnreadKindError for a kind that nothing here reads; ValueError
+    where the directory is broken.
+    """
+    try:
+        pages = list(_pages(file))
+    except struct.error as error:
+        raise ValueError(f"directory: {error}") from error
+    whole = [number for number, tags in enumerate(pages) if not _is_part(tags)]
+    if len(whole) > 1 or not whole and len(pages) > 1:
+        raise SeveralPagesError
+    number = whole[0] if whole else 0
+    if _DNG in pages[0] or (not whole and _SUB_PAGES in pages[0]):
+        raise UnreadKindError("a camera's raw file, such as DNG or NEF")
+    return _page(number, pages[number])
+
+
+def _is_part(tags: dict[int, tuple[int, ...]]) -> bool:
+    """Whether a page is a thumbnail or a mask of another."""
+    kind, old = tags.get(_KIND, (0,))[0], tags.get(_OLD_KIND, (0,))[0]
+    return bool(kind & (_REDUCED | _MASK)) or old == 2 or tags.get(_PHOTOMETRIC) == (TRANSPARENCY,)
+
+
+def _page(number: int, tags: dict[int, tuple[int, ...]]) -> Page:
+    def one(tag: int, otherwise: int) -> int:
+        return tags.get(tag, (otherwise,))[0]
+
+    compression = one(_COMPRESSION, 1)
+    photometric = one(_PHOTOMETRIC, WHITE_IS_ZERO)
+    if photometric not in _COLOR_CHANNELS:
+        told = _UNREAD_PHOTOMETRIC.get(photometric, f"a TIFF of photometric kind {photometric}")
+        raise UnreadKindError(told)
+    if photometric == CMYK and one(_INKS, 1) != 1:
+        raise UnreadKindError("a TIFF in inks other than CMYK")
+    bits, formats = set(tags.get(_BITS, (1,))), set(tags.get(_FORMAT, (UNSIGNED,)))
+    if len(bits) > 1 or len(formats) > 1:
+        raise UnreadKindError("a TIFF whose channels have different depths")
+    (depth,), (form,) = bits, formats
+    form = UNSIGNED if form == 4 else form  # undefined
+    if form not in (UNSIGNED, SIGNED, FLOAT):
+        raise UnreadKindError("a TIFF of complex numbers")
+    colors = _COLOR_CHANNELS[photometric]
+    samples = one(_SAMPLES, 3 if compression == 7 and photometric in (RGB, YCBCR) else 1)
+    if photometric == YCBCR and samples == 1:
+        photometric, colors = BLACK_IS_ZERO, 1
+    return Page(
+        number=number,
+        width=one(_WIDTH, 0),
+        height=one(_HEIGHT, 0),
+        bits=depth,
+        sample_format=form,
+        photometric=photometric,
+        colors=colors,
+        extra=_extra(tags.get(_EXTRA, ()), samples, colors),
+        planar=one(_PLANAR, 1) == 2,
+        compression=compression,
+        orientation=one(_ORIENTATION, 1),
+        white=_white(tags, depth, form),
+        largest_color=max(tags.get(_COLORS, (0,))),
+    )
+
+
+def _extra(said: tuple[int, ...], samples: int, colors: int) -> tuple[int, ...]:
+    """The kinds of the channels beyond the colours; one that nothing is said of is alpha."""
+    more = samples - colors
+    if more < 0 or more > _VALUES:
+        raise ValueError(f"{samples} channels")
+    if more and not said:
+        said = (2,)
+    extra = (*said, *(0,) * more)[:more]
+    if colors == 1 and more > 1 and not any(extra):
+        raise UnreadKindError(f"a TIFF of {samples} channels and does not say which colours they are")
+    return extra
+
+
+def _white(tags: dict[int, tuple[int, ...]], depth: int, form: int) -> int | None:
+    """The value of white in integers that use fewer bits than they have.
+
+    A highest value that is not the full scale of some bits is a figure of one picture, by which
+    nothing is to be scaled.
+    """
+    if _WHITE_LEVEL in tags:
+        return tags[_WHITE_LEVEL][0] or None
+    highest = max(tags.get(_HIGHEST, (0,)))
+    fits = 255 <= highest < 2**depth - 1 and highest & (highest + 1) == 0
+    return highest if form == UNSIGNED and depth > 8 and fits else None
+
+
+def _pages(file: BinaryIO) -> Iterator[dict[int, tuple[int, ...]]]:
+    """The tags of `_READ` of each page in the chain."""
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    (version,) = struct.unpack_from(order + "H", head, 2)
+    big = version == 43
+    (at,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
+    size, seen = file.seek(0, io.SEEK_END), set[int]()
+    while at:
+        if at in seen or at >= size or len(seen) == _PAGES:
+            raise ValueError("the chain of pages is broken")
+        seen.add(at)
+        tags, at = _directory(file, at, order, big)
+        yield tags
+
+
+def _directory(
+    file: BinaryIO, at: int, order: str, big: bool
+) -> tuple[dict[int, tuple[int, ...]], int]:
+    """The tags at `at`, and where the next directory is."""
+    file.seek(at)
+    count_form, entry, width = ("Q", 20, 8) if big else ("H", 12, 4)
+    count_size = struct.calcsize(count_form)
+    (count,) = struct.unpack(order + count_form, file.read(count_size))
+    if count > _ENTRIES:
+        raise ValueError(f"{count} tags")
+    data = file.read(count * entry + width)
+    (after,) = struct.unpack_from(order + ("Q" if big else "I"), data.ljust(8, b"\0"), count * entry)
+    tags: dict[int, tuple[int, ...]] = {}
+    for start in range(0, count * entry, entry):
+        tag, form, many = struct.unpack_from(order + "HH" + ("Q" if big else "I"), data, start)
+        if tag in _READ and form in _FORMS and many:
+            many = min(many, 3 << 16 if tag == _COLORS else _VALUES)
+            values = _values(file, data, start + entry - width, order + f"{many}{_FORMS[form]}", width)
+            tags.setdefault(tag, values)
+    return tags, after
+
+
+def _values(file: BinaryIO, data: bytes, start: int, form: str, width: int) -> tuple[int, ...]:
+    """The values of a tag, which stand in its entry where there is room for them."""
+    size = struct.calcsize(form)
+    if size <= width:
+        return struct.unpack_from(form, data, start)
+    (at,) = struct.unpack_from(form[0] + ("Q" if width == 8 else "I"), data, start)
+    file.seek(at)
+    return struct.unpack(form, file.read(size))
