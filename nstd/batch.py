@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from nstd.errors import SpoolError
-from nstd.job import BATCH_ID, Membership, Model
+from nstd.model import BATCH_ID, Membership, Model
 
 BATCHES = ".batches"
 """Their folder in the work folder."""

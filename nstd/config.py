@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from nstd import diagnose, strictyaml
 from nstd.errors import ConfigError, Problem, printable
-from nstd.job import Model
+from nstd.model import Model
 from nstd.settings import (
     ExecutorSettings,
     Folders,

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from nstd import cache
 from nstd.config import Config
 from nstd.devices import Slot
-from nstd.job import Job, Model, Outcome
+from nstd.job import Job, Outcome
+from nstd.model import Model
 
 
 class Assignment(Model):

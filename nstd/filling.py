@@ -11,8 +11,9 @@ from nstd.errors import SpoolError, printable
 from nstd.files import Files
 from nstd.grid import member_wish
 from nstd.inbox import Ready
-from nstd.job import Failure, Input, Job, Membership
+from nstd.job import Failure, Input, Job
 from nstd.locate import Found
+from nstd.model import Membership
 from nstd.order import Order, Plan, safe_name
 from nstd.paths import JobPaths
 from nstd.roots import Root

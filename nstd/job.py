@@ -8,15 +8,11 @@ import secrets
 import time
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from nstd.errors import CODES, NstdError
+from nstd.model import BATCH_ID, Format, Membership, Model, Role
 
-Role = Literal["content", "style", "region", "mask", "init", "series"]
-"""What a picture is for; regions and masks belong to a style."""
-BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 JOB_ID = re.compile(rf"{BATCH_ID.pattern}(-\d{{3}})?")
 """A job of its own, or a member of a batch: the id of that and a number."""
 
@@ -34,12 +30,6 @@ def new_job_id() -> str:
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + f"{number:06x}"
 
 
-class Model(BaseModel):
-    """Base of the models on disk: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Input(Model):
     """One picture of a job, as copied into its folder."""
 
@@ -52,16 +42,6 @@ class Input(Model):
     weight: float = 1.0
     scale: float = 1.0
     origin: str | None = None  # its name in the inbox, when it came from there
-
-
-class Membership(Model):
-    """Which member of which batch a job is."""
-
-    id: str  # of the batch
-    name: str  # of the batch, and of its folder in the outbox
-    index: int = Field(ge=0)
-    of: int = Field(ge=1)
-    axes: dict[str, Any]  # what tells it from the others: `content`, `style`, `options.seed`
 
 
 class Failure(Model):
@@ -99,7 +79,7 @@ class Job(Model):
     backend: str = ""
     options: dict[str, Any] = {}
     size: int | None = None
-    format: Literal["png", "jpg", "webp", "tiff"] = "png"
+    format: Format = "png"
     priority: int = 50
     timeout: float = 0.0
     inputs: tuple[Input, ...] = ()

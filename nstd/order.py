@@ -15,16 +15,9 @@ from nstd.backend import takes
 from nstd.config import Config
 from nstd.errors import SidecarError
 from nstd.grid import Axis, GridFile, check_size, name_members
-from nstd.job import Model
+from nstd.model import Format, Model
 from nstd.plugins import Plugins
-from nstd.sidecar import (
-    NAME_BYTES,
-    Format,
-    SidecarFile,
-    Wishes,
-    check_pictures,
-    parse_options,
-)
+from nstd.sidecar import NAME_BYTES, SidecarFile, Wishes, check_pictures, parse_options
 
 
 class Order(Model):

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from nstd.job import Model
-from nstd.sidecar import Format
+from nstd.model import Format, Model
 from nstd.units import Bytes, Seconds
 
 

@@ -6,19 +6,18 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from nstd import diagnose, strictyaml
 from nstd.errors import BackendError, Problem, SidecarError, printable
-from nstd.job import BATCH_ID, Membership, Model, Role
+from nstd.model import BATCH_ID, Format, Membership, Model, Role
 from nstd.strictyaml import MAX_BYTES, Document, DocumentError, KeyPath
 from nstd.units import Seconds
 
 __all__ = [
     "MAX_BYTES",
-    "Format",
     "Output",
     "Sidecar",
     "SidecarFile",
@@ -33,7 +32,6 @@ __all__ = [
 
 NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
 SERIES = 100  # pictures; each job of a series copies them all
-Format = Literal["png", "jpg", "webp", "tiff"]
 
 
 def _picture_path(text: str) -> str:

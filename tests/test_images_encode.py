@@ -14,7 +14,7 @@ from PIL import Image
 from nstd.errors import BackendError, PictureError
 from nstd.images import load_image, over_white, read_recipe, save_image, save_preview
 from nstd.images.decode import Array
-from nstd.sidecar import Format
+from nstd.model import Format
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 RECIPE = json.dumps({"content": "Bäume 日本.jpg", "seed": 7}, ensure_ascii=False)

@@ -13,7 +13,8 @@ from PIL import Image
 from nstd.errors import PictureError
 from nstd.executor import Assignment
 from nstd.inputs import SERIES_SIDE, Decoded, Decoder, wishes
-from nstd.job import Input, Job, Role
+from nstd.job import Input, Job
+from nstd.model import Role
 
 
 class Bench:

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from nstd import __version__
 from nstd.errors import BackendError, PictureError
-from nstd.sidecar import Format
+from nstd.model import Format
 
 Array = NDArray[np.float32]
 

@@ -21,7 +21,8 @@ from nstd.executors.cluster.pictures import Pictures
 from nstd.executors.cluster.places import Place
 from nstd.faults import as_failure
 from nstd.files import Files
-from nstd.job import Ending, Failure, Model, Outcome
+from nstd.job import Ending, Failure, Outcome
+from nstd.model import Model
 from nstd.settings import Workers
 
 _NEWS_PATIENCE = 5.0
