@@ -16,10 +16,9 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from nstd.errors import SpoolError
+from nstd.layout import BATCHES
 from nstd.model import BATCH_ID, Membership, Model
 
-BATCHES = ".batches"
-"""Their folder in the work folder."""
 MANIFEST, SHEET = "batch.json", "sheet.png"
 _TAKEN = {"batch"}  # whose `batch/batch.json` would look like a record
 

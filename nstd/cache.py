@@ -16,8 +16,6 @@ from pathlib import Path
 
 from nstd.files import Files
 
-NAME = ".cache"
-"""Its folder in `work`."""
 LEAST = 64 << 10
 """Bytes that an entry counts as at least: then a look at all of them takes milliseconds."""
 ABANDONED = 60.0

@@ -9,9 +9,9 @@ from nstd.errors import SidecarError
 from nstd.files import Files
 from nstd.inbox import Inbox
 from nstd.job import Input, Job
+from nstd.layout import ARCHIVE
 from nstd.locate import normal
 from nstd.log import emit
-from nstd.outbox import ARCHIVE
 
 
 class Clearance:

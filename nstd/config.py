@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from nstd import diagnose, strictyaml
 from nstd.errors import ConfigError, Problem, printable
+from nstd.layout import CONFIG
 from nstd.model import Model
 from nstd.settings import (
     ExecutorSettings,
@@ -107,9 +108,9 @@ def find_config(given: str | os.PathLike[str] | None) -> Path:
 
     Raises ConfigError when there is none.
     """
-    path = Path(given or os.environ.get("NSTD_CONFIG") or "config.yaml")
+    path = Path(given or os.environ.get("NSTD_CONFIG") or CONFIG)
     if path.is_dir():
-        path = path / "config.yaml"
+        path = path / CONFIG
     if not path.is_file():
         raise ConfigError(
             "config_invalid",

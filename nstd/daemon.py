@@ -12,11 +12,11 @@ from nstd import __version__
 from nstd.config import Config
 from nstd.errors import NstdError, SpoolError, printable
 from nstd.files import Files
+from nstd.layout import LOCK, LOGS
 from nstd.line import Line
 from nstd.lock import Lock
 from nstd.log import Logging, emit, tell_bug
 from nstd.notify import Notifier
-from nstd.outbox import LOGS
 from nstd.probe import Status
 from nstd.requests import Request, Requests
 from nstd.signals import Signals
@@ -48,7 +48,7 @@ class Daemon:
         self._wake, self._notifier = Wake(), Notifier()
         self._line = Line(config, files, self._wake.ring)
         work = config.folder("work")
-        self._lock, self._requests = Lock(work / "daemon.lock"), Requests(work, files)
+        self._lock, self._requests = Lock(work / LOCK), Requests(work, files)
         self._told: dict[tuple[str, str], float] = {}
         self._draining = self._is_ended = False
 

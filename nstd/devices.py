@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from nstd.cgroups import own_cgroups
+from nstd.slots import Slot
 
 _SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
@@ -33,29 +33,6 @@ CPU_TUNING = {
     "GOMP_SPINCOUNT": "10000",
 }
 """What a process that computes on the CPU needs in its environment before its Python starts."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Room for one job on `device`; `index` counts the slots of that device from 0."""
-
-    device: str
-    index: int
-
-    @property
-    def name(self) -> str:
-        """Its name in logs and in `nstd status`: `cuda:1/0`."""
-        return f"{self.device}/{self.index}"
-
-    @property
-    def kind(self) -> str:
-        """`cpu` or `cuda`."""
-        return self.device.partition(":")[0]
-
-    @property
-    def node(self) -> str:
-        """What it stands and falls with: the node of `studio2/gpu:0`, else its device alone."""
-        return self.device.rpartition("/")[0] or self.device
 
 
 def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:

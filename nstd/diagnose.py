@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from nstd.errors import Problem, printable
+from nstd.errors import Problem, did_you_mean, nearest, printable
 from nstd.strictyaml import Document, DocumentError, KeyPath, Value, describe
 
 M = TypeVar("M", bound=BaseModel)
@@ -81,16 +80,6 @@ def without_blanks(model: type[BaseModel], value: Mapping[str, Value]) -> dict[s
     """`value` less the keys that have a default and stand without a value, such as `options:`."""
     optional = {name for name, field in _fields(model).items() if not field.is_required()}
     return {key: item for key, item in value.items() if item is not None or key not in optional}
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The one of `known` that `word` was probably meant to be, else the empty string."""
-    return next(iter(difflib.get_close_matches(word[:64], list(known), n=1)), "")
-
-
-def did_you_mean(name: str) -> str:
-    """`; did you mean 'weight'?`, or nothing for the empty name."""
-    return f"; did you mean '{name}'?" if name else ""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from nstd.config import Config
 from nstd.devices import available_cores, make_slots, resolve, visible_gpus
 from nstd.errors import ClusterError, WeightsError
 from nstd.executors import make_executor
+from nstd.layout import LOCK
 from nstd.lock import holder
 from nstd.mounts import filesystem_of, is_network
 from nstd.plugins import Plugins, Status
@@ -264,5 +265,5 @@ def _plugins(config: Config) -> Iterator[Finding]:
 
 
 def _daemon(config: Config) -> Iterator[Finding]:
-    pid = holder(config.folder("work") / "daemon.lock")
+    pid = holder(config.folder("work") / LOCK)
     yield Finding("ok", "daemon", f"runs as pid {pid}" if pid else "none runs on this root")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nstd.devices import Slot
 from nstd.job import Failure, Job
+from nstd.slots import Slot
 from nstd.verdict import Decision
 
 

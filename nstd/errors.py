@@ -6,8 +6,9 @@ the whole vocabulary, and a test holds the README's copy against it.
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -88,6 +89,16 @@ def _escape(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # how Python carries an undecodable byte
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The one of `known` that `word` was probably meant to be, else the empty string."""
+    return next(iter(difflib.get_close_matches(word[:64], list(known), n=1)), "")
+
+
+def did_you_mean(name: str) -> str:
+    """`; did you mean 'weight'?`, or nothing for the empty name."""
+    return f"; did you mean '{name}'?" if name else ""
 
 
 @dataclass(frozen=True, order=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from nstd import cache
 from nstd.config import Config
-from nstd.devices import Slot
 from nstd.job import Job, Outcome
+from nstd.layout import CACHE
 from nstd.model import Model
+from nstd.slots import Slot
 
 
 class Assignment(Model):
@@ -43,7 +43,7 @@ class Assignment(Model):
             max_pixels=config.limits.picture_pixels,
             max_bytes=config.limits.picture_bytes,
             views=config.gallery.enabled,
-            cache=config.folder("work") / cache.NAME if config.workers.cache else None,
+            cache=config.folder("work") / CACHE if config.workers.cache else None,
             cache_bytes=config.workers.cache,
         )
 

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 
 from nstd.batch import list_batches
 from nstd.config import Config
-from nstd.diagnose import did_you_mean, nearest
-from nstd.errors import SpoolError
-from nstd.outbox import FAILED
-from nstd.status import batch_of, list_jobs, list_published, list_sidecars, read_json
+from nstd.errors import SpoolError, did_you_mean, nearest
+from nstd.layout import FAILED
+from nstd.results import batch_of, list_published, read_json
+from nstd.status import list_jobs, list_sidecars
 
 SHORTEST = 8  # of the beginning of an id
 _ELSEWHERE = {

@@ -11,10 +11,11 @@ from typing import Any
 
 from nstd.config import Config
 from nstd.errors import SpoolError, printable
-from nstd.names import CLAIMS
+from nstd.layout import CLAIMS, REASON
 from nstd.paths import JobPaths
 from nstd.record import timestamp
-from nstd.status import list_jobs, list_published, read_json
+from nstd.results import list_published, read_json
+from nstd.status import list_jobs
 from nstd.submit import Submitted
 
 PATIENCE = 10.0
@@ -107,7 +108,7 @@ class Followed:
         for _, path in sorted(list_published(self._outbox), reverse=True):
             record = read_json(path)
             if self._is_own(record):
-                state = "failed" if path.name == "reason.json" else "finished"
+                state = "failed" if path.name == REASON else "finished"
                 return Look(state, record=record, path=path)
         return None
 

@@ -11,8 +11,9 @@ from nstd.batch import Batch, End, list_batches, read_published
 from nstd.config import Config
 from nstd.errors import SpoolError
 from nstd.follow import Followed, Look
-from nstd.outbox import FAILED
-from nstd.status import list_jobs, list_published, read_json
+from nstd.layout import FAILED, REASON
+from nstd.results import list_published, read_json
+from nstd.status import list_jobs
 from nstd.submit import Submitted
 
 
@@ -31,7 +32,7 @@ class BatchLook(Look):
     @property
     def reasons(self) -> list[tuple[Path, dict[str, Any]]]:
         """Why jobs have failed, each with where that lies."""
-        paths = [self.outbox / end.output / "reason.json" for end in self._ends("failed")]
+        paths = [self.outbox / end.output / REASON for end in self._ends("failed")]
         return [(path, read_json(path)) for path in paths]
 
     def _ends(self, state: str) -> list[End]:

@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
 
+from pydantic import Field
+
 from nstd.errors import CODES, NstdError
 from nstd.model import BATCH_ID, Format, Membership, Model, Role
 
@@ -77,7 +79,7 @@ class Job(Model):
     folder: str  # sub-folder of the inbox, mirrored in the outbox; "" at the top
     sidecar: str  # the sidecar's file name
     backend: str = ""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     size: int | None = None
     format: Format = "png"
     priority: int = 50

@@ -24,8 +24,9 @@ from nstd.hooks import Hooks
 from nstd.inbox import Inbox
 from nstd.intake import Intake
 from nstd.job import Failure, Job
+from nstd.layout import HEALTH, LOGS, WORKERS
 from nstd.metrics import Metrics
-from nstd.outbox import LOGS, Outbox
+from nstd.outbox import Outbox
 from nstd.plugins import Plugins
 from nstd.publisher import Publisher
 from nstd.recovery import Recovery
@@ -64,8 +65,8 @@ class Line:
             self._pass_on,
             self.batches.note_end,
         )
-        executor = make_executor(config, work / ".workers")
-        self.state = StateFile(work / "daemon.json", files)
+        executor = make_executor(config, work / WORKERS)
+        self.state = StateFile(work / HEALTH, files)
         self._dispatcher = Dispatcher(
             config, executor, self._spool, self.publisher, self.state, self.trouble
         )

@@ -22,11 +22,11 @@ from typing import Any
 from nstd.console import STDERR, Console
 from nstd.errors import SidecarError, printable
 from nstd.events import DURABLE, EVENTS, TERMINAL
+from nstd.layout import LOG
 from nstd.logfile import LogFile, sync_names
 from nstd.roots import Root
 from nstd.settings import Log
 
-FILE = "nstd.jsonl"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 Listener = Callable[[str, dict[str, Any]], None]
 
@@ -60,7 +60,7 @@ class Logging:
     """The handlers of one daemon; `close` flushes and removes them."""
 
     def __init__(self, folder: Path, settings: Log) -> None:
-        self._file = LogFile(folder / FILE, settings.size, settings.keep)
+        self._file = LogFile(folder / LOG, settings.size, settings.keep)
         self._console: Console | None = None
         for handler in (self._file, _job_logs):
             handler.setFormatter(Lines("json"))
@@ -197,7 +197,7 @@ def has_finished(folder: Path, batch: str, round_: int) -> bool:
 def _holds(folder: Path, about: str, is_wanted: Callable[[dict[str, Any]], bool]) -> bool:
     """Whether the log has a line with the id `about` that is wanted; then it is synced."""
     logs = Root(folder)  # people may write there: links and FIFOs are passed over
-    for path in sorted(folder.glob(f"{FILE}*")):
+    for path in sorted(folder.glob(f"{LOG}*")):
         with (
             suppress(FileNotFoundError, PermissionError, SidecarError),
             logs.open(path.name) as file,

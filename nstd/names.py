@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-CLAIMS = ".nstd"
-"""The folder of the inbox that holds claims in flight; hidden, so nobody sees it as a job."""
 SUFFIXES = (".yaml", ".yml")
 
 # Hidden files cover .DS_Store, ._resource forks, rsync's .name.XXXXXX, .syncthing.name.tmp,

@@ -18,13 +18,9 @@ from typing import Any
 from nstd.batch import MANIFEST, SHEET, Batch, BatchPaths, read_published
 from nstd.files import Files, refuse_links
 from nstd.job import Failure, Job
+from nstd.layout import FAILED, PREVIEW, REASON, RESERVED, STAGING
 from nstd.paths import JobPaths
 
-FAILED, LOGS, ARCHIVE = "failed", "logs", "archive"
-GALLERY, PAGE = "gallery", "index.html"
-RESERVED = {FAILED, LOGS, ARCHIVE, GALLERY, PAGE}
-PREVIEW = "preview"
-"""The folder, inside that of a result, of its small pictures for the gallery."""
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
 
@@ -33,7 +29,7 @@ class Outbox:
 
     def __init__(self, path: Path, files: Files) -> None:
         self.path, self._files = path, files
-        self._staging = path / ".staging"
+        self._staging = path / STAGING
 
     def free_target(self, job: Job, *, failed: bool) -> str:
         """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
@@ -53,7 +49,7 @@ class Outbox:
         path = self.path / folder
         if not os.path.lexists(path):
             return True
-        records = (path / f"{path.name}.json", path / "reason.json")
+        records = (path / f"{path.name}.json", path / REASON)
         is_folder = path.is_dir() and not path.is_symlink()
         return is_folder and not any(record.exists() for record in records)
 
@@ -62,7 +58,7 @@ class Outbox:
         if job.target is None:
             return False
         folder = self.path / job.target
-        for record in (folder / f"{folder.name}.json", folder / "reason.json"):
+        for record in (folder / f"{folder.name}.json", folder / REASON):
             with suppress(FileNotFoundError, NotADirectoryError, ValueError):
                 known = json.loads(record.read_bytes())
                 if isinstance(known, dict) and known.get("job") == job.id:
@@ -101,7 +97,7 @@ class Outbox:
         self._keep(paths.log, stage / "job.log")
         self._keep_views(paths, stage)
         reason = {"job": job.id} | failure.model_dump() | {"attempts": job.attempt} | record
-        self._files.write(stage / "reason.json", _json(reason))
+        self._files.write(stage / REASON, _json(reason))
         return self._appear(job, stage)
 
     def has_batch(self, batch: Batch) -> bool:
@@ -139,7 +135,7 @@ class Outbox:
     def record_of(self, job: Job) -> Path:
         """Where the record of a published result, or the reason of a failure, lies."""
         folder = self.path / str(job.target)
-        return folder / ("reason.json" if _has_failed(job) else f"{folder.name}.json")
+        return folder / (REASON if _has_failed(job) else f"{folder.name}.json")
 
     def log_of(self, job: Job) -> Path:
         """Where the published log of the job lies."""

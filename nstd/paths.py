@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from nstd.errors import SpoolError
 from nstd.job import Failure, Job
+from nstd.layout import REASON
 
 _VIEW = "view-"
 
@@ -23,7 +24,7 @@ class JobPaths:
         self.progress = folder / "progress.json"
         self.log = folder / "job.log"
         self.result = folder / "result.json"
-        self.reason = folder / "reason.json"
+        self.reason = folder / REASON
 
     def picture(self, job: Job) -> Path:
         """The finished picture."""

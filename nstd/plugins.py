@@ -14,8 +14,7 @@ from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import cast
 
 from nstd.backend import Backend
-from nstd.diagnose import nearest
-from nstd.errors import BackendError
+from nstd.errors import BackendError, nearest
 from nstd.probe import GROUP, PROBE_SECONDS, Health, Status, describe, judge, probe
 
 __all__ = ["GROUP", "Plugin", "Plugins", "Status", "load"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from nstd.files import Files
+from nstd.layout import REQUESTS
 
 Action = Literal["cancel", "retry"]
 
@@ -29,7 +30,7 @@ class Requests:
     """The folder of notes."""
 
     def __init__(self, work: Path, files: Files) -> None:
-        self._folder, self._files = work / ".requests", files
+        self._folder, self._files = work / REQUESTS, files
 
     def leave(self, request: Request) -> None:
         """Leave a note for the daemon. Raises OSError."""

@@ -15,10 +15,10 @@ from typing import Any
 from nstd.config import Config
 from nstd.errors import SidecarError, SpoolError
 from nstd.files import Files
+from nstd.layout import FAILED, REASON
 from nstd.locate import Locator
-from nstd.outbox import FAILED
+from nstd.results import batch_of, list_published, read_json
 from nstd.roots import Root, join
-from nstd.status import batch_of, list_published, read_json
 
 
 def resubmit(config: Config, failed: Path, files: Files) -> Path:
@@ -27,7 +27,7 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
     Raises SpoolError when the folder has no reason or no sidecar, or the disk fails.
     """
     try:
-        reason = json.loads((failed / "reason.json").read_bytes())
+        reason = json.loads((failed / REASON).read_bytes())
         if not isinstance(reason["sidecar"], str):
             raise TypeError("its reason names no sidecar")
         name = PurePosixPath(join("", reason["sidecar"]))

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from nstd.config import load_config
 from nstd.errors import ConfigError
+from nstd.layout import CONFIG
 from nstd.template import config_template
-
-CONFIG = "config.yaml"
 
 
 def make_root(root: Path) -> bool:

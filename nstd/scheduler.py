@@ -10,10 +10,9 @@ from functools import partial
 
 from nstd.breaker import Breaker
 from nstd.config import Config
-from nstd.devices import Slot
 from nstd.entries import Running, Waiting
-from nstd.idle import Idle
 from nstd.job import Ending, Failure, Job, Outcome
+from nstd.slots import FreeSlots, Slot
 from nstd.verdict import Decision, Verdict
 
 LONGEST_BACKOFF = 3600.0
@@ -96,7 +95,7 @@ class Scheduler:
         others = (slot for slot in self.slots if nodes and slot.node not in nodes)
         return any(not self.breakers[slot.device].is_open for slot in others)
 
-    def _idle(self) -> tuple[Idle, Idle]:
+    def _idle(self) -> tuple[FreeSlots, FreeSlots]:
         """Free slots: of nodes without a failure since their last success, and of the others.
 
         A node that died is still listed for a while: its jobs had better go on elsewhere.
@@ -106,7 +105,7 @@ class Scheduler:
         free = [slot for slot in self.slots if slot not in busy]
         sound = [slot for slot in free if slot.node not in failing]
         suspect = [slot for slot in free if slot.node in failing]
-        return Idle(sound, self._warm), Idle(suspect, self._warm)
+        return FreeSlots(sound, self._warm), FreeSlots(suspect, self._warm)
 
     def _admits(self, now: float, slot: Slot) -> bool:
         return self.breakers[slot.device].admits(now)

@@ -31,13 +31,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from nstd.batch import BATCHES, Batch, BatchPaths, End
+from nstd.batch import Batch, BatchPaths, End
 from nstd.errors import NstdError, SpoolError
 from nstd.files import Files, refuse_links
 from nstd.filling import Filling
 from nstd.inbox import Ready
 from nstd.job import JOB_ID, Failure, Job, new_job_id
-from nstd.names import CLAIMS
+from nstd.layout import BATCHES, CLAIMS, NEW
 from nstd.order import Order, Plan
 from nstd.paths import JobPaths
 from nstd.roots import Root
@@ -70,7 +70,7 @@ class Spool:
     def __init__(self, work: Path, inbox: Root, files: Files) -> None:
         self.work, self._inbox, self._files = work, inbox, files
         self._claims = inbox.path / CLAIMS
-        self._new, self._batches = work / ".new", work / BATCHES
+        self._new, self._batches = work / NEW, work / BATCHES
         self._strangers: dict[str, float] = {}
 
     @classmethod

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,10 +13,11 @@ from nstd.batch import Batch, list_batches, read_published
 from nstd.config import Config
 from nstd.errors import SpoolError
 from nstd.job import Job
+from nstd.layout import FAILED, HEALTH, LOCK, REASON
 from nstd.lock import holder
 from nstd.names import is_ignored, is_sidecar
-from nstd.outbox import ARCHIVE, FAILED, GALLERY, LOGS
 from nstd.paths import JobPaths
+from nstd.results import batch_of, list_published, read_json
 from nstd.spool import Spool, State
 
 RECENT = 10
@@ -45,8 +45,8 @@ class Status:
 def read_status(config: Config) -> Status:
     """The status of the root of `config`. Folders that are not there count as empty."""
     work, outbox = config.folder("work"), config.folder("outbox")
-    pid = holder(work / "daemon.lock")
-    daemon = read_json(work / "daemon.json") if pid else {}
+    pid = holder(work / LOCK)
+    daemon = read_json(work / HEALTH) if pid else {}
     if daemon.get("pid") != pid:  # it has not written yet: this is what another one left
         daemon = {}
     waiting, running = [], []
@@ -58,7 +58,7 @@ def read_status(config: Config) -> Status:
             waiting.append(entry | {"state": Spool.state(paths).value})
     published = list(list_published(outbox))
     recent = [_outcome(path, outbox) for path in _latest(published)]
-    failed = sum(path.name == "reason.json" for _, path in published)
+    failed = sum(path.name == REASON for _, path in published)
     return Status(
         root=str(config.root),
         pid=pid,
@@ -135,13 +135,6 @@ def _describe_batch(
     }
 
 
-def batch_of(record: dict[str, Any]) -> dict[str, Any]:
-    """Which member of which batch the job of a record is; nothing where it is none."""
-    batch = record.get("batch")
-    is_one = isinstance(batch, dict) and all(isinstance(batch.get(k), str) for k in ("id", "name"))
-    return dict(batch) if is_one and batch is not None else {}
-
-
 def _progress(job: Job, paths: JobPaths, daemon: dict[str, Any]) -> dict[str, Any]:
     slot = daemon.get("running", {}).get(job.id, "")
     note = read_json(paths.progress)
@@ -151,15 +144,6 @@ def _progress(job: Job, paths: JobPaths, daemon: dict[str, Any]) -> dict[str, An
     }
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file; an empty one where there is none."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def list_sidecars(inbox: Path) -> Iterator[str]:
     """The sidecars in the inbox, by their names relative to it."""
     for folder, folders, files in os.walk(inbox):
@@ -167,28 +151,6 @@ def list_sidecars(inbox: Path) -> Iterator[str]:
         for name in files:
             if is_sidecar(name):
                 yield str((Path(folder) / name).relative_to(inbox))
-
-
-def list_published(outbox: Path) -> Iterator[tuple[float, Path]]:
-    """When each result and each failure was made, and its record."""
-    return _published(os.fspath(outbox), {LOGS, ARCHIVE, GALLERY})
-
-
-def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, Path]]:
-    """The same below `folder`; the folder of a result itself is not read, as there are many."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        if entry.name[0] == "." or entry.name in skip or not entry.is_dir(follow_symlinks=False):
-            continue
-        for record in (Path(entry.path, f"{entry.name}.json"), Path(entry.path, "reason.json")):
-            with suppress(OSError):
-                yield record.stat().st_mtime, record
-                break
-        else:
-            yield from _published(entry.path)
 
 
 def _latest(published: list[tuple[float, Path]]) -> list[Path]:

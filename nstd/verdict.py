@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nstd.devices import Slot
 from nstd.job import Failure, Job
+from nstd.slots import Slot
 
 
 class Decision(StrEnum):

@@ -21,9 +21,9 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from nstd.layout import CLAIMS
 from nstd.log import emit
 from nstd.mounts import filesystem_of, is_network
-from nstd.names import CLAIMS
 from nstd.settings import Watch
 
 # What it logs would go to standard error itself, past our console, and wait there for a reader.

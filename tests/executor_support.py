@@ -14,10 +14,10 @@ from puppet import PUPPET
 from support import FAST, merged
 
 from nstd.config import Config
-from nstd.devices import Slot
 from nstd.executor import Event, Executor, Report
 from nstd.job import Input, Job, Outcome
 from nstd.paths import JobPaths
+from nstd.slots import Slot
 
 GREMLIN = """
 import json, os, signal, sys, time

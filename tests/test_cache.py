@@ -18,7 +18,7 @@ from PIL import Image
 from support import Playground
 from support_disk import Killed, StepFiles, names_in
 
-from nstd import cache
+from nstd import cache, layout
 from nstd.cache import Cache
 from nstd.files import Files
 
@@ -299,7 +299,7 @@ def styled(playground: Playground, name: str) -> None:
 
 def entries(playground: Playground) -> dict[str, tuple[int, int]]:
     """What the daemon's workers keep: inode and time of last use by name."""
-    found = {path.name: path.stat() for path in (playground.work / cache.NAME).iterdir()}
+    found = {path.name: path.stat() for path in (playground.work / layout.CACHE).iterdir()}
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in found.items()}
 
 
@@ -316,11 +316,11 @@ def test_a_second_job_of_a_style_uses_what_the_first_has_kept(playground: Playgr
         name: inode for name, (inode, _) in before.items()
     }
     assert all(after[name][1] > before[name][1] for name in before)
-    shutil.rmtree(playground.work / cache.NAME)
+    shutil.rmtree(playground.work / layout.CACHE)
     playground.configure(workers={"cache": 0})
     styled(playground, "without")
     playground.once()
-    assert not (playground.work / cache.NAME).exists()
+    assert not (playground.work / layout.CACHE).exists()
     pixels = [
         Image.open(playground.outbox / name / f"{name}.png").tobytes()
         for name in ("first", "second", "without")
@@ -330,9 +330,9 @@ def test_a_second_job_of_a_style_uses_what_the_first_has_kept(playground: Playgr
 
 def test_what_is_wrong_with_the_cache_costs_no_job(playground: Playground) -> None:
     """A file in place of its folder: the picture is made, with no word about it."""
-    (playground.work / cache.NAME).write_text("no folder")
+    (playground.work / layout.CACHE).write_text("no folder")
     styled(playground, "beach")
     assert playground.once().returncode == 0
     assert len(playground.events("job.finished")) == 1
     assert playground.events(level="warning") == playground.events(level="error") == []
-    assert (playground.work / cache.NAME).read_text() == "no folder"
+    assert (playground.work / layout.CACHE).read_text() == "no folder"

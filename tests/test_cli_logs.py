@@ -15,7 +15,8 @@ from support import Playground, everything_from
 
 from nstd.cli.logtext import Renderer
 from nstd.events import EVENTS
-from nstd.log import FILE, Logging, emit
+from nstd.layout import LOG
+from nstd.log import Logging, emit
 from nstd.logreader import LogReader
 from nstd.settings import Log
 
@@ -50,7 +51,7 @@ def write(first: int, last: int) -> None:
 
 def test_every_line_is_read_once_in_order_across_rotations(logging: Logging, logs: Path) -> None:
     """At first all that there is, then what came since, however often the log was rotated."""
-    reader = LogReader(logs, FILE)
+    reader = LogReader(logs, LOG)
     assert numbers(reader.read()) == []
     write(0, 20)
     assert len(list(logs.iterdir())) > 4
@@ -66,7 +67,7 @@ def test_every_line_is_read_once_in_order_across_rotations(logging: Logging, log
 def test_rotations_in_the_middle_of_a_look_lose_nothing(logging: Logging, logs: Path) -> None:
     """Files that move while they are opened are read all the same, and once."""
     write(0, 12)
-    reader = LogReader(logs, FILE)
+    reader = LogReader(logs, LOG)
     names = reader._names
 
     def moving() -> Iterator[str]:
@@ -86,11 +87,11 @@ def test_what_is_no_line_is_passed_over(logs: Path) -> None:
     """A torn line, other JSON, a link, a FIFO; a line that is being written comes when it ends."""
     logs.mkdir()
     good = json.dumps({"timestamp": "x", "level": "info", "event": "e", "reason": "1"}).encode()
-    path = logs / FILE
+    path = logs / LOG
     path.write_bytes(b'{"timest\n[1]\n3\n\xff\n{"event": 3}\n' + good + b"\n" + good[:20])
-    (logs / f"{FILE}.1").symlink_to("/etc/passwd")
-    os.mkfifo(logs / f"{FILE}.2")
-    reader = LogReader(logs, FILE)
+    (logs / f"{LOG}.1").symlink_to("/etc/passwd")
+    os.mkfifo(logs / f"{LOG}.2")
+    reader = LogReader(logs, LOG)
     assert numbers(reader.read()) == [1]
     with path.open("ab") as file:
         file.write(good[20:] + b"\n")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from nstd import devices
-from nstd.devices import Slot, available_cores, environment, make_slots, resolve, torch_device
+from nstd.devices import available_cores, environment, make_slots, resolve, torch_device
+from nstd.slots import Slot
 
 Smi = Callable[[str], None]
 

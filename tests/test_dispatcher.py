@@ -12,13 +12,13 @@ import pytest
 from executor_support import TWO, make_config, make_job
 
 from nstd.config import Config
-from nstd.devices import Slot
 from nstd.dispatcher import DISK_PAUSE, Dispatcher
 from nstd.executor import Event, Report
 from nstd.files import Files
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit, listen
 from nstd.roots import Root
+from nstd.slots import Slot
 from nstd.spool import Spool
 from nstd.state import StateFile
 from nstd.trouble import Trouble

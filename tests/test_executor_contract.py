@@ -16,11 +16,11 @@ from ray_support import needs_ray
 from support import Playground, codes, finished, wait_for
 
 from nstd.attempt import PREVIEW_EVERY
-from nstd.cache import NAME
 from nstd.executor import Executor
 from nstd.executors.inline import InlineExecutor
 from nstd.executors.local import LocalExecutor
 from nstd.job import Ending
+from nstd.layout import CACHE
 
 KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray)]
 """Every executor; a new kind joins here."""
@@ -253,7 +253,7 @@ def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> No
         said.append(note.read_text())
     assert said == ["nothing", str(tmp_path / "0")]
     is_local = isinstance(bench.executor, InlineExecutor | LocalExecutor)
-    assert [path.name for path in (tmp_path / "work").iterdir()] == [NAME] * is_local
+    assert [path.name for path in (tmp_path / "work").iterdir()] == [CACHE] * is_local
 
 
 @everywhere

@@ -22,11 +22,12 @@ from ray_support import TESTS, RayCluster, free_port, needs_ray, ray_cluster
 from support import Playground, finished, wait_for
 
 from nstd import processes
-from nstd.devices import CPU_TUNING, Slot
+from nstd.devices import CPU_TUNING
 from nstd.errors import ClusterError
 from nstd.executor import Assignment
 from nstd.executors.cluster import executor as cluster_executor
 from nstd.job import Ending
+from nstd.slots import Slot
 
 pytestmark = list(needs_ray)
 

@@ -9,10 +9,9 @@ from soak.scale import measure
 
 from nstd.breaker import Breaker
 from nstd.config import Config
-from nstd.devices import Slot
-from nstd.idle import Idle
 from nstd.job import Job
 from nstd.scheduler import Scheduler
+from nstd.slots import FreeSlots, Slot
 
 
 def test_a_thousand_slots_are_filled_at_once() -> None:
@@ -51,7 +50,7 @@ def test_a_slot_is_looked_at_once_however_many_jobs_wait(
 def test_slots_warm_for_the_job_go_first_then_cold_ones() -> None:
     """Each once, and those that admit nothing not at all."""
     slots = [Slot(f"node{number}/gpu:0", 0) for number in range(5)]
-    idle = Idle(slots, {slots[0]: "theirs", slots[3]: "mine", slots[1]: "mine"})
+    idle = FreeSlots(slots, {slots[0]: "theirs", slots[3]: "mine", slots[1]: "mine"})
 
     def taken(affinity: str) -> int | None:
         slot = idle.take(affinity, lambda slot: slot != slots[4])

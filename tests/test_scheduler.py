@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from nstd.config import Config
-from nstd.devices import Slot
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.scheduler import Scheduler
+from nstd.slots import Slot
 from nstd.verdict import Decision, Verdict
 
 CPU = Slot("cpu", 0)

@@ -18,6 +18,7 @@ from nstd.config import Config
 from nstd.daemon import Daemon
 from nstd.devices import resolve
 from nstd.errors import SidecarError
+from nstd.layout import FAILED, REASON
 from nstd.order import make_order, safe_name
 from nstd.plugins import Plugins
 from nstd.settings import Folders, Gallery, Log, Watch
@@ -122,7 +123,7 @@ def _collect(job: _Job, outbox: Path, pictures: Path) -> Cell:
     try:
         record = json.loads((folder / f"{job.name}.json").read_bytes())
     except FileNotFoundError:
-        return Cell(failed=_reason(outbox / "failed" / job.name / "reason.json"))
+        return Cell(failed=_reason(outbox / FAILED / job.name / REASON))
     target.mkdir(exist_ok=True)
     made = folder / record["output"]["file"]
     picture = target / f"{job.pair.name}{made.suffix}"

@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from nstd.diagnose import did_you_mean, nearest
+            from nstd.errors import did_you_mean, nearest
 
             meant = did_you_mean(nearest(args[0], _COMMANDS))
             raise click.UsageError(error.format_message().rstrip(".") + meant, ctx) from None

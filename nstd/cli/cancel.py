@@ -10,6 +10,7 @@ from nstd.cli.app import config_option, job_argument
 from nstd.config import find_config, load_config
 from nstd.files import Files
 from nstd.find import find_job
+from nstd.layout import LOCK
 from nstd.lock import holder
 from nstd.requests import Request, Requests
 
@@ -26,5 +27,5 @@ def command(config: Path | None, job: str) -> None:
     target = find_job(settings, job, ("batch", "work", "inbox"))
     work = settings.folder("work")
     Requests(work, Files()).leave(Request("cancel", target.name))
-    when = "" if holder(work / "daemon.lock") else " when the daemon runs again"
+    when = "" if holder(work / LOCK) else " when the daemon runs again"
     click.echo(f"{target.name} will be cancelled{when}")

@@ -14,8 +14,15 @@ from nstd import diagnose, strictyaml
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.cli.excerpt import excerpt, lines_of
 from nstd.config import Config, find_config, load_config
-from nstd.diagnose import did_you_mean
-from nstd.errors import BackendError, FileError, NstdError, Problem, SidecarError, printable
+from nstd.errors import (
+    BackendError,
+    FileError,
+    NstdError,
+    Problem,
+    SidecarError,
+    did_you_mean,
+    printable,
+)
 from nstd.grid import GridFile, GridSidecar, describe, parse_grid
 from nstd.locate import Locator
 from nstd.order import Plan, make_plan

@@ -21,7 +21,8 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
     from nstd.cli.bars import Bars
     from nstd.config import load_config
     from nstd.daemon import Daemon
-    from nstd.root import CONFIG, make_root
+    from nstd.layout import CONFIG
+    from nstd.root import make_root
 
     make_root(folder)
     path = (folder / CONFIG).resolve()

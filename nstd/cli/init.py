@@ -8,7 +8,8 @@ import click
 
 from nstd.config import load_config
 from nstd.editor import keep_config_schema, keep_sidecar_schema
-from nstd.root import CONFIG, make_root
+from nstd.layout import CONFIG
+from nstd.root import make_root
 
 
 @click.command("init")

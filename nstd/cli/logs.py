@@ -15,9 +15,8 @@ from nstd.cli.app import config_option, job_argument
 from nstd.cli.logtext import Renderer
 from nstd.config import Config, find_config, load_config
 from nstd.find import SHORTEST, find_job
-from nstd.log import FILE
+from nstd.layout import LOG, LOGS
 from nstd.logreader import LogReader
-from nstd.outbox import LOGS
 
 LEVELS = ("debug", "info", "warning", "error")
 _CHATTER = {"job.progress"}
@@ -46,7 +45,7 @@ def command(
     JOB may be a batch: then of all of its jobs.
     """
     settings = load_config(find_config(config))
-    reader = LogReader(settings.folder("outbox") / LOGS, FILE)
+    reader = LogReader(settings.folder("outbox") / LOGS, LOG)
     chosen = _Chosen(job, LEVELS.index(level))
     renderer = Renderer()
     show = _shower(renderer)

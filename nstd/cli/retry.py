@@ -10,6 +10,7 @@ from nstd.cli.app import config_option, job_argument
 from nstd.config import find_config, load_config
 from nstd.files import Files
 from nstd.find import find_job
+from nstd.layout import LOCK
 from nstd.lock import holder
 from nstd.requests import Request, Requests
 from nstd.resubmit import failed_of, resubmit
@@ -28,7 +29,7 @@ def command(config: Path | None, job: str) -> None:
     work = settings.folder("work")
     if target.where == "work":
         Requests(work, Files()).leave(Request("retry", target.name))
-        when = "" if holder(work / "daemon.lock") else " when the daemon runs again"
+        when = "" if holder(work / LOCK) else " when the daemon runs again"
         click.echo(f"{target.name} starts again from its inputs{when}")
         return
     outbox = settings.folder("outbox")

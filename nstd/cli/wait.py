@@ -15,6 +15,7 @@ from nstd.config import Config
 from nstd.errors import printable
 from nstd.follow import Followed, Look
 from nstd.followbatch import BatchLook, follow
+from nstd.layout import LOCK
 from nstd.lock import holder
 from nstd.submit import Submitted
 
@@ -31,7 +32,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
 
     The paths of these go to standard output, one a line; all else to standard error.
     """
-    if holder(config.folder("work") / "daemon.lock") is None:
+    if holder(config.folder("work") / LOCK) is None:
         click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
     ends: list[tuple[str, Look]] = []
     with make_progress(visible=True) as progress:

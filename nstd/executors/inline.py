@@ -11,11 +11,12 @@ from typing import Any
 
 from nstd.attempt import Attempt
 from nstd.config import Config
-from nstd.devices import Slot, make_slots, resolve
+from nstd.devices import make_slots, resolve
 from nstd.executor import Assignment, Event
 from nstd.files import Files
 from nstd.job import Job
 from nstd.plugins import load
+from nstd.slots import Slot
 
 
 class InlineExecutor:

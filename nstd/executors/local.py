@@ -14,11 +14,12 @@ from typing import Any
 
 from nstd.channel import Message
 from nstd.config import Config
-from nstd.devices import Slot, environment, torch_device
+from nstd.devices import environment, torch_device
 from nstd.executor import Assignment, Event, Report
 from nstd.executors.process import WorkerProcess
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
+from nstd.slots import Slot
 
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5

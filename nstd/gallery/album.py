@@ -11,8 +11,8 @@ from nstd.gallery.entry import Entry, make_detail, make_entry, record_of
 from nstd.gallery.page import keep_page
 from nstd.gallery.shelf import PER_PAGE, Shelf
 from nstd.gallery.untrusted import read
-from nstd.outbox import GALLERY
-from nstd.status import list_published
+from nstd.layout import GALLERY
+from nstd.results import list_published
 
 _BREATH = 100
 """Files that are looked at in one step."""

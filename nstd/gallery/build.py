@@ -10,9 +10,8 @@ from nstd.errors import SpoolError
 from nstd.files import Files
 from nstd.gallery.album import Album
 from nstd.gallery.now import Now
-from nstd.gallery.upkeep import LOCK
+from nstd.layout import GALLERY_LOCK, PAGE
 from nstd.lock import Lock, holder
-from nstd.outbox import PAGE
 
 
 class Built(NamedTuple):
@@ -34,7 +33,7 @@ def build(config: Config, *, rebuild: bool) -> Built:
     page, album = config.folder("outbox") / PAGE, Album(config, files)
     if rebuild:
         files.unlink(album.shelf.path)  # a daemon sees this, and begins anew
-    lock = Lock(work / LOCK)
+    lock = Lock(work / GALLERY_LOCK)
     try:
         lock.acquire()
     except SpoolError:

@@ -17,7 +17,7 @@ from nstd.errors import printable
 from nstd.gallery.recipe import as_sidecar
 from nstd.gallery.untrusted import mapping, mappings, number, numbers, text
 from nstd.job import JOB_ID
-from nstd.outbox import PREVIEW
+from nstd.layout import PREVIEW, REASON
 
 Entry = dict[str, Any]
 _POINTS = 160
@@ -47,7 +47,7 @@ def make_entry(record: dict[str, Any], path: Path, outbox: Path, stamp: float) -
     where = os.fspath(folder.relative_to(outbox))
     inputs, output = mapping(record, "inputs"), mapping(record, "output")
     styles = [text(style, "file") for style in mappings(inputs, "styles")]
-    is_failed = path.name == "reason.json"
+    is_failed = path.name == REASON
     entry: Entry = {
         "id": _identity(record, where),
         "at": printable(where),

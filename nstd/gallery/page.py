@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nstd import __version__
 from nstd.files import Files
-from nstd.outbox import GALLERY, PAGE
+from nstd.layout import GALLERY, PAGE
 
 _SCRIPTS = (
     "data.js",

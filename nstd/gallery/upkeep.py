@@ -15,12 +15,11 @@ from nstd.files import Files, is_full
 from nstd.gallery.album import Album
 from nstd.gallery.now import Now
 from nstd.job import Failure, Job
+from nstd.layout import FAILED, GALLERY_LOCK
 from nstd.lock import Lock, holder
 from nstd.log import emit
-from nstd.outbox import FAILED
 from nstd.scheduler import Scheduler
 
-LOCK = "gallery.lock"
 """In the work folder: whoever holds it writes the gallery."""
 BUDGET, REST = 0.05, 0.1
 """Seconds that a look at the outbox takes at once, and leaves to others in between."""
@@ -96,7 +95,7 @@ class Gallery:
 
     def _take_lock(self) -> bool:
         """False while `nstd gallery` is at work."""
-        path = self._work / LOCK
+        path = self._work / GALLERY_LOCK
         if holder(path) is not None:
             return False
         lock = Lock(path)

@@ -25,13 +25,13 @@ from PIL import Image
 import nstd.line
 from nstd.config import Config
 from nstd.daemon import Daemon
-from nstd.devices import Slot
 from nstd.dispatcher import Dispatcher
 from nstd.executor import Event, Report
 from nstd.files import Files
 from nstd.inbox import Inbox
 from nstd.job import Ending, Job, Outcome
 from nstd.line import Line
+from nstd.slots import Slot
 from nstd.state import StateFile
 from nstd.wake import Wake
 from soak.meter import Meter

@@ -15,6 +15,7 @@ from nstd import samples
 from nstd.config import Config
 from nstd.daemon import Daemon
 from nstd.devices import make_slots, resolve
+from nstd.layout import LOG, LOGS
 from nstd.settings import Log, Watch
 
 WISH = {"options": {"preset": "draft"}, "output": {"size": 256}}
@@ -85,7 +86,7 @@ def _figures(outbox: Path, slots: int) -> dict[str, Any]:
 
 def _finished(outbox: Path) -> Iterator[dict[str, Any]]:
     """The canonical lines, in the order of the log."""
-    for text in (outbox / "logs" / "nstd.jsonl").read_text(encoding="utf-8").splitlines():
+    for text in (outbox / LOGS / LOG).read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         if line["event"] == "job.finished":
             yield line

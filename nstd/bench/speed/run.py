@@ -16,8 +16,9 @@ from typing import Any, Self
 from nstd.bench.speed.batch import batch, scaling
 from nstd.bench.speed.setup import Setup
 from nstd.config import Config
-from nstd.devices import Slot, environment
+from nstd.devices import environment
 from nstd.errors import BenchError, WeightsError
+from nstd.slots import Slot
 from nstd.weights import find
 
 Say = Callable[[str], None]

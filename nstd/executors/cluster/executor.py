@@ -11,13 +11,13 @@ from typing import Any
 
 from nstd.channel import Message
 from nstd.config import Config
-from nstd.devices import Slot
 from nstd.errors import ClusterError
 from nstd.executor import Assignment, Event, Report
 from nstd.executors.cluster.places import chosen, wanted
 from nstd.executors.process import WorkerProcess
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
+from nstd.slots import Slot
 
 CONNECT = 60.0
 """Seconds that Ray has to join the cluster."""

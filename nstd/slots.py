@@ -1,14 +1,36 @@
-"""Which of the free slots a job gets."""
+"""Slots: room for one job at a time on a device, and which of the free ones a job gets."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 
-from nstd.devices import Slot
+
+@dataclass(frozen=True)
+class Slot:
+    """Room for one job on `device`; `index` counts the slots of that device from 0."""
+
+    device: str
+    index: int
+
+    @property
+    def name(self) -> str:
+        """Its name in logs and in `nstd status`: `cuda:1/0`."""
+        return f"{self.device}/{self.index}"
+
+    @property
+    def kind(self) -> str:
+        """`cpu` or `cuda`."""
+        return self.device.partition(":")[0]
+
+    @property
+    def node(self) -> str:
+        """What it stands and falls with: the node of `studio2/gpu:0`, else its device alone."""
+        return self.device.rpartition("/")[0] or self.device
 
 
-class Idle:
+class FreeSlots:
     """Free slots in their order, each taken once; taking one costs the same however many wait."""
 
     def __init__(self, slots: Sequence[Slot], warm: Mapping[Slot, str]) -> None:
