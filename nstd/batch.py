@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
 from nstd.layout import BATCHES
 from nstd.model import BATCH_ID, Membership, Model
 
@@ -86,11 +86,11 @@ class BatchPaths:
         return self.ends / f"{index}.json"
 
     def read(self) -> Batch:
-        """The batch with the ends of its members. Raises SpoolError when it cannot be read."""
+        """The batch with the ends of its members. Raises StoreError when it cannot be read."""
         try:
             batch = Batch.model_validate_json(self.manifest.read_bytes())
         except (OSError, ValidationError) as error:
-            raise SpoolError("io_error", f"{self.manifest} cannot be read: {error}") from None
+            raise StoreError("io_error", f"{self.manifest} cannot be read: {error}") from None
         members = (
             member.model_copy(update={"end": self._read_end(index) or member.end})
             for index, member in enumerate(batch.members)

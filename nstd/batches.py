@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nstd.batch import Batch, BatchPaths, End, list_batches, read_published
-from nstd.errors import SpoolError, printable
+from nstd.errors import StoreError, printable
 from nstd.job import Job
 from nstd.log import emit, has_finished, keep_job_log
 from nstd.outbox import Outbox
 from nstd.sheet import Sheet
-from nstd.spool import Spool
+from nstd.store import JobStore
 from nstd.trouble import Trouble
 
 BUDGET = 0.5
@@ -46,14 +46,14 @@ class Batches:
 
     def __init__(
         self,
-        spool: Spool,
+        store: JobStore,
         outbox: Outbox,
         logs: Path,
         trouble: Trouble,
         is_alive: Callable[[str], bool],
         draw: Callable[[BatchPaths], Sheet],
     ) -> None:
-        self._spool, self._outbox, self._logs, self._trouble = spool, outbox, logs, trouble
+        self._store, self._outbox, self._logs, self._trouble = store, outbox, logs, trouble
         self._is_alive, self._draw = is_alive, draw
         self._live: dict[str, Live] = {}
         self._has_looked = False
@@ -67,7 +67,7 @@ class Batches:
 
     def add(self, batch: Batch) -> None:
         """A batch was claimed."""
-        self._live[batch.id] = Live(batch, self._spool.batch(batch.id))
+        self._live[batch.id] = Live(batch, self._store.batch(batch.id))
         emit(
             "batch.started",
             batch=batch.id,
@@ -90,20 +90,20 @@ class Batches:
                 for job_id in self._staged(live.paths):
                     if time.monotonic() - now > budget:
                         return
-                    job = self._spool.move_in(live.paths, job_id)
+                    job = self._store.move_in(live.paths, job_id)
                     if job is not None:
                         self._tell_claimed(job)
                         yield job
                 live.is_unfolded = live.may_be_over = True
-            except (OSError, SpoolError) as error:
+            except (OSError, StoreError) as error:
                 self.needs_repair = True
                 self._postpone(live, error, now)
 
     def _look(self) -> None:
-        for paths in list_batches(self._spool.work):
+        for paths in list_batches(self._store.work):
             try:
                 batch = paths.read()
-            except SpoolError as error:
+            except StoreError as error:
                 emit("job.unreadable", error=printable(error.message))
             else:
                 self._live.setdefault(batch.id, Live(batch, paths))
@@ -116,7 +116,7 @@ class Batches:
         return []
 
     def _tell_claimed(self, job: Job) -> None:
-        keep_job_log(job.id, self._spool.paths(job.id).log)
+        keep_job_log(job.id, self._store.paths(job.id).log)
         emit(
             "job.claimed",
             job=job.id,
@@ -140,7 +140,7 @@ class Batches:
         batch = batch.model_copy(
             update={"round": batch.round + 1, "finished": None, "folder": job.folder}
         )
-        self._live[batch.id] = Live(batch, self._spool.reopen(batch), is_unfolded=True)
+        self._live[batch.id] = Live(batch, self._store.reopen(batch), is_unfolded=True)
 
     # Out
 
@@ -154,10 +154,10 @@ class Batches:
             return
         live, index = self._live[job.batch.id], job.batch.index
         if index < len(live.batch.members):
-            failure = self._spool.paths(job.id).read_failure()
+            failure = self._store.paths(job.id).read_failure()
             state = "finished" if failure is None else "failed"
             picture = f"{PurePosixPath(str(job.target)).name}.{job.format}"
-            self._spool.note_end(
+            self._store.note_end(
                 live.paths,
                 index,
                 End(
@@ -176,7 +176,7 @@ class Batches:
                 continue
             try:
                 self._conclude(live, now)
-            except (OSError, SpoolError) as error:
+            except (OSError, StoreError) as error:
                 self._postpone(live, error, now)
 
     def _is_over(self, live: Live) -> bool:
@@ -186,11 +186,11 @@ class Batches:
         live.may_be_over = False
         if self._is_alive(live.batch.id):
             return False
-        with suppress(SpoolError):
+        with suppress(StoreError):
             live.batch = live.paths.read()
         members = live.batch.members
         left = [number for number, member in enumerate(members) if member.end is None]
-        if any(self._spool.paths(members[number].job).folder.exists() for number in left):
+        if any(self._store.paths(members[number].job).folder.exists() for number in left):
             return False  # one that cannot be read: a person has been told
         live.lost = {n: End(state="failed", output="", code="io_error") for n in left}
         live.may_be_over = True
@@ -207,7 +207,7 @@ class Batches:
         self._outbox.publish_batch(batch, live.paths)
         if not has_published or not has_finished(self._logs, batch.id, batch.round):
             self._tell(live, batch)
-        self._spool.remove_batch(live.paths)
+        self._store.remove_batch(live.paths)
         del self._live[batch.id]
 
     def _ended(self, live: Live) -> Batch:

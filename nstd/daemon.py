@@ -10,7 +10,7 @@ from multiprocessing.connection import wait
 
 from nstd import __version__
 from nstd.config import Config
-from nstd.errors import NstdError, SpoolError, printable
+from nstd.errors import NstdError, StoreError, printable
 from nstd.files import Files
 from nstd.layout import LOCK, LOGS
 from nstd.line import Line
@@ -55,7 +55,7 @@ class Daemon:
     def run(self) -> int:
         """Run until a signal, or with `once` until nothing is left; the exit status.
 
-        Raises SpoolError `already_running` when another daemon has the root, and `io_error` when
+        Raises StoreError `already_running` when another daemon has the root, and `io_error` when
         `once` could not read the inbox.
         """
         self._lock.acquire()
@@ -163,7 +163,7 @@ class Daemon:
     def _check_inbox(self) -> None:
         """With `once`, an inbox that cannot be read has not been worked off."""
         if self._cannot_look():
-            raise SpoolError(
+            raise StoreError(
                 "io_error",
                 f"the inbox {printable(self._config.folder('inbox'))} cannot be read: "
                 f"{self._line.intake.lost}",

@@ -16,8 +16,8 @@ from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit
 from nstd.publisher import Publisher
 from nstd.scheduler import Scheduler
-from nstd.spool import Spool
 from nstd.state import StateFile
+from nstd.store import JobStore
 from nstd.trouble import Trouble
 from nstd.verdict import Decision, Verdict
 
@@ -34,14 +34,14 @@ class Dispatcher:
         self,
         config: Config,
         executor: Executor,
-        spool: Spool,
+        store: JobStore,
         publisher: Publisher,
         state: StateFile,
         trouble: Trouble,
     ) -> None:
         self.scheduler = Scheduler(executor.slots(), config)
         self.executor = executor
-        self._spool, self._publisher, self._state = spool, publisher, state
+        self._store, self._publisher, self._state = store, publisher, state
         self._trouble = trouble
         self._events: deque[Event] = deque()
         self._looked = 0.0
@@ -74,7 +74,7 @@ class Dispatcher:
                 slot=slot.name,
                 device=slot.device,
             )
-            self.executor.start(begun, slot, self._spool.paths(job.id).folder)
+            self.executor.start(begun, slot, self._store.paths(job.id).folder)
 
     def collect(self, now: float) -> None:
         """Take in what the executor has to tell, and end what takes too long."""
@@ -96,7 +96,7 @@ class Dispatcher:
         if running is None:
             return
         self.scheduler.progressed(report.job, now)
-        self._state.note_progress(self._spool.paths(report.job), report, running.slot.name)
+        self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
         if report.note:
             emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
         told = report.model_dump(exclude={"level", "levels", "note", "memory"})
@@ -152,7 +152,7 @@ class Dispatcher:
 
     def _start_anew(self, job: Job, now: float) -> None:
         try:
-            job = self._spool.restart(job)
+            job = self._store.restart(job)
         except OSError as error:
             self._tell_disk(job, error, now)
         self.scheduler.add(job)
@@ -160,7 +160,7 @@ class Dispatcher:
     def _is_durable(self, job: Job, now: float) -> bool:
         """Put the job as it now is on disk; False, and a pause, when the disk does not take it."""
         try:
-            self._spool.save(job)
+            self._store.save(job)
         except OSError as error:
             self._tell_disk(job, error, now)
             return False

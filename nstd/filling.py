@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from nstd.batch import Batch, BatchPaths, Member
-from nstd.errors import SpoolError, printable
+from nstd.errors import StoreError, printable
 from nstd.files import Files
 from nstd.grid import member_wish
 from nstd.inbox import Ready
@@ -157,5 +157,5 @@ class Filling:
         with picture.root.open(picture.name) as file:
             sha256 = self._files.copy(file, target, picture.signature.size)
         if not picture.root.look(picture.name).same_bytes(picture.signature):
-            raise SpoolError("io_error", f"{printable(picture.name)} changed while it was copied")
+            raise StoreError("io_error", f"{printable(picture.name)} changed while it was copied")
         return sha256

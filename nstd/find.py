@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from nstd.batch import list_batches
 from nstd.config import Config
-from nstd.errors import SpoolError, did_you_mean, nearest
+from nstd.errors import StoreError, did_you_mean, nearest
 from nstd.layout import FAILED
 from nstd.results import batch_of, list_published, read_json
 from nstd.status import list_jobs, list_sidecars
@@ -47,22 +47,22 @@ class Target:
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     """The one job in `places` that `wanted` means; the first place that has one decides.
 
-    Raises SpoolError `not_found` when there is none, or when it means several.
+    Raises StoreError `not_found` when there is none, or when it means several.
     """
     targets = list(_targets(config))
     for place in places:
         found = [t for t in targets if t.where == place and t.is_meant(wanted)]
         if len(found) > 1:
             names = ", ".join(sorted(target.name for target in found))
-            raise SpoolError("not_found", f"{wanted!r} means several jobs: {names}", "say which")
+            raise StoreError("not_found", f"{wanted!r} means several jobs: {names}", "say which")
         if found:
             return found[0]
     elsewhere = next((target for target in targets if target.is_meant(wanted)), None)
     if elsewhere is not None:
         place, hint = _ELSEWHERE[elsewhere.where]
-        raise SpoolError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
+        raise StoreError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
     known = [alias for target in targets if target.where in places for alias in target.aliases]
-    raise SpoolError(
+    raise StoreError(
         "not_found",
         f"no job {wanted!r} is in {' or '.join(places)}{did_you_mean(nearest(wanted, known))}",
         "`nstd status` lists the jobs",
@@ -77,7 +77,7 @@ def known_names(config: Config, places: tuple[str, ...]) -> list[str]:
 
 def _targets(config: Config) -> Iterator[Target]:
     for paths in list_batches(config.folder("work")):
-        with suppress(SpoolError):
+        with suppress(StoreError):
             live = paths.read()
             yield Target("batch", live.id, frozenset({live.id, live.name, live.place}))
     for job, _ in list_jobs(config.folder("work")):

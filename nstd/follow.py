@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nstd.config import Config
-from nstd.errors import SpoolError, printable
+from nstd.errors import StoreError, printable
 from nstd.layout import CLAIMS, REASON
 from nstd.paths import JobPaths
 from nstd.record import timestamp
@@ -54,7 +54,7 @@ class Followed:
         self._seen = time.monotonic()
 
     def look(self) -> Look:
-        """Where it is now. Raises SpoolError `not_found` when it is nowhere for too long.
+        """Where it is now. Raises StoreError `not_found` when it is nowhere for too long.
 
         The places are looked at in the order in which it passes through them, so that it cannot
         slip by.
@@ -64,7 +64,7 @@ class Followed:
             self._seen = time.monotonic()
             return look
         if time.monotonic() - self._seen > PATIENCE:
-            raise SpoolError(
+            raise StoreError(
                 "not_found",
                 f"{printable(self.name)}: neither in the inbox nor in work nor in the outbox",
                 "somebody has taken it away; `nstd logs` may tell more",
@@ -90,7 +90,7 @@ class Followed:
             return None
         try:
             job = paths.read_job()
-        except SpoolError:
+        except StoreError:
             return None
         if not job.running:
             return Look("waiting")

@@ -9,7 +9,7 @@ from typing import Any
 
 from nstd.batch import Batch, End, list_batches, read_published
 from nstd.config import Config
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
 from nstd.follow import Followed, Look
 from nstd.layout import FAILED, REASON
 from nstd.results import list_published, read_json
@@ -45,7 +45,7 @@ class FollowedBatch(Followed):
 
     def _in_work(self) -> Look | None:
         for paths in list_batches(self._work):
-            with suppress(SpoolError):
+            with suppress(StoreError):
                 if self._is_ours(batch := paths.read()):
                     return self._under_way(batch)
         return None

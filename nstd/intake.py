@@ -1,4 +1,4 @@
-"""Intake: ready sidecars of the inbox become jobs of the spool, as long as there is room."""
+"""Intake: ready sidecars of the inbox become jobs of the store, as long as there is room."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from nstd.batch import Batch, free_name
+from nstd.claim import Claims
 from nstd.config import Config
-from nstd.errors import NstdError, SidecarError, SpoolError, printable
+from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.files import is_full
 from nstd.filling import place_of
 from nstd.inbox import Inbox, Ready
@@ -19,7 +20,7 @@ from nstd.names import is_sidecar
 from nstd.order import Plan, make_plan, plain_order
 from nstd.plugins import Plugins
 from nstd.roots import join
-from nstd.spool import Spool
+from nstd.store import JobStore
 from nstd.trouble import Trouble
 from nstd.units import format_size
 from nstd.watcher import Watcher
@@ -41,13 +42,15 @@ class Intake:
         self,
         config: Config,
         inbox: Inbox,
-        spool: Spool,
+        store: JobStore,
+        claims: Claims,
         plugins: Plugins,
         trouble: Trouble,
         ring: Callable[[], None],
         on_batch: Callable[[Batch], None],
     ) -> None:
-        self.inbox, self._spool, self._plugins, self._ring = inbox, spool, plugins, ring
+        self.inbox, self._store, self._claims = inbox, store, claims
+        self._plugins, self._ring = plugins, ring
         self._trouble, self._on_batch = trouble, on_batch
         self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
         self._ready: list[Ready] = []
@@ -161,7 +164,7 @@ class Intake:
         plan, failure = Plan(plain_order(ready.name, ready.parsed, self._config)), None
         try:
             if ready.error is not None or ready.parsed is None:
-                raise ready.error or SpoolError("internal_error", "a sidecar that was not read")
+                raise ready.error or StoreError("internal_error", "a sidecar that was not read")
             plan = make_plan(ready.name, ready.parsed, self._config, self._plugins)
         except NstdError as error:
             failure = Failure.of(error)
@@ -169,8 +172,8 @@ class Intake:
             if plan.axes:
                 self._claim_batch(ready, plan)
                 return None
-            job = self._spool.claim(ready, plan.order, failure)
-        except (FileNotFoundError, SpoolError):  # it changed under our hands: it comes again
+            job = self._claims.claim(ready, plan.order, failure)
+        except (FileNotFoundError, StoreError):  # it changed under our hands: it comes again
             self.needs_repair = True
             return None
         except OSError as error:
@@ -186,13 +189,13 @@ class Intake:
         """The members of a grid come by another way: they are staged."""
         outbox, work = self._config.folder("outbox"), self._config.folder("work")
         name = free_name(outbox, work, place_of(ready), plan.order.name)
-        batch = self._spool.claim_batch(ready, plan, name)
+        batch = self._claims.claim_batch(ready, plan, name)
         self._full = ""
         if batch is not None:
             self._on_batch(batch)
 
     def _tell_claimed(self, job: Job) -> None:
-        keep_job_log(job.id, self._spool.paths(job.id).log)
+        keep_job_log(job.id, self._store.paths(job.id).log)
         emit(
             "job.claimed",
             job=job.id,

@@ -1,6 +1,6 @@
 """The straight line, from the inbox to the outbox: every part of it, and one turn of each.
 
-inbox -> spool (claim) -> scheduler -> executor -> worker -> backend -> outbox
+inbox -> claim -> job store -> scheduler -> executor -> worker -> backend -> outbox
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from nstd.batch import BatchPaths
 from nstd.batches import Batches
+from nstd.claim import Claims
 from nstd.clearance import Clearance
 from nstd.config import Config
 from nstd.dispatcher import Dispatcher
@@ -31,8 +32,8 @@ from nstd.plugins import Plugins
 from nstd.publisher import Publisher
 from nstd.recovery import Recovery
 from nstd.sheet import Sheet, make_command
-from nstd.spool import Spool
 from nstd.state import StateFile
+from nstd.store import JobStore
 from nstd.trouble import Trouble
 
 
@@ -46,18 +47,19 @@ class Line:
         self.plugins, self._outbox = Plugins(), Outbox(outbox, files)
         self.trouble = Trouble()
         inbox = Inbox(config)
-        self._spool = Spool(work, inbox.root, files)
+        self._store = JobStore(work, files)
+        claims = Claims(self._store, inbox.root, files)
         self._files, self._limits = files, config.limits
         self.batches = Batches(
-            self._spool, self._outbox, outbox / LOGS, self.trouble, self._has_jobs, self._draw
+            self._store, self._outbox, outbox / LOGS, self.trouble, self._has_jobs, self._draw
         )
         self.intake = Intake(
-            config, inbox, self._spool, self.plugins, self.trouble, ring, self.batches.add
+            config, inbox, self._store, claims, self.plugins, self.trouble, ring, self.batches.add
         )
         self._clearance = Clearance(config, inbox, files)
         self.hooks, self.gallery = Hooks(config), Gallery(config, files)
         self.publisher = Publisher(
-            self._spool,
+            self._store,
             self._outbox,
             outbox / LOGS,
             self.trouble,
@@ -68,13 +70,14 @@ class Line:
         executor = make_executor(config, work / WORKERS)
         self.state = StateFile(work / HEALTH, files)
         self._dispatcher = Dispatcher(
-            config, executor, self._spool, self.publisher, self.state, self.trouble
+            config, executor, self._store, self.publisher, self.state, self.trouble
         )
         self.scheduler = self._dispatcher.scheduler
         self.metrics = Metrics(config, files, self.trouble)
         self._recovery = Recovery(
             config,
-            self._spool,
+            self._store,
+            claims,
             self._outbox,
             self.scheduler,
             self.publisher,
@@ -97,7 +100,7 @@ class Line:
         self._unfold(now)
 
     def take_in(self, now: float) -> None:
-        """inbox -> spool -> scheduler: claim what is ready, as far as there is room."""
+        """inbox -> store -> scheduler: claim what is ready, as far as there is room."""
         self.recover(now)
         self.intake.pause(self._dispatcher.reason_to_pause() or self.publisher.trouble)
         for job, refused in self.intake.jobs(now, self.scheduler.admits):

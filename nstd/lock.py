@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
 
 PATIENCE = 0.5
 """Seconds for which a taken lock is tried again: `holder` takes it for a moment as well."""
@@ -22,14 +22,14 @@ class Lock:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise SpoolError `already_running` with the holder's pid."""
+        """Take the lock or raise StoreError `already_running` with the holder's pid."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         deadline = time.monotonic() + PATIENCE
         while not _is_locked(fd, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 pid = os.read(fd, 32).decode().strip()
                 os.close(fd)
-                raise SpoolError(
+                raise StoreError(
                     "already_running",
                     f"another daemon (pid {pid}) works on {self.path.parent}",
                     f"stop it first: kill {pid}, or systemctl stop nstd",

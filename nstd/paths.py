@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
 from nstd.job import Failure, Job
 from nstd.layout import REASON
 
@@ -40,11 +40,11 @@ class JobPaths:
         return {path.name.removeprefix(_VIEW): path for path in found}
 
     def read_job(self) -> Job:
-        """The job in this folder; SpoolError when it cannot be read."""
+        """The job in this folder; StoreError when it cannot be read."""
         try:
             return Job.model_validate_json(self.job.read_bytes())
         except (OSError, ValidationError) as error:
-            raise SpoolError("io_error", f"{self.job} cannot be read: {error}") from None
+            raise StoreError("io_error", f"{self.job} cannot be read: {error}") from None
 
     def sidecar(self, job: Job) -> Path:
         """The sidecar, as it was dropped."""

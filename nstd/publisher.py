@@ -14,7 +14,7 @@ from nstd.job import Failure, Job
 from nstd.log import emit, has_ended, keep_job_log
 from nstd.outbox import Outbox
 from nstd.record import make_failure_record, make_record
-from nstd.spool import Spool
+from nstd.store import JobStore
 from nstd.trouble import Trouble
 
 AGAIN, LONGEST = 5.0, 60.0
@@ -42,7 +42,7 @@ class Publisher:
 
     def __init__(
         self,
-        spool: Spool,
+        store: JobStore,
         outbox: Outbox,
         logs: Path,
         trouble: Trouble,
@@ -50,7 +50,7 @@ class Publisher:
         on_told: Callable[[Job, Failure | None, Path], None],
         on_over: Callable[[Job], None],
     ) -> None:
-        self._spool, self._outbox, self._logs = spool, outbox, logs
+        self._store, self._outbox, self._logs = store, outbox, logs
         self._trouble, self._on_finished, self._on_told = trouble, on_finished, on_told
         self._on_over = on_over
         self.pending: dict[str, Pending] = {}
@@ -121,7 +121,7 @@ class Publisher:
                     self._tell(pending.job, failure)
             self._count(pending, failure)
         self._on_over(pending.job)
-        self._spool.remove(pending.job)
+        self._store.remove(pending.job)
 
     def _count(self, pending: Pending, failure: Failure | None) -> None:
         pending.is_told = True
@@ -133,21 +133,21 @@ class Publisher:
 
     def _read_failure(self, pending: Pending) -> Failure | None:
         """Why the job failed, durably; None when it did not."""
-        paths, failure = self._spool.paths(pending.job.id), pending.failure
+        paths, failure = self._store.paths(pending.job.id), pending.failure
         wanted = (paths.result, paths.picture(pending.job))
         lost = [path.name for path in wanted if not path.exists()]
         if failure is None and lost and not paths.reason.exists():
             message = f"{' and '.join(lost)} went missing from {paths.folder}"
             failure = Failure(code="io_error", message=message, hint="run `nstd retry`")
         if failure is not None and not paths.reason.exists():
-            self._spool.fail(pending.job, failure)
+            self._store.fail(pending.job, failure)
         return paths.read_failure()
 
     def _try(self, pending: Pending, failure: Failure | None) -> bool:
         """Fix a free name, then rename; False when something took the name in between."""
         target = self._outbox.free_target(pending.job, failed=failure is not None)
-        job = pending.job = self._spool.save(pending.job.model_copy(update={"target": target}))
-        paths = self._spool.paths(job.id)
+        job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
+        paths = self._store.paths(job.id)
         if failure is None:
             record = make_record(job, paths, time.time())
             _summary(record)  # a record that lacks something must not get as far as the outbox

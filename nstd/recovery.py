@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from nstd.claim import Claims
 from nstd.config import Config
-from nstd.errors import SpoolError, printable
+from nstd.errors import StoreError, printable
 from nstd.job import Failure, Job
 from nstd.log import emit, has_ended, keep_job_log
 from nstd.outbox import Outbox
 from nstd.publisher import Publisher
 from nstd.scheduler import Scheduler
-from nstd.spool import Spool, State
+from nstd.store import JobStore, State
 from nstd.told import Told
 from nstd.trouble import Trouble
 
@@ -28,14 +29,16 @@ class Recovery:
     def __init__(
         self,
         config: Config,
-        spool: Spool,
+        store: JobStore,
+        claims: Claims,
         outbox: Outbox,
         scheduler: Scheduler,
         out: Publisher,
         logs: Path,
         trouble: Trouble,
     ) -> None:
-        self._spool, self._outbox, self._scheduler, self._out = spool, outbox, scheduler, out
+        self._claims = claims
+        self._store, self._outbox, self._scheduler, self._out = store, outbox, scheduler, out
         self._has_ended, self._trouble = partial(has_ended, logs), trouble
         self.is_done = False
         """Whether nothing of an earlier run is left to be taken over."""
@@ -59,7 +62,7 @@ class Recovery:
         self._outbox.clean(set(self._out.pending))
         self._told.begin()
         self._is_broken = False
-        for job, state in list(self._spool.jobs(self._tell_broken)):
+        for job, state in list(self._store.jobs(self._tell_broken)):
             if job.id not in self._scheduler and job.id not in self._out.pending:
                 self._adopt(job, state)
         self._undo_claims(now)
@@ -67,7 +70,7 @@ class Recovery:
     def _undo_claims(self, now: float) -> None:
         """After the jobs, which an inbox that cannot be read does not hold up."""
         try:
-            is_clean = self._spool.undo_claims(now, self._has_ended)
+            is_clean = self._claims.undo(now, self._has_ended)
         except OSError as error:
             self._trouble.tell(error, str(error.filename or "claims"))
             self._due = now + SOON
@@ -76,18 +79,18 @@ class Recovery:
         self._due = float("inf") if is_clean and not self._is_broken else now + AGAIN
 
     def _adopt(self, job: Job, state: State) -> None:
-        keep_job_log(job.id, self._spool.paths(job.id).log)
+        keep_job_log(job.id, self._store.paths(job.id).log)
         emit("job.recovered", job=job.id, found=state.value)
         if state is not State.WAITING:
             self._out.conclude(job)
             return
-        waiting = self._spool.forgive_crash(job)
+        waiting = self._store.forgive_crash(job)
         if job.running and waiting.attempt >= self._attempts:
             self._out.conclude(waiting, _deadly(waiting))
         else:
             self._scheduler.add(waiting)
 
-    def _tell_broken(self, error: SpoolError) -> None:
+    def _tell_broken(self, error: StoreError) -> None:
         self._is_broken = True
         if self._told.is_news(error.message, True):
             emit("job.unreadable", error=printable(error.message))

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nstd.config import Config
-from nstd.errors import SidecarError, SpoolError
+from nstd.errors import SidecarError, StoreError
 from nstd.files import Files
 from nstd.layout import FAILED, REASON
 from nstd.locate import Locator
@@ -24,7 +24,7 @@ from nstd.roots import Root, join
 def resubmit(config: Config, failed: Path, files: Files) -> Path:
     """Return the job in the folder `failed` to the inbox; where its sidecar lies now.
 
-    Raises SpoolError when the folder has no reason or no sidecar, or the disk fails.
+    Raises StoreError when the folder has no reason or no sidecar, or the disk fails.
     """
     try:
         reason = json.loads((failed / REASON).read_bytes())
@@ -38,7 +38,7 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
         sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
         files.remove_tree(failed)
     except (OSError, ValueError, KeyError, TypeError, SidecarError) as error:
-        raise SpoolError(
+        raise StoreError(
             "io_error", f"{failed} cannot be retried: {error}", "submit its sidecar again"
         ) from None
     return sidecar

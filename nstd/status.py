@@ -11,14 +11,15 @@ from typing import Any
 
 from nstd.batch import Batch, list_batches, read_published
 from nstd.config import Config
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
+from nstd.files import Files
 from nstd.job import Job
 from nstd.layout import FAILED, HEALTH, LOCK, REASON
 from nstd.lock import holder
 from nstd.names import is_ignored, is_sidecar
 from nstd.paths import JobPaths
 from nstd.results import batch_of, list_published, read_json
-from nstd.spool import Spool, State
+from nstd.store import JobStore, State
 
 RECENT = 10
 
@@ -52,10 +53,10 @@ def read_status(config: Config) -> Status:
     waiting, running = [], []
     for job, paths in list_jobs(work):
         entry = _describe(job)
-        if pid and job.running and Spool.state(paths) is State.WAITING:
+        if pid and job.running and JobStore.state(paths) is State.WAITING:
             running.append(entry | _progress(job, paths, daemon))
         else:
-            waiting.append(entry | {"state": Spool.state(paths).value})
+            waiting.append(entry | {"state": JobStore.state(paths).value})
     published = list(list_published(outbox))
     recent = [_outcome(path, outbox) for path in _latest(published)]
     failed = sum(path.name == REASON for _, path in published)
@@ -78,9 +79,9 @@ def read_status(config: Config) -> Status:
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
     """Every job in the work folder with its paths, oldest first."""
-    spool = Spool.reading(work)
-    for job, _ in spool.jobs():
-        yield job, spool.paths(job.id)
+    store = JobStore(work, Files())
+    for job, _ in store.jobs():
+        yield job, store.paths(job.id)
 
 
 def _describe(job: Job) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _batches(work: Path, outbox: Path, recent: list[dict[str, Any]]) -> list[Bat
     """The batches under way, and those that are over of which a recent job is one."""
     found: dict[str, Batch] = {}
     for paths in list_batches(work):
-        with suppress(SpoolError):
+        with suppress(StoreError):
             batch = paths.read()
             found[batch.id] = batch
     for entry in recent:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from nstd.claim import Claims
 from nstd.config import Config
 from nstd.files import Files
 from nstd.inbox import Inbox, Ready
 from nstd.intake import REST, Intake
 from nstd.plugins import Plugins
-from nstd.spool import Spool
+from nstd.store import JobStore
 from nstd.trouble import Trouble
 
 
@@ -32,8 +33,17 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
         return ready(now)
 
     monkeypatch.setattr(inbox, "ready", slow)
-    spool = Spool(tmp_path / "work", inbox.root, Files())
-    intake = Intake(config, inbox, spool, Plugins(), Trouble(), lambda: None, print)
+    store = JobStore(tmp_path / "work", Files())
+    intake = Intake(
+        config,
+        inbox,
+        store,
+        Claims(store, inbox.root, Files()),
+        Plugins(),
+        Trouble(),
+        lambda: None,
+        print,
+    )
     now = time.monotonic()
     assert list(intake.jobs(now, lambda priority: True)) == []
     intake.hurry()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import Playground, wait_for
 
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
 from nstd.lock import Lock, holder
 
 
@@ -36,7 +36,7 @@ def test_a_lock_is_held_and_let_go(tmp_path: Path) -> None:
     lock = Lock(path)
     lock.acquire()
     assert holder(path) == os.getpid()
-    with pytest.raises(SpoolError, match=f"pid {os.getpid()}"):
+    with pytest.raises(StoreError, match=f"pid {os.getpid()}"):
         Lock(path).acquire()
     lock.release()
     assert holder(path) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import Playground
 
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
 from nstd.files import Files
 from nstd.resubmit import resubmit
 
@@ -63,7 +63,7 @@ def test_a_reason_that_was_tampered_with_leads_nowhere(
     failed = fail(playground)
     reason = json.loads((failed / "reason.json").read_text())
     (failed / "reason.json").write_text(json.dumps(reason | {"sidecar": sidecar}))
-    with pytest.raises(SpoolError, match="cannot be retried"):
+    with pytest.raises(StoreError, match="cannot be retried"):
         resubmit(playground.config, failed, Files())
     assert failed.exists()
 

@@ -100,7 +100,7 @@ def _names(line: Line) -> Iterator[str]:
 def _own_log(config: Config, job: str) -> Iterator[Line]:
     """What the job's own log says: the one of all has been rotated since.
 
-    Raises SpoolError `not_found` when nobody knows such a job.
+    Raises StoreError `not_found` when nobody knows such a job.
     """
     target = find_job(config, job, ("work", "failed", "done", "inbox"))
     outbox = config.folder("outbox") / target.name

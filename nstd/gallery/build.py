@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nstd.config import Config
-from nstd.errors import SpoolError
+from nstd.errors import StoreError
 from nstd.files import Files
 from nstd.gallery.album import Album
 from nstd.gallery.now import Now
@@ -36,7 +36,7 @@ def build(config: Config, *, rebuild: bool) -> Built:
     lock = Lock(work / GALLERY_LOCK)
     try:
         lock.acquire()
-    except SpoolError:
+    except StoreError:
         return Built(page, album.shelf.count, holder(lock.path))
     try:
         album.open()

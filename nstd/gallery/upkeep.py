@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nstd.config import Config
-from nstd.errors import SpoolError, printable
+from nstd.errors import StoreError, printable
 from nstd.files import Files, is_full
 from nstd.gallery.album import Album
 from nstd.gallery.now import Now
@@ -99,7 +99,7 @@ class Gallery:
         if holder(path) is not None:
             return False
         lock = Lock(path)
-        with suppress(SpoolError):
+        with suppress(StoreError):
             lock.acquire()
             self._lock = lock
         return self._lock is not None

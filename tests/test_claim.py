@@ -1,10 +1,9 @@
-"""The job on disk: claimed once, saved, recovered; nothing is lost on the way."""
+"""A sidecar is claimed once, by one rename, and nothing is lost on the way."""
 
 from __future__ import annotations
 
 import errno
 import itertools
-import json
 import os
 import shutil
 import subprocess
@@ -14,60 +13,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from claim_support import Bench, never
 from support_disk import Killed, StepFiles, names_in
 
-from nstd import spool
-from nstd.config import Config
-from nstd.errors import SpoolError
+from nstd import claim
+from nstd.claim import FORSAKEN
+from nstd.errors import StoreError
 from nstd.files import Files
-from nstd.inbox import Inbox, Ready
-from nstd.job import Failure, Job, new_job_id
-from nstd.order import plain_order
-from nstd.spool import FORGIVEN, FORSAKEN, Spool, State
-
-
-class Bench:
-    """A root with an inbox that settles at once, and its spool."""
-
-    def __init__(self, root: Path, files: Files | None = None, work: Path | None = None) -> None:
-        self.root, self.inbox, self.work = root, root / "inbox", work or root / "work"
-        for folder in (self.inbox, self.work, root / "styles"):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.config = Config.at(root, watch={"settle": 0})
-        self.look = Inbox(self.config)
-        self.files = files or Files()
-        self.spool = Spool(self.work, self.look.root, self.files)
-
-    def pair(self, name: str = "a.yaml") -> Path:
-        """Put a sidecar and its pictures into the inbox."""
-        folder = (self.inbox / name).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "c.png").write_bytes(b"content")
-        (folder / "S.PNG").write_bytes(b"style")
-        path = self.inbox / name
-        path.write_text("content: c.png\nstyle: [{image: S.PNG, weight: 0.5}]\n")
-        return path
-
-    def ready(self) -> list[Ready]:
-        """What the inbox says, read for a claim."""
-        return [ready for each in self.look.ready(0.0) if (ready := self.look.read(each))]
-
-    def claim(self, ready: Ready, failure: Failure | None = None) -> Job | None:
-        """Claim it."""
-        order = plain_order(ready.name, ready.parsed, self.config)
-        return self.spool.claim(ready, order, failure)
-
-    def claimed(self, name: str = "a.yaml") -> Job:
-        """A job that was claimed."""
-        self.pair(name)
-        job = self.claim(self.ready()[0])
-        assert job is not None
-        return job
-
-    def in_flight(self) -> list[str]:
-        """What lies in the folders of claims that are not done."""
-        places = (self.inbox / ".nstd", self.work / ".new")
-        return [name for place in places if place.exists() for name in names_in(place)]
+from nstd.job import new_job_id
+from nstd.store import State
 
 
 @pytest.fixture
@@ -88,7 +42,7 @@ def test_a_claim_takes_the_sidecar_and_copies_the_pictures(bench: Bench) -> None
         ("content", "sub/c.png"), ("style", "sub/S.PNG"),
     ]  # fmt: skip
     assert job.inputs[1].weight == 0.5
-    assert list(bench.spool.jobs()) == [(job, State.WAITING)]
+    assert list(bench.store.jobs()) == [(job, State.WAITING)]
     assert bench.in_flight() == []
 
 
@@ -107,7 +61,7 @@ def test_an_id_that_is_taken_is_not_used(
 ) -> None:
     """Not by a job, nor by a claim in flight: what lies there stays as it is."""
     ids = [f"20261123-081500-{number:06x}" for number in range(2)]
-    monkeypatch.setattr(spool, "new_job_id", iter(ids).__next__)
+    monkeypatch.setattr(claim, "new_job_id", iter(ids).__next__)
     theirs = bench.root / taken / ids[0] / "b.yaml"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("another's")
@@ -127,7 +81,7 @@ def test_a_crowd_of_ids_has_no_two_alike() -> None:
 CLAIM_ALL = """
 import sys
 from pathlib import Path
-from test_spool import Bench
+from claim_support import Bench
 bench = Bench(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -163,7 +117,7 @@ def test_two_processes_claim_each_sidecar_exactly_once(bench: Bench) -> None:
     claims = [racer.communicate(timeout=120)[0].split() for racer in racers]
     assert [racer.returncode for racer in racers] == [0, 0]
     assert sorted(claims[0] + claims[1]) == [f"{number:03}" for number in range(200)]
-    assert len(list(bench.spool.jobs())) == 200
+    assert len(list(bench.store.jobs())) == 200
     assert bench.in_flight() == []
 
 
@@ -183,12 +137,12 @@ def test_a_file_that_changes_while_it_is_copied_ends_the_claim(tmp_path: Path, w
             path.write_bytes(path.read_bytes() + b"\n")
 
     files.on_step = touch
-    with pytest.raises(SpoolError, match="changed while it was copied"):
+    with pytest.raises(StoreError, match="changed while it was copied"):
         bench.claim(ready)
     assert names_in(bench.inbox) == [".nstd", "S.PNG", "a.yaml", "c.png"]
     assert sidecar.read_text().strip() == text.strip()
     assert bench.in_flight() == []
-    assert list(bench.spool.jobs()) == []
+    assert list(bench.store.jobs()) == []
 
 
 def test_a_picture_that_vanishes_ends_the_claim(bench: Bench) -> None:
@@ -275,16 +229,11 @@ def test_a_claim_crosses_filesystems() -> None:
         with pytest.raises(FileNotFoundError):
             bench.claim(ready)
         assert (bench.inbox / "b.yaml").exists()
-        bench.spool.remove(job)
+        bench.store.remove(job)
         assert names_in(work) == [".new"]
     finally:
         for path in (folder, work):
             Files().remove_tree(path)
-
-
-def never(job: str) -> bool:
-    """No job has ended."""
-    return False
 
 
 def test_a_claim_of_another_daemon_is_left_alone_for_an_hour(tmp_path: Path) -> None:
@@ -297,11 +246,11 @@ def test_a_claim_of_another_daemon_is_left_alone_for_an_hour(tmp_path: Path) -> 
     with pytest.raises(Killed):
         other.claim(ready)
     ours = Bench(tmp_path)
-    assert not ours.spool.undo_claims(100.0, never)
-    assert not ours.spool.undo_claims(100.0 + FORSAKEN - 1, never)
+    assert not ours.claims.undo(100.0, never)
+    assert not ours.claims.undo(100.0 + FORSAKEN - 1, never)
     assert ours.in_flight() != []
     assert not sidecar.exists()
-    assert ours.spool.undo_claims(100.0 + FORSAKEN, never)
+    assert ours.claims.undo(100.0 + FORSAKEN, never)
     assert sidecar.exists()
     assert ours.in_flight() == []
 
@@ -311,7 +260,7 @@ def test_a_spare_copy_of_a_job_that_has_ended_never_comes_back(bench: Bench) -> 
     spare = bench.inbox / ".nstd" / "20260101-000000-abcdef" / "a.yaml"
     spare.parent.mkdir(parents=True)
     spare.write_text("content: c.png")
-    assert bench.spool.undo_claims(0.0, lambda job: job == spare.parent.name)
+    assert bench.claims.undo(0.0, lambda job: job == spare.parent.name)
     assert bench.in_flight() == []
     assert not (bench.inbox / "a.yaml").exists()
 
@@ -328,9 +277,9 @@ def test_a_claim_that_dies_at_any_step_is_finished_or_undone(tmp_path: Path) -> 
         try:
             bench.claim(ready)
         except Killed:
-            spool = Bench(tmp_path / str(step)).spool
-            spool.undo_claims(0.0, never)
-            jobs = list(spool.jobs())
+            after = Bench(tmp_path / str(step))
+            after.claims.undo(0.0, never)
+            jobs = list(after.store.jobs())
             assert len(jobs) + sidecar.exists() == 1, step
             ends.add(len(jobs))
             assert bench.in_flight() == []
@@ -361,15 +310,15 @@ def test_an_inbox_that_is_away_for_some_steps_loses_no_claim(tmp_path: Path, ste
                 come_back(bench)
 
         files.on_step = move
-        with suppress(OSError, SpoolError):
+        with suppress(OSError, StoreError):
             bench.claim(ready)
         if len(files.log) < gone:
             break
         if aside.exists():
             come_back(bench)
         files.on_step = lambda at, what: None
-        bench.spool.undo_claims(0.0, never)
-        jobs = list(bench.spool.jobs())
+        bench.claims.undo(0.0, never)
+        jobs = list(bench.store.jobs())
         assert len(jobs) + sidecar.exists() == 1, gone
         assert bench.in_flight() == []
         ends.add(len(jobs))
@@ -391,7 +340,7 @@ def test_odd_names_become_jobs_with_plain_names(bench: Bench, name: str) -> None
     assert (bench.work / job.id / job.sidecar).read_text().startswith("content: c.png")
     assert job.sidecar.isprintable()
     assert job.sidecar.encode()
-    assert list(bench.spool.jobs()) == [(job, State.WAITING)]
+    assert list(bench.store.jobs()) == [(job, State.WAITING)]
 
 
 def test_odd_folders_are_mirrored_with_plain_names(bench: Bench) -> None:
@@ -399,101 +348,3 @@ def test_odd_folders_are_mirrored_with_plain_names(bench: Bench) -> None:
     job = bench.claimed(f"{os.fsdecode(b'caf' + bytes([0xE9]))}/a.yaml")
     assert job.folder == "caf?"
     assert [given.origin for given in job.inputs] == [None, None]
-
-
-def test_the_state_is_what_the_files_say(bench: Bench) -> None:
-    """A result makes a job finished; a reason makes it failed, whatever else there is."""
-    job = bench.claimed()
-    paths = bench.spool.paths(job.id)
-    assert bench.spool.state(paths) is State.WAITING
-    paths.checkpoint.write_text("x")
-    assert bench.spool.state(paths) is State.WAITING
-    paths.result.write_text("{}")
-    assert bench.spool.state(paths) is State.FINISHED
-    bench.spool.fail(job, Failure(code="cancelled", message="enough"))
-    assert bench.spool.state(paths) is State.FAILED
-    assert paths.read_failure() == Failure(code="cancelled", message="enough")
-    paths.reason.write_text("{")
-    broken = paths.read_failure()
-    assert broken is not None
-    assert broken.code == "internal_error"
-
-
-def test_crashes_of_the_daemon_are_forgiven_but_not_for_ever(bench: Bench) -> None:
-    """A power cut is not the job's fault; a job that always takes the daemon with it ends."""
-    job = bench.claimed()
-    assert bench.spool.forgive_crash(job) == job
-    for _ in range(FORGIVEN):
-        job = bench.spool.forgive_crash(bench.spool.save(job.begun()))
-        assert (job.attempt, job.running) == (0, False)
-    for attempt in (1, 2):
-        job = bench.spool.forgive_crash(bench.spool.save(job.begun()))
-        assert job.attempt == attempt
-    assert list(bench.spool.jobs()) == [(job, State.WAITING)]
-
-
-def test_a_restart_forgets_everything_but_the_inputs(bench: Bench) -> None:
-    """Also a result that was never published."""
-    job = bench.spool.save(bench.claimed().begun())
-    paths = bench.spool.paths(job.id)
-    for path in (paths.checkpoint, paths.preview, paths.progress, paths.result):
-        path.write_text("x")
-    job = bench.spool.restart(job)
-    assert (job.attempt, job.running, job.crashes) == (0, False, 0)
-    assert names_in(paths.folder) == ["a.yaml", "content.png", "job.json", "style-1.png"]
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"id": "x"}', None])
-def test_a_broken_job_is_left_alone_and_told(bench: Bench, text: str | None) -> None:
-    """It is never deleted, and the others go on."""
-    broken, fine = bench.claimed("a.yaml"), bench.claimed("b.yaml")
-    path = bench.spool.paths(broken.id).job
-    path.unlink()
-    if text is not None:
-        path.write_text(text)
-    errors: list[SpoolError] = []
-    assert list(bench.spool.jobs(errors.append)) == [(fine, State.WAITING)]
-    assert [broken.id in error.message for error in errors] == [True]
-    assert "content.png" in names_in(bench.spool.paths(broken.id).folder)
-
-
-def test_a_removal_that_dies_half_way_leaves_no_half_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The folder is renamed away first, so what is left of it is nobody's job."""
-    bench = Bench(tmp_path)
-    job = bench.claimed()
-
-    def die(path: Path) -> None:
-        (path / "job.json").unlink()
-        raise OSError(errno.EIO, "injected")
-
-    monkeypatch.setattr(bench.files, "remove_tree", die)
-    with pytest.raises(OSError, match="injected"):
-        bench.spool.remove(job)
-    monkeypatch.undo()
-    errors: list[SpoolError] = []
-    assert list(bench.spool.jobs(errors.append)) == []
-    assert errors == []
-    bench.spool.remove(job)
-    assert bench.in_flight() == []
-    bench.spool.undo_claims(0.0, never)
-    bench.spool.remove(job)
-
-
-def test_foreign_files_in_the_work_folder_mean_nothing(bench: Bench) -> None:
-    """Nothing but folders with the name of a job is looked at."""
-    (bench.work / "notes.txt").write_text("x")
-    (bench.work / "20260101-120000-zzzzzz").mkdir()
-    (bench.inbox / ".nstd" / "mine").mkdir(parents=True)
-    bench.spool.undo_claims(0.0, never)
-    assert list(bench.spool.jobs()) == []
-    assert names_in(bench.work) == ["20260101-120000-zzzzzz", "notes.txt"]
-
-
-def test_job_json_is_readable_by_a_person(bench: Bench) -> None:
-    """People look into it when something is wrong."""
-    job = bench.claimed()
-    text = bench.spool.paths(job.id).job.read_text()
-    assert json.loads(text)["name"] == "a"
-    assert len(text.splitlines()) > 10
