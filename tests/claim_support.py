@@ -6,13 +6,13 @@ from pathlib import Path
 
 from support_disk import names_in
 
-from nstd.claim import Claims
-from nstd.config import Config
-from nstd.files import Files
-from nstd.inbox import Inbox, Ready
-from nstd.job import Failure, Job
-from nstd.order import plain_order
-from nstd.store import JobStore
+from nstd.documents.config import Config
+from nstd.intake.claim import Claims
+from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.plan import plain_order
+from nstd.queue.job import Failure, Job
+from nstd.queue.store import JobStore
+from nstd.system.durable import Files
 
 
 class Bench:

@@ -16,12 +16,12 @@ import pytest
 from claim_support import Bench, never
 from support_disk import Killed, StepFiles, names_in
 
-from nstd import claim
-from nstd.claim import FORSAKEN
 from nstd.errors import StoreError
-from nstd.files import Files
-from nstd.job import new_job_id
-from nstd.store import State
+from nstd.intake import claim
+from nstd.intake.claim import FORSAKEN
+from nstd.queue.job import new_job_id
+from nstd.queue.store import State
+from nstd.system.durable import Files
 
 
 @pytest.fixture

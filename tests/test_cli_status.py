@@ -12,7 +12,7 @@ from typing import Any
 from support import Playground, wait_for
 
 from nstd.cli.statustext import render
-from nstd.status import Status
+from nstd.client.status import Status
 
 
 def status(playground: Playground) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from PIL import Image
 from rich.console import Console
 from support import Playground, everything_from, wait_for
 
-from nstd import follow
 from nstd.cli import bars
+from nstd.client import follow
+from nstd.client.follow import Followed
+from nstd.client.submit import Request, submit
 from nstd.errors import StoreError
-from nstd.follow import Followed
-from nstd.submit import Request, submit
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from executor_support import TWO, make_config, make_job
 
-from nstd.config import Config
-from nstd.dispatcher import DISK_PAUSE, Dispatcher
-from nstd.executor import Event, Report
-from nstd.files import Files
-from nstd.job import Ending, Failure, Job, Outcome
-from nstd.log import emit, listen
-from nstd.slots import Slot
-from nstd.state import StateFile
-from nstd.store import JobStore
-from nstd.trouble import Trouble
+from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
+from nstd.daemon.health import StateFile
+from nstd.documents.config import Config
+from nstd.executors.contract import Event, Report
+from nstd.logs.log import emit, listen
+from nstd.logs.trouble import Trouble
+from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.slots import Slot
+from nstd.queue.store import JobStore
+from nstd.system.durable import Files
 
 
 class FakeExecutor:
@@ -304,7 +304,7 @@ def test_an_error_in_the_middle_of_events_loses_no_other_event(
         job="beach", step=1, steps=1, level=1, levels=1, fraction=1, losses={}, elapsed=0, eta=None
     )
     with monkeypatch.context() as patch:
-        patch.setattr("nstd.dispatcher.emit", breaks_once)
+        patch.setattr("nstd.daemon.dispatcher.emit", breaks_once)
         with pytest.raises(RuntimeError, match="a bug"):
             bench.tell(report, finished("beach"))
     bench.tell()

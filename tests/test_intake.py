@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from nstd.claim import Claims
-from nstd.config import Config
-from nstd.files import Files
-from nstd.inbox import Inbox, Ready
-from nstd.intake import REST, Intake
-from nstd.plugins import Plugins
-from nstd.store import JobStore
-from nstd.trouble import Trouble
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.intake.admission import REST, Intake
+from nstd.intake.claim import Claims
+from nstd.intake.inbox import Inbox, Ready
+from nstd.logs.trouble import Trouble
+from nstd.queue.store import JobStore
+from nstd.system.durable import Files
 
 
 def test_slow_looks_leave_most_of_the_time_to_the_jobs(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nstd import memory
-from nstd.cgroups import ROOT, own_cgroups
+from nstd.system import proc as memory
+from nstd.system.cgroups import ROOT, own_cgroups
 
 GIGABYTE = 2**30
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from support_disk import StepFiles, names_in
 
-from nstd.job import Failure, Input, Job
-from nstd.log import Logging, listen
-from nstd.outbox import Outbox
-from nstd.publisher import AGAIN, LONGEST, MANY, Publisher
-from nstd.settings import Log
-from nstd.store import JobStore
-from nstd.trouble import Trouble
+from nstd.documents.settings import Log
+from nstd.logs.log import Logging, listen
+from nstd.logs.trouble import Trouble
+from nstd.outbox.outbox import Outbox
+from nstd.outbox.publisher import AGAIN, LONGEST, MANY, Publisher
+from nstd.queue.job import Failure, Input, Job
+from nstd.queue.store import JobStore
 
 RESULT: dict[str, Any] = {
     "picture": {"sha256": "0", "bytes": 7, "width": 2, "height": 1},
@@ -112,7 +112,7 @@ class Press:
 @pytest.fixture
 def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
     """Nothing to publish yet; one turn does all that is due, however slow the disk is today."""
-    monkeypatch.setattr("nstd.publisher.BUDGET", math.inf)
+    monkeypatch.setattr("nstd.outbox.publisher.BUDGET", math.inf)
     press = Press(tmp_path)
     stop = listen(lambda event, line: press.told.append(line))
     yield press
@@ -207,7 +207,7 @@ def test_a_slow_disk_takes_no_turn_for_itself(
     press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop goes on in between; what is left is due at once."""
-    monkeypatch.setattr("nstd.publisher.BUDGET", 0.2)
+    monkeypatch.setattr("nstd.outbox.publisher.BUDGET", 0.2)
     for name in ("a", "b", "c"):
         press.publisher.conclude(press.job(name))
     press.files.on_step = lambda at, what: time.sleep(0.3) if what == "rename" else None

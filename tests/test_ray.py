@@ -21,13 +21,13 @@ from executor_support import Bench, make_config, make_job
 from ray_support import TESTS, RayCluster, free_port, needs_ray, ray_cluster
 from support import Playground, finished, wait_for
 
-from nstd import processes
-from nstd.devices import CPU_TUNING
 from nstd.errors import ClusterError
-from nstd.executor import Assignment
 from nstd.executors.cluster import executor as cluster_executor
-from nstd.job import Ending
-from nstd.slots import Slot
+from nstd.executors.contract import Assignment
+from nstd.executors.devices import CPU_TUNING
+from nstd.queue.job import Ending
+from nstd.queue.slots import Slot
+from nstd.system import processes
 
 pytestmark = list(needs_ray)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support import Playground
 
+from nstd.client.retry import resubmit
 from nstd.errors import StoreError
-from nstd.files import Files
-from nstd.resubmit import resubmit
+from nstd.system.durable import Files
 
 
 def fail(playground: Playground, name: str = "sub/beach") -> Path:

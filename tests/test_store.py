@@ -11,8 +11,8 @@ from claim_support import Bench, never
 from support_disk import names_in
 
 from nstd.errors import StoreError
-from nstd.job import Failure
-from nstd.store import FORGIVEN, State
+from nstd.queue.job import Failure
+from nstd.queue.store import FORGIVEN, State
 
 
 @pytest.fixture

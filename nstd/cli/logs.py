@@ -13,10 +13,10 @@ import click
 
 from nstd.cli.app import config_option, job_argument
 from nstd.cli.logtext import Renderer
-from nstd.config import Config, find_config, load_config
-from nstd.find import SHORTEST, find_job
-from nstd.layout import LOG, LOGS
-from nstd.logreader import LogReader
+from nstd.client.find import SHORTEST, find_job
+from nstd.documents.config import Config, find_config, load_config
+from nstd.logs.reader import LogReader
+from nstd.system.layout import LOG, LOGS
 
 LEVELS = ("debug", "info", "warning", "error")
 _CHATTER = {"job.progress"}

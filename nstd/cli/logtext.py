@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nstd.errors import printable
-from nstd.units import format_duration
+from nstd.system.units import format_duration
 
 Line = dict[str, Any]
 _HEAD = {"timestamp", "level", "event", "job", "name"}

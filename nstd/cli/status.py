@@ -13,8 +13,8 @@ import click
 
 from nstd.cli.app import config_option
 from nstd.cli.statustext import render
-from nstd.config import find_config, load_config
-from nstd.status import pause, read_status
+from nstd.client.status import pause, read_status
+from nstd.documents.config import find_config, load_config
 
 
 @click.command("status")

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from nstd.client.status import Status
 from nstd.errors import printable
-from nstd.status import Status
-from nstd.units import format_duration, format_size
+from nstd.system.units import format_duration, format_size
 
 _BAR = 20
 _SHOWN = 10

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nstd import reservations
 from nstd.backend import Progress, Report, Result, Task
 from nstd.backends.gatys import checkpoint, colors
 from nstd.backends.gatys.adam import Adam
@@ -30,6 +29,7 @@ from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.tensors import to_pixels
 from nstd.backends.gatys.warm import Warm, network_for
 from nstd.errors import BackendError
+from nstd.system import reservations
 
 now = time.perf_counter
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from nstd import memory, reservations
 from nstd.backend import Task
 from nstd.backends.gatys.lbfgs import remembered
 from nstd.backends.gatys.options import TILE, Options
@@ -20,6 +19,8 @@ from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.pyramid import Level, levels_of
 from nstd.backends.gatys.tiles import tiles_of
 from nstd.errors import BackendError
+from nstd.system import proc as memory
+from nstd.system import reservations
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels

@@ -26,7 +26,7 @@ from nstd.backends.gatys.statistic import Statistic, mixed, statistic
 from nstd.backends.gatys.textures import Pixels, textures
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")  # of skimage.data
-DRAWINGS = ("harbour", "mosaic", "sunflowers", "swirls")  # of nstd.samples
+DRAWINGS = ("harbour", "mosaic", "sunflowers", "swirls")  # of nstd.client.samples
 SIDE = 512  # pixels of the longest side while fitting: 256 gave worse pictures here
 SEEDS = {"a": 2, "b": 3}  # by member
 TEXTURES = 240
@@ -50,7 +50,7 @@ def pictures() -> list[Pixels]:
     """What the filters are fitted to: (H, W, 3)."""
     from skimage import data
 
-    drawn = resources.files("nstd.samples")
+    drawn = resources.files("nstd.client.samples")
     found: list[Pixels] = [getattr(data, name)() for name in PHOTOGRAPHS]
     for name in DRAWINGS:
         with drawn.joinpath(f"{name}.jpg").open("rb") as file, Image.open(file) as image:

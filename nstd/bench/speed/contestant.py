@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from nstd import memory
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.bench.speed import ceiling
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
+from nstd.system import proc as memory
 
 
 class PlainLoop:

@@ -19,11 +19,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from nstd import __version__, processes
-from nstd.attempt import Attempt
-from nstd.executor import Assignment, Report
-from nstd.files import Files
-from nstd.plugins import load
+from nstd import __version__
+from nstd.backends.registry import load
+from nstd.executors.contract import Assignment, Report
+from nstd.executors.worker.attempt import Attempt
+from nstd.system import processes
+from nstd.system.durable import Files
 
 News = list[tuple[Any, ...]]
 """What happened: ("report", dict), ("file", name, bytes, durable) and ("outcome", dict)."""

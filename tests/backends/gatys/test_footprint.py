@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from gatys_support import photograph, run, task
 
-from nstd import memory, reservations
 from nstd.backend import Style, Task
 from nstd.backends.gatys import footprint
 from nstd.backends.gatys.footprint import admitted, needed
 from nstd.errors import BackendError, NstdError
+from nstd.system import proc as memory
+from nstd.system import reservations
 
 MEGABYTE = 2**20
 

@@ -20,8 +20,8 @@ from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.targets import targets_of
 from nstd.backends.gatys.warm import network_for
-from nstd.cache import Cache
-from nstd.files import Files
+from nstd.system.disk_cache import Cache
+from nstd.system.durable import Files
 
 LEVEL = Level(64, 80, 1)
 SQUARE = np.zeros((64, 64), np.float32)

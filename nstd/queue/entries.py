@@ -1,0 +1,49 @@
+"""What the scheduler keeps of a job: while it waits, and while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nstd.queue.job import Failure, Job
+from nstd.queue.slots import Slot
+from nstd.queue.verdict import Decision
+
+
+@dataclass
+class Waiting:
+    """A job that waits, the time before which it does not start, and nodes to keep away from."""
+
+    job: Job
+    not_before: float = 0.0
+    shunned: frozenset[str] = frozenset()
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """Smaller runs first: by priority, then by age."""
+        return -self.job.priority, self.job.submitted, self.job.id
+
+
+@dataclass
+class Running:
+    """A dispatched job.
+
+    `sentence` is the failure with which it will end because it was cancelled or is overdue;
+    `put_back` what becomes of it where it was stopped instead.
+    """
+
+    job: Job
+    slot: Slot
+    started: float
+    reported: float
+    sentence: Failure | None = None
+    put_back: Decision | None = None
+    shunned: frozenset[str] = frozenset()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end: nothing else is expected of it."""
+        return self.sentence is not None or self.put_back is not None
+
+    def deadlines(self, stall: float) -> tuple[float, float]:
+        """When it has used up its time, and when it counts as hung."""
+        return self.started + self.job.timeout, self.reported + stall
