@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support import Playground, everything_from
 
-from nstd.cli.logtext import Renderer
+from nstd.cli.log_text import Renderer
 from nstd.documents.settings import Log
 from nstd.logs.events import EVENTS
 from nstd.logs.log import Logging, emit

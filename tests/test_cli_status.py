@@ -11,7 +11,7 @@ from typing import Any
 
 from support import Playground, wait_for
 
-from nstd.cli.statustext import render
+from nstd.cli.status_text import render
 from nstd.client.status import Status
 
 

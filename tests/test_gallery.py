@@ -198,7 +198,7 @@ def test_a_view_that_cannot_be_made_costs_only_itself(playground: Playground) ->
     playground.sabotage(
         "import sys\n"
         "if 'nstd.executors.worker.main' in sys.orig_argv:\n"
-        "    import nstd.images.views as views\n"
+        "    import nstd.images.thumbnails as views\n"
         "    views._TILE = -1\n"
     )
     playground.pair("beach")

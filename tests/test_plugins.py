@@ -271,7 +271,9 @@ def test_a_worker_loads_without_a_probe(site: Path, tmp_path: Path) -> None:
     """In a fresh process `load` imports the backend once, itself."""
     log = tmp_path / "imports"
     install(site, "echo", before=f"open({str(log)!r}, 'a').write('x')")
-    code = "import json; from nstd.backends.registry import load; b = load('echo'); print(json.dumps(b.name))"
+    code = (
+        "import json; from nstd.backends.registry import load; print(json.dumps(load('echo').name))"
+    )
     path = os.pathsep.join([str(site), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": path}
     answer = subprocess.run(

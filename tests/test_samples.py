@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from making.samples.draw import DRAWINGS
 from PIL import Image
 
 from nstd.client import samples
-from nstd.client.samples.draw import DRAWINGS
 from nstd.documents.sidecar import Sidecar
 from nstd.images import load_image
 

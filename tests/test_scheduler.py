@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from nstd.documents.config import Config
+from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
-from nstd.queue.verdict import Decision, Verdict
 
 CPU = Slot("cpu", 0)
 TWO = [Slot("cpu", 0), Slot("cpu", 1)]

@@ -1,7 +1,8 @@
 """Backends, found by the entry-point group `nstd.backends`; built-ins come by the same door.
 
 No plugin can harm the daemon by being installed: each is probed in a child process before it is
-imported here (`nstd.backends.probe`), and an unhealthy one is listed with its status and the reason.
+imported here (`nstd.backends.probe`), and an unhealthy one is listed with its status and the
+reason.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from nstd.cli.app import config_option, job_argument
-from nstd.cli.logtext import Renderer
+from nstd.cli.log_text import Renderer
 from nstd.client.find import SHORTEST, find_job
 from nstd.documents.config import Config, find_config, load_config
 from nstd.logs.reader import LogReader

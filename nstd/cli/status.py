@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option
-from nstd.cli.statustext import render
+from nstd.cli.status_text import render
 from nstd.client.status import pause, read_status
 from nstd.documents.config import find_config, load_config
 

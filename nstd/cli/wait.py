@@ -11,8 +11,7 @@ import click
 from rich.progress import TaskID
 
 from nstd.cli.bars import STARTING, describe, make_progress
-from nstd.client.follow import Followed, Look
-from nstd.client.follow_batch import BatchLook, follow
+from nstd.client.follow import BatchLook, Followed, Look, follow
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import printable

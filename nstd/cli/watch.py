@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.statustext import counts, memory
+from nstd.cli.status_text import counts, memory
 from nstd.client.status import Status, pause, read_status
 from nstd.documents.config import Config
 from nstd.errors import printable

@@ -11,9 +11,8 @@ from multiprocessing.connection import wait
 from nstd import __version__
 from nstd.backends.probe import Status
 from nstd.daemon.pipeline import Line
-from nstd.daemon.signals import Signals
 from nstd.daemon.systemd import Notifier
-from nstd.daemon.wake import Wake
+from nstd.daemon.wakeup import Signals, Wake
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
 from nstd.logs.log import Logging, emit, tell_bug

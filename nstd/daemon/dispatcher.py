@@ -16,10 +16,10 @@ from nstd.executors.contract import Event, Executor, Report
 from nstd.logs.log import emit
 from nstd.logs.trouble import Trouble
 from nstd.outbox.publisher import Publisher
+from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
-from nstd.queue.verdict import Decision, Verdict
 
 DISK_PAUSE = 10.0
 """Seconds without dispatch or intake after a disk refused to take the state of a job."""

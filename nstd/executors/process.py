@@ -20,9 +20,9 @@ _LAST_WAIT = 2.0
 
 
 class WorkerProcess:
-    """A spawned `nstd.executors.worker.main`, or another `module`, in a session of its own; its output in a file.
+    """A spawned `nstd.executors.worker.main`, or another `module`, in a session of its own.
 
-    Raises OSError when it cannot be started.
+    Its output goes to a file. Raises OSError when it cannot be started.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Draws the contact sheet of a batch: its results in rows and columns, as its axes have them.
 
-Run as `python -m nstd.outbox.contact_sheet BATCH OUTBOX SHEET PIXELS BYTES`, beside the daemon, which makes the
-file durable. Whatever a sheet holds, no side of it is longer than `LONGEST`.
+Run as `python -m nstd.outbox.contact_sheet BATCH OUTBOX SHEET PIXELS BYTES`, beside the daemon,
+which makes the file durable. Whatever a sheet holds, no side of it is longer than `LONGEST`.
 """
 
 from __future__ import annotations

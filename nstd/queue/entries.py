@@ -1,12 +1,12 @@
-"""What the scheduler keeps of a job: while it waits, and while it runs."""
+"""What the scheduler keeps of a job while it waits and runs, and what it decides at its end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from nstd.queue.job import Failure, Job
 from nstd.queue.slots import Slot
-from nstd.queue.verdict import Decision
 
 
 @dataclass
@@ -47,3 +47,32 @@ class Running:
     def deadlines(self, stall: float) -> tuple[float, float]:
         """When it has used up its time, and when it counts as hung."""
         return self.started + self.job.timeout, self.reported + stall
+
+
+class Decision(StrEnum):
+    """What becomes of a job whose attempt has ended."""
+
+    PUBLISH = "publish"
+    FAIL = "fail"
+    RETRY = "retry"
+    REQUEUE = "requeue"  # the attempt does not count
+    RESTART = "restart"  # from its inputs, as if no attempt had been made
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A decision, with what it needs to be carried out and told.
+
+    `failure` is why the attempt ended, where it failed; `delay` is the wait before a retry.
+    `device_down` is the pause, in seconds, of a breaker that opened. `shunned` are the nodes that
+    had too little memory for the job.
+    """
+
+    job: Job
+    slot: Slot
+    decision: Decision
+    failure: Failure | None = None
+    delay: float = 0.0
+    device_down: float | None = None
+    device_up: bool = False
+    shunned: frozenset[str] = frozenset()

@@ -10,10 +10,9 @@ from functools import partial
 
 from nstd.documents.config import Config
 from nstd.queue.breaker import Breaker
-from nstd.queue.entries import Running, Waiting
+from nstd.queue.entries import Decision, Running, Verdict, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
-from nstd.queue.verdict import Decision, Verdict
 
 LONGEST_BACKOFF = 3600.0
 """Seconds before another attempt at most, unless the config asks for more before the second."""

@@ -27,7 +27,7 @@ from nstd.daemon.daemon import Daemon
 from nstd.daemon.dispatcher import Dispatcher
 from nstd.daemon.health import StateFile
 from nstd.daemon.pipeline import Line
-from nstd.daemon.wake import Wake
+from nstd.daemon.wakeup import Wake
 from nstd.documents.config import Config
 from nstd.executors.contract import Event, Report
 from nstd.intake.inbox import Inbox

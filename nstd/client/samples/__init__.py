@@ -1,4 +1,4 @@
-"""The sample pairs: two scenes and two styles, drawn by `nstd.client.samples.draw`, for the first run."""
+"""The sample pairs for the first run: two scenes and two styles, drawn by this project."""
 
 from __future__ import annotations
 

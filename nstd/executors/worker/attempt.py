@@ -24,7 +24,7 @@ from nstd.executors.worker.thumbnails import Views
 from nstd.images import Picture, encode_image, save_preview
 from nstd.queue.job import Ending, Outcome
 from nstd.queue.paths import JobPaths
-from nstd.system import proc as memory
+from nstd.system import proc
 from nstd.system.disk_cache import Cache
 from nstd.system.durable import Files
 
@@ -74,7 +74,7 @@ class Attempt:
         return Outcome(job=job, ending=Ending.FINISHED)
 
     def _work(self, backend: Backend) -> None:
-        memory.reset_peak()
+        proc.reset_peak()
         options = self._options(backend)
         given = self._timed("decode", Decoder(self._a).decode)
         content = given.content
@@ -204,7 +204,7 @@ class Attempt:
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
             note=progress.note,
-            memory=(progress.device_memory or memory.resident)(),
+            memory=(progress.device_memory or proc.resident)(),
         )
 
     def _encode(self, result: Result, content: Picture) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from nstd.client.samples.canvas import ASPECT, HEIGHT, WIDTH, Color, ramp, smoothstep
-from nstd.client.samples.flowers import Flower, Leaf
-from nstd.client.samples.tracer import (
+from making.samples.canvas import ASPECT, HEIGHT, WIDTH, Color, ramp, smoothstep
+from making.samples.flowers import Flower, Leaf
+from making.samples.tracer import (
     Array,
     Bounds,
     capsule,

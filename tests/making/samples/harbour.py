@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from nstd.client.samples.canvas import (
+from making.samples.canvas import (
     Array,
     Color,
     H,
@@ -22,7 +22,7 @@ from nstd.client.samples.canvas import (
     ridge,
     smoothstep,
 )
-from nstd.client.samples.village import headland, village
+from making.samples.village import headland, village
 
 HORIZON = 0.585
 SUN = (0.47, 0.43)

@@ -1,6 +1,6 @@
 """Make the file of the network `fixed` anew. Run as
 
-    python -m nstd.backends.gatys.make_fixed
+    python -m making.fixed
 
 this writes the file in the package; it needs scikit-image, of the development dependencies.
 """
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from making.textures import Pixels, textures
 from nstd.backends.gatys.fitted import Fitted, fit
 from nstd.backends.gatys.fixed import FILE, packed
 from nstd.backends.gatys.networks import FIXED, STAGES
 from nstd.backends.gatys.stage import Filter
 from nstd.backends.gatys.statistic import Statistic, mixed, statistic
-from nstd.backends.gatys.textures import Pixels, textures
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")  # of skimage.data
 DRAWINGS = ("harbour", "mosaic", "sunflowers", "swirls")  # of nstd.client.samples

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from nstd.client.samples.canvas import ASPECT, Array, finished, grid, noise, smoothstep
+from making.samples.canvas import ASPECT, Array, finished, grid, noise, smoothstep
 
 TILE = 0.026  # width of a ring
 GROUT = 0.0028

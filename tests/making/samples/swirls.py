@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from nstd.client.samples.canvas import Array, H, W, finished, grid, noise, ramp, relief
+from making.samples.canvas import Array, H, W, finished, grid, noise, ramp, relief
 
 EDDIES = [  # x, y, radius, strength; the sign is the sense of rotation
     (0.42, 0.36, 0.24, 1.0),

@@ -1,4 +1,4 @@
-"""Draw the sample pictures: `python -m nstd.client.samples.draw DIR`.
+"""Draw the sample pictures: `python -m making.samples.draw DIR`.
 
 Nothing is random but for fixed seeds, so the pictures are the same each time, save for rounding.
 """
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from nstd.client.samples.harbour import harbour
-from nstd.client.samples.mosaic import mosaic
-from nstd.client.samples.sunflowers import sunflowers
-from nstd.client.samples.swirls import swirls
+from making.samples.harbour import harbour
+from making.samples.mosaic import mosaic
+from making.samples.sunflowers import sunflowers
+from making.samples.swirls import swirls
 
 DRAWINGS: dict[str, Callable[[], Image.Image]] = {
     "harbour.jpg": harbour,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nstd.client.samples.canvas import (
+from making.samples.canvas import (
     ASPECT,
     Array,
     Color,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nstd.client.samples.tracer import Array, ellipsoid, unit, vector
+from making.samples.tracer import Array, ellipsoid, unit, vector
 
 ORIGIN = vector(0, 0, 0)
 
