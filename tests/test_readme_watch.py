@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from readme_tables import README, tables_of
-from support import Playground, wait_for
+from support.playground import Playground, wait_for
 
 from nstd.errors import CODES
 from nstd.logs.events import EVENTS
