@@ -6,8 +6,9 @@ the whole vocabulary, and a test holds the README's copy against it.
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -90,6 +91,16 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The one of `known` that `word` was probably meant to be, else the empty string."""
+    return next(iter(difflib.get_close_matches(word[:64], list(known), n=1)), "")
+
+
+def did_you_mean(name: str) -> str:
+    """`; did you mean 'weight'?`, or nothing for the empty name."""
+    return f"; did you mean '{name}'?" if name else ""
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One thing that is wrong in a file, and where: line and column from 1, 0 if in no line."""
@@ -152,7 +163,7 @@ class BenchError(NstdError):
     """A bench that has nothing to run, or whose judge fails."""
 
 
-class SpoolError(NstdError):
+class StoreError(NstdError):
     """A job folder or lock that cannot be used."""
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from nstd.backend import Progress, Report, Result, Style, Task
-from nstd.job import Model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +40,7 @@ _FLAT = 1e-6  # a channel that varies less has no contrast to stretch
 _BAND_PIXELS = 1 << 20  # pixels in work at a time, so that memory stays small
 
 
-class TransferOptions(Model):
+class TransferOptions(BaseModel):
     """The options of a sidecar."""
 
     strength: float = Field(

@@ -11,18 +11,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from nstd.backends.registry import Plugins
 from nstd.bench.columns import Column
 from nstd.bench.comparison import Cell, Cells
 from nstd.bench.pairs import Pair
-from nstd.config import Config
-from nstd.daemon import Daemon
-from nstd.devices import resolve
+from nstd.daemon.daemon import Daemon
+from nstd.documents.config import Config
+from nstd.documents.settings import Folders, Gallery, Log, Watch
+from nstd.documents.sidecar import parse_sidecar
+from nstd.documents.sidecar_writer import without_places
 from nstd.errors import SidecarError
-from nstd.order import make_order, safe_name
-from nstd.plugins import Plugins
-from nstd.settings import Folders, Gallery, Log, Watch
-from nstd.sidecar import parse_sidecar
-from nstd.wish import without_places
+from nstd.executors.devices import resolve
+from nstd.intake.plan import make_order, safe_name
+from nstd.system.layout import FAILED, REASON
 
 _WARM_UP = ("output.size=16",)
 _APART = 1_000_000  # nanoseconds
@@ -122,7 +123,7 @@ def _collect(job: _Job, outbox: Path, pictures: Path) -> Cell:
     try:
         record = json.loads((folder / f"{job.name}.json").read_bytes())
     except FileNotFoundError:
-        return Cell(failed=_reason(outbox / "failed" / job.name / "reason.json"))
+        return Cell(failed=_reason(outbox / FAILED / job.name / REASON))
     target.mkdir(exist_ok=True)
     made = folder / record["output"]["file"]
     picture = target / f"{job.pair.name}{made.suffix}"

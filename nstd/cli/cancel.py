@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option, job_argument
-from nstd.config import find_config, load_config
-from nstd.files import Files
-from nstd.find import find_job
-from nstd.lock import holder
-from nstd.requests import Request, Requests
+from nstd.client.find import find_job
+from nstd.documents.config import find_config, load_config
+from nstd.queue.control import Request, Requests
+from nstd.system.durable import Files
+from nstd.system.layout import LOCK
+from nstd.system.lock import holder
 
 
 @click.command("cancel")
@@ -26,5 +27,5 @@ def command(config: Path | None, job: str) -> None:
     target = find_job(settings, job, ("batch", "work", "inbox"))
     work = settings.folder("work")
     Requests(work, Files()).leave(Request("cancel", target.name))
-    when = "" if holder(work / "daemon.lock") else " when the daemon runs again"
+    when = "" if holder(work / LOCK) else " when the daemon runs again"
     click.echo(f"{target.name} will be cancelled{when}")

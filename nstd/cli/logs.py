@@ -12,12 +12,11 @@ from typing import Any
 import click
 
 from nstd.cli.app import config_option, job_argument
-from nstd.cli.logtext import Renderer
-from nstd.config import Config, find_config, load_config
-from nstd.find import SHORTEST, find_job
-from nstd.log import FILE
-from nstd.logreader import LogReader
-from nstd.outbox import LOGS
+from nstd.cli.log_text import Renderer
+from nstd.client.find import SHORTEST, find_job
+from nstd.documents.config import Config, find_config, load_config
+from nstd.logs.reader import LogReader
+from nstd.system.layout import LOG, LOGS
 
 LEVELS = ("debug", "info", "warning", "error")
 _CHATTER = {"job.progress"}
@@ -46,7 +45,7 @@ def command(
     JOB may be a batch: then of all of its jobs.
     """
     settings = load_config(find_config(config))
-    reader = LogReader(settings.folder("outbox") / LOGS, FILE)
+    reader = LogReader(settings.folder("outbox") / LOGS, LOG)
     chosen = _Chosen(job, LEVELS.index(level))
     renderer = Renderer()
     show = _shower(renderer)
@@ -101,7 +100,7 @@ def _names(line: Line) -> Iterator[str]:
 def _own_log(config: Config, job: str) -> Iterator[Line]:
     """What the job's own log says: the one of all has been rotated since.
 
-    Raises SpoolError `not_found` when nobody knows such a job.
+    Raises StoreError `not_found` when nobody knows such a job.
     """
     target = find_job(config, job, ("work", "failed", "done", "inbox"))
     outbox = config.folder("outbox") / target.name

@@ -11,12 +11,12 @@ import click
 from rich.progress import TaskID
 
 from nstd.cli.bars import STARTING, describe, make_progress
-from nstd.config import Config
+from nstd.client.follow import BatchLook, Followed, Look, follow
+from nstd.client.submit import Submitted
+from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.follow import Followed, Look
-from nstd.followbatch import BatchLook, follow
-from nstd.lock import holder
-from nstd.submit import Submitted
+from nstd.system.layout import LOCK
+from nstd.system.lock import holder
 
 _POLL = 0.3
 _NOTES = {
@@ -31,7 +31,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
 
     The paths of these go to standard output, one a line; all else to standard error.
     """
-    if holder(config.folder("work") / "daemon.lock") is None:
+    if holder(config.folder("work") / LOCK) is None:
         click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
     ends: list[tuple[str, Look]] = []
     with make_progress(visible=True) as progress:

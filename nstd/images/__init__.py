@@ -6,7 +6,7 @@ from nstd.images.encode import encode_image, read_recipe, save_image, save_previ
 from nstd.images.kinds import FORMATS
 from nstd.images.mask import load_mask
 from nstd.images.model import Picture
-from nstd.images.views import encode_strip, encode_view
+from nstd.images.thumbnails import encode_strip, encode_view
 
 __all__ = [
     "FORMATS",

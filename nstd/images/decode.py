@@ -30,7 +30,7 @@ from nstd.images.pillow import Opener, orientation_of, profile_of
 from nstd.images.png import read_png
 from nstd.images.profiles import profile_of_bmp, profile_of_gif
 from nstd.images.tiff import read_tiff
-from nstd.units import format_size
+from nstd.system.units import format_size
 
 __all__ = ["FORMATS", "Array", "Picture", "decode", "load_image"]
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from nstd import __version__
+from nstd.documents.model import Format
 from nstd.errors import BackendError, PictureError
 from nstd.images.alpha import over_white
-from nstd.sidecar import Format
 
 Array = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
-from nstd.files import CHUNK
+from nstd.system.durable import CHUNK
 from nstd.images.model import Stored, TooMuchWorkError, UnreadKindError
 from nstd.images.pillow import Opener, orientation_of, profile_of
 from nstd.images.space import Space, adobe_rgb

@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nstd import samples
-from nstd.config import Config
-from nstd.daemon import Daemon
-from nstd.devices import make_slots, resolve
-from nstd.settings import Log, Watch
+from nstd.client import samples
+from nstd.daemon.daemon import Daemon
+from nstd.documents.config import Config
+from nstd.documents.settings import Log, Watch
+from nstd.executors.devices import make_slots, resolve
+from nstd.system.layout import LOG, LOGS
 
 WISH = {"options": {"preset": "draft"}, "output": {"size": 256}}
 
@@ -85,7 +86,7 @@ def _figures(outbox: Path, slots: int) -> dict[str, Any]:
 
 def _finished(outbox: Path) -> Iterator[dict[str, Any]]:
     """The canonical lines, in the order of the log."""
-    for text in (outbox / "logs" / "nstd.jsonl").read_text(encoding="utf-8").splitlines():
+    for text in (outbox / LOGS / LOG).read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         if line["event"] == "job.finished":
             yield line
