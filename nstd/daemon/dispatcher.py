@@ -97,9 +97,10 @@ class Dispatcher:
             return
         self.scheduler.progressed(report.job, now)
         self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
-        if report.note:
-            emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
-        told = report.model_dump(exclude={"level", "levels", "note", "memory"})
+        for note in (*report.picture_notes, report.note):
+            if note:
+                emit("job.noted", job=report.job, slot=running.slot.name, note=printable(note))
+        told = report.model_dump(exclude={"level", "levels", "note", "picture_notes", "memory"})
         scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
         emit("job.progress", slot=running.slot.name, scale=scale, **told)
 

@@ -51,7 +51,8 @@ class Assignment(Model):
 class Report(Model):
     """How far a running job is; `elapsed` and `eta` are seconds.
 
-    `memory` is what it holds now: bytes of its accelerator, else of its process.
+    `memory` is what it holds now: bytes of its accelerator, else of its process. `picture_notes`
+    say what is odd about pictures of the job, each with the picture's name.
     """
 
     job: str
@@ -64,6 +65,7 @@ class Report(Model):
     elapsed: float
     eta: float | None
     note: str = ""
+    picture_notes: tuple[str, ...] = ()
     memory: int | None = None
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from nstd.images.model import Array
 
+_ROUNDING = 1e-3
+
 
 def over_white(pixels: Array, alpha: Array) -> Array:
     """The picture as a viewer shows it on a white page: opaque, same shapes and ranges."""
@@ -22,6 +24,8 @@ def off_white(painted: Array, alpha: Array) -> tuple[Array, Array]:
     """
     painted = np.clip(painted, 0, 1)
     cover = np.maximum(alpha, 1 - painted.min(axis=2)).astype(np.float32)
+    # to a level that a file of 8 bits holds, so that the colours make up for the rounding
+    cover = np.ceil(cover * 255 - _ROUNDING) / np.float32(255)
     divisor = np.where(cover > 0, cover, 1)[:, :, None]
     pixels = painted - (1 - cover[:, :, None])
     pixels /= divisor

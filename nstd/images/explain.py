@@ -79,5 +79,7 @@ def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
         case OSError(errno=number) if number is not None:
             message = f"{name}: {error.strerror or error}"
             return PictureError("io_error", message, "check the disk or network mount")
-    what = "of a kind that is not read" if _UNSUPPORTED.search(str(error)) else "broken or truncated"
+    what = (
+        "of a kind that is not read" if _UNSUPPORTED.search(str(error)) else "broken or truncated"
+    )
     return PictureError("picture_unreadable", f"{name}: {what} ({error})", SAVE_AGAIN)

@@ -7,8 +7,10 @@ too few where values are linear light or have 16 bits. Formats of the tags: ICC.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nstd.images.space import Curve, Matrix, Space, matrix_from_d50, table_curve
 
@@ -82,7 +84,7 @@ def _parametric(tag: bytes) -> Curve:
         e, d = rest[:2]
         c, f = rest[2:] if form == 4 else (0.0, 0.0)
 
-    def curve(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def curve(values: NDArray[Any]) -> NDArray[Any]:
         power = np.maximum(a * values + b, 0) ** g + c
         return np.where(values >= d, power, e * values + f)
 

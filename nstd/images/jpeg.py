@@ -8,10 +8,10 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
-from nstd.system.durable import CHUNK
 from nstd.images.model import Stored, TooMuchWorkError, UnreadKindError
 from nstd.images.pillow import Opener, orientation_of, profile_of
 from nstd.images.space import Space, adobe_rgb
+from nstd.system.durable import CHUNK
 
 _MOST_SCANS = 500
 """Progressive JPEGs have about ten for each picture in the file."""

@@ -163,7 +163,7 @@ def _pq(values: NDArray[Any]) -> NDArray[Any]:
     m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
     root = np.maximum(values, 0) ** (1 / m2)
     light = (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
-    return light * (10_000 / _HDR_WHITE)
+    return np.asarray(light * (10_000 / _HDR_WHITE))
 
 
 def _hlg(values: NDArray[Any]) -> NDArray[Any]:
@@ -171,7 +171,7 @@ def _hlg(values: NDArray[Any]) -> NDArray[Any]:
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     light = np.where(values <= 0.5, values**2 / 3, (np.exp((values - c) / a) + b) / 12)
     white = (np.exp((0.75 - c) / a) + b) / 12
-    return np.maximum(light / white, 0) ** 1.2
+    return np.asarray(np.maximum(light / white, 0) ** 1.2)
 
 
 _CURVES: dict[int, Curve] = {

@@ -41,7 +41,15 @@ _UNREAD_PHOTOMETRIC = {
     32845: "a TIFF in LogLuv",
     34892: "a camera's raw file (linear raw)",
 }
-_COLOR_CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, LAB: 3}
+_COLOR_CHANNELS = {
+    WHITE_IS_ZERO: 1,
+    BLACK_IS_ZERO: 1,
+    RGB: 3,
+    PALETTE: 1,
+    CMYK: 4,
+    YCBCR: 3,
+    LAB: 3,
+}
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
 
@@ -90,7 +98,7 @@ def find_page(file: BinaryIO) -> Page:
     except struct.error as error:
         raise ValueError(f"directory: {error}") from error
     whole = [number for number, tags in enumerate(pages) if not _is_part(tags)]
-    if len(whole) > 1 or not whole and len(pages) > 1:
+    if len(whole) > 1 or (not whole and len(pages) > 1):
         raise SeveralPagesError
     number = whole[0] if whole else 0
     if _DNG in pages[0] or (not whole and _SUB_PAGES in pages[0]):
@@ -152,7 +160,9 @@ def _extra(said: tuple[int, ...], samples: int, colors: int) -> tuple[int, ...]:
         said = (2,)
     extra = (*said, *(0,) * more)[:more]
     if colors == 1 and more > 1 and not any(extra):
-        raise UnreadKindError(f"a TIFF of {samples} channels and does not say which colours they are")
+        raise UnreadKindError(
+            f"a TIFF of {samples} channels and does not say which colours they are"
+        )
     return extra
 
 
@@ -197,13 +207,17 @@ def _directory(
     if count > _ENTRIES:
         raise ValueError(f"{count} tags")
     data = file.read(count * entry + width)
-    (after,) = struct.unpack_from(order + ("Q" if big else "I"), data.ljust(8, b"\0"), count * entry)
+    (after,) = struct.unpack_from(
+        order + ("Q" if big else "I"), data.ljust(8, b"\0"), count * entry
+    )
     tags: dict[int, tuple[int, ...]] = {}
     for start in range(0, count * entry, entry):
         tag, form, many = struct.unpack_from(order + "HH" + ("Q" if big else "I"), data, start)
         if tag in _READ and form in _FORMS and many:
             many = min(many, 3 << 16 if tag == _COLORS else _VALUES)
-            values = _values(file, data, start + entry - width, order + f"{many}{_FORMS[form]}", width)
+            values = _values(
+                file, data, start + entry - width, order + f"{many}{_FORMS[form]}", width
+            )
             tags.setdefault(tag, values)
     return tags, after
 

@@ -87,7 +87,7 @@ EVENTS: dict[str, Event] = {
     "job.noted": Event(
         "warning",
         "job slot note",
-        "what its backend has to say, such as: smaller tiles",
+        "what is odd about its pictures, or what its backend has to say: smaller tiles",
     ),
     "job.retried": Event(
         "warning", "job [slot] attempt code message delay", "another attempt follows"

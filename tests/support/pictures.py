@@ -89,7 +89,9 @@ def _grey_tiffs() -> Iterator[Case]:
             shares = coarse if photometric == "minisblack" else 1 - coarse
             kind_of = bool if bits == 1 else np.uint8
             raw = np.rint(shares * (2**bits - 1)).astype(kind_of)
-            data = tiff(raw, photometric=photometric, **({} if bits == 1 else {"bitspersample": bits}))
+            data = tiff(
+                raw, photometric=photometric, **({} if bits == 1 else {"bitspersample": bits})
+            )
             yield Case(f"tiff grey {photometric} uint{bits}", data, coarse)
         for bits in (10, 12, 14):
             data = tiff(integers(values, bits), photometric=photometric, bitspersample=bits)
@@ -116,7 +118,8 @@ def _grey_tiffs() -> Iterator[Case]:
             shares = GREY * ALPHA if premultiplied else GREY
             both = integers(np.stack([shares, ALPHA], axis=2), bits)
             data = tiff(
-                both, extrasamples=["assocalpha" if premultiplied else "unassalpha"],
+                both,
+                extrasamples=["assocalpha" if premultiplied else "unassalpha"],
                 planarconfig="contig",
             )
             name = f"tiff grey and alpha uint{bits}{' premultiplied' * premultiplied}"
@@ -141,8 +144,12 @@ def _rgb_tiffs() -> Iterator[Case]:
             for compression in (None, "deflate", "lzw"):
                 for predictor in (False, True) if compression else (False,):
                     data = tiff(
-                        laid, photometric="rgb", planarconfig=planar, compression=compression,
-                        predictor=predictor, rowsperstrip=4,
+                        laid,
+                        photometric="rgb",
+                        planarconfig=planar,
+                        compression=compression,
+                        predictor=predictor,
+                        rowsperstrip=4,
                     )
                     label = f"tiff rgb {name} {planar} {compression}{' predictor' * predictor}"
                     separate = planar == "separate" and name != "uint8"
@@ -199,9 +206,7 @@ def _tagged_tiffs() -> Iterator[Case]:
     for name in ("uint8", "uint16", "float32"):
         values = RGB.astype(np.float32) if name == "float32" else integers(RGB, int(name[4:]))
         for orientation in range(1, 9):
-            data = tiff(
-                values, photometric="rgb", extratags=[(274, "H", 1, orientation, True)]
-            )
+            data = tiff(values, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
             label = f"tiff rgb {name} orientation {orientation}"
             yield Case(label, data, turned(RGB, orientation), extra=name == "float32")
     palette = np.zeros((3, 256), np.uint16)
@@ -232,11 +237,16 @@ def png(samples: Values, depth: int, color: int, *chunks: bytes, interlace: bool
     head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
     passes = [samples]
     if interlace:
-        starts = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
+        starts = [
+            (0, 0, 8, 8),
+            (0, 4, 8, 8),
+            (4, 0, 8, 4),
+            (0, 2, 4, 4),
+            (2, 0, 4, 2),
+            (0, 1, 2, 2),
+        ]
         passes = [samples[y::dy, x::dx] for y, x, dy, dx in [*starts, (1, 0, 2, 1)]]
-    rows = b"".join(
-        b"\0" + _packed(row, depth) for each in passes if each.size for row in each
-    )
+    rows = b"".join(b"\0" + _packed(row, depth) for each in passes if each.size for row in each)
     body = b"".join(chunks) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + body
 
@@ -310,7 +320,9 @@ def _pngs() -> Iterator[Case]:
             b"zTXt": b"Comment\0\0" + zlib.compress(long),
             b"iTXt": b"Comment\0\1\0\0\0" + zlib.compress(long),
         }[kind]
-        yield Case(f"png rgb 8 with a large {kind.decode()}", png(raw, 8, 2, chunk(kind, text)), RGB)
+        yield Case(
+            f"png rgb 8 with a large {kind.decode()}", png(raw, 8, 2, chunk(kind, text)), RGB
+        )
     for depth in (8, 16):
         for color, values in ((0, GREY), (2, RGB)):
             raw = integers(values, depth)
@@ -386,7 +398,9 @@ def _netpbms() -> Iterator[Case]:
             yield Case(f"pam {kind.decode()} to {most}", head + data, shown, alpha)
 
 
-def bmp(bits: int, rows: bytes, *, compression: int = 0, head: bytes = b"", size: int = 40) -> bytes:
+def bmp(
+    bits: int, rows: bytes, *, compression: int = 0, head: bytes = b"", size: int = 40
+) -> bytes:
     """A BMP; `head` is what stands between the first 40 bytes of its header and the pixels."""
     information = struct.pack(
         "<IiiHHIIiiII", size, WIDTH, HEIGHT, 1, bits, compression, len(rows), 0, 0, 0, 0
@@ -398,9 +412,7 @@ def bmp(bits: int, rows: bytes, *, compression: int = 0, head: bytes = b"", size
 
 def _rows(pixels: Values) -> bytes:
     """From the bottom up, each a multiple of four bytes."""
-    return b"".join(
-        (line := row.tobytes()) + bytes(-len(line) % 4) for row in pixels[::-1]
-    )
+    return b"".join((line := row.tobytes()) + bytes(-len(line) % 4) for row in pixels[::-1])
 
 
 def _bmps() -> Iterator[Case]:
