@@ -52,6 +52,9 @@ _COLOR_CHANNELS = {
 }
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
+Tags = dict[int, tuple[int, ...]]
+"""The values of a directory's tags that are of use here."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -93,26 +96,40 @@ def find_page(file: BinaryIO) -> Page:
     Raises SeveralPagesError; UnreadKindError for a kind that nothing here reads; ValueError
     where the directory is broken.
     """
+    pages: list[Tags] = []
+    whole: list[int] = []
     try:
-        pages = list(_pages(file))
+        for tags in _pages(file):
+            if not _is_part(tags):
+                whole.append(len(pages))
+            pages.append(tags)
+            if len(whole) > 1:
+                break
     except struct.error as error:
         raise ValueError(f"directory: {error}") from error
-    whole = [number for number, tags in enumerate(pages) if not _is_part(tags)]
+    if not pages:
+        raise ValueError("no page")
+    if _is_raw(file, pages[0]):
+        raise UnreadKindError("a camera's raw file, such as DNG, NEF or CR2,")
     if len(whole) > 1 or (not whole and len(pages) > 1):
         raise SeveralPagesError
     number = whole[0] if whole else 0
-    if _DNG in pages[0] or (not whole and _SUB_PAGES in pages[0]):
-        raise UnreadKindError("a camera's raw file, such as DNG or NEF")
     return _page(number, pages[number])
 
 
-def _is_part(tags: dict[int, tuple[int, ...]]) -> bool:
+def _is_raw(file: BinaryIO, tags: Tags) -> bool:
+    """Whether a camera wrote it: its main directory then has but a preview."""
+    file.seek(8)
+    return file.read(2) == b"CR" or _DNG in tags or (_is_part(tags) and _SUB_PAGES in tags)
+
+
+def _is_part(tags: Tags) -> bool:
     """Whether a page is a thumbnail or a mask of another."""
     kind, old = tags.get(_KIND, (0,))[0], tags.get(_OLD_KIND, (0,))[0]
     return bool(kind & (_REDUCED | _MASK)) or old == 2 or tags.get(_PHOTOMETRIC) == (TRANSPARENCY,)
 
 
-def _page(number: int, tags: dict[int, tuple[int, ...]]) -> Page:
+def _page(number: int, tags: Tags) -> Page:
     def one(tag: int, otherwise: int) -> int:
         return tags.get(tag, (otherwise,))[0]
 
@@ -160,13 +177,11 @@ def _extra(said: tuple[int, ...], samples: int, colors: int) -> tuple[int, ...]:
         said = (2,)
     extra = (*said, *(0,) * more)[:more]
     if colors == 1 and more > 1 and not any(extra):
-        raise UnreadKindError(
-            f"a TIFF of {samples} channels and does not say which colours they are"
-        )
+        raise UnreadKindError(f"a TIFF of {samples} channels and does not say their colours")
     return extra
 
 
-def _white(tags: dict[int, tuple[int, ...]], depth: int, form: int) -> int | None:
+def _white(tags: Tags, depth: int, form: int) -> int | None:
     """The value of white in integers that use fewer bits than they have.
 
     A highest value that is not the full scale of some bits is a figure of one picture, by which
@@ -179,7 +194,7 @@ def _white(tags: dict[int, tuple[int, ...]], depth: int, form: int) -> int | Non
     return highest if form == UNSIGNED and depth > 8 and fits else None
 
 
-def _pages(file: BinaryIO) -> Iterator[dict[int, tuple[int, ...]]]:
+def _pages(file: BinaryIO) -> Iterator[Tags]:
     """The tags of `_READ` of each page in the chain."""
     file.seek(0)
     head = file.read(16)
@@ -188,17 +203,15 @@ def _pages(file: BinaryIO) -> Iterator[dict[int, tuple[int, ...]]]:
     big = version == 43
     (at,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
     size, seen = file.seek(0, io.SEEK_END), set[int]()
-    while at:
-        if at in seen or at >= size or len(seen) == _PAGES:
-            raise ValueError("the chain of pages is broken")
+    while 0 < at < size:
+        if at in seen or len(seen) == _PAGES:
+            raise ValueError("the chain of pages has no end")
         seen.add(at)
         tags, at = _directory(file, at, order, big)
         yield tags
 
 
-def _directory(
-    file: BinaryIO, at: int, order: str, big: bool
-) -> tuple[dict[int, tuple[int, ...]], int]:
+def _directory(file: BinaryIO, at: int, order: str, big: bool) -> tuple[Tags, int]:
     """The tags at `at`, and where the next directory is."""
     file.seek(at)
     count_form, entry, width = ("Q", 20, 8) if big else ("H", 12, 4)
@@ -206,11 +219,9 @@ def _directory(
     (count,) = struct.unpack(order + count_form, file.read(count_size))
     if count > _ENTRIES:
         raise ValueError(f"{count} tags")
-    data = file.read(count * entry + width)
-    (after,) = struct.unpack_from(
-        order + ("Q" if big else "I"), data.ljust(8, b"\0"), count * entry
-    )
-    tags: dict[int, tuple[int, ...]] = {}
+    data = file.read(count * entry)
+    (after,) = struct.unpack(order + ("Q" if big else "I"), file.read(width).ljust(width, b"\0"))
+    tags: Tags = {}
     for start in range(0, count * entry, entry):
         tag, form, many = struct.unpack_from(order + "HH" + ("Q" if big else "I"), data, start)
         if tag in _READ and form in _FORMS and many:
