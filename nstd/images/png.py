@@ -16,6 +16,7 @@ from nstd.images.levels import to_shares
 from nstd.images.model import Array, Stored
 from nstd.images.pillow import Opener, orientation_of, set_raw_mode, sixteen_bits
 from nstd.images.space import Space, space_of_code_points, space_of_gamma
+from nstd.images.spliced import Part, Spliced
 
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _READ = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP")
@@ -37,13 +38,13 @@ class Chunks:
     depth: int = 8
     color: int = _RGB
     data: dict[bytes, bytes] = field(default_factory=dict)
-    parts: list[tuple[int, int]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
 
 def read_png(file: BinaryIO, open_image: Opener) -> Stored:
     """The picture in `file`, which Pillow opens by `open_image`."""
     chunks = _chunks(file)
-    view = cast(BinaryIO, _Spliced(file, chunks.parts)) if len(chunks.parts) > 1 else file
+    view = cast(BinaryIO, Spliced(file, chunks.parts)) if len(chunks.parts) > 1 else file
 
     def reopen() -> Image.Image:
         view.seek(0)
@@ -159,47 +160,3 @@ def _deep(chunks: Chunks, reopen: Callable[[], Image.Image]) -> tuple[Array, Arr
         return values, None
     other = samples != np.frombuffer(key, ">u2")
     return values, other.any(axis=2).astype(np.float32)
-
-
-class _Spliced(io.RawIOBase):
-    """A file as if it were only some parts of it, one after another."""
-
-    def __init__(self, file: BinaryIO, parts: list[tuple[int, int]]) -> None:
-        self._file, self._parts, self._at = file, parts, 0
-        self._size = sum(end - start for start, end in parts)
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """From the start of the first part."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """To a place in the parts."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        """As many bytes as there are, up to `size`."""
-        left = self._size - self._at if size < 0 else size
-        pieces, before = [], 0
-        for start, end in self._parts:
-            inside = self._at - before
-            before += end - start
-            if left > 0 and 0 <= inside < end - start:
-                self._file.seek(start + inside)
-                piece = self._file.read(min(left, end - start - inside))
-                pieces.append(piece)
-                self._at += len(piece)
-                left -= len(piece)
-        return b"".join(pieces)
-
-    def close(self) -> None:
-        """Leave the file open: it is another's."""

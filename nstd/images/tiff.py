@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from nstd.images.alpha import straight
 from nstd.images.levels import to_shares
 from nstd.images.model import ExtraNeededError, Stored, UnreadKindError
 from nstd.images.pillow import Opener, profile_of, sixteen_bits
+from nstd.images.spliced import Spliced
 from nstd.images.tiff_pages import Page, find_page
 
 _PROFILE = 34675
@@ -55,12 +57,12 @@ def read_tiff(file: BinaryIO, open_image: Opener) -> Stored:
     page = find_page(file)
     open_image.check_size(page.width, page.height)
 
+    end = file.seek(0, io.SEEK_END)
+    alone = cast(BinaryIO, Spliced(file, [page.head, (len(page.head), end)]))
+
     def reopen() -> Image.Image:
-        file.seek(0)
-        image = open_image(file)
-        image.seek(page.number)
-        open_image.check_size(*image.size)
-        return image
+        alone.seek(0)
+        return open_image(alone)
 
     if _is_plain(page):
         with suppress(UnidentifiedImageError):

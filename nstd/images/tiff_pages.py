@@ -58,8 +58,9 @@ Tags = dict[int, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Page:
-    """What the tags of a page say; `number` is its place in the file, from 0.
+    """What the tags of a page say; `number` is its place in the chain, from 0.
 
+    `head` is the head of a file of which this page is the first.
     `bits` and `sample_format` are those of every channel; `colors` is how many channels are
     colours, `extra` what each further one is: 0 unspecified, 1 alpha that the colours are
     multiplied by, 2 alpha. `white` is the value of white, where the file says one that is less
@@ -67,6 +68,7 @@ class Page:
     """
 
     number: int
+    head: bytes
     width: int
     height: int
     bits: int
@@ -97,12 +99,14 @@ def find_page(file: BinaryIO) -> Page:
     where the directory is broken.
     """
     pages: list[Tags] = []
+    heads: list[bytes] = []
     whole: list[int] = []
     try:
-        for tags in _pages(file):
+        for head, tags in _pages(file):
             if not _is_part(tags):
                 whole.append(len(pages))
             pages.append(tags)
+            heads.append(head)
             if len(whole) > 1:
                 break
     except struct.error as error:
@@ -114,7 +118,7 @@ def find_page(file: BinaryIO) -> Page:
     if len(whole) > 1 or (not whole and len(pages) > 1):
         raise SeveralPagesError
     number = whole[0] if whole else 0
-    return _page(number, pages[number])
+    return _page(number, heads[number], pages[number])
 
 
 def _is_raw(file: BinaryIO, tags: Tags) -> bool:
@@ -129,7 +133,7 @@ def _is_part(tags: Tags) -> bool:
     return bool(kind & (_REDUCED | _MASK)) or old == 2 or tags.get(_PHOTOMETRIC) == (TRANSPARENCY,)
 
 
-def _page(number: int, tags: Tags) -> Page:
+def _page(number: int, head: bytes, tags: Tags) -> Page:
     def one(tag: int, otherwise: int) -> int:
         return tags.get(tag, (otherwise,))[0]
 
@@ -153,6 +157,7 @@ def _page(number: int, tags: Tags) -> Page:
         photometric, colors = BLACK_IS_ZERO, 1
     return Page(
         number=number,
+        head=head,
         width=one(_WIDTH, 0),
         height=one(_HEIGHT, 0),
         bits=depth,
@@ -177,7 +182,7 @@ def _extra(said: tuple[int, ...], samples: int, colors: int) -> tuple[int, ...]:
         said = (2,)
     extra = (*said, *(0,) * more)[:more]
     if colors == 1 and more > 1 and not any(extra):
-        raise UnreadKindError(f"a TIFF of {samples} channels and does not say their colours")
+        raise UnreadKindError(f"a TIFF of {samples} channels that does not say their colours")
     return extra
 
 
@@ -194,21 +199,23 @@ def _white(tags: Tags, depth: int, form: int) -> int | None:
     return highest if form == UNSIGNED and depth > 8 and fits else None
 
 
-def _pages(file: BinaryIO) -> Iterator[Tags]:
-    """The tags of `_READ` of each page in the chain."""
+def _pages(file: BinaryIO) -> Iterator[tuple[bytes, Tags]]:
+    """The tags of `_READ` of each page in the chain, and the head of a file that begins there."""
     file.seek(0)
     head = file.read(16)
     order = "<" if head[:2] == b"II" else ">"
     (version,) = struct.unpack_from(order + "H", head, 2)
     big = version == 43
-    (at,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
+    place, form = (8, order + "Q") if big else (4, order + "I")
+    (at,) = struct.unpack_from(form, head, place)
     size, seen = file.seek(0, io.SEEK_END), set[int]()
     while 0 < at < size:
         if at in seen or len(seen) == _PAGES:
             raise ValueError("the chain of pages has no end")
         seen.add(at)
+        own = head[:place] + struct.pack(form, at)
         tags, at = _directory(file, at, order, big)
-        yield tags
+        yield own, tags
 
 
 def _directory(file: BinaryIO, at: int, order: str, big: bool) -> tuple[Tags, int]:

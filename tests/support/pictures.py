@@ -54,12 +54,15 @@ def cases() -> Iterator[Case]:
     yield from _netpbms()
     yield from _bmps()
     yield from _avifs()
+    yield from _others()
+    yield from _profiled()
 
 
 def integers(values: Values, bits: int) -> Values:
     """Shares of white as integers of `bits`."""
     kind = np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32
-    return np.rint(values * (2**bits - 1)).astype(kind)
+    made: Values = np.rint(values * (2**bits - 1)).astype(kind)
+    return made
 
 
 def tiff(pixels: Values, *, photometric: str | int = "minisblack", **options: Any) -> bytes:
@@ -72,6 +75,9 @@ def tiff(pixels: Values, *, photometric: str | int = "minisblack", **options: An
     return buffer.getvalue()
 
 
+_HELD_BY_PILLOW = (("minisblack", 16, ">"), ("miniswhite", 16, "<"))
+
+
 def _grey_tiffs() -> Iterator[Case]:
     for photometric, values in (("minisblack", GREY), ("miniswhite", 1 - GREY)):
         for bits in (8, 16, 32):
@@ -79,7 +85,10 @@ def _grey_tiffs() -> Iterator[Case]:
                 data = tiff(
                     np.asarray(integers(values, bits)), photometric=photometric, byteorder=order
                 )
-                yield Case(f"tiff grey {photometric} uint{bits} {order}", data, GREY)
+                extra = bits > 8 and (photometric, order) != ("minisblack", "<")
+                extra &= (photometric, bits, order) not in _HELD_BY_PILLOW
+                name = f"tiff grey {photometric} uint{bits} {order}"
+                yield Case(name, data, GREY, extra=extra)
         for kind in (np.float16, np.float32, np.float64):
             data = tiff(values.astype(kind), photometric=photometric)
             name = f"tiff grey {photometric} {np.dtype(kind).name}"
@@ -95,7 +104,8 @@ def _grey_tiffs() -> Iterator[Case]:
             yield Case(f"tiff grey {photometric} uint{bits}", data, coarse)
         for bits in (10, 12, 14):
             data = tiff(integers(values, bits), photometric=photometric, bitspersample=bits)
-            yield Case(f"tiff grey {photometric} packed uint{bits}", data, GREY, extra=True)
+            extra = (photometric, bits) != ("minisblack", 12)
+            yield Case(f"tiff grey {photometric} packed uint{bits}", data, GREY, extra=extra)
             told = [(281, "H", 1, 2**bits - 1, True)]
             data = tiff(integers(values, bits), photometric=photometric, extratags=told)
             yield Case(f"tiff grey {photometric} uint{bits} in 16", data, GREY)
@@ -171,7 +181,7 @@ def _rgb_tiffs() -> Iterator[Case]:
                     kinds[name], photometric="rgb", byteorder=order, bigtiff=big, tile=(16, 16)
                 )
                 label = f"tiff rgb {name} tiled {order}{' big' * big}"
-                yield Case(label, data, RGB, extra=name == "float32")
+                yield Case(label, data, RGB, extra=name == "float32" or (big and order == ">"))
     for bits in (10, 12, 14):
         data = tiff(integers(RGB, bits), photometric="rgb", bitspersample=bits)
         yield Case(f"tiff rgb packed uint{bits}", data, RGB, extra=True)
@@ -216,6 +226,76 @@ def _tagged_tiffs() -> Iterator[Case]:
     yield Case("tiff palette uint8", data, GREY)
     data = tiff(indices, photometric="palette", colormap=palette // 257)
     yield Case("tiff palette uint8, its colours of 8 bits", data, GREY)
+
+    for bits in (1, 2, 4):
+        few = np.linspace(65535, 0, 2**bits).astype(np.uint16)
+        colors = (320, "H", 3 * 2**bits, tuple(int(each) for each in [*few] * 3), True)
+        coarse = np.rint(GREY * (2**bits - 1))
+        indices = coarse.astype(bool if bits == 1 else np.uint8)
+        data = tiff(indices, extratags=[colors], **({} if bits == 1 else {"bitspersample": bits}))
+        data = with_tag(data, 262, value=3)
+        yield Case(f"tiff palette uint{bits}", data, 1 - coarse / (2**bits - 1))
+    for compression in ("zstd", "lzma", "packbits", "adobe_deflate"):
+        for name, values in (("uint8", integers(RGB, 8)), ("float32", RGB.astype(np.float32))):
+            if (compression, name) != ("lzma", "float32"):
+                data = tiff(values, photometric="rgb", compression=compression)
+                yield Case(f"tiff rgb {name} {compression}", data, RGB, extra=name == "float32")
+    for photometric, ink in (("minisblack", GREY > 0.5), ("miniswhite", GREY <= 0.5)):
+        data = tiff(ink, photometric=photometric, compression="packbits")
+        yield Case(f"tiff grey {photometric} uint1 packbits", data, (GREY > 0.5).astype(float))
+    for laid in ("contig", "separate"):
+        for name, values in (("cmyk", CMYK), ("rgba", np.dstack([RGB, ALPHA]))):
+            for depth in (8, 16):
+                whole = integers(values, depth)
+                whole = whole if laid == "contig" else np.moveaxis(whole, 2, 0).copy()
+                said: dict[str, Any] = {"photometric": "separated"}
+                if name == "rgba":
+                    said = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+                data = tiff(whole, planarconfig=laid, **said)
+                shown, alpha = (CMYK_RGB, None) if name == "cmyk" else (RGB, ALPHA)
+                extra = laid == "separate" and depth == 16
+                label = f"tiff {name} uint{depth} {laid}"
+                yield Case(label, data, shown, alpha, extra=extra, tolerance=0.02)
+    many = integers(np.dstack([RGB, GREY, GREY]), 8)
+    data = tiff(many, photometric="rgb", extrasamples=["unspecified", "unspecified"])
+    yield Case("tiff rgb uint8 and two others", data, RGB)
+    many = np.dstack([RGB, ALPHA, GREY]).astype(np.float32)
+    data = tiff(many, photometric="rgb", extrasamples=["unassalpha", "unspecified"])
+    yield Case("tiff rgb float32, alpha and another", data, RGB, ALPHA, extra=True)
+    bare = with_tag(
+        tiff(integers(np.dstack([RGB, ALPHA]), 8), photometric="rgb"), 338, number=60_000
+    )
+    yield Case("tiff rgb uint8 of four channels, nothing said of one", bare, RGB, ALPHA)
+    plain = np.tile([0.8, 0.4, 0.2], (HEIGHT, WIDTH, 1))
+    luma = plain @ [0.299, 0.587, 0.114]  # ITU-R BT.601
+    blue, red = (plain[:, :, 2] - luma) / 1.772 + 0.5, (plain[:, :, 0] - luma) / 1.402 + 0.5
+    ycbcr = integers(np.dstack([luma, blue, red]), 8)
+    data = tiff(ycbcr, photometric="ycbcr", compression="jpeg")
+    yield Case("tiff ycbcr uint8 jpeg", data, plain, tolerance=0.02)
+    lab = np.dstack([GREY * 255, 0 * GREY, 0 * GREY]).astype(np.uint8)
+    yield Case("tiff lab uint8", tiff(lab, photometric="cielab"), lightness(GREY), tolerance=0.02)
+
+
+def lightness(share: Values) -> Values:
+    """The sRGB grey of CIE lightness 100 times `share`."""
+    f = (100 * share + 16) / 116
+    return encoded(np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)))
+
+
+def with_tag(
+    data: bytes, tag: int, *, number: int | None = None, value: int | None = None
+) -> bytes:
+    """A little-endian TIFF of one page, one of its tags with another number or short value."""
+    made = bytearray(data)
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, entry)[0] == tag:
+            if number is not None:
+                struct.pack_into("<H", made, entry, number)
+            if value is not None:
+                struct.pack_into("<H", made, entry + 8, value)
+    return bytes(made)
 
 
 def turned(pixels: Values, orientation: int) -> Values:
@@ -331,8 +411,8 @@ def _pngs() -> Iterator[Case]:
             yield Case(f"{what} gAMA 1", png(raw, depth, color, half), encoded(values))
             usual = chunk(b"gAMA", struct.pack(">I", 45_455))
             yield Case(f"{what} gAMA 1/2.2", png(raw, depth, color, usual), values)
-            both = half + chunk(b"sRGB", b"\0")
-            yield Case(f"{what} gAMA 1 under sRGB", png(raw, depth, color, both), values)
+            data = png(raw, depth, color, half, chunk(b"sRGB", b"\0"))
+            yield Case(f"{what} gAMA 1 under sRGB", data, values)
         raw = integers(RGB, depth)
         wide = chunk(b"cHRM", struct.pack(">8I", *[int(each * 100_000) for each in P3]))
         gamma = chunk(b"gAMA", struct.pack(">I", 45_455))
@@ -384,18 +464,18 @@ def _netpbms() -> Iterator[Case]:
                 f"pfm {magic.decode()} {kind}", head + values[::-1].astype(kind).tobytes(), values
             )
     for most in (255, 65535):
-        for kind, values, alpha in (
+        for tuples, values, alpha in (
             (b"GRAYSCALE", GREY[:, :, None], None),
             (b"GRAYSCALE_ALPHA", np.dstack([GREY, ALPHA]), ALPHA),
             (b"RGB", RGB, None),
             (b"RGB_ALPHA", np.dstack([RGB, ALPHA]), ALPHA),
         ):
             head = b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH %d\nMAXVAL %d\nTUPLTYPE %s\nENDHDR\n" % (
-                *(WIDTH, HEIGHT, values.shape[2], most, kind),
+                *(WIDTH, HEIGHT, values.shape[2], most, tuples),
             )
             data = np.rint(values * most).astype(np.uint8 if most < 256 else ">u2").tobytes()
-            shown = GREY if kind.startswith(b"GRAY") else RGB
-            yield Case(f"pam {kind.decode()} to {most}", head + data, shown, alpha)
+            shown = GREY if tuples.startswith(b"GRAY") else RGB
+            yield Case(f"pam {tuples.decode()} to {most}", head + data, shown, alpha)
 
 
 def bmp(
@@ -452,3 +532,129 @@ def _avifs() -> Iterator[Case]:
         yield Case(f"avif rgb {bits} nclx P3", wide, shown, tolerance=0.03)
         light = avif(RGB, bits, primaries=1, transfer=8)
         yield Case(f"avif rgb {bits} nclx linear", light, encoded(RGB), tolerance=0.05)
+
+
+def profile(kind: bytes, gamma: float, primaries: tuple[float, ...] = ()) -> bytes:
+    """An ICC profile of version 2, grey or RGB, with one power for a curve."""
+    curve = struct.pack(">4sIIH", b"curv", 0, 1, round(gamma * 256)) + bytes(2)
+    tags = {b"wtpt": _xyz_tag(0.9642, 1.0, 0.8249)}
+    if kind == b"GRAY":
+        tags[b"kTRC"] = curve
+    else:
+        columns = [primaries[at : at + 3] for at in (0, 3, 6)]
+        for name, column in zip((b"r", b"g", b"b"), columns, strict=True):
+            tags |= {name + b"XYZ": _xyz_tag(*column), name + b"TRC": curve}
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, tag in tags.items():
+        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(tag))
+        body += tag
+    head = struct.pack(
+        ">I4sI4s4s4s12s4s",
+        128 + len(table + body),
+        b"\0" * 4,
+        0x02400000,
+        b"mntr",
+        kind,
+        b"XYZ ",
+        bytes(12),
+        b"acsp",
+    )
+    light = struct.pack(">3i", *(round(each * 65536) for each in (0.9642, 1.0, 0.8249)))
+    return head.ljust(68, b"\0") + light + bytes(48) + table + body
+
+
+def _xyz_tag(*xyz: float) -> bytes:
+    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(each * 65536) for each in xyz))
+
+
+SRGB_COLUMNS = (0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7142)
+"""XYZ of sRGB's red, green and blue, adapted to D50."""
+SWAPPED = SRGB_COLUMNS[3:6] + SRGB_COLUMNS[:3] + SRGB_COLUMNS[6:]
+"""The same, red and green exchanged."""
+
+
+def _others() -> Iterator[Case]:
+    """JPEG, WebP and GIF, which are read by Pillow alone."""
+    for values, name in ((RGB, "rgb"), (GREY, "grey")):
+        smooth = np.full_like(values, 0.4)
+        flat = bytes(imagecodecs.jpeg8_encode(integers(smooth, 8), level=98))
+        yield Case(f"jpeg {name}", flat, smooth, tolerance=0.02)
+    yield Case("webp rgb", bytes(imagecodecs.webp_encode(integers(RGB, 8), lossless=True)), RGB)
+    four = integers(np.dstack([RGB, ALPHA]), 8)
+    data = bytes(imagecodecs.webp_encode(four, lossless=True))
+    yield Case("webp rgb and alpha", data, RGB, ALPHA)
+    yield Case("gif", bytes(imagecodecs.gif_encode(integers(GREY, 8))), GREY)
+
+
+def _profiled() -> Iterator[Case]:
+    """One profile after another, for grey and RGB, in every format and depth that holds one."""
+    grey, swapped = profile(b"GRAY", 1.0), profile(b"RGB ", 1.0, SWAPPED)
+    light, light_rgb = encoded(GREY), encoded(RGB[:, :, [1, 0, 2]])
+    kinds = {"uint8": 8, "uint16": 16}
+    for name in ("uint8", "uint16", "float32"):
+        for values, profiled, photometric, shown in (
+            (GREY, grey, "minisblack", light),
+            (RGB, swapped, "rgb", light_rgb),
+        ):
+            samples = integers(values, kinds[name]) if name in kinds else values.astype(np.float32)
+            data = tiff(samples, photometric=photometric, iccprofile=profiled)
+            extra = name == "float32" and photometric == "rgb"
+            label = f"tiff {photometric} {name} with a profile"
+            coarse = 0.06 if name == "uint8" else 0.02
+            yield Case(label, data, shown, extra=extra, tolerance=coarse)
+    for depth in (1, 2, 4, 8, 16):
+        levels = np.rint(GREY * (2**depth - 1))
+        iccp = chunk(b"iCCP", b"grey\0\0" + zlib.compress(grey))
+        data = png(levels.astype(np.uint16), depth, 0, iccp)
+        shown = encoded(levels / (2**depth - 1))
+        yield Case(f"png grey {depth} with a profile", data, shown, tolerance=0.02)
+    for depth in (8, 16):
+        iccp = chunk(b"iCCP", b"swapped\0\0" + zlib.compress(swapped))
+        for color, values in ((2, RGB), (6, np.dstack([RGB, ALPHA]))):
+            data = png(integers(values, depth), depth, color, iccp)
+            alpha = ALPHA if color == 6 else None
+            label = f"png {'rgb and alpha' if alpha is not None else 'rgb'} {depth} with a profile"
+            yield Case(label, data, light_rgb, alpha, tolerance=0.02)
+        both = integers(np.dstack([GREY, ALPHA]), depth)
+        iccp = chunk(b"iCCP", b"grey\0\0" + zlib.compress(grey))
+        label = f"png grey and alpha {depth} with a profile"
+        yield Case(label, png(both, depth, 4, iccp), light, ALPHA, tolerance=0.02)
+    flat = np.full((HEIGHT, WIDTH), 0.4)
+    jpeg = bytes(imagecodecs.jpeg8_encode(integers(flat, 8), level=98))
+    data = jpeg[:2] + _app2(grey) + jpeg[2:]
+    yield Case("jpeg grey with a profile", data, encoded(flat), tolerance=0.02)
+    red = np.zeros((HEIGHT, WIDTH, 3))
+    red[:, :, 0] = 1
+    jpeg = bytes(imagecodecs.jpeg8_encode(integers(red, 8), level=98))
+    data = jpeg[:2] + _app2(swapped) + jpeg[2:]
+    yield Case("jpeg rgb with a profile", data, red[:, :, [1, 0, 2]], tolerance=0.03)
+    webp = bytes(imagecodecs.webp_encode(integers(RGB, 8), lossless=True))
+    size = struct.pack("<I", WIDTH - 1)[:3] + struct.pack("<I", HEIGHT - 1)[:3]
+    head = b"VP8X" + struct.pack("<II", 10, 0x20) + size
+    iccp = b"ICCP" + struct.pack("<I", len(swapped)) + swapped + b"\0" * (len(swapped) % 2)
+    body = b"WEBP" + head + iccp + webp[12:]
+    data = b"RIFF" + struct.pack("<I", len(body)) + body
+    yield Case("webp rgb with a profile", data, light_rgb, tolerance=0.02)
+    gif = bytes(imagecodecs.gif_encode(integers(GREY, 8)))
+    table = 13 + (3 << (1 + (gif[10] & 7)))
+    blocks = b"".join(
+        bytes([len(swapped[at : at + 255])]) + swapped[at : at + 255]
+        for at in range(0, len(swapped), 255)
+    )
+    gif = b"GIF89a" + gif[6:table] + b"!\xff\x0bICCRGBG1012" + blocks + b"\0" + gif[table:]
+    yield Case("gif with a profile", gif, light, tolerance=0.02)
+    rows = _rows(integers(RGB[:, :, ::-1], 8))
+    head = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0) + b"DEBM" + bytes(48)
+    head += struct.pack("<IIII", 0, 124 + len(rows), len(swapped), 0)
+    yield Case(
+        "bmp 24 with a profile",
+        bmp(24, rows, head=head, size=124) + swapped,
+        light_rgb,
+        tolerance=0.02,
+    )
+
+
+def _app2(data: bytes) -> bytes:
+    """The segment of a JPEG that holds a short profile."""
+    body = b"ICC_PROFILE\0\x01\x01" + data
+    return b"\xff\xe2" + struct.pack(">H", len(body) + 2) + body
