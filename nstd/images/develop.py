@@ -60,13 +60,11 @@ def _of_values(stored: Stored, scale: Scale) -> Picture:
     assert stored.values is not None
     values, notes = _in_srgb(stored.values, stored)
     values = _turned(values, stored.orientation)
+    notes = (*stored.notes, *notes)
     if stored.alpha is None:
-        return Picture(_three(_scaled(values, scale)), notes=(*stored.notes, *notes))
-    alpha = _turned(stored.alpha, stored.orientation)[:, :, None]
-    values = _scaled(values * alpha, scale)
-    alpha = _scaled(alpha, scale)
-    values = np.clip(values / np.where(alpha > 0, alpha, 1), 0, 1)
-    return Picture(_three(values), alpha[:, :, 0].copy(), (*stored.notes, *notes))
+        return Picture(_scaled(values, scale), notes=notes)
+    alpha = _turned(stored.alpha, stored.orientation)
+    return Picture(_scaled(values, scale, alpha), _resized(alpha, scale), notes)
 
 
 def _in_srgb(values: Array, stored: Stored) -> tuple[Array, tuple[str, ...]]:
@@ -92,19 +90,32 @@ def _turned(values: Array, orientation: int) -> Array:
     return np.flip(values, _MIRRORED.get(orientation, ()))
 
 
-def _scaled(values: Array, scale: Scale) -> Array:
-    """(height, width, channels) brought to size, each channel by itself."""
-    channels = [
-        np.asarray(scale(Image.fromarray(np.ascontiguousarray(values[:, :, at]))))
-        for at in range(values.shape[2])
-    ]
-    result: Array = np.clip(np.stack(channels, axis=2), 0, 1)  # sharpening leaves the range
+def _scaled(values: Array, scale: Scale, alpha: Array | None = None) -> Array:
+    """(height, width, 1 or 3) brought to size, with three channels.
+
+    Each channel is resized by itself, multiplied by alpha: no fringes of hidden colours.
+    """
+    cover = None if alpha is None else _resized(alpha, scale)
+    if cover is not None and cover.shape == values.shape[:2]:
+        alpha = cover = None
+    result = None
+    for at in range(values.shape[2]):
+        channel = values[:, :, at] if alpha is None else values[:, :, at] * alpha
+        channel = _resized(channel, scale)
+        if cover is not None:
+            channel = np.clip(channel / np.where(cover > 0, cover, 1), 0, 1)
+        if result is None:
+            result = np.empty((*channel.shape, 3), np.float32)
+        result[:, :, at:] = channel[:, :, None]  # the last one fills what is left: grey, all three
+    assert result is not None
     return result
 
 
-def _three(values: Array) -> Array:
-    """Grey as three channels."""
-    return np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values
+def _resized(channel: Array, scale: Scale) -> Array:
+    """(height, width) brought to size; sharpening must not leave the range."""
+    image = Image.fromarray(np.ascontiguousarray(channel))
+    resized: Array = np.clip(np.asarray(scale(image)), 0, 1)
+    return resized
 
 
 def _floats(image: Image.Image) -> Array:

@@ -12,7 +12,7 @@ from nstd.images.model import Array
 
 _SAMPLE = 1_000_000
 """So many values, evenly spread, tell the range of all."""
-_BAND = 1 << 20
+_BAND = 1 << 17
 """Values in work at a time, so that memory stays small."""
 _SLACK = 1e-3
 """What rounding and sharpening put beyond white is not worth a note."""
@@ -29,15 +29,15 @@ def to_shares(
     """
     top = float(white or _likely_white(samples, bits))
     shares = np.empty(samples.shape, np.float32)
-    flat, out, cut = samples.reshape(-1), shares.reshape(-1), 0
-    for part in _parts(flat.size):
+    cut = 0
+    for rows in _bands(samples):
         # float64 holds every 32-bit integer
-        values = flat[part].astype(np.float64) / top
+        values = samples[rows].astype(np.float64) / top
         cut += int(np.count_nonzero((values > 1 + _SLACK) | (values < -_SLACK)))
         cut += int(np.count_nonzero(np.isnan(values)))
         values = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
-        out[part] = 1 - values if inverted else values
-    return shares, (_cut_off(cut, flat.size, top),) if cut else ()
+        shares[rows] = 1 - values if inverted else values
+    return shares, (_cut_off(cut, samples.size, top),) if cut else ()
 
 
 def _likely_white(samples: NDArray[Any], bits: int) -> float:
@@ -49,7 +49,7 @@ def _likely_white(samples: NDArray[Any], bits: int) -> float:
     kind = samples.dtype.kind
     if kind == "u" and bits <= 16:
         return float(2**bits - 1)
-    spread = samples.reshape(-1)[:: _stride(samples.size)].astype(np.float64)
+    spread = samples.flat[:: _stride(samples.size)].astype(np.float64)
     bright = spread[(spread > 0) & np.isfinite(spread)]
     full = 65535.0 if kind == "f" else float(2 ** (bits - (kind == "i")) - 1)
     if not bright.size:
@@ -69,8 +69,9 @@ def _stride(size: int) -> int:
     return stride if stride % 3 else stride + 2
 
 
-def _parts(size: int) -> Iterator[slice]:
-    return (slice(start, start + _BAND) for start in range(0, size, _BAND))
+def _bands(samples: NDArray[Any]) -> Iterator[slice]:
+    rows = max(1, _BAND * len(samples) // max(1, samples.size))
+    return (slice(top, top + rows) for top in range(0, len(samples), rows))
 
 
 def _cut_off(count: int, size: int, white: float) -> str:

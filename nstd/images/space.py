@@ -21,7 +21,7 @@ Curve = Callable[[NDArray[Any]], NDArray[Any]]
 Chromaticities = tuple[float, ...]
 """x and y of white, red, green and blue."""
 
-_BAND_PIXELS = 1 << 18
+_BAND_PIXELS = 1 << 15
 _SRGB: Chromaticities = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _PRIMARIES: dict[int, Chromaticities] = {
     1: _SRGB,
@@ -53,13 +53,12 @@ class Space:
     note: str = ""
 
     def to_srgb(self, values: Array) -> Array:
-        """(height, width, 1 or 3) values of this space in sRGB, of the same shape."""
-        result = np.empty_like(values)
+        """Bring (height, width, 1 or 3) values of this space to sRGB, in their place."""
         rows = max(1, _BAND_PIXELS // values.shape[1])
         for top in range(0, len(values), rows):
             band = slice(top, top + rows)
-            result[band] = encode_srgb(self._light(values[band]))
-        return result
+            values[band] = encode_srgb(self._light(values[band]))
+        return values
 
     def _light(self, values: Array) -> NDArray[Any]:
         """Linear sRGB; of grey, its light."""
