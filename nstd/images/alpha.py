@@ -33,6 +33,6 @@ def off_white(painted: Array, alpha: Array) -> tuple[Array, Array]:
 
 
 def straight(pixels: Array, alpha: Array) -> Array:
-    """Pixels that are multiplied by `alpha` without it; black where alpha is 0."""
+    """Pixels that are multiplied by `alpha` without it; what alpha 0 hides is left as it is."""
     divisor = np.where(alpha > 0, alpha, 1)[:, :, None]
     return np.clip(pixels / divisor, 0, 1)
