@@ -37,7 +37,11 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tup
         return image.convert("RGB"), ("colour profile ignored: it is broken, or too large",)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
+        kind = source.profile.xcolor_space.strip()
+        if (mode := _PROFILE_MODES.get(kind)) is None:
+            raise ValueError(f"it is for {kind}, which is not known here")
+        if mode != image.mode and (image.mode, mode) != ("L", "RGB"):
+            raise ValueError(f"it is for {kind}, and the picture is not")
         converted = ImageCms.profileToProfile(
             image.convert("RGB") if (image.mode, mode) == ("L", "RGB") else image,
             source,
@@ -46,7 +50,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tup
             outputMode="RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, KeyError) as error:
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
         return image.convert("RGB"), (f"colour profile ignored: {error}",)
     assert converted is not None  # None is for inPlace=True
     return converted, ()

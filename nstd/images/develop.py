@@ -33,6 +33,9 @@ def develop(stored: Stored, scale: Scale) -> Picture:
     turn = _TURNS.get(stored.orientation)
     image = stored.image if turn is None else stored.image.transpose(turn)
     color, alpha = split_alpha(image)
+    if stored.alpha is not None:
+        cover = np.rint(_turned(stored.alpha, stored.orientation) * 255)
+        alpha = Image.fromarray(cover.astype(np.uint8))
     rgb, notes = to_srgb(color, stored.profile)
     notes = (*stored.notes, *notes)
     if alpha is None:

@@ -43,7 +43,8 @@ class Stored:
     """A picture as its file holds it: before its colours are sRGB, and not yet upright.
 
     Either `image`, of 8 bits a channel, or `values`: (height, width, 1 or 3) float32 in [0, 1]
-    where 1 is white, for what has more. `alpha`, beside values, is (height, width).
+    where 1 is white, for what has more. `alpha` is (height, width) float32; that of an image may
+    be a channel of its own.
     `profile` is an ICC profile, b"" for one that cannot be read, None where there is none;
     without one, `space` may say what the values mean. `orientation` is that of EXIF.
     """

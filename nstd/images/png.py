@@ -7,9 +7,10 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from nstd.images.levels import to_shares
@@ -19,7 +20,7 @@ from nstd.images.space import Space, space_of_code_points, space_of_gamma
 from nstd.images.spliced import Part, Spliced
 
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_READ = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP")
+_READ = (b"tRNS", b"sBIT", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP")
 _TEXT_BYTES = 1 << 20
 """So much text, unpacked, is shown to Pillow, which refuses a picture that has more."""
 _PROFILE_BYTES = 16 << 20
@@ -152,7 +153,8 @@ def _deep(chunks: Chunks, reopen: Callable[[], Image.Image]) -> tuple[Array, Arr
     else:
         samples = sixteen_bits(reopen)
     colors = samples.shape[2] - (chunks.color in (_GREY_ALPHA, _RGBA))
-    values, _ = to_shares(samples[:, :, :colors], 16)
+    white = _white(chunks.data.get(b"sBIT", b"")[:colors], samples[:, :, :colors])
+    values, _ = to_shares(samples[:, :, :colors], 16, white=white)
     if colors < samples.shape[2]:
         return values, to_shares(samples[:, :, colors], 16)[0]
     key = chunks.data.get(b"tRNS", b"")
@@ -160,3 +162,16 @@ def _deep(chunks: Chunks, reopen: Callable[[], Image.Image]) -> tuple[Array, Arr
         return values, None
     other = samples != np.frombuffer(key, ">u2")
     return values, other.any(axis=2).astype(np.float32)
+
+
+def _white(significant: bytes, samples: NDArray[Any]) -> int | None:
+    """The value of white in a file whose values were left as small as they had been.
+
+    sBIT says how many bits these have. A PNG should hold them widened to 16 bits, whose lowest
+    bits are then empty in all dark values; programs that measure often leave that out.
+    """
+    if len(set(significant)) != 1 or not 8 < significant[0] < 16:
+        return None
+    white = 2 ** significant[0] - 1
+    lowest = 2 ** (16 - significant[0]) - 1
+    return white if samples.max() <= white and (samples & lowest).any() else None

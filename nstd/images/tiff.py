@@ -156,7 +156,7 @@ def _of_samples(page: Page, samples: NDArray[Any], profile: bytes | None) -> Sto
             colors = straight(colors, alpha)
     if page.photometric == tags.CMYK:
         image = Image.fromarray(np.rint(colors * 255).astype(np.uint8), "CMYK")
-        return Stored(image, profile=profile, notes=notes)
+        return Stored(image, alpha=alpha, profile=profile, notes=notes)
     return Stored(values=colors, alpha=alpha, profile=profile, notes=notes)
 
 

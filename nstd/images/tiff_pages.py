@@ -6,6 +6,7 @@ TIFF 6.0, its Technical Note on SubIFDs, and BigTIFF, in either order of bytes.
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +18,19 @@ _PAGES = 64
 _ENTRIES = 4096
 _VALUES = 64
 """More pages, tags or values than any of what is read here has."""
-_FORMS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
+_TEXT_BYTES = 1 << 16
+_FORMS = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
 
 _KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 255, 256, 257, 258, 259
 _PHOTOMETRIC, _FILL_ORDER, _ORIENTATION, _SAMPLES, _HIGHEST = 262, 266, 274, 277, 281
 _PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS, _EXTRA, _FORMAT = 284, 317, 320, 330, 332, 338, 339
-_DNG, _WHITE_LEVEL = 50706, 50717
+_DESCRIPTION, _HIGHEST_OF_ANY, _DNG, _WHITE_LEVEL = 270, 341, 50706, 50717
+_SIGNIFICANT = re.compile(rb'SignificantBits="(\d{1,2})"')
+"""As OME-XML says it, in the description."""
 _READ = {
     *(_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER),
     *(_ORIENTATION, _SAMPLES, _HIGHEST, _PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS),
-    *(_EXTRA, _FORMAT, _DNG, _WHITE_LEVEL),
+    *(_EXTRA, _FORMAT, _DESCRIPTION, _HIGHEST_OF_ANY, _DNG, _WHITE_LEVEL),
 }
 _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType."""
@@ -194,9 +198,11 @@ def _white(tags: Tags, depth: int, form: int) -> int | None:
     """
     if _WHITE_LEVEL in tags:
         return tags[_WHITE_LEVEL][0] or None
-    highest = max(tags.get(_HIGHEST, (0,)))
-    fits = 255 <= highest < 2**depth - 1 and highest & (highest + 1) == 0
-    return highest if form == UNSIGNED and depth > 8 and fits else None
+    said = [max(tags.get(tag, (0,))) for tag in (_HIGHEST, _HIGHEST_OF_ANY)]
+    if found := _SIGNIFICANT.search(bytes(tags.get(_DESCRIPTION, ()))):
+        said.append(2 ** int(found[1]) - 1)
+    fits = [one for one in said if 255 <= one < 2**depth - 1 and one & (one + 1) == 0]
+    return max(fits) if fits and form == UNSIGNED and depth > 8 else None
 
 
 def _pages(file: BinaryIO) -> Iterator[tuple[bytes, Tags]]:
@@ -232,7 +238,7 @@ def _directory(file: BinaryIO, at: int, order: str, big: bool) -> tuple[Tags, in
     for start in range(0, count * entry, entry):
         tag, form, many = struct.unpack_from(order + "HH" + ("Q" if big else "I"), data, start)
         if tag in _READ and form in _FORMS and many:
-            many = min(many, 3 << 16 if tag == _COLORS else _VALUES)
+            many = min(many, {_COLORS: 3 << 16, _DESCRIPTION: _TEXT_BYTES}.get(tag, _VALUES))
             values = _values(
                 file, data, start + entry - width, order + f"{many}{_FORMS[form]}", width
             )

@@ -109,6 +109,12 @@ def _grey_tiffs() -> Iterator[Case]:
             told = [(281, "H", 1, 2**bits - 1, True)]
             data = tiff(integers(values, bits), photometric=photometric, extratags=told)
             yield Case(f"tiff grey {photometric} uint{bits} in 16", data, GREY)
+            told = [(341, "H", 1, 2**bits - 1, True)]
+            data = tiff(integers(values, bits), photometric=photometric, extratags=told)
+            yield Case(f"tiff grey {photometric} uint{bits} in 16, by SMaxSampleValue", data, GREY)
+            described = f'<OME><Pixels SignificantBits="{bits}" Type="uint16"/></OME>'
+            data = tiff(integers(values, bits), photometric=photometric, description=described)
+            yield Case(f"tiff grey {photometric} uint{bits} in 16, by OME-XML", data, GREY)
     for bits in (8, 16, 32):
         signed = np.rint(GREY * (2 ** (bits - 1) - 1)).astype(f"i{bits // 8}")
         yield Case(f"tiff grey int{bits}", tiff(signed), GREY, extra=bits == 8)
@@ -272,6 +278,17 @@ def _tagged_tiffs() -> Iterator[Case]:
     ycbcr = integers(np.dstack([luma, blue, red]), 8)
     data = tiff(ycbcr, photometric="ycbcr", compression="jpeg")
     yield Case("tiff ycbcr uint8 jpeg", data, plain, tolerance=0.02)
+    five = integers(np.dstack([CMYK, ALPHA]), 8)
+    data = tiff(five, photometric="separated", extrasamples=["unassalpha"])
+    yield Case("tiff cmyk uint8 and alpha", data, CMYK_RGB, ALPHA, extra=True, tolerance=0.02)
+    for bits in (2, 4):
+        coarse = np.rint(RGB * (2**bits - 1))
+        data = tiff(coarse.astype(np.uint8), photometric="rgb", bitspersample=bits)
+        yield Case(f"tiff rgb uint{bits}", data, coarse / (2**bits - 1), extra=True)
+    for kind in (np.uint64, np.int64):
+        for many in (8, 16):
+            data = tiff(integers(RGB, many).astype(kind), photometric="rgb")
+            yield Case(f"tiff rgb {np.dtype(kind).name} of {many} bits", data, RGB, extra=True)
     lab = np.dstack([GREY * 255, 0 * GREY, 0 * GREY]).astype(np.uint8)
     yield Case("tiff lab uint8", tiff(lab, photometric="cielab"), lightness(GREY), tolerance=0.02)
 
@@ -370,6 +387,12 @@ def _pngs() -> Iterator[Case]:
                 name = f"png {'grey' if color == 4 else 'rgb'} and alpha {depth}{way}"
                 data = png(both, depth, color, interlace=interlace)
                 yield Case(name, data, values.squeeze(), ALPHA)
+    for bits in (10, 12, 14):
+        said = chunk(b"sBIT", bytes([bits]))
+        data = png(integers(GREY, bits), 16, 0, said)
+        yield Case(f"png grey 16 of {bits} bits, not widened", data, GREY)
+        data = png(integers(GREY, bits) << (16 - bits), 16, 0, said)
+        yield Case(f"png grey 16 of {bits} bits, widened", data, GREY)
     near = np.full((HEIGHT, WIDTH, 3), 0x8000, np.uint16)
     near[:5] = 0x8001  # another colour than the key, of the same high byte
     trns = chunk(b"tRNS", struct.pack(">3H", *[0x8000] * 3))
