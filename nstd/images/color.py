@@ -6,6 +6,8 @@ import io
 
 from PIL import Image, ImageCms
 
+from nstd.errors import printable
+
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
@@ -51,6 +53,6 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tup
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        return image.convert("RGB"), (f"colour profile ignored: {error}",)
+        return image.convert("RGB"), (f"colour profile ignored: {printable(str(error))}",)
     assert converted is not None  # None is for inPlace=True
     return converted, ()

@@ -137,7 +137,9 @@ class _PillowOpener:
         return image
 
     def check_size(self, width: int, height: int) -> None:
-        """Raise PictureError for more pixels than the limit."""
+        """Raise PictureError for more pixels than the limit, and ValueError for none."""
+        if min(width, height) < 1:
+            raise ValueError(f"{width} x {height} pixels")
         if width * height > self._max_pixels:
             raise too_large(self._path, self._max_pixels)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from nstd.errors import NstdError, PictureError
+from nstd.errors import NstdError, PictureError, printable
 from nstd.images.kinds import FORMATS
 from nstd.images.model import ExtraNeededError, TooMuchWorkError, UnreadKindError
 from nstd.images.tiff_pages import SeveralPagesError
 
 SAVE_AGAIN = "open it in a picture editor, save it as PNG or JPEG, and submit it again"
+_LONGEST = 300
 _UNSUPPORTED = re.compile(r"unsupported|not (yet )?supported|not implemented|unknown .*mode", re.I)
 """How Pillow words what is not broken, but of a kind that it does not read."""
 
@@ -49,7 +50,7 @@ def explained(path: Path, max_pixels: int) -> Iterator[None]:
 
 
 def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
-    name = path.name
+    name, said = path.name, printable(str(error))[:_LONGEST]
     match error:
         case FileNotFoundError():
             return PictureError("picture_missing", f"{name}: no such file", "copy it there")
@@ -67,10 +68,10 @@ def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
             message = f"{name}: needs more memory than there is"
             return PictureError("picture_refused", message, "make it smaller")
         case UnreadKindError():
-            message = f"{name}: {error} is not read, but {', '.join(FORMATS)} are"
+            message = f"{name}: {said} is not read, but {', '.join(FORMATS)} are"
             return PictureError("picture_unreadable", message, SAVE_AGAIN)
         case ExtraNeededError():
-            message = f"{name}: {error} needs the extra `tiff`, which is not installed"
+            message = f"{name}: {said} needs the extra `tiff`, which is not installed"
             hint = f"pip install 'nstd[tiff]', or {SAVE_AGAIN}"
             return PictureError("picture_unreadable", message, hint)
         case UnidentifiedImageError():
@@ -79,7 +80,5 @@ def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
         case OSError(errno=number) if number is not None:
             message = f"{name}: {error.strerror or error}"
             return PictureError("io_error", message, "check the disk or network mount")
-    what = (
-        "of a kind that is not read" if _UNSUPPORTED.search(str(error)) else "broken or truncated"
-    )
-    return PictureError("picture_unreadable", f"{name}: {what} ({error})", SAVE_AGAIN)
+    what = "of a kind that is not read" if _UNSUPPORTED.search(said) else "broken or truncated"
+    return PictureError("picture_unreadable", f"{name}: {what} ({said})", SAVE_AGAIN)

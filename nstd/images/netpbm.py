@@ -91,8 +91,6 @@ def _samples(
 ) -> NDArray[Any]:
     """The values, in the machine's order of bytes."""
     height, width, channels = shape
-    if min(shape) < 1:
-        raise ValueError(f"{width} x {height} pixels")
     open_image.check_size(width, height)
     wanted = np.dtype(kind).itemsize * width * height * channels
     data = file.read(wanted)

@@ -224,6 +224,21 @@ def test_several_pages_and_cut_files_are_told_apart(tmp_path: Path, suffix: str)
     assert "broken or truncated" in error.message
 
 
+def test_what_a_file_says_cannot_spoil_the_message(tmp_path: Path) -> None:
+    """Neither a terminal's commands nor a text without an end."""
+    data = b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE \x1b[2J%s\nENDHDR\n\0\0"
+    message = refusal(tmp_path, data % (b"x" * 900)).message
+    assert "a PAM of \\x1b[2Jxxx" in message
+    assert len(message) < 500
+
+
+def test_a_tiff_without_a_height_is_broken(tmp_path: Path) -> None:
+    """Whichever reader would take it for a picture of no rows."""
+    for pixels in (integers(RGB, 8), RGB.astype(np.float32)):
+        data = pictures.with_tag(tiff(pixels, photometric="rgb"), 257, number=60_000)
+        assert refusal(tmp_path, data).code == "picture_unreadable"
+
+
 @pytest.mark.parametrize("count", [2, 200])
 def test_a_tiff_of_many_pages_is_refused(tmp_path: Path, count: int) -> None:
     """However many there are."""
