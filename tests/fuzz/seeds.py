@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tifffile
 from PIL import Image, ImageCms, ImageDraw
-from support.pictures import cases, tiff
+from support.pictures import cases
+from support.pictures.tiff_writer import tiff
 
 _README = Path(__file__).parent.parent.parent / "README.md"
 _EXAMPLE = _README.with_name("config.example.yaml")

@@ -1,6 +1,6 @@
 """Pictures of every kind are read for what they are, or refused by their name; never garbage.
 
-The files are made by other means than Pillow: see `support/pictures.py`.
+The files are made by other means than Pillow: see `support/pictures`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from nstd.images import Picture, load_image
 
 pytest.importorskip("imagecodecs")
 tifffile = pytest.importorskip("tifffile")
-from support import pictures  # noqa: E402
-from support.pictures import GREY, HEIGHT, RGB, WIDTH, Case, chunk, integers, png, tiff  # noqa: E402
+from support.pictures import cases  # noqa: E402
+from support.pictures.model import GREY, HEIGHT, RGB, WIDTH, Case, encoded, integers  # noqa: E402
+from support.pictures.pngs import chunk, png  # noqa: E402
+from support.pictures.profiled import SWAPPED, profile  # noqa: E402
+from support.pictures.tiff_writer import tiff, with_tag  # noqa: E402
 
-CASES = {case.name: case for case in pictures.cases()}
+CASES = {case.name: case for case in cases()}
 
 
 def load(folder: Path, data: bytes, **more: Any) -> Picture:
@@ -178,7 +181,7 @@ UNREAD_KINDS: dict[str, tuple[bytes, str]] = {
         "a TIFF of 3 channels of 16-bit integers (L*a*b*) is not read",
     ),
     "colour filter array": (
-        pictures.with_tag(tiff(integers(GREY, 16)), 262, value=32803),
+        with_tag(tiff(integers(GREY, 16)), 262, value=32803),
         "a camera's raw file",
     ),
     "other inks": (
@@ -235,7 +238,7 @@ def test_what_a_file_says_cannot_spoil_the_message(tmp_path: Path) -> None:
 def test_a_tiff_without_a_height_is_broken(tmp_path: Path) -> None:
     """Whichever reader would take it for a picture of no rows."""
     for pixels in (integers(RGB, 8), RGB.astype(np.float32)):
-        data = pictures.with_tag(tiff(pixels, photometric="rgb"), 257, number=60_000)
+        data = with_tag(tiff(pixels, photometric="rgb"), 257, number=60_000)
         assert refusal(tmp_path, data).code == "picture_unreadable"
 
 
@@ -295,7 +298,7 @@ BROKEN_PROFILES = {
         integers(RGB, 16),
         16,
         2,
-        chunk(b"iCCP", b"grey\0\0" + zlib.compress(pictures.profile(b"GRAY", 1.8))),
+        chunk(b"iCCP", b"grey\0\0" + zlib.compress(profile(b"GRAY", 1.8))),
     ),
 }
 
@@ -321,8 +324,8 @@ def test_a_part_of_a_profile_is_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("gamma", [1.8, 2.2, 2.4])
 def test_curves_agree_with_little_cms(tmp_path: Path, gamma: float) -> None:
     """The same profile in 8 bits, by Little CMS, and in 16, by curves and matrix of our own."""
-    profile = pictures.profile(b"RGB ", gamma, pictures.SWAPPED)
-    iccp = chunk(b"iCCP", b"x\0\0" + zlib.compress(profile))
+    swapped = profile(b"RGB ", gamma, SWAPPED)
+    iccp = chunk(b"iCCP", b"x\0\0" + zlib.compress(swapped))
     eight, sixteen = (load(tmp_path, png(integers(RGB, n), n, 2, iccp)).pixels for n in (8, 16))
     assert np.abs(eight - sixteen).max() < 2.5 / 255
 
@@ -339,7 +342,7 @@ def test_adobe_rgb_told_by_exif(tmp_path: Path) -> None:
     # by hand: linear Adobe RGB, then to linear sRGB (the matrix of Bruce Lindbloom), then encoded
     light = (np.array([100, 200, 100]) / 255) ** 2.19921875
     matrix = [[1.39836, -0.39836, 0], [0, 1, 0], [0, -0.04293, 1.04293]]
-    expected = pictures.encoded(np.clip(np.array(matrix) @ light, 0, 1))
+    expected = encoded(np.clip(np.array(matrix) @ light, 0, 1))
     assert picture.pixels[8, 8] == pytest.approx(expected, abs=0.02)
 
 
