@@ -14,6 +14,8 @@ _SAMPLE = 1_000_000
 """So many values, evenly spread, tell the range of all."""
 _BAND = 1 << 17
 """Values in work at a time, so that memory stays small."""
+_DARKEST = 16.0
+"""Floats that nearly all are below it are no picture whose white is 255: it would be black."""
 _SLACK = 1e-3
 """What rounding and sharpening put beyond white is not worth a note."""
 
@@ -58,7 +60,8 @@ def _likely_white(samples: NDArray[Any], bits: int) -> float:
     if kind == "f":
         if middle <= 1:
             return 1.0
-        return next((white for white in (255.0, 65535.0) if most <= white), float(most))
+        usual = (255.0, 65535.0) if most > _DARKEST else ()
+        return next((white for white in usual if most <= white), float(most))
     scales = (255.0, 65535.0) if bits > 16 else (255.0,)
     return next((white for white in scales if most <= white < full), full)
 

@@ -37,27 +37,26 @@ def profile_of(image: Image.Image) -> bytes | None:
     return (image.info["icc_profile"] or b"") if "icc_profile" in image.info else None
 
 
-def sixteen_bits(reopen: Callable[[], Image.Image]) -> NDArray[Any]:
-    """(height, width, channels) uint16 of a picture of which Pillow keeps but 8 bits.
+def sixteen_bits(image: Image.Image, reopen: Callable[[], Image.Image]) -> NDArray[Any]:
+    """(height, width, channels) uint16 of `image`, of which Pillow keeps but 8 bits.
 
     It is decoded twice: Pillow's raw mode takes the higher byte of each value, and that of the
     other order of bytes the lower one.
     """
-    with reopen() as image:
-        mode = raw_mode(image).replace("RGBa", "RGBA")
+    mode = raw_mode(image).replace("RGBa", "RGBA")
     order = {"N": sys.byteorder[0].upper()}.get(mode[-1], mode[-1])
     other = {"L": "B", "B": "L"}[order]
-    values = _decoded(reopen, mode).astype(np.uint16)
+    values = _decoded(image, mode).astype(np.uint16)
     values <<= 8
-    values |= _decoded(reopen, mode[:-1] + other)
+    with reopen() as again:
+        values |= _decoded(again, mode[:-1] + other)
     return values
 
 
-def _decoded(reopen: Callable[[], Image.Image], mode: str) -> NDArray[Any]:
-    with reopen() as image:
-        set_raw_mode(image, mode)
-        image.info.pop("transparency", None)
-        return np.asarray(image)
+def _decoded(image: Image.Image, mode: str) -> NDArray[Any]:
+    set_raw_mode(image, mode)
+    image.info.pop("transparency", None)
+    return np.asarray(image)
 
 
 def raw_mode(image: Image.Image) -> str:

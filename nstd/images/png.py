@@ -53,15 +53,15 @@ def read_png(file: BinaryIO, open_image: Opener) -> Stored:
 
     profile, space = _colors(chunks.data)
     with reopen() as image:
-        orientation = orientation_of(image)
-        if chunks.depth < 16 or chunks.color not in (_GREY, _RGB, _GREY_ALPHA, _RGBA):
-            key = image.info.get("transparency")
-            if isinstance(key, int) and image.mode == "L":  # not yet scaled as the pixels are
-                image.info["transparency"] = key * 255 // (2**chunks.depth - 1)
-            image.load()
-            return Stored(image, profile=profile, space=space, orientation=orientation)
-    values, alpha = _deep(chunks, reopen)
-    return Stored(None, values, alpha, profile, space, orientation)
+        if chunks.depth == 16 and chunks.color in (_GREY, _RGB, _GREY_ALPHA, _RGBA):
+            values, alpha = _deep(chunks, image, reopen)
+            # Pillow decodes a picture when it is asked for its orientation
+            return Stored(None, values, alpha, profile, space, orientation_of(image))
+        key = image.info.get("transparency")
+        if isinstance(key, int) and image.mode == "L":  # not yet scaled as the pixels are
+            image.info["transparency"] = key * 255 // (2**chunks.depth - 1)
+        image.load()
+        return Stored(image, profile=profile, space=space, orientation=orientation_of(image))
 
 
 def _chunks(file: BinaryIO) -> Chunks:
@@ -140,18 +140,18 @@ def _colors(data: dict[bytes, bytes]) -> tuple[bytes | None, Space | None]:
     return None, space_of_gamma(gamma, primaries_of)
 
 
-def _deep(chunks: Chunks, reopen: Callable[[], Image.Image]) -> tuple[Array, Array | None]:
+def _deep(
+    chunks: Chunks, image: Image.Image, reopen: Callable[[], Image.Image]
+) -> tuple[Array, Array | None]:
     """Values and alpha of a picture of 16 bits a channel, with all of these."""
+    image.info.pop("transparency", None)
     if chunks.color == _GREY:
-        with reopen() as image:
-            image.info.pop("transparency", None)
-            samples = np.asarray(image)[:, :, None]
+        samples = np.asarray(image)[:, :, None]
     elif chunks.color == _GREY_ALPHA:
-        with reopen() as image:
-            set_raw_mode(image, "RGBA")  # the four bytes of a pixel
-            samples = np.asarray(image).view(">u2")
+        set_raw_mode(image, "RGBA")  # the four bytes of a pixel
+        samples = np.asarray(image).view(">u2")
     else:
-        samples = sixteen_bits(reopen)
+        samples = sixteen_bits(image, reopen)
     colors = samples.shape[2] - (chunks.color in (_GREY_ALPHA, _RGBA))
     white = _white(chunks.data.get(b"sBIT", b"")[:colors], samples[:, :, :colors])
     values, _ = to_shares(samples[:, :, :colors], 16, white=white)

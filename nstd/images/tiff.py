@@ -97,7 +97,7 @@ def _by_pillow(page: Page, reopen: Callable[[], Image.Image]) -> Stored:
             if page.bits == 32 and page.sample_format == tags.UNSIGNED:
                 samples = samples.view(np.uint32)
             return _of_samples(page, samples, profile)
-    return _of_samples(page, sixteen_bits(reopen), profile)
+        return _of_samples(page, sixteen_bits(image, reopen), profile)
 
 
 def _by_tifffile(page: Page, file: BinaryIO, open_image: Opener) -> Stored:

@@ -21,7 +21,7 @@ from nstd.images import Picture, load_image
 pytest.importorskip("imagecodecs")
 tifffile = pytest.importorskip("tifffile")
 from support.pictures import cases  # noqa: E402
-from support.pictures.model import GREY, HEIGHT, RGB, WIDTH, Case, encoded, integers  # noqa: E402
+from support.pictures.model import GREY, HEIGHT, RGB, WIDTH, Case, encoded, integers, turned  # noqa: E402
 from support.pictures.pngs import chunk, png  # noqa: E402
 from support.pictures.profiled import SWAPPED, profile  # noqa: E402
 from support.pictures.tiff_writer import tiff, with_tag  # noqa: E402
@@ -328,6 +328,28 @@ def test_curves_agree_with_little_cms(tmp_path: Path, gamma: float) -> None:
     iccp = chunk(b"iCCP", b"x\0\0" + zlib.compress(swapped))
     eight, sixteen = (load(tmp_path, png(integers(RGB, n), n, 2, iccp)).pixels for n in (8, 16))
     assert np.abs(eight - sixteen).max() < 2.5 / 255
+
+
+@pytest.mark.parametrize("most", [3.0, 12.0])
+def test_light_of_more_than_white_is_not_taken_for_255(tmp_path: Path, most: float) -> None:
+    """Most of it is beyond 1: then the brightest is white, and the picture not black."""
+    picture = load(tmp_path, tiff((GREY * (most - 1) + 1).astype(np.float32)))
+    assert picture.pixels.max() == 1
+    assert picture.pixels.mean() > 0.3
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_pictures_are_turned(tmp_path: Path, suffix: str, orientation: int) -> None:
+    """By EXIF in a PNG, by its tag in a TIFF."""
+    if suffix == "png":
+        exif = struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 274, 3, 1, orientation, 0, 0)
+        data = png(integers(RGB, 16), 16, 2, chunk(b"eXIf", exif))
+    else:
+        tag = (274, "H", 1, orientation, True)
+        data = tiff(integers(GREY, 16), extratags=[tag])
+    shown = turned(RGB if suffix == "png" else np.repeat(GREY[:, :, None], 3, 2), orientation)
+    assert load(tmp_path, data).pixels == pytest.approx(shown, abs=1e-4)
 
 
 def test_adobe_rgb_told_by_exif(tmp_path: Path) -> None:
