@@ -66,7 +66,10 @@ def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture
         _pixel_cap(max_pixels),
     ):
         kind = _kind(file)
-        stored = _READERS.get(kind, _read_plain)(file, _PillowOpener(path, max_pixels, kind))
+        try:
+            stored = _READERS.get(kind, _read_plain)(file, _PillowOpener(path, max_pixels, kind))
+        except UnidentifiedImageError as error:
+            raise ValueError(f"it begins like a picture in {kind}") from error
         return develop(stored, scale)
 
 

@@ -57,8 +57,10 @@ def read_tiff(file: BinaryIO, open_image: Opener) -> Stored:
     page = find_page(file)
     open_image.check_size(page.width, page.height)
 
-    end = file.seek(0, io.SEEK_END)
-    alone = cast(BinaryIO, Spliced(file, [page.head, (len(page.head), end)]))
+    alone = file
+    if page.number:
+        end = file.seek(0, io.SEEK_END)
+        alone = cast(BinaryIO, Spliced(file, [page.head, (len(page.head), end)]))
 
     def reopen() -> Image.Image:
         alone.seek(0)
@@ -71,7 +73,7 @@ def read_tiff(file: BinaryIO, open_image: Opener) -> Stored:
 
 
 def _is_plain(page: Page) -> bool:
-    """Whether Pillow reads it right; found by trying every kind, see tests/test_images_kinds.py."""
+    """Whether Pillow reads it right; found by trying every kind (tests/images/test_kinds.py)."""
     if page.bits <= 8 and page.sample_format == tags.UNSIGNED:
         return True
     if page.planar:

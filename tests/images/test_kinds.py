@@ -227,6 +227,16 @@ def test_several_pages_and_cut_files_are_told_apart(tmp_path: Path, suffix: str)
     assert "broken or truncated" in error.message
 
 
+@pytest.mark.parametrize(
+    "name", ["png rgb 8", "jpeg rgb", "webp rgb", "gif", "bmp 24", "avif rgb 8"]
+)
+def test_the_beginning_of_a_picture_is_called_one(tmp_path: Path, name: str) -> None:
+    """A supported kind is never called no picture, however little of it there is."""
+    message = refusal(tmp_path, CASES[name].data[:30]).message
+    assert "not a picture" not in message
+    assert "broken or truncated" in message
+
+
 def test_what_a_file_says_cannot_spoil_the_message(tmp_path: Path) -> None:
     """Neither a terminal's commands nor a text without an end."""
     data = b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE \x1b[2J%s\nENDHDR\n\0\0"
