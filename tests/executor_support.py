@@ -14,7 +14,7 @@ from puppet import PUPPET
 from support import FAST, merged
 
 from nstd.config import Config
-from nstd.executor import Event, Executor, Report
+from nstd.executor import Begun, Event, Executor, Report
 from nstd.job import Input, Job, Outcome
 from nstd.paths import JobPaths
 from nstd.slots import Slot
@@ -208,6 +208,10 @@ class Bench:
         while not condition():
             assert time.monotonic() < deadline, f"not within {seconds} s; events: {self.events}"
             self.look()
+
+    def begun(self, name: str) -> list[Begun]:
+        """How often a worker took the job so far."""
+        return [e for e in self.events if isinstance(e, Begun) and e.job == name]
 
     def outcomes(self, name: str) -> list[Outcome]:
         """The ends of the job so far."""

@@ -13,7 +13,7 @@ from executor_support import TWO, make_config, make_job
 
 from nstd.config import Config
 from nstd.dispatcher import DISK_PAUSE, Dispatcher
-from nstd.executor import Event, Report
+from nstd.executor import Begun, Event, Report
 from nstd.files import Files
 from nstd.job import Ending, Failure, Job, Outcome
 from nstd.log import emit, listen
@@ -234,6 +234,7 @@ def test_a_time_out_asks_and_a_hang_kills(tmp_path: Path) -> None:
     """A worker that moves may clean up; one that hangs cannot."""
     bench = Bench(tmp_path, workers={"stall": "50s"})
     bench.run("beach")
+    bench.tell(Begun(job="beach"), now=0.0)
     bench.tell(now=49.0)
     bench.tell(now=50.0)
     bench.tell(now=51.0)
@@ -241,6 +242,7 @@ def test_a_time_out_asks_and_a_hang_kills(tmp_path: Path) -> None:
     bench.tell(failed("beach", device_fault=True), now=52.0)
     bench.add("slow", timeout=10.0, priority=99)
     bench.dispatcher.dispatch(60.0)
+    bench.tell(Begun(job="slow"), now=60.0)
     bench.tell(now=70.0)
     assert bench.executor.asked[-1] == ("cancel", "slow")
 

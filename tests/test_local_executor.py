@@ -191,13 +191,14 @@ def test_a_worker_that_died_while_idle_costs_no_job(make: Make, told: list[dict[
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_worker_lost_before_it_took_its_job_costs_no_attempt(
-    make: Make, told: list[dict[str, Any]], how: str
+    make: Make, told: list[dict[str, Any]], how: str, tmp_path: Path
 ) -> None:
     """A warm one that dies in the moment of hand-over, or takes nothing any more."""
-    bench = make(start="1s")
+    bench = make()
     bench.run("first")
     (pid,) = pids(told)
     os.kill(pid, signal.SIGSTOP)
+    bench.executor.configure(make_config(tmp_path, workers={"start": "1s"}))
     bench.start("second")
     if how == "kill":
         os.kill(pid, signal.SIGKILL)
@@ -206,6 +207,7 @@ def test_a_worker_lost_before_it_took_its_job_costs_no_attempt(
     assert outcome.failure is not None
     words = {"kill": "died", "stop": "did not take the job in time"}
     assert words[how] in outcome.failure.message
+    bench.executor.configure(make_config(tmp_path))  # a new worker may take longer to come up
     assert bench.run("third").ending is Ending.FINISHED
 
 

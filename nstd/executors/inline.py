@@ -12,7 +12,7 @@ from typing import Any
 from nstd.attempt import Attempt
 from nstd.config import Config
 from nstd.devices import make_slots, resolve
-from nstd.executor import Assignment, Event
+from nstd.executor import Assignment, Begun, Event
 from nstd.files import Files
 from nstd.job import Job
 from nstd.plugins import load
@@ -42,6 +42,7 @@ class InlineExecutor:
         """Run the whole attempt."""
         assignment = Assignment.of(job, folder, slot, slot.device, self._config)
         attempt = Attempt(assignment, Files(), self._events.append, lambda: None)
+        self._events.append(Begun(job=job.id))
         self._events.append(attempt.run(load))
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:

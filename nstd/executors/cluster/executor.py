@@ -12,7 +12,7 @@ from typing import Any
 from nstd.channel import Message
 from nstd.config import Config
 from nstd.errors import ClusterError
-from nstd.executor import Assignment, Event, Report
+from nstd.executor import Assignment, Begun, Event, Report
 from nstd.executors.cluster.places import chosen, wanted
 from nstd.executors.process import WorkerProcess
 from nstd.job import Ending, Failure, Job, Outcome
@@ -147,6 +147,9 @@ class RayExecutor:
             return
         if "places" in message:
             self._take_places(message)
+        elif "begun" in message:
+            if message["begun"] in self._running:
+                self._events.append(Begun(job=message["begun"]))
         elif "report" in message:
             report = Report.model_validate(message["report"])
             if report.job in self._running:
