@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from executor_support import install_backends
-from ray_support import RayCluster, ray_cluster
-from support import Playground
+from support.clusters import RayCluster, ray_cluster
+from support.executors import install_backends
+from support.playground import Playground
 
-from nstd import reservations
+from nstd.system import reservations
 
 # A shell that starts the tests in the background has it ignored, and every process would inherit
 # that: what ends at an interrupt would not.

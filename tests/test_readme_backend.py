@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support import Playground
+from support.playground import Playground
 
 README = Path(__file__).parent.parent / "README.md"
 

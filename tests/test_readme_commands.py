@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from readme_tables import README
-from support import Playground
+from support.playground import Playground
 
 from nstd.cli.app import app
 

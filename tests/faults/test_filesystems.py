@@ -9,11 +9,11 @@ import shutil
 
 import psutil
 import pytest
-from support import Playground, wait_for
-from support_mounts import View, mount, needs_mounts
+from support.mounts import View, mount, needs_mounts
+from support.playground import Playground, wait_for
 
-from nstd.inbox import Inbox
-from nstd.roots import Entry, Root
+from nstd.intake.inbox import Inbox
+from nstd.system.nofollow import Entry, Root
 
 
 @needs_mounts

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support import Playground, codes, finished, wait_for
+from support.playground import Playground, codes, finished, wait_for
 
 
 @pytest.mark.parametrize("act", ["exit", "kill"])
@@ -55,7 +55,7 @@ def test_a_job_that_takes_too_long_is_ended_without_a_kill(playground: Playgroun
 
 SLOW = """
 import sys, time
-if "nstd.worker" in sys.orig_argv:
+if "nstd.executors.worker.main" in sys.orig_argv:
     time.sleep(4)
 """
 """A worker that takes long to come up, as from a network disk."""

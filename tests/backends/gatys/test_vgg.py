@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision  # type: ignore[import-untyped]
-from gatys_support import install_weights as install
-from gatys_support import interrupted
+from support.gatys import install_weights as install
+from support.gatys import interrupted
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,8 +26,8 @@ from nstd.backends.gatys.statistic import statistic
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.backends.gatys.vgg import DEVIATION, MEAN, empty_layers, load
 from nstd.backends.gatys.wasserstein import Wasserstein
+from nstd.backends.weights import REGISTRY
 from nstd.errors import WeightsError
-from nstd.weights import REGISTRY
 
 SHALLOW = ("relu1_1", "relu1_2", "relu2_1")
 

@@ -1,0 +1,50 @@
+"""When the inbox is looked at."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.intake.admission import REST, Intake
+from nstd.intake.claim import Claims
+from nstd.intake.inbox import Inbox, Ready
+from nstd.logs.trouble import Trouble
+from nstd.queue.store import JobStore
+from nstd.system.durable import Files
+
+
+def test_slow_looks_leave_most_of_the_time_to_the_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a look is asked for: by the interval, and by what happens in the inbox."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "outbox").mkdir()
+    config = Config.at(tmp_path, watch={"mode": "poll", "poll": "10ms"})
+    inbox = Inbox(config)
+    ready = inbox.ready
+
+    def slow(now: float) -> list[Ready]:
+        time.sleep(0.1)
+        return ready(now)
+
+    monkeypatch.setattr(inbox, "ready", slow)
+    store = JobStore(tmp_path / "work", Files())
+    intake = Intake(
+        config,
+        inbox,
+        store,
+        Claims(store, inbox.root, Files()),
+        Plugins(),
+        Trouble(),
+        lambda: None,
+        print,
+    )
+    now = time.monotonic()
+    assert list(intake.jobs(now, lambda priority: True)) == []
+    intake.hurry()
+    assert intake.next_event(now, lambda priority: True) >= now + REST * 0.1
