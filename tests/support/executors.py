@@ -99,7 +99,7 @@ class Gremlin:
 
     def reserve(self, task, report):
         '''Reserves a gigabyte until it is stopped, and tells what others have reserved.'''
-        from nstd import reservations
+        from nstd.system import reservations
         with reservations.locked():
             said = {"folder": str(reservations.FOLDER), "others": reservations.outstanding()}
             reservations.reserve(2**30)
