@@ -14,10 +14,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nstd import __version__
 from nstd.documents.model import Model
-from nstd.documents.settings import Workers
+from nstd.documents.settings import WorkerSettings
 from nstd.executors.channel import Message
 from nstd.executors.cluster.node import NodeWorker
-from nstd.executors.cluster.pictures import Pictures
+from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Place
 from nstd.executors.contract import Assignment
 from nstd.executors.devices import CPU_TUNING
@@ -32,19 +32,19 @@ Pieces = dict[str, Any]
 _ENDINGS = {"cancel": Ending.CANCELLED, "stop": Ending.STOPPED}
 
 
-class Order(Model):
+class SeatOrder(Model):
     """An assignment for the place `device`."""
 
     assignment: Assignment
     device: str
-    workers: Workers
+    workers: WorkerSettings
 
 
 class UnableError(Exception):
     """No worker at the place took the job."""
 
 
-class Seat:
+class NodeSeat:
     """Keeps one warm worker at a place and runs one attempt at a time on it."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Seat:
         asked: Mapping[str, float],
         say: Callable[[Message], None],
         confirm: Callable[[], Awaitable[None]],
-        pictures: Pictures,
+        pictures: PictureStore,
     ) -> None:
         self.place, self._asked, self._say = place, asked, say
         self._confirm, self._pictures = confirm, pictures
@@ -69,7 +69,7 @@ class Seat:
         self._killer: asyncio.TimerHandle | None = None
         self._killed = ""
 
-    def attend(self, order: Order) -> Coroutine[Any, Any, None]:
+    def attend(self, order: SeatOrder) -> Coroutine[Any, Any, None]:
         """Make the attempt; it ends with exactly one outcome.
 
         What is asked of it counts from this call on. When it is the cluster that is lost, it ends
@@ -80,7 +80,7 @@ class Seat:
         self._preparing = asyncio.ensure_future(self._prepare(order))
         return self._attend(order, self._preparing)
 
-    async def _attend(self, order: Order, preparing: asyncio.Task[Pieces]) -> None:
+    async def _attend(self, order: SeatOrder, preparing: asyncio.Task[Pieces]) -> None:
         job = order.assignment.job
         try:
             outcome = await self._attempt(order, preparing)
@@ -95,7 +95,7 @@ class Seat:
         self._free(outcome, order.workers)
         self._say({"outcome": outcome.model_dump(mode="json")})
 
-    async def _prepare(self, order: Order) -> Pieces:
+    async def _prepare(self, order: SeatOrder) -> Pieces:
         """Have a worker that answers, and put the files of the job into the store."""
         patience = order.workers.start
         await self._ready(patience)
@@ -105,7 +105,7 @@ class Seat:
         except TimeoutError:
             raise UnableError(f"Ray did not store its pictures in {patience:g} s") from None
 
-    async def _attempt(self, order: Order, preparing: asyncio.Task[Pieces]) -> Outcome:
+    async def _attempt(self, order: SeatOrder, preparing: asyncio.Task[Pieces]) -> Outcome:
         assignment = order.assignment
         folder = assignment.folder
         await asyncio.gather(preparing, return_exceptions=True)
@@ -232,7 +232,7 @@ class Seat:
             at_start=not self._has_begun,
         )
 
-    def _free(self, outcome: Outcome, workers: Workers) -> None:
+    def _free(self, outcome: Outcome, workers: WorkerSettings) -> None:
         """The attempt is over: its worker waits for another, or is replaced."""
         self._forget_killer()
         self._job, self._idle_since = None, time.monotonic()
