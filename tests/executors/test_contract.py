@@ -325,7 +325,7 @@ def test_a_daemon_heeds_its_signals(ground: Playground, signals: int) -> None:
     wait_for(lambda: ground.events("job.progress"))
     for _ in range(signals):
         daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(timeout=60) == 0
+    assert daemon.wait(timeout=120) == 0
     assert not ground.events("job.finished")
     done = ground.once()
     assert done.returncode == 0, done.stderr

@@ -56,16 +56,16 @@ def test_a_job_that_takes_too_long_is_ended_without_a_kill(playground: Playgroun
 SLOW = """
 import sys, time
 if "nstd.executors.worker.main" in sys.orig_argv:
-    time.sleep(4)
+    time.sleep(6)
 """
 """A worker that takes long to come up, as from a network disk."""
 
 
 def test_a_worker_that_comes_up_slowly_uses_up_no_time_of_its_job(playground: Playground) -> None:
     """Neither is the job ended before it began, nor the device blamed for it."""
-    playground.configure(workers={"stall": "2s", "grace": "1s", "failures": 1})
+    playground.configure(workers={"stall": "4s", "grace": "1s", "failures": 1})
     playground.sabotage(SLOW)
-    playground.pair("quick", priority=90, timeout="2s")
+    playground.pair("quick", priority=90, timeout="4s")
     playground.pair("slow", timeout="500ms", options={"steps": 9999, "pause": 0.01})
     assert playground.once().returncode == 0
     assert finished(playground) == {"quick"}

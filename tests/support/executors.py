@@ -202,7 +202,7 @@ class Bench:
         wait(self.executor.waitables(), 0.05)
         self.events += self.executor.events()
 
-    def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    def until(self, condition: Callable[[], Any], seconds: float = 120.0) -> None:
         """Look until something is true."""
         deadline = time.monotonic() + seconds
         while not condition():
