@@ -38,8 +38,10 @@ FAST: dict[str, Any] = {
 HURRY = """
 import sys
 if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
-    from nstd import daemon, dispatcher, inbox, intake, publisher
-    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = intake.FULL_PAUSE = 0.5
+    from nstd.daemon import daemon, dispatcher
+    from nstd.intake import admission, inbox
+    from nstd.outbox import publisher
+    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = admission.FULL_PAUSE = 0.5
     publisher.AGAIN = 0.5
 """
 
