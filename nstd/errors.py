@@ -163,7 +163,7 @@ class BenchError(NstdError):
     """A bench that has nothing to run, or whose judge fails."""
 
 
-class SpoolError(NstdError):
+class StoreError(NstdError):
     """A job folder or lock that cannot be used."""
 
 

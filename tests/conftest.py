@@ -11,7 +11,7 @@ from executor_support import install_backends
 from ray_support import RayCluster, ray_cluster
 from support import Playground
 
-from nstd import reservations
+from nstd.system import reservations
 
 # A shell that starts the tests in the background has it ignored, and every process would inherit
 # that: what ends at an interrupt would not.

@@ -13,11 +13,11 @@ from plugins_support import install
 from puppet import PUPPET
 from support import FAST, merged
 
-from nstd.config import Config
-from nstd.executor import Event, Executor, Report
-from nstd.job import Input, Job, Outcome
-from nstd.paths import JobPaths
-from nstd.slots import Slot
+from nstd.documents.config import Config
+from nstd.executors.contract import Event, Executor, Report
+from nstd.queue.job import Input, Job, Outcome
+from nstd.queue.paths import JobPaths
+from nstd.queue.slots import Slot
 
 GREMLIN = """
 import json, os, signal, sys, time

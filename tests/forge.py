@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nstd.files import Files
+from nstd.system.durable import Files
 
 QUICK = 0.05
 """Seconds that forged daemons wait after an error, where real ones wait for ten."""
@@ -74,8 +74,8 @@ class FaultyFiles(Files):
 
 def run_daemon(config: Path, files: FaultyFiles) -> int:
     """Work off the inbox of `config` in this process; the exit status."""
-    from nstd.config import load_config
-    from nstd.daemon import Daemon
+    from nstd.daemon.daemon import Daemon
+    from nstd.documents.config import load_config
     from nstd.executors import inline
 
     setattr(inline, "Files", lambda: files)  # noqa: B010 - a module is no place for attributes
@@ -87,8 +87,12 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
 
 def hurry() -> None:
     """Shorten every wait after an error, and take every plugin for healthy without a look."""
-    from nstd import daemon, dispatcher, inbox, intake, plugins, publisher, recovery
-    from nstd.probe import Health, Status
+    from nstd.backends import registry as plugins
+    from nstd.backends.probe import Health, Status
+    from nstd.daemon import daemon, dispatcher, recovery
+    from nstd.intake import admission as intake
+    from nstd.intake import inbox
+    from nstd.outbox import publisher
 
     daemon._AFTER_ERROR = inbox._HOLD = recovery.SOON = QUICK
     plugins.probe = lambda *arguments: Health(Status.OK)  # type: ignore[attr-defined]
@@ -100,7 +104,7 @@ def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
 
     `make` makes the files of each daemon from the `files` of its line.
     """
-    import nstd.daemon
+    import nstd.daemon.daemon
     import nstd.images  # noqa: F401 - imported once, here
 
     hurry()

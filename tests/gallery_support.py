@@ -15,10 +15,10 @@ from typing import Any
 from PIL import Image
 from support import merged
 
-from nstd.config import Config
+from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.gallery.script import arguments
-from nstd.record import timestamp
+from nstd.outbox.gallery.script import arguments
+from nstd.outbox.record import timestamp
 
 BEGAN = 1_790_000_000.0
 """When the first result by hand was made; each is a minute younger than the one before."""
@@ -136,7 +136,7 @@ def names(outbox: Path) -> list[str]:
 
 def detail(outbox: Path, identity: str) -> dict[str, Any]:
     """What the gallery tells of one job."""
-    (told,) = arguments(outbox / "gallery" / "jobs" / f"{identity}.js", "nstd.job")
+    (told,) = arguments(outbox / "gallery" / "jobs" / f"{identity}.js", "nstd.queue.job")
     found: dict[str, Any] = told
     return found
 

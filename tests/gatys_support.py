@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nstd.backend import Interrupted, Progress, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, fitted
-from nstd.weights import REGISTRY
+from nstd.backends.weights import REGISTRY
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels

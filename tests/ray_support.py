@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from nstd.config import Config
+from nstd.documents.config import Config
 from nstd.executors.cluster.executor import RayExecutor
 
 TESTS = Path(__file__).parent

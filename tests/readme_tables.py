@@ -9,7 +9,7 @@ from pathlib import Path
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.cli.app import EXIT_CODES
 from nstd.errors import CODES
-from nstd.events import EVENTS
+from nstd.logs.events import EVENTS
 
 README = Path(__file__).parent.parent / "README.md"
 

@@ -18,8 +18,8 @@ from PIL import Image
 from plugins_support import install
 from puppet import PUPPET
 
-from nstd.config import Config, load_config
-from nstd.root import make_root
+from nstd.client.init import make_root
+from nstd.documents.config import Config, load_config
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from nstd.files import Files
+from nstd.system.durable import Files
 
 
 def names_in(folder: Path) -> list[str]:

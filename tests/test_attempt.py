@@ -15,16 +15,16 @@ from executor_support import ONE, make_config, make_job
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from nstd import attempt as attempt_module
-from nstd import provenance
-from nstd.attempt import Attempt
 from nstd.backend import Interrupted, Progress, Result, Style, Task
 from nstd.backend import Report as Tell
-from nstd.executor import Assignment, Report
-from nstd.files import Files
+from nstd.executors.contract import Assignment, Report
+from nstd.executors.worker import attempt as attempt_module
+from nstd.executors.worker import provenance
+from nstd.executors.worker.attempt import Attempt
 from nstd.images import read_recipe
-from nstd.job import Ending, Failure, Job, Outcome
-from nstd.paths import JobPaths
+from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.paths import JobPaths
+from nstd.system.durable import Files
 
 Work = Callable[[Task, Tell], Any]
 

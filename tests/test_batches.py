@@ -13,7 +13,7 @@ from PIL import Image
 from support import Playground, codes, finished, wait_for
 from support_disk import names_in
 
-from nstd.status import read_status
+from nstd.client.status import read_status
 
 LONG = {"steps": 5000, "pause": 0.02}
 ONE_STYLE: dict[str, Any] = {"styles": None, "style": "starry.png"}
@@ -234,7 +234,7 @@ def test_a_killed_daemon_draws_the_sheet_after_the_next_start(playground: Playgr
     """Though the last job had ended before; and one sheet only."""
     playground.sabotage("""
 import os, sys
-if "nstd.contact" in sys.orig_argv and os.path.exists(os.environ.get("HANG", "")):
+if "nstd.outbox.contact_sheet" in sys.orig_argv and os.path.exists(os.environ.get("HANG", "")):
     import time
     time.sleep(600)
 """)
@@ -256,7 +256,9 @@ if "nstd.contact" in sys.orig_argv and os.path.exists(os.environ.get("HANG", "")
 
 def test_a_sheet_that_cannot_be_drawn_harms_nothing(playground: Playground) -> None:
     """It is told with a code; the batch ends without it."""
-    playground.sabotage("import sys\nif 'nstd.contact' in sys.orig_argv: sys.exit('no paint')\n")
+    playground.sabotage(
+        "import sys\nif 'nstd.outbox.contact_sheet' in sys.orig_argv: sys.exit('no paint')\n"
+    )
     grid(playground)
     assert playground.once().returncode == 0
     (told,) = playground.events("batch.sheet_failed")
@@ -269,7 +271,9 @@ def test_a_sheet_that_cannot_be_drawn_harms_nothing(playground: Playground) -> N
 
 def test_the_loop_goes_on_while_a_sheet_is_drawn(playground: Playground) -> None:
     """A slow disk under the sheet holds up no other job."""
-    playground.sabotage("import sys, time\nif 'nstd.contact' in sys.orig_argv: time.sleep(600)\n")
+    playground.sabotage(
+        "import sys, time\nif 'nstd.outbox.contact_sheet' in sys.orig_argv: time.sleep(600)\n"
+    )
     grid(playground)
     process = playground.start()
     wait_for(lambda: len(playground.events("job.finished")) == 4)

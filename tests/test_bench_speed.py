@@ -28,7 +28,7 @@ from nstd.bench.speed.run import SHORT, Contestant, Plan, measure
 from nstd.bench.speed.setup import Setup
 from nstd.bench.speed.work import vgg_work
 from nstd.cli.app import app
-from nstd.config import Config
+from nstd.documents.config import Config
 from nstd.errors import BenchError
 
 FOUND: dict[str, Any] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nstd.breaker import LONGEST, Breaker
-from nstd.settings import Workers
+from nstd.documents.settings import Workers
+from nstd.queue.breaker import LONGEST, Breaker
 
 
 def make(failures: int = 3, cooldown: float = 10.0) -> Breaker:

@@ -18,9 +18,10 @@ from PIL import Image
 from support import Playground
 from support_disk import Killed, StepFiles, names_in
 
-from nstd import cache, layout
-from nstd.cache import Cache
-from nstd.files import Files
+from nstd.system import disk_cache as cache
+from nstd.system import layout
+from nstd.system.disk_cache import Cache
+from nstd.system.durable import Files
 
 LARGE = 1 << 30
 ONE = cache.LEAST  # an entry as large as it counts
@@ -246,8 +247,8 @@ def test_what_another_process_removes_meanwhile_does_not_matter(
 BUSY = """
 import sys, itertools
 from pathlib import Path
-from nstd.cache import LEAST, Cache
-from nstd.files import Files
+from nstd.system.disk_cache import LEAST, Cache
+from nstd.system.durable import Files
 kept = Cache(Path(sys.argv[1]), 20 * LEAST, Files())
 rounds = itertools.count() if sys.argv[2] == "for ever" else range(int(sys.argv[2]))
 for number in rounds:

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import pytest
 
-from nstd import channel
-from nstd.channel import DaemonEnd, Message, WorkerEnd
+from nstd.executors import channel
+from nstd.executors.channel import DaemonEnd, Message, WorkerEnd
 
 
 @pytest.fixture

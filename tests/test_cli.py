@@ -94,9 +94,9 @@ def test_a_second_daemon_on_the_same_root_is_refused(playground: Playground) -> 
 def test_a_bug_is_one_line_and_a_file(playground: Playground) -> None:
     """Exit code 70: nobody meets a traceback, but it can be found."""
     (playground.site / "sitecustomize.py").write_text(
-        "import nstd.status\n"
+        "import nstd.client.status\n"
         "def broken(config):\n    raise KeyError('the\\nbug')\n"
-        "nstd.status.read_status = broken\n"
+        "nstd.client.status.read_status = broken\n"
     )
     done = playground.command("status", env={"TMPDIR": str(playground.folder)})
     assert done.returncode == 70

@@ -8,8 +8,8 @@ import pytest
 from support import Playground
 
 from nstd.cli.excerpt import excerpt, lines_of
+from nstd.documents.template import HEADER
 from nstd.errors import Problem
-from nstd.template import HEADER
 
 GOOD = "content: beach.jpg\nstyle: starry.jpg\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import Playground
 
-from nstd.root import make_root
+from nstd.client.init import make_root
 
 
 def test_init_makes_the_folders_and_the_commented_config(playground: Playground) -> None:

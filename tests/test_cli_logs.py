@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from support import Playground, everything_from
 
-from nstd.cli.logtext import Renderer
-from nstd.events import EVENTS
-from nstd.layout import LOG
-from nstd.log import Logging, emit
-from nstd.logreader import LogReader
-from nstd.settings import Log
+from nstd.cli.log_text import Renderer
+from nstd.documents.settings import Log
+from nstd.logs.events import EVENTS
+from nstd.logs.log import Logging, emit
+from nstd.logs.reader import LogReader
+from nstd.system.layout import LOG
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 
 from support import Playground, wait_for
 
-from nstd.cli.statustext import render
-from nstd.status import Status
+from nstd.cli.status_text import render
+from nstd.client.status import Status
 
 
 def status(playground: Playground) -> dict[str, Any]:

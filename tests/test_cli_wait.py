@@ -16,11 +16,11 @@ from PIL import Image
 from rich.console import Console
 from support import Playground, everything_from, wait_for
 
-from nstd import follow
 from nstd.cli import bars
-from nstd.errors import SpoolError
-from nstd.follow import Followed
-from nstd.submit import Request, submit
+from nstd.client import follow
+from nstd.client.follow import Followed
+from nstd.client.submit import Request, submit
+from nstd.errors import StoreError
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_job_is_followed_through_every_place(
     submitted.sidecar.unlink()
     assert followed.look().state == "waiting"
     followed._seen -= follow.PATIENCE
-    with pytest.raises(SpoolError, match="neither in the inbox"):
+    with pytest.raises(StoreError, match="neither in the inbox"):
         followed.look()
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from support import Playground, everything_from, wait_for
 
 from nstd.cli.watch import draw
-from nstd.status import Status
+from nstd.client.status import Status
 
 EVIL = "x\n\x1b[2J[red]\u202e"
 

@@ -9,7 +9,7 @@ import pytest
 
 from nstd.executors.cluster import pictures
 from nstd.executors.cluster.pictures import Pictures
-from nstd.job import Input, Job
+from nstd.queue.job import Input, Job
 
 
 class Store:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from nstd.documents.settings import ExecutorSettings
 from nstd.executors.cluster.places import Nodes, chosen, places
-from nstd.settings import ExecutorSettings
 
 
 def node(name: str, host: str = "", *, alive: bool = True, **resources: float) -> dict[str, Any]:

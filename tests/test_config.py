@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from nstd.config import Config, find_config, load_config
+from nstd.documents.config import Config, find_config, load_config
+from nstd.documents.template import WIDTH, config_template
 from nstd.errors import ConfigError
-from nstd.template import WIDTH, config_template
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nstd.batch import Batch, BatchPaths, End, Member
-from nstd.contact import CELL, LONGEST, arrange, draw, make_loader
+from nstd.outbox.contact_sheet import CELL, LONGEST, arrange, draw, make_loader
+from nstd.queue.batch import Batch, BatchPaths, End, Member
 
 
 def batch(axes: dict[str, list[Any]], name: str = "studies") -> Batch:
@@ -151,6 +151,8 @@ def test_the_process_draws_what_lies_in_the_folders(tmp_path: Path) -> None:
     paths.manifest.write_text(batch({"content": ["a.jpg"]}).model_dump_json())
     target = tmp_path / "sheet.png"
     arguments = [str(paths.folder), str(tmp_path), str(target), "1000000", "1000000"]
-    subprocess.run([sys.executable, "-m", "nstd.contact", *arguments], check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-m", "nstd.outbox.contact_sheet", *arguments], check=True, timeout=120
+    )
     with Image.open(target) as picture:
         picture.load()

@@ -10,7 +10,7 @@ from support import Playground, wait_for
 
 BROKEN_STEP = """
 import os
-from nstd.line import Line
+from nstd.daemon.pipeline import Line
 
 whole = Line.{step}
 
@@ -51,10 +51,10 @@ def test_a_bug_everywhere_still_lets_the_daemon_end(playground: Playground) -> N
     steps = ("take_in", "dispatch", "collect", "put_out", "next_event")
     source = "".join(
         f"def broken_{step}(*arguments, **more):\n    raise ZeroDivisionError\n"
-        f"nstd.line.Line.{step} = broken_{step}\n"
+        f"nstd.daemon.pipeline.Line.{step} = broken_{step}\n"
         for step in steps
     )
-    playground.sabotage(f"import nstd.line\n{source}")
+    playground.sabotage(f"import nstd.daemon.pipeline\n{source}")
     process = playground.start()
     wait_for(lambda: len(playground.events("daemon.error")) >= 4)
     assert playground.stop(process) == 0
@@ -65,9 +65,9 @@ def test_a_bug_everywhere_still_lets_the_daemon_end(playground: Playground) -> N
 def test_a_bug_at_start_up_is_in_the_log_and_the_exit_code(playground: Playground) -> None:
     """It ends with 70, with the traceback in the log, and the lock is free again."""
     playground.sabotage(
-        "import nstd.plugins\n"
+        "import nstd.backends.registry\n"
         "def broken(self):\n    raise ZeroDivisionError\n"
-        "nstd.plugins.Plugins.check_all = broken\n",
+        "nstd.backends.registry.Plugins.check_all = broken\n",
     )
     done = playground.command("run", "--once", env={"TMPDIR": str(playground.folder)})
     assert done.returncode == 70

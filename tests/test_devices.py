@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nstd import devices
-from nstd.devices import available_cores, environment, make_slots, resolve, torch_device
-from nstd.slots import Slot
+from nstd.executors import devices
+from nstd.executors.devices import available_cores, environment, make_slots, resolve, torch_device
+from nstd.queue.slots import Slot
 
 Smi = Callable[[str], None]
 

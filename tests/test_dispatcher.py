@@ -1,4 +1,4 @@
-"""The dispatcher between a real scheduler, a real spool and an executor that does as it is told."""
+"""The dispatcher between a real scheduler, a real store and an executor that does as it is told."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from typing import Any
 import pytest
 from executor_support import TWO, make_config, make_job
 
-from nstd.config import Config
-from nstd.dispatcher import DISK_PAUSE, Dispatcher
-from nstd.executor import Event, Report
-from nstd.files import Files
-from nstd.job import Ending, Failure, Job, Outcome
-from nstd.log import emit, listen
-from nstd.roots import Root
-from nstd.slots import Slot
-from nstd.spool import Spool
-from nstd.state import StateFile
-from nstd.trouble import Trouble
+from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
+from nstd.daemon.health import StateFile
+from nstd.documents.config import Config
+from nstd.executors.contract import Event, Report
+from nstd.logs.log import emit, listen
+from nstd.logs.trouble import Trouble
+from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.slots import Slot
+from nstd.queue.store import JobStore
+from nstd.system.durable import Files
 
 
 class FakeExecutor:
@@ -92,11 +91,11 @@ class Bench:
 
     def __init__(self, root: Path, **settings: Any) -> None:
         self.files, self.executor, self.publisher = Full(), FakeExecutor(), FakePublisher()
-        self.spool = Spool(root / "work", Root(root / "inbox"), self.files)
+        self.store = JobStore(root / "work", self.files)
         self.dispatcher = Dispatcher(
             make_config(root, **settings),
             self.executor,
-            self.spool,
+            self.store,
             self.publisher,  # type: ignore[arg-type]
             StateFile(root / "work" / "daemon.json", self.files),
             Trouble(),
@@ -104,8 +103,8 @@ class Bench:
         self.scheduler = self.dispatcher.scheduler
 
     def add(self, name: str, **fields: Any) -> Job:
-        job = make_job(self.spool.work / name, name, **fields)
-        self.spool.save(job)
+        job = make_job(self.store.work / name, name, **fields)
+        self.store.save(job)
         self.scheduler.add(job)
         return job
 
@@ -119,7 +118,7 @@ class Bench:
         self.dispatcher.collect(now)
 
     def on_disk(self, name: str) -> Job:
-        return self.spool.paths(name).read_job()
+        return self.store.paths(name).read_job()
 
 
 def failed(job: str, code: str = "worker_died", **flags: bool) -> Outcome:
@@ -262,7 +261,7 @@ def test_progress_is_told_and_kept_beside_the_job(bench: Bench, log: Log) -> Non
     bench.tell(report)
     (line,) = log("job.progress")
     assert (line["step"], line["scale"], line["slot"]) == (3, "1/2", "cpu/0")
-    note = json.loads(bench.spool.paths("beach").progress.read_text())
+    note = json.loads(bench.store.paths("beach").progress.read_text())
     assert (note["step"], note["losses"], note["slot"]) == (3, {"total": 1.5}, "cpu/0")
 
 
@@ -305,7 +304,7 @@ def test_an_error_in_the_middle_of_events_loses_no_other_event(
         job="beach", step=1, steps=1, level=1, levels=1, fraction=1, losses={}, elapsed=0, eta=None
     )
     with monkeypatch.context() as patch:
-        patch.setattr("nstd.dispatcher.emit", breaks_once)
+        patch.setattr("nstd.daemon.dispatcher.emit", breaks_once)
         with pytest.raises(RuntimeError, match="a bug"):
             bench.tell(report, finished("beach"))
     bench.tell()
@@ -338,7 +337,7 @@ def test_a_restarted_job_begins_from_its_inputs(bench: Bench, log: Log, running:
         bench.run("beach")
     else:
         bench.add("beach", attempt=2)
-    paths = bench.spool.paths("beach")
+    paths = bench.store.paths("beach")
     paths.checkpoint.write_text("old")
     assert bench.dispatcher.restart("beach")
     if running:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from plugins_support import install
 
-from nstd import doctor, mounts
-from nstd.config import Config
-from nstd.doctor import Finding, examine
-from nstd.lock import Lock
+from nstd.client import doctor
+from nstd.client.doctor import Finding, examine
+from nstd.documents.config import Config
+from nstd.system import mounts
+from nstd.system.lock import Lock
 
 TORCH = """
 version = type("version", (), {{"cuda": {cuda!r}}})

@@ -14,8 +14,8 @@ from PIL import Image
 from readme_tables import README
 from support import Playground
 
-from nstd.config import Config
-from nstd.editor import SIDECAR_LINE, keep_sidecar_schema
+from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
+from nstd.documents.config import Config
 
 
 def schema_of(path: Path) -> dict[str, Any]:

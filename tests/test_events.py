@@ -10,8 +10,8 @@ import pytest
 from readme_tables import README, TABLES, tables_of
 
 import nstd
-from nstd.events import EVENTS, TERMINAL
-from nstd.log import emit
+from nstd.logs.events import EVENTS, TERMINAL
+from nstd.logs.log import emit
 
 SOURCE = Path(nstd.__file__).parent
 

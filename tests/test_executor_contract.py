@@ -15,12 +15,12 @@ from PIL import Image
 from ray_support import needs_ray
 from support import Playground, codes, finished, wait_for
 
-from nstd.attempt import PREVIEW_EVERY
-from nstd.executor import Executor
+from nstd.executors.contract import Executor
 from nstd.executors.inline import InlineExecutor
 from nstd.executors.local import LocalExecutor
-from nstd.job import Ending
-from nstd.layout import CACHE
+from nstd.executors.worker.attempt import PREVIEW_EVERY
+from nstd.queue.job import Ending
+from nstd.system.layout import CACHE
 
 KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray)]
 """Every executor; a new kind joins here."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support_disk import Killed, StepFiles, names_in
 
-from nstd.files import Files, is_full, numbered
+from nstd.system.durable import Files, is_full, numbered
 
 
 def failing(operation: str, number: int) -> StepFiles:

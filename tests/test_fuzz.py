@@ -21,8 +21,8 @@ from fuzz.seeds import bombs, polyglots
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstd.config import Config
-from nstd.sidecar import Sidecar
+from nstd.documents.config import Config
+from nstd.documents.sidecar import Sidecar
 
 INPUTS = {"sidecar": 1500, "config": 700, "image": 700}
 

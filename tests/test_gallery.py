@@ -26,11 +26,11 @@ from gallery_support import (
 from PIL import Image
 from support import Playground, wait_for
 
-from nstd.files import Files
-from nstd.gallery.album import Album
-from nstd.gallery.build import build
-from nstd.gallery.entry import record_of
-from nstd.gallery.shelf import PER_PAGE
+from nstd.outbox.gallery.album import Album
+from nstd.outbox.gallery.build import build
+from nstd.outbox.gallery.entry import record_of
+from nstd.outbox.gallery.shelf import PER_PAGE
+from nstd.system.durable import Files
 
 
 def built(root: Path) -> Path:
@@ -97,7 +97,7 @@ def test_what_was_removed_by_hand_vanishes(playground: Playground) -> None:
     playground.once()
     assert names(playground.outbox) == ["beach-0", "beach-2"]
     assert not (playground.outbox / "gallery" / "jobs" / f"{job_id(1)}.js").exists()
-    playground.sabotage("import nstd.gallery.upkeep as upkeep; upkeep.LOOK_AGAIN = 0.2")
+    playground.sabotage("import nstd.outbox.gallery.upkeep as upkeep; upkeep.LOOK_AGAIN = 0.2")
     playground.configure(gallery={"every": "100ms"}, watch={"mode": "poll"})
     playground.start()
     wait_for(lambda: now(playground.outbox)["state"] == "running")
@@ -110,7 +110,7 @@ def test_a_gallery_that_cannot_be_written_is_told_once_and_costs_no_job(
 ) -> None:
     """With a code; it is there as soon as it can be written."""
     (playground.outbox / "gallery").write_text("a file of somebody")
-    playground.sabotage("import nstd.gallery.upkeep as upkeep; upkeep.AGAIN = 0.2")
+    playground.sabotage("import nstd.outbox.gallery.upkeep as upkeep; upkeep.AGAIN = 0.2")
     playground.configure(gallery={"every": "100ms"})
     playground.start()
     for number in range(3):
@@ -130,7 +130,7 @@ def test_a_bug_in_the_gallery_costs_no_job(playground: Playground) -> None:
     playground.sabotage(
         "import sys\n"
         "if 'run' in sys.argv:\n"
-        "    import nstd.gallery.album as album\n"
+        "    import nstd.outbox.gallery.album as album\n"
         "    album.make_entry = lambda *_: 1 / 0\n"
     )
     playground.pair("beach")
@@ -145,7 +145,7 @@ def test_a_full_disk_is_told_as_such(playground: Playground) -> None:
     playground.sabotage(
         "import errno, sys\n"
         "if 'run' in sys.argv:\n"
-        "    import nstd.gallery.page as page\n"
+        "    import nstd.outbox.gallery.page as page\n"
         "    def full(*_): raise OSError(errno.ENOSPC, 'full', 'index.html')\n"
         "    page.render = full\n"
     )
@@ -197,8 +197,8 @@ def test_a_view_that_cannot_be_made_costs_only_itself(playground: Playground) ->
     """The job ends with its picture, and its log says what is missing."""
     playground.sabotage(
         "import sys\n"
-        "if 'nstd.worker' in sys.orig_argv:\n"
-        "    import nstd.images.views as views\n"
+        "if 'nstd.executors.worker.main' in sys.orig_argv:\n"
+        "    import nstd.images.thumbnails as views\n"
         "    views._TILE = -1\n"
     )
     playground.pair("beach")

@@ -26,8 +26,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from support import Playground, wait_for
 
-from nstd.gallery.build import build
-from nstd.gallery.script import script
+from nstd.outbox.gallery.build import build
+from nstd.outbox.gallery.script import script
 
 __all__ = ["driver", "page"]
 pytestmark = needs_chromium

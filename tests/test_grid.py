@@ -13,13 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from nstd.config import Config
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.documents.grid import (
+    Axis,
+    GridFile,
+    describe,
+    name_members,
+    parse_grid,
+    size_of,
+    takes_list,
+)
+from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
+from nstd.documents.sidecar_writer import dump
 from nstd.errors import SidecarError
-from nstd.grid import Axis, GridFile, describe, name_members, parse_grid, size_of, takes_list
-from nstd.order import Plan, make_plan, safe_name
-from nstd.plugins import Plugins
-from nstd.sidecar import NAME_BYTES, parse_sidecar
-from nstd.wish import dump
+from nstd.intake.plan import Plan, make_plan, safe_name
 
 PLUGINS = Plugins()
 

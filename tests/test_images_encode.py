@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nstd.documents.model import Format
 from nstd.errors import BackendError, PictureError
 from nstd.images import load_image, over_white, read_recipe, save_image, save_preview
 from nstd.images.decode import Array
-from nstd.model import Format
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 RECIPE = json.dumps({"content": "Bäume 日本.jpg", "seed": 7}, ensure_ascii=False)

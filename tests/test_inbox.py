@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from nstd.config import Config
-from nstd.inbox import Inbox, Ready
-from nstd.locate import Found
-from nstd.log import listen
+from nstd.documents.config import Config
+from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.locator import Found
+from nstd.logs.log import listen
 
 SETTLE, ORPHAN = 5.0, 60.0
 
@@ -390,7 +390,7 @@ def test_a_look_reads_no_longer_than_its_budget(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is pending, due at once, and read by the next look."""
-    monkeypatch.setattr("nstd.sidecars.BUDGET", 0.0)
+    monkeypatch.setattr("nstd.intake.sidecar_cache.BUDGET", 0.0)
     for number in range(3):
         desk.pair(f"{number}.yaml")
     desk.look()

@@ -9,7 +9,7 @@ from executor_support import Bench, install_backends, make_config
 from support import Playground
 
 from nstd.executors.inline import InlineExecutor
-from nstd.job import Ending
+from nstd.queue.job import Ending
 
 
 def test_an_attempt_is_over_when_start_returns(

@@ -10,11 +10,11 @@ import pytest
 from executor_support import ONE, make_config, make_job
 from PIL import Image
 
+from nstd.documents.model import Role
 from nstd.errors import PictureError
-from nstd.executor import Assignment
-from nstd.inputs import SERIES_SIDE, Decoded, Decoder, wishes
-from nstd.job import Input, Job
-from nstd.model import Role
+from nstd.executors.contract import Assignment
+from nstd.executors.worker.inputs import SERIES_SIDE, Decoded, Decoder, wishes
+from nstd.queue.job import Input, Job
 
 
 class Bench:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from nstd.config import Config
-from nstd.files import Files
-from nstd.inbox import Inbox, Ready
-from nstd.intake import REST, Intake
-from nstd.plugins import Plugins
-from nstd.spool import Spool
-from nstd.trouble import Trouble
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.intake.admission import REST, Intake
+from nstd.intake.claim import Claims
+from nstd.intake.inbox import Inbox, Ready
+from nstd.logs.trouble import Trouble
+from nstd.queue.store import JobStore
+from nstd.system.durable import Files
 
 
 def test_slow_looks_leave_most_of_the_time_to_the_jobs(
@@ -32,8 +33,17 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
         return ready(now)
 
     monkeypatch.setattr(inbox, "ready", slow)
-    spool = Spool(tmp_path / "work", inbox.root, Files())
-    intake = Intake(config, inbox, spool, Plugins(), Trouble(), lambda: None, print)
+    store = JobStore(tmp_path / "work", Files())
+    intake = Intake(
+        config,
+        inbox,
+        store,
+        Claims(store, inbox.root, Files()),
+        Plugins(),
+        Trouble(),
+        lambda: None,
+        print,
+    )
     now = time.monotonic()
     assert list(intake.jobs(now, lambda priority: True)) == []
     intake.hurry()

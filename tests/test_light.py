@@ -52,8 +52,17 @@ def test_status_loads_nothing_heavy(playground: Playground) -> None:
         "atexit.register(lambda: print(' '.join(sys.modules), file=sys.stderr))\n"
     )
     loaded = set(playground.command("status").stderr.split())
-    assert "nstd.status" in loaded
-    heavy = {"structlog", "rich", "watchdog", "torch", "numpy", "PIL", "asyncio", "nstd.daemon"}
+    assert "nstd.client.status" in loaded
+    heavy = {
+        "structlog",
+        "rich",
+        "watchdog",
+        "torch",
+        "numpy",
+        "PIL",
+        "asyncio",
+        "nstd.daemon.daemon",
+    }
     assert not loaded & heavy
 
 

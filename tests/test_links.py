@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from support import Playground, wait_for
 
-from nstd.config import Log
-from nstd.files import Files, refuse_links
-from nstd.log import Logging, emit, keep_job_log
+from nstd.documents.config import Log
+from nstd.logs.log import Logging, emit, keep_job_log
+from nstd.system.durable import Files, refuse_links
 
 FOLDERS = ("outbox/failed", "outbox/archive", "outbox/.staging", "inbox/.nstd")
 NAMES = ("outbox/beach", "outbox/failed/pier", "outbox/sub", "outbox/archive/sub")

@@ -18,8 +18,8 @@ from executor_support import TWO, Bench, install_backends, make_config
 from support import wait_for
 
 from nstd.executors.local import LocalExecutor
-from nstd.job import Ending, Outcome
-from nstd.log import listen
+from nstd.logs.log import listen
+from nstd.queue.job import Ending, Outcome
 
 Make = Callable[..., Bench]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support import Playground, wait_for
 
-from nstd.errors import SpoolError
-from nstd.lock import Lock, holder
+from nstd.errors import StoreError
+from nstd.system.lock import Lock, holder
 
 
 def test_the_second_daemon_is_refused_with_the_pid_of_the_first(playground: Playground) -> None:
@@ -36,7 +36,7 @@ def test_a_lock_is_held_and_let_go(tmp_path: Path) -> None:
     lock = Lock(path)
     lock.acquire()
     assert holder(path) == os.getpid()
-    with pytest.raises(SpoolError, match=f"pid {os.getpid()}"):
+    with pytest.raises(StoreError, match=f"pid {os.getpid()}"):
         Lock(path).acquire()
     lock.release()
     assert holder(path) is None
@@ -68,7 +68,7 @@ def test_asking_for_the_holder_does_not_keep_a_daemon_from_starting(tmp_path: Pa
 def test_a_full_disk_does_not_keep_the_daemon_from_locking(tmp_path: Path) -> None:
     """The pid in the file is only for people; the lock needs no space."""
     code = (
-        "from pathlib import Path; from nstd.lock import Lock, holder; "
+        "from pathlib import Path; from nstd.system.lock import Lock, holder; "
         "Lock(Path('lock')).acquire(); print(holder(Path('lock')))"
     )
     script = (

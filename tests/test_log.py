@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from support import Playground, everything_from, wait_for
 
-from nstd.config import Log
-from nstd.log import Logging, emit, has_ended, keep_job_log, listen
+from nstd.documents.config import Log
+from nstd.logs.log import Logging, emit, has_ended, keep_job_log, listen
 
 
 @pytest.fixture

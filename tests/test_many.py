@@ -16,9 +16,9 @@ from soak.manager import WATCHDOG, Manager
 from soak.scan import measure
 from support import Playground, wait_for
 
-from nstd.config import Config
-from nstd.inbox import Inbox
-from nstd.roots import Root, Signature
+from nstd.documents.config import Config
+from nstd.intake.inbox import Inbox
+from nstd.system.nofollow import Root, Signature
 
 GROWTH = 30 * 2**20
 """Bytes by which the daemon may grow while it works off a crowd."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nstd import memory
-from nstd.cgroups import ROOT, own_cgroups
+from nstd.system import proc
+from nstd.system.proc import ROOT, own_cgroups
 
 GIGABYTE = 2**30
 
@@ -17,7 +17,7 @@ def cgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folders of cgroups, the inner of them this process's."""
     inner = tmp_path / "system.slice" / "nstd.service"
     inner.mkdir(parents=True)
-    monkeypatch.setattr(memory, "own_cgroups", lambda: [inner, *list(inner.parents)[:2]])
+    monkeypatch.setattr(proc, "own_cgroups", lambda: [inner, *list(inner.parents)[:2]])
     return tmp_path
 
 
@@ -32,11 +32,11 @@ def test_the_peak_is_at_least_what_is_resident() -> None:
     """And it is measured anew from a reset on."""
     block = bytearray(64 * 2**20)
     block[::4096] = b"x" * len(block[::4096])
-    high = memory.peak()
-    assert high >= memory.resident() > len(block)
+    high = proc.peak()
+    assert high >= proc.resident() > len(block)
     del block
-    memory.reset_peak()
-    assert memory.peak() <= high
+    proc.reset_peak()
+    assert proc.peak() <= high
 
 
 def test_a_machine_without_limits_offers_what_it_has_left(cgroups: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_machine_without_limits_offers_what_it_has_left(cgroups: Path) -> None
     said = Path("/proc/meminfo").read_text()
     total = int(said.split()[1]) * 1024
     limit(cgroups / "system.slice" / "nstd.service", "max")
-    offered = memory.available()
+    offered = proc.available()
     assert offered is not None
     assert 0 < offered < total
 
@@ -53,13 +53,13 @@ def test_the_tightest_limit_above_a_process_counts(cgroups: Path) -> None:
     """Also that of a slice; what is cached of files can be dropped."""
     limit(cgroups / "system.slice" / "nstd.service", "max")
     limit(cgroups / "system.slice", str(GIGABYTE), current=GIGABYTE // 2, cached=1000)
-    assert memory.available() == GIGABYTE // 2 + 1000
+    assert proc.available() == GIGABYTE // 2 + 1000
 
 
 def test_a_group_over_its_limit_offers_nothing(cgroups: Path) -> None:
     """Never less than that."""
     limit(cgroups / "system.slice" / "nstd.service", "1000", current=5000)
-    assert memory.available() == 0
+    assert proc.available() == 0
 
 
 def test_this_process_finds_its_own_groups() -> None:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support import Playground, wait_for
 
 import nstd
-from nstd.events import EVENTS
+from nstd.logs.events import EVENTS
 
 MONITORING = Path(nstd.__file__).parent / "monitoring"
 ALERTS, DASHBOARD = MONITORING / "alerts.yml", MONITORING / "dashboard.json"

@@ -14,11 +14,11 @@ from plugins_support import install
 from support import Playground, wait_for
 from support_disk import names_in
 
-from nstd.config import Config
-from nstd.files import Files
+from nstd.client.retry import resubmit
+from nstd.documents.config import Config
 from nstd.images import read_recipe
-from nstd.inbox import Inbox
-from nstd.resubmit import resubmit
+from nstd.intake.inbox import Inbox
+from nstd.system.durable import Files
 
 COLLECTOR = """
 import json, pathlib

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nstd import mounts
-from nstd.mounts import filesystem_of, is_network
+from nstd.system import mounts
+from nstd.system.mounts import filesystem_of, is_network
 
 TABLE = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw

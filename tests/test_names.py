@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nstd.names import is_ignored, is_sidecar
+from nstd.intake.names import is_ignored, is_sidecar
 
 IGNORED = """
 .hidden .DS_Store ._beach.jpg .nfs000000000012 .beach.yaml.x8Fq2a .syncthing.beach.jpg.tmp

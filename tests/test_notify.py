@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.notify import Notifier
+from nstd.daemon.systemd import Notifier
 
 
 class Manager:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd.config import Config
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
 from nstd.errors import BackendError, SidecarError
-from nstd.order import make_order, plain_order, safe_name
-from nstd.plugins import Plugins
-from nstd.sidecar import NAME_BYTES, parse_sidecar
+from nstd.intake.plan import make_order, plain_order, safe_name
 
 PAIR = "content: a.jpg\nstyle: b.jpg\n"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from support_disk import Killed, StepFiles, names_in
 
-from nstd.files import Files
-from nstd.job import Failure, Input, Job
-from nstd.outbox import Outbox
-from nstd.paths import JobPaths
+from nstd.outbox.outbox import Outbox
+from nstd.queue.job import Failure, Input, Job
+from nstd.queue.paths import JobPaths
+from nstd.system.durable import Files
 
 
 class Shelf:

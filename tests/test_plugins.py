@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from plugins_support import BACKEND, install, metadata
 
+from nstd.backends.registry import Plugins, Status, load
 from nstd.errors import BackendError
-from nstd.plugins import Plugins, Status, load
 
 SECONDS = 5.0  # of a probe; a healthy one takes a quarter of a second
 
@@ -271,7 +271,9 @@ def test_a_worker_loads_without_a_probe(site: Path, tmp_path: Path) -> None:
     """In a fresh process `load` imports the backend once, itself."""
     log = tmp_path / "imports"
     install(site, "echo", before=f"open({str(log)!r}, 'a').write('x')")
-    code = "import json; from nstd.plugins import load; b = load('echo'); print(json.dumps(b.name))"
+    code = (
+        "import json; from nstd.backends.registry import load; print(json.dumps(load('echo').name))"
+    )
     path = os.pathsep.join([str(site), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": path}
     answer = subprocess.run(

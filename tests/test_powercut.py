@@ -22,8 +22,8 @@ from farm import KINDS, Farm, Plot
 from forge import Forge
 from powercut import State, cuts
 
-from nstd.config import load_config
-from nstd.status import read_status
+from nstd.client.status import read_status
+from nstd.documents.config import load_config
 
 TRIED = 40
 """States that the short form tries of each kind of run; the slow one tries all."""

@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 from support_disk import StepFiles, names_in
 
-from nstd.job import Failure, Input, Job
-from nstd.log import Logging, listen
-from nstd.outbox import Outbox
-from nstd.publisher import AGAIN, LONGEST, MANY, Publisher
-from nstd.roots import Root
-from nstd.settings import Log
-from nstd.spool import Spool
-from nstd.trouble import Trouble
+from nstd.documents.settings import Log
+from nstd.logs.log import Logging, listen
+from nstd.logs.trouble import Trouble
+from nstd.outbox.outbox import Outbox
+from nstd.outbox.publisher import AGAIN, LONGEST, MANY, Publisher
+from nstd.queue.job import Failure, Input, Job
+from nstd.queue.store import JobStore
 
 RESULT: dict[str, Any] = {
     "picture": {"sha256": "0", "bytes": 7, "width": 2, "height": 1},
@@ -37,13 +36,13 @@ RESULT: dict[str, Any] = {
 
 
 class Press:
-    """A publisher with a spool, an outbox and a log, on a clock that the test moves."""
+    """A publisher with a store, an outbox and a log, on a clock that the test moves."""
 
     def __init__(self, root: Path) -> None:
         self.outbox, self.work, self.files = root / "outbox", root / "work", StepFiles()
         for folder in (self.outbox, self.work, root / "inbox"):
             folder.mkdir()
-        self.spool = Spool(self.work, Root(root / "inbox"), self.files)
+        self.store = JobStore(self.work, self.files)
         self.cleared: list[str] = []
         self.hooked: list[tuple[str, Path]] = []
         self.noted: list[str] = []
@@ -58,7 +57,7 @@ class Press:
         done = lambda job: self.cleared.append(job.id)  # noqa: E731
         hooked = lambda job, failure, record: self.hooked.append((job.id, record))  # noqa: E731
         noted = lambda job: self.noted.append(job.id)  # noqa: E731
-        return Publisher(self.spool, outbox, self.outbox / "logs", Trouble(), done, hooked, noted)
+        return Publisher(self.store, outbox, self.outbox / "logs", Trouble(), done, hooked, noted)
 
     def job(self, name: str = "beach", result: str = json.dumps(RESULT)) -> Job:
         """A job whose worker is done."""
@@ -74,13 +73,13 @@ class Press:
             claimed=0.0,
             attempt=1,
         )
-        paths = self.spool.paths(job.id)
+        paths = self.store.paths(job.id)
         paths.folder.mkdir()
         paths.picture(job).write_bytes(b"picture")
         paths.sidecar(job).write_text("x")
         (paths.folder / "content.png").write_bytes(b"x")
         paths.result.write_text(result)
-        return self.spool.save(job)
+        return self.store.save(job)
 
     def work_at(self, seconds: float) -> None:
         """Publish what is due so many seconds later."""
@@ -113,7 +112,7 @@ class Press:
 @pytest.fixture
 def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
     """Nothing to publish yet; one turn does all that is due, however slow the disk is today."""
-    monkeypatch.setattr("nstd.publisher.BUDGET", math.inf)
+    monkeypatch.setattr("nstd.outbox.publisher.BUDGET", math.inf)
     press = Press(tmp_path)
     stop = listen(lambda event, line: press.told.append(line))
     yield press
@@ -168,11 +167,11 @@ def test_a_restart_after_the_rename_publishes_and_tells_nothing_twice(
         press.fail("fsync_folder", errno.EIO, "outbox")
         monkeypatch.setattr(press.publisher, "_tell", None)
     else:
-        monkeypatch.setattr(press.spool, "remove", _die)
+        monkeypatch.setattr(press.store, "remove", _die)
     press.work_at(0)
     monkeypatch.undo()
     press.mend()
-    for known, _ in press.spool.jobs():
+    for known, _ in press.store.jobs():
         again = press.started()
         again.conclude(known)
         again.work(0.0)
@@ -208,7 +207,7 @@ def test_a_slow_disk_takes_no_turn_for_itself(
     press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop goes on in between; what is left is due at once."""
-    monkeypatch.setattr("nstd.publisher.BUDGET", 0.2)
+    monkeypatch.setattr("nstd.outbox.publisher.BUDGET", 0.2)
     for name in ("a", "b", "c"):
         press.publisher.conclude(press.job(name))
     press.files.on_step = lambda at, what: time.sleep(0.3) if what == "rename" else None
@@ -250,7 +249,7 @@ def test_fsync_that_failed_with_eio_or_estale_is_never_done(
     press.fail(operation, error, str(press.outbox))
     for _ in range(3):
         press.work_at(LONGEST)
-    assert (press.spool.paths(job.id).folder / "content.png").exists()
+    assert (press.store.paths(job.id).folder / "content.png").exists()
     assert not (press.outbox / "logs" / "nstd.jsonl").exists() or press.ends() == []
     press.mend()
     press.work_at(LONGEST)
@@ -272,7 +271,7 @@ def test_a_result_that_no_worker_would_write_fails_the_job(press: Press, text: s
 def test_a_picture_that_went_missing_fails_the_job(press: Press) -> None:
     """Somebody tidied up in the work folder."""
     job = press.job()
-    press.spool.paths(job.id).picture(job).unlink()
+    press.store.paths(job.id).picture(job).unlink()
     press.publisher.conclude(job)
     press.work_at(0)
     reason = json.loads((press.outbox / "failed" / "beach" / "reason.json").read_text())

@@ -21,13 +21,13 @@ from executor_support import Bench, make_config, make_job
 from ray_support import TESTS, RayCluster, free_port, needs_ray, ray_cluster
 from support import Playground, finished, wait_for
 
-from nstd import processes
-from nstd.devices import CPU_TUNING
 from nstd.errors import ClusterError
-from nstd.executor import Assignment
 from nstd.executors.cluster import executor as cluster_executor
-from nstd.job import Ending
-from nstd.slots import Slot
+from nstd.executors.contract import Assignment
+from nstd.executors.devices import CPU_TUNING
+from nstd.queue.job import Ending
+from nstd.queue.slots import Slot
+from nstd.system import proc
 
 pytestmark = list(needs_ray)
 
@@ -192,7 +192,7 @@ def test_what_a_worker_left_is_swept_even_before_its_parent_has_waited_for_it(
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with subprocess.Popen(["sleep", "60"]) as worker:
-        folder = tmp_path / f"nstd-node-{worker.pid}-{processes.born(worker.pid)}-abcd"
+        folder = tmp_path / f"nstd-node-{worker.pid}-{proc.born(worker.pid)}-abcd"
         folder.mkdir()
         NodeWorker()
         assert folder.exists()

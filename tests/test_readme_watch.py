@@ -13,7 +13,7 @@ from readme_tables import README, tables_of
 from support import Playground, wait_for
 
 from nstd.errors import CODES
-from nstd.events import EVENTS
+from nstd.logs.events import EVENTS
 
 needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
 

@@ -10,8 +10,8 @@ import pytest
 from support import Playground, wait_for
 from support_disk import StepFiles
 
-from nstd.files import Files
-from nstd.requests import Request, Requests
+from nstd.queue.control import Request, Requests
+from nstd.system.durable import Files
 
 LONG = {"steps": 5000, "pause": 0.02}
 

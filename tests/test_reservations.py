@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd import reservations
+from nstd.system import reservations
 
 GIGABYTE = 2**30
 Begin = Callable[[int], "subprocess.Popen[str]"]
@@ -24,7 +24,7 @@ def begin() -> Iterator[Begin]:
 
     def begin(peak: int) -> subprocess.Popen[str]:
         code = (
-            "import sys, pathlib, nstd.reservations as r\n"
+            "import sys, pathlib, nstd.system.reservations as r\n"
             f"r.FOLDER = pathlib.Path({str(reservations.FOLDER)!r})\n"
             f"with r.locked(): r.reserve({peak})\n"
             "print('reserved', flush=True); sys.stdin.readline()\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support import Playground
 
-from nstd.errors import SpoolError
-from nstd.files import Files
-from nstd.resubmit import resubmit
+from nstd.client.retry import resubmit
+from nstd.errors import StoreError
+from nstd.system.durable import Files
 
 
 def fail(playground: Playground, name: str = "sub/beach") -> Path:
@@ -63,7 +63,7 @@ def test_a_reason_that_was_tampered_with_leads_nowhere(
     failed = fail(playground)
     reason = json.loads((failed / "reason.json").read_text())
     (failed / "reason.json").write_text(json.dumps(reason | {"sidecar": sidecar}))
-    with pytest.raises(SpoolError, match="cannot be retried"):
+    with pytest.raises(StoreError, match="cannot be retried"):
         resubmit(playground.config, failed, Files())
     assert failed.exists()
 

@@ -12,7 +12,7 @@ import pytest
 from support_disk import names_in
 
 from nstd.errors import SidecarError
-from nstd.roots import Root, join
+from nstd.system.nofollow import Root, join
 
 
 @pytest.fixture

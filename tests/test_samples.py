@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from making.samples.draw import DRAWINGS
 from PIL import Image
 
-from nstd import samples
+from nstd.client import samples
+from nstd.documents.sidecar import Sidecar
 from nstd.images import load_image
-from nstd.samples.draw import DRAWINGS
-from nstd.sidecar import Sidecar
 
 PICTURES = sorted({name for pair in samples.PAIRS.values() for name in pair})
 
@@ -84,6 +84,6 @@ def test_copying_twice_is_fine(tmp_path: Path) -> None:
 
 def test_importing_the_samples_is_light() -> None:
     """The daemon's side imports neither numpy nor Pillow to copy the samples."""
-    code = "import sys, nstd.samples; print({'numpy', 'PIL', 'torch'} & {*sys.modules})"
+    code = "import sys, nstd.client.samples; print({'numpy', 'PIL', 'torch'} & {*sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from soak.scale import measure
 
-from nstd.breaker import Breaker
-from nstd.config import Config
-from nstd.job import Job
-from nstd.scheduler import Scheduler
-from nstd.slots import FreeSlots, Slot
+from nstd.documents.config import Config
+from nstd.queue.breaker import Breaker
+from nstd.queue.job import Job
+from nstd.queue.scheduler import Scheduler
+from nstd.queue.slots import FreeSlots, Slot
 
 
 def test_a_thousand_slots_are_filled_at_once() -> None:

@@ -9,11 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from nstd.config import Config
-from nstd.job import Ending, Failure, Job, Outcome
-from nstd.scheduler import Scheduler
-from nstd.slots import Slot
-from nstd.verdict import Decision, Verdict
+from nstd.documents.config import Config
+from nstd.queue.entries import Decision, Verdict
+from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.scheduler import Scheduler
+from nstd.queue.slots import Slot
 
 CPU = Slot("cpu", 0)
 TWO = [Slot("cpu", 0), Slot("cpu", 1)]

@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nstd.errors import BackendError, NstdError, SidecarError
-from nstd.grid import GridSidecar
-from nstd.schema import sidecar_schema
-from nstd.sidecar import (
+from nstd.documents.grid import GridSidecar
+from nstd.documents.schema import sidecar_schema
+from nstd.documents.sidecar import (
     Sidecar,
     SidecarFile,
     StyleEntry,
     parse_options,
     parse_sidecar,
 )
+from nstd.errors import BackendError, NstdError, SidecarError
 
 
 def parsed(text: str) -> SidecarFile:

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nstd import strictyaml
+from nstd.documents import strict_yaml as strictyaml
+from nstd.documents.strict_yaml import MAX_BYTES, MAX_DEPTH, Document, DocumentError, read
 from nstd.errors import printable
-from nstd.strictyaml import MAX_BYTES, MAX_DEPTH, Document, DocumentError, read
 
 PARSERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]
 

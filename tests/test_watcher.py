@@ -16,9 +16,9 @@ import pytest
 from support import Playground, wait_for
 from watchdog.observers.inotify import InotifyEmitter
 
-from nstd import log
-from nstd.settings import Watch
-from nstd.watcher import Watcher
+from nstd.documents.settings import Watch
+from nstd.intake.watcher import Watcher
+from nstd.logs import log
 
 SLOW = {"rescan": "2s", "poll": "1h"}
 
@@ -275,6 +275,8 @@ def test_an_inotify_limit_of_the_kernel_is_survived(playground: Playground) -> N
 
 def test_what_the_library_logs_does_not_reach_standard_error() -> None:
     """A stalled reader there would stop its thread, and with it the end of the daemon."""
-    code = "import logging, nstd.watcher; logging.getLogger('watchdog.observers').error('lost')"
+    code = (
+        "import logging, nstd.intake.watcher; logging.getLogger('watchdog.observers').error('lost')"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nstd import weights
+from nstd.backends import weights
+from nstd.backends.weights import REGISTRY, Installed, Weights, find, hub_folder, install, listing
 from nstd.errors import WeightsError
-from nstd.weights import REGISTRY, Installed, Weights, find, hub_folder, install, listing
 
 DATA = b"the weights of a small network"
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -208,5 +208,5 @@ def test_the_registry_agrees_with_its_file_names() -> None:
 
 def test_the_module_needs_no_torch() -> None:
     """The command line lists networks without it."""
-    code = "import sys, nstd.weights; sys.exit('torch' in sys.modules)"
+    code = "import sys, nstd.backends.weights; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,17 +14,17 @@ import nstd
 
 LIGHT = ("torch", "torchvision", "numpy", "PIL", "ray")
 ELSEWHERE = (  # what only workers and `nstd bench` import
-    "nstd.attempt",
+    "nstd.executors.worker.attempt",
     "nstd.bench.",
     "nstd.executors.cluster.driver",
     "nstd.executors.cluster.node",
     "nstd.executors.cluster.seat",
-    "nstd.contact",
+    "nstd.outbox.contact_sheet",
     "nstd.images",
-    "nstd.inputs",
-    "nstd.samples",
-    "nstd.views",
-    "nstd.worker",
+    "nstd.executors.worker.inputs",
+    "nstd.client.samples",
+    "nstd.executors.worker.thumbnails",
+    "nstd.executors.worker.main",
     "nstd.__main__",
 )
 
@@ -51,7 +51,7 @@ def test_no_module_of_the_daemon_imports_torch_or_handles_pictures(
         for module in pkgutil.walk_packages(nstd.__path__, "nstd.")
         if not module.name.startswith((*ELSEWHERE, "nstd.backends.", "nstd.executors.inline"))
     ]
-    assert "nstd.daemon" in names
+    assert "nstd.daemon.daemon" in names
     assert "nstd.executors.local" in names
     names += ["nstd.backends.gatys", "nstd.backends.color_transfer"]
     code = f"""
@@ -74,8 +74,8 @@ def test_a_daemon_that_has_made_a_picture_has_not_imported_torch(playground: Pla
     code = f"""
 import json, sys
 from pathlib import Path
-from nstd.config import load_config
-from nstd.daemon import Daemon
+from nstd.documents.config import load_config
+from nstd.daemon.daemon import Daemon
 status = Daemon(load_config(Path(sys.argv[1])), once=True).run()
 print(json.dumps([status, [name for name in {LIGHT!r} if name in sys.modules]]))
 """

@@ -17,9 +17,9 @@ import pytest
 from executor_support import ONE, install_backends, make_config, make_job
 from support import wait_for
 
-from nstd.channel import DaemonEnd, Message
-from nstd.executor import Assignment
-from nstd.job import Job
+from nstd.executors.channel import DaemonEnd, Message
+from nstd.executors.contract import Assignment
+from nstd.queue.job import Job
 
 
 class Worker:
@@ -62,7 +62,7 @@ def serve(folder: Path) -> Iterator[Worker]:
     with ours:
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "nstd.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "nstd.executors.worker.main", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | {"PYTHONPATH": path},
             )

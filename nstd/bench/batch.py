@@ -11,19 +11,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from nstd.backends.registry import Plugins
 from nstd.bench.columns import Column
 from nstd.bench.comparison import Cell, Cells
 from nstd.bench.pairs import Pair
-from nstd.config import Config
-from nstd.daemon import Daemon
-from nstd.devices import resolve
+from nstd.daemon.daemon import Daemon
+from nstd.documents.config import Config
+from nstd.documents.settings import Folders, Gallery, Log, Watch
+from nstd.documents.sidecar import parse_sidecar
+from nstd.documents.sidecar_writer import without_places
 from nstd.errors import SidecarError
-from nstd.layout import FAILED, REASON
-from nstd.order import make_order, safe_name
-from nstd.plugins import Plugins
-from nstd.settings import Folders, Gallery, Log, Watch
-from nstd.sidecar import parse_sidecar
-from nstd.wish import without_places
+from nstd.executors.devices import resolve
+from nstd.intake.plan import make_order, safe_name
+from nstd.system.layout import FAILED, REASON
 
 _WARM_UP = ("output.size=16",)
 _APART = 1_000_000  # nanoseconds

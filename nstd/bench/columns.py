@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.locate import SUFFIXES
-from nstd.order import safe_name
+from nstd.intake.locator import SUFFIXES
+from nstd.intake.plan import safe_name
 
 AS_THEY_ARE = "nstd"
 """The label of the only variant where none is asked for."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nstd.documents.sidecar import MAX_BYTES, Sidecar, parse_sidecar
+from nstd.documents.sidecar_writer import dump, set_option
 from nstd.errors import BenchError, PictureError, printable
-from nstd.files import Files
-from nstd.locate import Found, Locator
-from nstd.names import is_sidecar
-from nstd.roots import Root
-from nstd.sidecar import MAX_BYTES, Sidecar, parse_sidecar
-from nstd.wish import dump, set_option
+from nstd.intake.locator import Found, Locator
+from nstd.intake.names import is_sidecar
+from nstd.system.durable import Files
+from nstd.system.nofollow import Root
 
 _HINT = "lay sidecars (NAME.yaml with `content:` and `style:`) beside their pictures there"
 

@@ -12,7 +12,7 @@ from nstd.bench.columns import Column, variants
 from nstd.bench.comparison import Cell, Cells, Comparison
 from nstd.bench.pairs import read_pairs
 from nstd.bench.sheet import Sheets
-from nstd.config import Config
+from nstd.documents.config import Config
 
 PICTURES = "pictures"
 

@@ -12,10 +12,10 @@ from nstd.bench.comparison import Comparison, describe
 from nstd.bench.crops import SIDE, Spot, find_spots
 from nstd.bench.grid import Row, Tile, draw_grid
 from nstd.bench.pairs import Pair
+from nstd.documents.settings import Limits
 from nstd.errors import PictureError
+from nstd.executors.worker.inputs import seen
 from nstd.images import load_image
-from nstd.inputs import seen
-from nstd.settings import Limits
 
 _GIVEN = ("content", "style")
 

@@ -19,7 +19,7 @@ from nstd import __version__
 from nstd.errors import NstdError, printable
 
 if TYPE_CHECKING:
-    from nstd.config import Config
+    from nstd.documents.config import Config
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -101,8 +101,8 @@ def job_argument(*places: str, required: bool = True) -> Callable[[_F], _F]:
     """The argument JOB, which a shell completes with the names of the jobs in `places`."""
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-        from nstd.config import find_config, load_config
-        from nstd.find import known_names
+        from nstd.client.find import known_names
+        from nstd.documents.config import find_config, load_config
 
         contexts = (ctx, ctx.parent) if ctx.parent else (ctx,)
         given = next((path for each in contexts if (path := each.params.get("config"))), None)
@@ -116,7 +116,7 @@ def job_argument(*places: str, required: bool = True) -> Callable[[_F], _F]:
 
 def config_or_defaults(given: Path | None) -> Config:
     """The config, or the defaults where there is none and none was given."""
-    from nstd.config import Config, find_config, load_config
+    from nstd.documents.config import Config, find_config, load_config
     from nstd.errors import ConfigError
 
     try:

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from nstd.backend import takes
+from nstd.backends.probe import Status
+from nstd.backends.registry import Plugins
 from nstd.cli.app import config_option, config_or_defaults
-from nstd.plugins import Plugins
-from nstd.probe import Status
 
 
 @click.command("backends")

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from nstd.log import listen
-from nstd.units import format_duration
+from nstd.logs.log import listen
+from nstd.system.units import format_duration
 
 _SHOWN = 12
 STARTING = "starting: torch takes some seconds"

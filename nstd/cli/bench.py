@@ -111,7 +111,7 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
     """
     from nstd.bench.speed.report import make_report, print_report
     from nstd.bench.speed.run import FULL, SHORT, measure
-    from nstd.devices import available_cores
+    from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
     with _telling() as say:
@@ -130,7 +130,7 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
 def large(config: Path | None, threads: int | None, as_json: bool) -> None:
     """Measure time and memory of large pictures, up to 8192 pixels. About ten minutes."""
     from nstd.bench.speed.large import measure_large, print_large
-    from nstd.devices import available_cores
+    from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
     with _telling() as say:

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option, job_argument
-from nstd.config import find_config, load_config
-from nstd.files import Files
-from nstd.find import find_job
-from nstd.layout import LOCK
-from nstd.lock import holder
-from nstd.requests import Request, Requests
+from nstd.client.find import find_job
+from nstd.documents.config import find_config, load_config
+from nstd.queue.control import Request, Requests
+from nstd.system.durable import Files
+from nstd.system.layout import LOCK
+from nstd.system.lock import holder
 
 
 @click.command("cancel")

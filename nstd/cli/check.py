@@ -10,10 +10,16 @@ from pathlib import Path
 
 import click
 
-from nstd import diagnose, strictyaml
+from nstd.backends.registry import Plugins
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.cli.excerpt import excerpt, lines_of
-from nstd.config import Config, find_config, load_config
+from nstd.documents import diagnostics as diagnose
+from nstd.documents import strict_yaml as strictyaml
+from nstd.documents.config import Config, find_config, load_config
+from nstd.documents.grid import GridFile, GridSidecar, describe, parse_grid
+from nstd.documents.sidecar import MAX_BYTES
+from nstd.documents.strict_yaml import Document, DocumentError
+from nstd.documents.template import CONFIG_SCHEMA
 from nstd.errors import (
     BackendError,
     FileError,
@@ -23,14 +29,9 @@ from nstd.errors import (
     did_you_mean,
     printable,
 )
-from nstd.grid import GridFile, GridSidecar, describe, parse_grid
-from nstd.locate import Locator
-from nstd.order import Plan, make_plan
-from nstd.plugins import Plugins
-from nstd.roots import Root
-from nstd.sidecar import MAX_BYTES
-from nstd.strictyaml import Document, DocumentError
-from nstd.template import CONFIG_SCHEMA
+from nstd.intake.locator import Locator
+from nstd.intake.plan import Plan, make_plan
+from nstd.system.nofollow import Root
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
 _SAID_ALREADY = {"sidecar_invalid", "config_invalid"}

@@ -17,12 +17,12 @@ import click
 @click.option("--preset", help="draft is quick, fine takes its time.")
 def command(folder: Path, size: int | None, preset: str | None) -> None:
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
-    from nstd import samples
     from nstd.cli.bars import Bars
-    from nstd.config import load_config
-    from nstd.daemon import Daemon
-    from nstd.layout import CONFIG
-    from nstd.root import make_root
+    from nstd.client import samples
+    from nstd.client.init import make_root
+    from nstd.daemon.daemon import Daemon
+    from nstd.documents.config import load_config
+    from nstd.system.layout import CONFIG
 
     make_root(folder)
     path = (folder / CONFIG).resolve()

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option
-from nstd.config import find_config, load_config
-from nstd.doctor import examine
+from nstd.client.doctor import examine
+from nstd.documents.config import find_config, load_config
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 

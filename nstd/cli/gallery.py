@@ -14,9 +14,9 @@ from nstd.cli.app import config_option
 @click.option("--rebuild", is_flag=True, help="Make it anew from the records in the outbox.")
 def command(config: Path | None, rebuild: bool) -> None:
     """Write the page of all results, and print where it is; a daemon does so by itself."""
-    from nstd.config import find_config, load_config
+    from nstd.documents.config import find_config, load_config
     from nstd.errors import printable
-    from nstd.gallery.build import build
+    from nstd.outbox.gallery.build import build
 
     settings = load_config(find_config(config))
     built = build(settings, rebuild=rebuild)

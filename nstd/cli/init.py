@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from nstd.config import load_config
-from nstd.editor import keep_config_schema, keep_sidecar_schema
-from nstd.layout import CONFIG
-from nstd.root import make_root
+from nstd.client.editor import keep_config_schema, keep_sidecar_schema
+from nstd.client.init import make_root
+from nstd.documents.config import load_config
+from nstd.system.layout import CONFIG
 
 
 @click.command("init")

@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from nstd.cli.app import config_option, job_argument
-from nstd.cli.logtext import Renderer
-from nstd.config import Config, find_config, load_config
-from nstd.find import SHORTEST, find_job
-from nstd.layout import LOG, LOGS
-from nstd.logreader import LogReader
+from nstd.cli.log_text import Renderer
+from nstd.client.find import SHORTEST, find_job
+from nstd.documents.config import Config, find_config, load_config
+from nstd.logs.reader import LogReader
+from nstd.system.layout import LOG, LOGS
 
 LEVELS = ("debug", "info", "warning", "error")
 _CHATTER = {"job.progress"}
@@ -100,7 +100,7 @@ def _names(line: Line) -> Iterator[str]:
 def _own_log(config: Config, job: str) -> Iterator[Line]:
     """What the job's own log says: the one of all has been rotated since.
 
-    Raises SpoolError `not_found` when nobody knows such a job.
+    Raises StoreError `not_found` when nobody knows such a job.
     """
     target = find_job(config, job, ("work", "failed", "done", "inbox"))
     outbox = config.folder("outbox") / target.name

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from nstd.backends.weights import install, listing
 from nstd.cli.app import config_option
-from nstd.config import find_config, load_config
+from nstd.documents.config import find_config, load_config
 from nstd.errors import WeightsError
-from nstd.units import format_size
-from nstd.weights import install, listing
+from nstd.system.units import format_size
 
 
 @click.group("networks", invoke_without_command=True)

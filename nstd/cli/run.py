@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from nstd.cli.app import config_option
-from nstd.console import STDERR
+from nstd.logs.console import STDERR
 
 _OVERRIDES = {
     "watch_mode": "watch.mode",
@@ -32,8 +32,8 @@ _OVERRIDES = {
 def command(config: Path | None, once: bool, **given: Any) -> None:
     """Watch the inbox and make the pictures. Options override the config."""
     faulthandler.enable(STDERR)  # systemd's watchdog ends us by SIGABRT: show where we hung
-    from nstd.config import find_config, load_config
-    from nstd.daemon import Daemon
+    from nstd.daemon.daemon import Daemon
+    from nstd.documents.config import find_config, load_config
 
     if given["devices"] not in {None, "auto"}:
         given["devices"] = given["devices"].split(",")

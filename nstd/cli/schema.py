@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option, config_or_defaults
-from nstd.editor import current_schema
+from nstd.client.editor import current_schema
 
 
 @click.command("schema")

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option
-from nstd.cli.statustext import render
-from nstd.config import find_config, load_config
-from nstd.status import pause, read_status
+from nstd.cli.status_text import render
+from nstd.client.status import pause, read_status
+from nstd.documents.config import find_config, load_config
 
 
 @click.command("status")

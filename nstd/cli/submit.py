@@ -58,8 +58,8 @@ def command(
     With --grid there is one sidecar and a job of each CONTENT in each STYLE with each value of
     each option, such as `-o style_weight=0.5,1,2`.
     """
-    from nstd.config import find_config, load_config
-    from nstd.submit import Request, submit
+    from nstd.client.submit import Request, submit
+    from nstd.documents.config import find_config, load_config
 
     if not contents and not styles:
         raise click.UsageError("Missing argument 'STYLE': say CONTENT and STYLE")

@@ -11,13 +11,12 @@ import click
 from rich.progress import TaskID
 
 from nstd.cli.bars import STARTING, describe, make_progress
-from nstd.config import Config
+from nstd.client.follow import BatchLook, Followed, Look, follow
+from nstd.client.submit import Submitted
+from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.follow import Followed, Look
-from nstd.followbatch import BatchLook, follow
-from nstd.layout import LOCK
-from nstd.lock import holder
-from nstd.submit import Submitted
+from nstd.system.layout import LOCK
+from nstd.system.lock import holder
 
 _POLL = 0.3
 _NOTES = {

@@ -13,11 +13,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.statustext import counts, memory
-from nstd.config import Config
+from nstd.cli.status_text import counts, memory
+from nstd.client.status import Status, pause, read_status
+from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.status import Status, pause, read_status
-from nstd.units import format_duration
+from nstd.system.units import format_duration
 
 _WIDE = 100
 """Columns from which on there is room for what is nice to know."""

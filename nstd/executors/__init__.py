@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nstd.config import Config
-from nstd.devices import make_slots, resolve
-from nstd.executor import Executor
+from nstd.documents.config import Config
+from nstd.executors.contract import Executor
+from nstd.executors.devices import make_slots, resolve
 
 
 def make_executor(config: Config, scratch: Path) -> Executor:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nstd.attempt import Attempt
-from nstd.config import Config
-from nstd.devices import make_slots, resolve
-from nstd.executor import Assignment, Event
-from nstd.files import Files
-from nstd.job import Job
-from nstd.plugins import load
-from nstd.slots import Slot
+from nstd.backends.registry import load
+from nstd.documents.config import Config
+from nstd.executors.contract import Assignment, Event
+from nstd.executors.devices import make_slots, resolve
+from nstd.executors.worker.attempt import Attempt
+from nstd.queue.job import Job
+from nstd.queue.slots import Slot
+from nstd.system.durable import Files
 
 
 class InlineExecutor:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nstd.channel import Message
-from nstd.config import Config
-from nstd.devices import environment, torch_device
-from nstd.executor import Assignment, Event, Report
+from nstd.documents.config import Config
+from nstd.executors.channel import Message
+from nstd.executors.contract import Assignment, Event, Report
+from nstd.executors.devices import environment, torch_device
 from nstd.executors.process import WorkerProcess
-from nstd.job import Ending, Failure, Job, Outcome
-from nstd.log import emit
-from nstd.slots import Slot
+from nstd.logs.log import emit
+from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.slots import Slot
 
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.channel import DaemonEnd
+from nstd.executors.channel import DaemonEnd
 
 _TAIL = 2000
 _MOST_OUTPUT = 8 * 2**20
@@ -20,13 +20,16 @@ _LAST_WAIT = 2.0
 
 
 class WorkerProcess:
-    """A spawned `nstd.worker`, or another `module`, in a session of its own; its output in a file.
+    """A spawned `nstd.executors.worker.main`, or another `module`, in a session of its own.
 
-    Raises OSError when it cannot be started.
+    Its output goes to a file. Raises OSError when it cannot be started.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], output: Path, module: str = "nstd.worker"
+        self,
+        environment: Mapping[str, str],
+        output: Path,
+        module: str = "nstd.executors.worker.main",
     ) -> None:
         self.began = time.monotonic()
         self.output = output

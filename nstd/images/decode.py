@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from nstd.errors import NstdError, PictureError
-from nstd.files import CHUNK
 from nstd.images.color import split_alpha, to_srgb
-from nstd.units import format_size
+from nstd.system.durable import CHUNK
+from nstd.system.units import format_size
 
 Array = NDArray[np.float32]
 Scale = Callable[[Image.Image], Image.Image]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from nstd import __version__
+from nstd.documents.model import Format
 from nstd.errors import BackendError, PictureError
-from nstd.model import Format
 
 Array = NDArray[np.float32]
 

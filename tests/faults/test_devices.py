@@ -71,7 +71,7 @@ def test_a_worker_that_cannot_start_closes_the_device_and_costs_no_attempt(
 LONGER = ("stop", "assert")
 BROKEN = """
 import os, sys
-if "nstd.worker" in sys.orig_argv and os.environ["CUDA_VISIBLE_DEVICES"] == "0":
+if "nstd.executors.worker.main" in sys.orig_argv and os.environ["CUDA_VISIBLE_DEVICES"] == "0":
     if os.path.exists({flag!r}):
         sys.exit("broken driver")
 """

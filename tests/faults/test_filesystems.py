@@ -12,8 +12,8 @@ import pytest
 from support import Playground, wait_for
 from support_mounts import View, mount, needs_mounts
 
-from nstd.inbox import Inbox
-from nstd.roots import Entry, Root
+from nstd.intake.inbox import Inbox
+from nstd.system.nofollow import Entry, Root
 
 
 @needs_mounts

@@ -20,7 +20,7 @@ from support import Playground, codes, finished, wait_for
 BLOCKED = """
 import os, sys, time
 if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
-    from nstd.line import Line
+    from nstd.daemon.pipeline import Line
     take_in = Line.take_in
 
     def blocked(self, now):
@@ -167,7 +167,7 @@ def jobs_in(playground: Playground) -> list[dict[str, Any]]:
 STUCK = """
 import os, sys, time
 if {root!r} in " ".join(sys.orig_argv):
-    from nstd.files import Files
+    from nstd.system.durable import Files
 
     def step(self, operation, path):
         if operation == "create" and "/.new/" in str(path):

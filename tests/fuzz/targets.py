@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from nstd.backends.gatys import Gatys
-from nstd.config import Config, load_config
+from nstd.documents.config import Config, load_config
+from nstd.documents.grid import check_size, parse_grid
+from nstd.documents.settings import Folders
+from nstd.documents.sidecar import SidecarFile, parse_options
 from nstd.errors import CODES, FileError, NstdError, PictureError, SidecarError
-from nstd.grid import check_size, parse_grid
 from nstd.images import load_image, load_mask
-from nstd.order import plain_order
-from nstd.roots import join
-from nstd.settings import Folders
-from nstd.sidecar import SidecarFile, parse_options
+from nstd.intake.plan import plain_order
+from nstd.system.nofollow import join
 
 Target = Callable[[bytes], None]
 

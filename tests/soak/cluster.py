@@ -23,7 +23,7 @@ from executor_support import TWO, Bench, install_backends, make_config
 from ray_support import RayCluster, ray_cluster
 from support import Playground, wait_for
 
-from nstd.executor import Executor
+from nstd.executors.contract import Executor
 from nstd.executors.local import LocalExecutor
 
 KINDS = ("inline", "local", "ray")

@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image
 
-from nstd.job import JOB_ID
+from nstd.queue.job import JOB_ID
 
 CLAIMS = ".nstd"
 NOT_RESULTS = {".staging", "logs", "archive", "gallery", "index.html"}

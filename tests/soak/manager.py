@@ -94,7 +94,7 @@ class Manager:
             assert self.process is not None
             for child in psutil.Process(self.process.pid).children():
                 with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    if "nstd.worker" in child.cmdline():
+                    if "nstd.executors.worker.main" in child.cmdline():
                         found.append(child)
         return found
 

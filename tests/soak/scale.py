@@ -22,18 +22,18 @@ from unittest import mock
 
 from PIL import Image
 
-import nstd.line
-from nstd.config import Config
-from nstd.daemon import Daemon
-from nstd.dispatcher import Dispatcher
-from nstd.executor import Event, Report
-from nstd.files import Files
-from nstd.inbox import Inbox
-from nstd.job import Ending, Job, Outcome
-from nstd.line import Line
-from nstd.slots import Slot
-from nstd.state import StateFile
-from nstd.wake import Wake
+import nstd.daemon.pipeline
+from nstd.daemon.daemon import Daemon
+from nstd.daemon.dispatcher import Dispatcher
+from nstd.daemon.health import StateFile
+from nstd.daemon.pipeline import Line
+from nstd.daemon.wakeup import Wake
+from nstd.documents.config import Config
+from nstd.executors.contract import Event, Report
+from nstd.intake.inbox import Inbox
+from nstd.queue.job import Ending, Job, Outcome
+from nstd.queue.slots import Slot
+from nstd.system.durable import Files
 from soak.meter import Meter
 from soak.scan import make_crowd
 
@@ -181,7 +181,7 @@ def measure(root: Path, jobs: int, slots: int, lasting: float = 0.0) -> Figures:
         config.root, watch={"settle": 0.0, "mode": "poll"}, jobs=wanted, log={"console": "none"}
     )
     fleet, files, meter = Fleet(slots, lasting), Counting(), Meter()
-    with mock.patch.object(nstd.line, "make_executor", lambda *_: fleet):
+    with mock.patch.object(nstd.daemon.pipeline, "make_executor", lambda *_: fleet):
         daemon = Daemon(config, once=True, files=files)
     with meter.measuring(PARTS):
         daemon.run()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from nstd.config import Config
-from nstd.inbox import Inbox
-from nstd.root import make_root
+from nstd.client.init import make_root
+from nstd.documents.config import Config
+from nstd.intake.inbox import Inbox
 
 WAITING = (1_000, 10_000, 100_000)
 IGNORED = 100_000

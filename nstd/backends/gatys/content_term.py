@@ -15,7 +15,7 @@ from torch import Tensor
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.statistic import Statistic, as_map, by_position
 from nstd.backends.gatys.tensors import EPSILON, wide
-from nstd.backends.gatys.view import EVERYWHERE, Sums, statistic_of
+from nstd.backends.gatys.tiled_features import EVERYWHERE, Sums, statistic_of
 
 FLOOR = 1e-3  # a turned layer's scale is at least this share of its features' size: rounding
 

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nstd.backends.gatys.networks import NETWORKS, Recipe, Spec
-from nstd.units import Seconds
+from nstd.system.units import Seconds
 
 LARGE = 1 << 20  # pixels of the largest picture that is processed at once
 TILE = 512

@@ -13,7 +13,7 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic
 from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss
 from nstd.backends.gatys.tensors import EPSILON
-from nstd.backends.gatys.view import Sums, statistic_of
+from nstd.backends.gatys.tiled_features import Sums, statistic_of
 
 FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
 

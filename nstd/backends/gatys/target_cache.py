@@ -15,8 +15,8 @@ from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.regions import Painting
 from nstd.backends.gatys.statistic import Statistic
-from nstd.backends.gatys.view import View
-from nstd.cache import Cache
+from nstd.backends.gatys.tiled_features import View
+from nstd.system.disk_cache import Cache
 
 FORMAT = 1  # raised when the same pictures get other statistics, or files another form
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from nstd.backends.gatys.networks import NETWORKS, Request
 from nstd.backends.gatys.pooling import pool
+from nstd.backends.weights import find
 from nstd.errors import WeightsError
-from nstd.weights import find
 
 CHANNELS = (64, 128, 256, 512, 512)  # by block: Simonyan, Zisserman, table 1
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, by channel, as torchvision's weights expect

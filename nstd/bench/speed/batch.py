@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nstd import samples
-from nstd.config import Config
-from nstd.daemon import Daemon
-from nstd.devices import make_slots, resolve
-from nstd.layout import LOG, LOGS
-from nstd.settings import Log, Watch
+from nstd.client import samples
+from nstd.daemon.daemon import Daemon
+from nstd.documents.config import Config
+from nstd.documents.settings import Log, Watch
+from nstd.executors.devices import make_slots, resolve
+from nstd.system.layout import LOG, LOGS
 
 WISH = {"options": {"preset": "draft"}, "output": {"size": 256}}
 

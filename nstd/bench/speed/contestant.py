@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from nstd import memory
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.bench.speed import ceiling
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
+from nstd.system import proc
 
 
 class PlainLoop:
@@ -74,7 +74,7 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         method = asked.pop("do")
-        answer = memory.peak() if method == "peak" else getattr(contestant, method)(**asked)
+        answer = proc.peak() if method == "peak" else getattr(contestant, method)(**asked)
         print(json.dumps(answer), flush=True)  # noqa: T201
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from nstd.bench.speed.run import Contestant, Say, vgg_weights
 from nstd.bench.speed.setup import Setup
-from nstd.config import Config
+from nstd.documents.config import Config
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys.budget import Count
 from nstd.backends.gatys.iterate import Evaluate, Point
 from nstd.backends.gatys.lbfgs import LBFGS
+from nstd.backends.gatys.network_cache import network_for
 from nstd.backends.gatys.optimise import Descent
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import Pictures, StyleTransfer
 from nstd.backends.gatys.pyramid import Level, sizes
 from nstd.backends.gatys.tensors import to_pixels
-from nstd.backends.gatys.warm import network_for
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
 

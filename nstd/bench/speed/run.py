@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from nstd.backends.weights import find
 from nstd.bench.speed.batch import batch, scaling
 from nstd.bench.speed.setup import Setup
-from nstd.config import Config
-from nstd.devices import environment
+from nstd.documents.config import Config
 from nstd.errors import BenchError, WeightsError
-from nstd.slots import Slot
-from nstd.weights import find
+from nstd.executors.devices import environment
+from nstd.queue.slots import Slot
 
 Say = Callable[[str], None]
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torchvision.models import vgg19  # type: ignore[import-untyped]
 
 from nstd.backends.gatys.tensors import to_tensor
+from nstd.backends.weights import REGISTRY
 from nstd.bench.speed.pair import pictures
-from nstd.weights import REGISTRY
 
 SIDE = 160  # pixels of the pictures over which layers are normalised
 NOTHING = 1e-6

@@ -19,11 +19,11 @@ from typing import Any
 
 import ray
 
-from nstd.channel import Message, WorkerEnd
+from nstd.documents.settings import ExecutorSettings
+from nstd.executors.channel import Message, WorkerEnd
 from nstd.executors.cluster.pictures import Pictures
 from nstd.executors.cluster.places import Nodes, Place, places, wanted
 from nstd.executors.cluster.seat import Order, Seat
-from nstd.settings import ExecutorSettings
 
 _PR_SET_PDEATHSIG = 1
 _HEARTBEAT = 1.0

@@ -9,15 +9,15 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from nstd.channel import Message
-from nstd.config import Config
+from nstd.documents.config import Config
 from nstd.errors import ClusterError
-from nstd.executor import Assignment, Event, Report
+from nstd.executors.channel import Message
 from nstd.executors.cluster.places import chosen, wanted
+from nstd.executors.contract import Assignment, Event, Report
 from nstd.executors.process import WorkerProcess
-from nstd.job import Ending, Failure, Job, Outcome
-from nstd.log import emit
-from nstd.slots import Slot
+from nstd.logs.log import emit
+from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.slots import Slot
 
 CONNECT = 60.0
 """Seconds that Ray has to join the cluster."""

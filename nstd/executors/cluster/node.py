@@ -19,11 +19,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from nstd import __version__, processes
-from nstd.attempt import Attempt
-from nstd.executor import Assignment, Report
-from nstd.files import Files
-from nstd.plugins import load
+from nstd import __version__
+from nstd.backends.registry import load
+from nstd.executors.contract import Assignment, Report
+from nstd.executors.worker.attempt import Attempt
+from nstd.system import proc
+from nstd.system.durable import Files
 
 News = list[tuple[Any, ...]]
 """What happened: ("report", dict), ("file", name, bytes, durable) and ("outcome", dict)."""
@@ -69,7 +70,7 @@ class NodeWorker:
         """
         _sweep()
         self._wanted = None
-        me = f"{os.getpid()}-{processes.born()}"
+        me = f"{os.getpid()}-{proc.born()}"
         # What cannot be removed now, because the backend left a process in it, is swept later.
         folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-", ignore_cleanup_errors=True)
         places = {"folder": folder.name, "cache": assignment["cache"] and _cache_folder()}
@@ -125,5 +126,5 @@ def _sweep() -> None:
     """Remove what workers that were killed have left on this node."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
         pid, born, *_ = folder.name.removeprefix(_PREFIX).split("-")
-        if pid.isdecimal() and born != processes.born(int(pid)):
+        if pid.isdecimal() and born != proc.born(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)

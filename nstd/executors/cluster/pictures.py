@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nstd.job import Input, Job
-from nstd.paths import JobPaths
+from nstd.queue.job import Input, Job
+from nstd.queue.paths import JobPaths
 
 KEPT = 256 * 2**20
 """Bytes of styles that stay in the store; the least recently wanted go first."""

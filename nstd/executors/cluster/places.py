@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nstd.settings import ExecutorSettings
+from nstd.documents.settings import ExecutorSettings
 
 _ROUNDING = 1e-6  # ten times 0.1 is one
 

@@ -13,17 +13,17 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nstd import __version__
-from nstd.channel import Message
-from nstd.devices import CPU_TUNING
-from nstd.executor import Assignment
+from nstd.documents.model import Model
+from nstd.documents.settings import Workers
+from nstd.executors.channel import Message
 from nstd.executors.cluster.node import NodeWorker
 from nstd.executors.cluster.pictures import Pictures
 from nstd.executors.cluster.places import Place
-from nstd.faults import as_failure
-from nstd.files import Files
-from nstd.job import Ending, Failure, Outcome
-from nstd.model import Model
-from nstd.settings import Workers
+from nstd.executors.contract import Assignment
+from nstd.executors.devices import CPU_TUNING
+from nstd.executors.worker.failures import as_failure
+from nstd.queue.job import Ending, Failure, Outcome
+from nstd.system.durable import Files
 
 _NEWS_PATIENCE = 5.0
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}

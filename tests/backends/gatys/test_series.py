@@ -14,7 +14,7 @@ from nstd.backend import Style
 from nstd.backends.gatys import Gatys, fitted
 from nstd.backends.gatys.checkpoint import fingerprint
 from nstd.backends.gatys.colors import recolored
-from nstd.backends.gatys.warm import SEEN, pictures_to_fit
+from nstd.backends.gatys.network_cache import SEEN, pictures_to_fit
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels

@@ -14,14 +14,14 @@ from support_disk import names_in
 
 from nstd.backend import Style, Task
 from nstd.backends.gatys import colors, target_cache, targets
+from nstd.backends.gatys.network_cache import network_for
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.problem import Pictures
 from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.targets import targets_of
-from nstd.backends.gatys.warm import network_for
-from nstd.cache import Cache
-from nstd.files import Files
+from nstd.system.disk_cache import Cache
+from nstd.system.durable import Files
 
 LEVEL = Level(64, 80, 1)
 SQUARE = np.zeros((64, 64), np.float32)

@@ -26,8 +26,8 @@ from nstd.backends.gatys.statistic import statistic
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.backends.gatys.vgg import DEVIATION, MEAN, empty_layers, load
 from nstd.backends.gatys.wasserstein import Wasserstein
+from nstd.backends.weights import REGISTRY
 from nstd.errors import WeightsError
-from nstd.weights import REGISTRY
 
 SHALLOW = ("relu1_1", "relu1_2", "relu2_1")
 

@@ -1,0 +1,199 @@
+"""Is a backend healthy? Asked in a short-lived child process, so that a bad one harms nobody.
+
+`probe` starts the child; `main` is what it runs. The child imports the backend, looks at it and
+writes one line of JSON to a socket of its own, which nothing that the backend prints can reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+from pydantic import BaseModel
+
+GROUP = "nstd.backends"
+PROBE_SECONDS = 20.0
+_REPORT_BYTES = 64 * 1024
+_TORCH = (
+    "importing it imports torch, which the daemon must stay free of; "
+    "import torch inside run() or in a module that only run() imports"
+)
+
+
+class Status(StrEnum):
+    """What became of looking at a plugin."""
+
+    OK = "ok"
+    LOAD_ERROR = "load_error"  # importing it raised
+    NAME_MISMATCH = "name_mismatch"  # its class says another name than its entry point
+    DUPLICATE = "duplicate"  # another distribution claims the name too
+    INVALID = "invalid"  # not what nstd.backend.Backend asks for
+    TIMEOUT = "timeout"  # still importing when the time was up
+    DIED = "died"  # its process ended while it was imported
+    IMPORTS_TORCH = "imports_torch"  # would load torch into the daemon
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a probe found; `summary` is the first line of the backend's docstring."""
+
+    status: Status
+    reason: str = ""
+    summary: str = ""
+
+
+def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
+    """The health of the backend `value` (`module:Class`) that claims the name `name`.
+
+    Returns within about `seconds`, whatever the backend does, and leaves no process behind.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            child = _start(name, value, seconds, theirs.fileno())
+        except OSError as error:
+            return Health(Status.DIED, f"its probe did not start: {error}")
+        try:
+            theirs.close()
+            line = _read_line(ours, time.monotonic() + seconds)
+        finally:
+            code = _end(child)
+    if line is None:
+        return Health(Status.TIMEOUT, f"it was still being imported after {seconds:g} s")
+    return _parse(line) or Health(
+        Status.DIED, f"it ended its process with {_cause(code)} while it was imported"
+    )
+
+
+def look(name: str, value: str) -> Health:
+    """The health of a backend, found by importing and making it in this process."""
+    try:
+        found = EntryPoint(name, value, GROUP).load()
+    except BaseException as error:  # a plugin may call sys.exit while it is imported
+        return Health(Status.LOAD_ERROR, describe(error))
+    try:
+        health = judge(name, found)
+        if health.status is Status.OK:
+            found.Options.model_json_schema()  # `nstd schema` prints it
+            found()
+    except BaseException as error:
+        return Health(Status.INVALID, f"looking at it raised {describe(error)}")
+    return Health(Status.IMPORTS_TORCH, _TORCH) if "torch" in sys.modules else health
+
+
+def judge(name: str, found: object) -> Health:
+    """Whether `found`, the object of the entry point `name`, is a usable backend class."""
+    if not isinstance(found, type):
+        return Health(Status.INVALID, "its entry point does not name a class")
+    options = getattr(found, "Options", None)
+    if not (isinstance(options, type) and issubclass(options, BaseModel)):
+        return Health(Status.INVALID, "it has no Options that is a pydantic model")
+    if not callable(getattr(found, "run", None)):
+        return Health(Status.INVALID, "it has no run(task, report)")
+    size = getattr(found, "size", ...)
+    if size is not None and (type(size) is not int or size < 1):
+        return Health(Status.INVALID, "its size is not a number of pixels or None")
+    takes: object = getattr(found, "takes", frozenset())
+    if not isinstance(takes, frozenset | set) or not all(isinstance(each, str) for each in takes):
+        return Health(Status.INVALID, "its takes is not a set of names")
+    said = getattr(found, "name", None)
+    if said != name:
+        return Health(Status.NAME_MISMATCH, f"it calls itself {said!r}, its entry point {name!r}")
+    return Health(Status.OK, summary=(found.__doc__ or "").strip().partition("\n")[0][:200])
+
+
+def describe(error: BaseException) -> str:
+    """`ValueError: what (file.py:12)`: the error and the innermost line it comes from."""
+    text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    frames = traceback.extract_tb(error.__traceback__)
+    return text + (f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else "")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The child: look at one backend, report on the given file descriptor, end at once."""
+    descriptor, name, value, seconds = arguments
+    channel = int(descriptor)
+    os.set_inheritable(channel, False)
+    signal.alarm(int(float(seconds)) + 5)  # ends this process even if the daemon was killed
+    health = look(name, value)
+    os.write(channel, json.dumps(asdict(health)).encode() + b"\n")
+    os._exit(0)  # no exit handlers or threads of the plugin
+
+
+def _start(name: str, value: str, seconds: float, channel: int) -> subprocess.Popen[bytes]:
+    """The child, with this process's import path and a process group of its own."""
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "nstd.backends.probe",
+            str(channel),
+            name,
+            value,
+            str(seconds),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": path},
+        pass_fds=(channel,),
+        start_new_session=True,
+    )
+
+
+def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
+    """What came up to a newline or the other end's close; None when the deadline passed first."""
+    received = b""
+    while b"\n" not in received and len(received) < _REPORT_BYTES:
+        channel.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            chunk = channel.recv(_REPORT_BYTES)
+        except TimeoutError:
+            return None
+        except OSError:  # reset by a child that died
+            break
+        if not chunk:
+            break
+        received += chunk
+    return received
+
+
+def _parse(line: bytes) -> Health | None:
+    try:
+        said = json.loads(line)
+        return Health(Status(said["status"]), str(said["reason"]), str(said["summary"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _end(child: subprocess.Popen[bytes]) -> int:
+    """Kill the child and all that it started; its exit status where it had ended by itself."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    return child.wait()
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"signal {-code}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,202 @@
+"""Weights of the networks that are not made on the spot: where they are, and that they are right.
+
+A file is accepted by its SHA-256: the full one, noted beside it when nstd installed it, or the
+digits that torchvision puts into the names of its files. Nothing is fetched unless a person asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nstd.errors import WeightsError
+from nstd.system.durable import CHUNK, Files, is_full
+
+SOURCE = "https://download.pytorch.org/models/"
+TIMEOUT = 60.0  # seconds without an answer of the host
+
+Watch = Callable[[int, int], None]
+"""Called while installing, with the bytes done and the bytes in all."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file that can be installed. `prefix` are the first digits of its SHA-256."""
+
+    file: str
+    prefix: str
+    size: int
+    note: str
+
+    @property
+    def url(self) -> str:
+        """Where the file is published."""
+        return SOURCE + self.file
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A weights file that was found and verified."""
+
+    path: Path
+    sha256: str
+
+
+_NOTE = "torchvision IMAGENET1K_V1, BSD-3-Clause; trained on ImageNet, see its terms of access"
+
+REGISTRY: dict[str, Weights] = {
+    "vgg19": Weights("vgg19-dcbb9e9d.pth", "dcbb9e9d", 574_673_361, _NOTE),
+    "vgg16": Weights("vgg16-397923af.pth", "397923af", 553_433_881, _NOTE),
+}
+
+
+def find(name: str, folder: Path) -> Installed:
+    """The verified weights of `name`: in `folder`, else in torch's own cache.
+
+    Raises WeightsError: `weights_missing` where there are none, `weights_corrupt` where a file is
+    not what it should be. A bad file is never passed over in silence.
+    """
+    weights = _known(name)
+    own, cached = folder / weights.file, hub_folder() / weights.file
+    if own.is_file():
+        return _verified(own, _noted(own) or weights.prefix, name)
+    if cached.is_file():
+        return _verified(cached, weights.prefix, name)
+    raise WeightsError(
+        "weights_missing",
+        f"the weights of {name} are not installed: no {weights.file} in {own.parent} or "
+        f"{cached.parent}",
+        f"run `nstd networks install {name}`, or `nstd networks install {name} --from FILE`",
+    )
+
+
+def install(
+    name: str,
+    folder: Path,
+    source: Path | None = None,
+    sha256: str | None = None,
+    watch: Watch | None = None,
+) -> Installed:
+    """Put the weights of `name` into `folder`, from the file `source` or else from the internet.
+
+    They must match the digits in the registry or the full `sha256` that a person gives to trust
+    another file. The file appears by one rename, verified. Raises WeightsError: `weights_missing`
+    where the source cannot be read, `weights_corrupt` where it does not match.
+    """
+    weights, files = _known(name), Files()
+    path = folder / weights.file
+    draft = path.with_name(f".{path.name}.tmp")
+    files.make_folder(folder)
+    files.unlink(draft)
+    try:
+        digest = _fetch(source, weights, draft, watch)
+        _require(digest, sha256 or weights.prefix, source or weights.url, name)
+        # The note first: a crash in between leaves a file that its note does not fit, which
+        # `find` refuses, rather than one that nobody vouches for.
+        files.write(_note(path), json.dumps({"sha256": digest}, indent=2).encode() + b"\n")
+        files.rename(draft, path)
+    finally:
+        files.unlink(draft)
+    return Installed(path, digest)
+
+
+def listing(folder: Path) -> Iterator[tuple[str, Weights, Installed | WeightsError]]:
+    """Every network that can be installed, with its file or the reason why there is none."""
+    for name, weights in REGISTRY.items():
+        try:
+            yield name, weights, find(name, folder)
+        except WeightsError as error:
+            yield name, weights, error
+
+
+def hub_folder() -> Path:
+    """Where torch.hub keeps checkpoints on this machine."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
+    return home.expanduser() / "hub" / "checkpoints"
+
+
+def _known(name: str) -> Weights:
+    if name in REGISTRY:
+        return REGISTRY[name]
+    known = ", ".join(REGISTRY)
+    raise WeightsError("not_found", f"no network {name!r} can be installed", f"there are {known}")
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
+
+
+def _noted(path: Path) -> str | None:
+    """The full SHA-256 that `install` noted beside `path`; None where there is no note."""
+    try:
+        noted = json.loads(_note(path).read_bytes())["sha256"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        noted = ""
+    if isinstance(noted, str) and len(noted) == 64:
+        return noted
+    raise WeightsError(
+        "weights_corrupt", f"{_note(path)}: not a note of `nstd networks install`", "remove it"
+    )
+
+
+def _verified(path: Path, expected: str, name: str) -> Installed:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _require(digest, expected, path, name)
+    return Installed(path, digest)
+
+
+def _require(digest: str, expected: str, source: Path | str, name: str) -> None:
+    if digest.startswith(expected.lower()):
+        return
+    raise WeightsError(
+        "weights_corrupt",
+        f"{source}: its SHA-256 is {digest}, but should {'be' if len(expected) == 64 else 'begin'}"
+        f"{'' if len(expected) == 64 else ' with'} {expected}",
+        f"remove it and run `nstd networks install {name}`; to trust another file, give its "
+        "full SHA-256",
+    )
+
+
+def _fetch(source: Path | None, weights: Weights, draft: Path, watch: Watch | None) -> str:
+    """Copy the source to `draft`; its SHA-256. OSError only where our own disk is full."""
+    digest = hashlib.sha256()
+    try:
+        size = source.stat().st_size if source else weights.size
+        with closing(_open(source, weights)) as stream:
+
+            def chunks() -> Iterator[bytes]:
+                done = 0
+                while chunk := stream.read(CHUNK):
+                    digest.update(chunk)
+                    yield chunk
+                    done += len(chunk)
+                    if watch is not None:
+                        watch(done, size)
+
+            Files().write_new(draft, chunks())
+    except OSError as error:  # urllib's errors are OSErrors too
+        if is_full(error):
+            raise
+        raise WeightsError(
+            "weights_missing",
+            f"{source or weights.url}: cannot be read: {error}",
+            "get the file on another machine and install it with --from FILE",
+        ) from None
+    return digest.hexdigest()
+
+
+def _open(source: Path | None, weights: Weights) -> Any:
+    if source is not None:
+        return source.open("rb")
+    return urllib.request.urlopen(weights.url, timeout=TIMEOUT)  # noqa: S310  (a fixed https host)

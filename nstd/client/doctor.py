@@ -1,0 +1,269 @@
+"""`nstd doctor`: looks at the machine as the daemon would, and says what stands in its way."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from nstd.backends.registry import Plugins, Status
+from nstd.backends.weights import listing
+from nstd.documents.config import Config
+from nstd.errors import ClusterError, WeightsError
+from nstd.executors import make_executor
+from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
+from nstd.system.layout import LOCK
+from nstd.system.lock import holder
+from nstd.system.mounts import filesystem_of, is_network
+from nstd.system.units import format_size
+
+Level = Literal["ok", "warn", "fail"]
+_PACKAGES = (
+    "nstd",
+    "torch",
+    "torchvision",
+    "pillow",
+    "pydantic",
+    "pyyaml",
+    "structlog",
+    "watchdog",
+)
+_TORCH_SECONDS = 60.0
+_TORCH = """
+import json, torch
+usable = torch.cuda.device_count() if torch.cuda.is_available() else 0
+print("\\n" + json.dumps([usable, torch.version.cuda]))
+"""
+_INOTIFY = Path("/proc/sys/fs/inotify")
+_WRITTEN = ("inbox", "work", "outbox")  # sidecars are taken out of the inbox by a rename
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `hint` says what to do where the level is not `ok`."""
+
+    level: Level
+    what: str
+    message: str
+    hint: str = ""
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Everything worth knowing before the daemon runs, one finding at a time; writes nothing.
+
+    The files that it makes to try the folders are gone when it ends.
+    """
+    for check in (_python, _devices, _folders, _space, _watching, _weights, _plugins, _daemon):
+        try:
+            yield from check(config)
+        except OSError as error:
+            what = check.__name__.removeprefix("_")
+            hint = "run `nstd doctor` as the user that the daemon runs as"
+            yield Finding("fail", what, f"cannot be looked at: {error}", hint)
+
+
+def _python(_: Config) -> Iterator[Finding]:
+    yield Finding("ok", "python", f"{platform.python_version()} at {sys.executable}")
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            hint = f"install it into this Python: {sys.executable} -m pip install {package}"
+            yield Finding("fail", "packages", f"{package} is not installed", hint)
+    yield Finding("ok", "packages", ", ".join(found))
+
+
+def _devices(config: Config) -> Iterator[Finding]:
+    if config.executor.kind == "ray":
+        yield from _cluster(config)
+        return
+    devices = resolve(config.devices)
+    names = ", ".join(slot.name for slot in make_slots(devices, config.slots))
+    yield Finding("ok", "devices", f"slots {names}; {available_cores()} CPU cores")
+    asked = sum(device != "cpu" for device in devices)
+    yield _torch(asked, len(visible_gpus()))
+
+
+def _cluster(config: Config) -> Iterator[Finding]:
+    """Whether the Ray cluster answers, and has room for a job."""
+    with tempfile.TemporaryDirectory(prefix="nstd-doctor-") as scratch:
+        executor = make_executor(config, Path(scratch))
+        try:
+            executor.open()
+        except ClusterError as error:
+            yield Finding("fail", "cluster", error.message, error.hint)
+            return
+        finally:
+            executor.close()
+        names = ", ".join(slot.name for slot in executor.slots())
+    if trouble := executor.trouble():
+        hint = "add such a node, or ask for less in the section `executor` of the config"
+        yield Finding("warn", "cluster", trouble, hint)
+    else:
+        yield Finding("ok", "cluster", f"{config.executor.address} has the slots {names}")
+
+
+def _torch(asked: int, gpus: int) -> Finding:
+    """Whether torch, in a process of its own, has the `asked` GPUs of the `gpus` visible ones."""
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", "-c", _TORCH],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TORCH_SECONDS,
+            check=True,
+        )
+        usable, cuda = json.loads(child.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        message = f"importing it took longer than {_TORCH_SECONDS:g} s"
+        return Finding("fail", "torch", message, "the disk or the GPU's driver may be stuck")
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
+        return Finding("fail", "torch", f"cannot be imported: {last}", "install torch again")
+    except (OSError, ValueError, IndexError) as error:
+        return Finding("fail", "torch", f"cannot be asked: {error}", "install torch again")
+    built = f"built for CUDA {cuda}" if cuda else "built for the CPU alone"
+    if asked <= usable:
+        return Finding("ok", "torch", f"{built}; it can use {usable} GPUs")
+    return Finding(
+        "fail",
+        "torch",
+        f"{built}; it can use {usable} GPUs, but the config means {asked}, nvidia-smi lists {gpus}",
+        "write `devices: [cpu]`, or install a driver and a torch that fit each other",
+    )
+
+
+def _folders(config: Config) -> Iterator[Finding]:
+    for name in type(config.folders).model_fields:
+        yield _folder(name, config.folder(name))
+    mounts = {filesystem_of(config.folder(name)).point for name in _WRITTEN}
+    if len(mounts) == 1:
+        yield Finding("ok", "folders", "inbox, work and outbox share one filesystem")
+    else:
+        message = "inbox, work and outbox lie on different filesystems: files are copied"
+        yield Finding("ok", "folders", message)
+
+
+def _folder(name: str, path: Path) -> Finding:
+    mount = filesystem_of(path)
+    where = f"{path} ({mount.fstype} at {mount.point})"
+    if not path.is_dir():
+        hint = f"make it: `nstd init`, or mkdir -p {path}"
+        return Finding("fail", name, f"{path} is not there or no folder", hint)
+    try:
+        if name in _WRITTEN:
+            _try_writing(path)
+        else:
+            next(path.iterdir(), None)
+    except OSError as error:
+        wanted = "read and write" if name in _WRITTEN else "read"
+        hint = f"let the daemon's user {wanted} it; you are user {os.getuid()} now"
+        return Finding("fail", name, f"{where}: {error.strerror or error}", hint)
+    return Finding("ok", name, where)
+
+
+def _try_writing(folder: Path) -> None:
+    """Write, sync, rename and remove a hidden file in `folder`; OSError when any of it fails."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".nstd-doctor-") as file:
+        file.write(b"nstd")
+        file.flush()
+        os.fsync(file.fileno())
+        moved = Path(file.name).rename(file.name + ".moved")
+        moved.rename(file.name)
+
+
+def _space(config: Config) -> Iterator[Finding]:
+    needed = config.limits.min_free
+    seen = set()
+    for name in _WRITTEN:
+        mount = filesystem_of(config.folder(name))
+        if mount in seen or not config.folder(name).is_dir():
+            continue
+        seen.add(mount)
+        free = shutil.disk_usage(config.folder(name)).free
+        message = f"{format_size(free)} free for {name} on {mount.point}"
+        if free >= needed:
+            yield Finding("ok", "space", message)
+        else:
+            hint = "free some space, or lower limits.min_free; until then no job is claimed"
+            yield Finding("fail", "space", f"{message}, less than {format_size(needed)}", hint)
+
+
+def _watching(config: Config) -> Iterator[Finding]:
+    """Whether the kernel's events reach the inbox, and whether its limits suffice."""
+    inbox = config.folder("inbox")
+    mount = filesystem_of(inbox)
+    if config.watch.mode == "poll" or (config.watch.mode == "auto" and is_network(mount.fstype)):
+        yield Finding("ok", "watch", f"{inbox} is read every {config.watch.poll:g} s")
+        return
+    if is_network(mount.fstype):
+        message = f"{inbox} lies on {mount.fstype}, where other machines' files make no events"
+        yield Finding("warn", "watch", message, "write `watch: {mode: auto}`")
+        return
+    limit = _number(_INOTIFY / "max_user_watches")
+    folders = sum(1 for _ in os.walk(inbox))
+    message = f"{folders} inbox folders to watch; the kernel allows this user {limit} watches"
+    if limit is None:
+        yield Finding(
+            "warn", "watch", "this kernel offers no events", "write `watch: {mode: poll}`"
+        )
+    elif folders > limit // 2:
+        hint = f"raise it: sysctl fs.inotify.max_user_watches={max(4 * folders, 2 * limit)}"
+        yield Finding("warn", "watch", message, f"{hint}; or write `watch: {{mode: poll}}`")
+    else:
+        yield Finding("ok", "watch", message)
+    instances = _number(_INOTIFY / "max_user_instances")
+    if instances is not None and instances < 8:
+        hint = "raise it: sysctl fs.inotify.max_user_instances=128"
+        yield Finding("warn", "watch", f"this user may make {instances} watchers", hint)
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _weights(config: Config) -> Iterator[Finding]:
+    """Weights that are absent only matter to who asks for them; a wrong file always does."""
+    wanted = {options.get("network") for options in config.backends.values()}
+    for name, weights, found in listing(config.folder("networks")):
+        if not isinstance(found, WeightsError):
+            yield Finding("ok", "weights", f"{name} at {found.path}, verified")
+        elif found.code == "weights_missing" and name not in wanted:
+            message = f"{name} is not installed; `nstd networks install {name}` gets {weights.file}"
+            yield Finding("ok", "weights", message)
+        else:
+            yield Finding("fail", "weights", found.message, found.hint)
+
+
+def _plugins(config: Config) -> Iterator[Finding]:
+    plugins = Plugins().check_all()
+    for plugin in plugins:
+        source = f"{plugin.name} of {plugin.distribution or 'unknown'} {plugin.version}".rstrip()
+        if plugin.status is Status.OK:
+            yield Finding("ok", "backends", source)
+        else:
+            hint = "mend or uninstall that package; no job can use it meanwhile"
+            level: Level = "fail" if plugin.name == config.jobs.backend else "warn"
+            yield Finding(level, "backends", f"{source}: {plugin.status}: {plugin.reason}", hint)
+    if not any(plugin.name == config.jobs.backend for plugin in plugins):
+        message = f"jobs.backend is {config.jobs.backend}, which is not installed"
+        yield Finding("fail", "backends", message, "install it, or name another in the config")
+
+
+def _daemon(config: Config) -> Iterator[Finding]:
+    pid = holder(config.folder("work") / LOCK)
+    yield Finding("ok", "daemon", f"runs as pid {pid}" if pid else "none runs on this root")

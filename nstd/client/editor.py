@@ -1,0 +1,46 @@
+"""What editors need to complete and check our files: their JSON Schemas, and a line that says so.
+
+The schemas are hidden files beside what they describe, so that a share carries them along.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nstd.backends.probe import Status
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.documents.schema import config_schema, sidecar_schema
+from nstd.documents.template import CONFIG_SCHEMA, schema_line
+from nstd.system.durable import Files
+
+SIDECAR_SCHEMA = ".sidecar.schema.json"
+SIDECAR_LINE = schema_line(SIDECAR_SCHEMA)
+
+
+def current_schema(config: Config) -> dict[str, Any]:
+    """The JSON Schema of a sidecar, with the options of every healthy backend."""
+    plugins = Plugins()
+    healthy = [plugin.name for plugin in plugins.check_all() if plugin.status is Status.OK]
+    options = {name: plugins.get(name).Options for name in healthy}
+    return sidecar_schema(options, config.jobs.backend)
+
+
+def keep_sidecar_schema(config: Config) -> None:
+    """Have the schema of sidecars in the inbox, as it is now; who may not write goes without."""
+    _keep(config.folder("inbox") / SIDECAR_SCHEMA, current_schema(config))
+
+
+def keep_config_schema(root: Path) -> None:
+    """Have the schema of the config beside it."""
+    _keep(root / CONFIG_SCHEMA, config_schema())
+
+
+def _keep(path: Path, schema: dict[str, Any]) -> None:
+    data = json.dumps(schema, indent=1).encode() + b"\n"
+    with suppress(OSError):
+        if not path.is_file() or path.read_bytes() != data:
+            Files().write(path, data, durable=False)

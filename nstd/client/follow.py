@@ -1,0 +1,186 @@
+"""Follows one submitted sidecar, a job or a batch, to its end, from the disk alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nstd.client.status import list_jobs
+from nstd.client.submit import Submitted
+from nstd.documents.config import Config
+from nstd.errors import StoreError, printable
+from nstd.outbox.record import timestamp
+from nstd.outbox.results import list_published, read_json
+from nstd.queue.batch import Batch, End, list_batches, read_published
+from nstd.queue.paths import JobPaths
+from nstd.system.layout import CLAIMS, FAILED, REASON
+
+PATIENCE = 10.0
+"""Seconds for which a job may be nowhere: what is looked at one after the other moves."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where a job is; `record` and `path` are those of its end."""
+
+    state: str  # "inbox", "waiting", "running", "finished" or "failed"
+    progress: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+    path: Path = Path()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in {"finished", "failed"}
+
+    @property
+    def picture(self) -> Path:
+        """Where the finished picture lies."""
+        return self.path.parent / str(self.record.get("output", {}).get("file", ""))
+
+
+class Followed:
+    """A job that was submitted, wherever it is by now."""
+
+    def __init__(self, config: Config, submitted: Submitted) -> None:
+        self.name, self._submitted = submitted.name, submitted
+        self._inbox, self._work = config.folder("inbox"), config.folder("work")
+        self._outbox = config.folder("outbox")
+        self._time = submitted.mtime_ns / 1e9
+        self._id: str | None = None
+        self._seen = time.monotonic()
+
+    def look(self) -> Look:
+        """Where it is now. Raises StoreError `not_found` when it is nowhere for too long.
+
+        The places are looked at in the order in which it passes through them, so that it cannot
+        slip by.
+        """
+        look = self._in_inbox() or self._in_work() or self._in_outbox()
+        if look is not None:
+            self._seen = time.monotonic()
+            return look
+        if time.monotonic() - self._seen > PATIENCE:
+            raise StoreError(
+                "not_found",
+                f"{printable(self.name)}: neither in the inbox nor in work nor in the outbox",
+                "somebody has taken it away; `nstd logs` may tell more",
+            )
+        return Look("waiting")
+
+    def _in_inbox(self) -> Look | None:
+        if self._id is not None:
+            return None
+        sidecar = self._submitted.sidecar
+        with suppress(OSError):
+            if sidecar.stat().st_mtime_ns == self._submitted.mtime_ns:
+                return Look("inbox")
+        with suppress(OSError):
+            claims = (self._inbox / CLAIMS).iterdir()  # their pictures are being copied
+            if any(os.path.lexists(claim / sidecar.name) for claim in claims):
+                return Look("inbox")
+        return None
+
+    def _in_work(self) -> Look | None:
+        paths = self._paths()
+        if paths is None:
+            return None
+        try:
+            job = paths.read_job()
+        except StoreError:
+            return None
+        if not job.running:
+            return Look("waiting")
+        return Look("running", read_json(paths.progress))
+
+    def _paths(self) -> JobPaths | None:
+        """The paths of its folder in work, once there was one."""
+        if self._id is None:
+            for job, _ in list_jobs(self._work):
+                if (job.name, job.submitted) == (self.name, self._time):
+                    self._id = job.id
+        return None if self._id is None else JobPaths(self._work / self._id)
+
+    def _in_outbox(self) -> Look | None:
+        for _, path in sorted(list_published(self._outbox), reverse=True):
+            record = read_json(path)
+            if self._is_own(record):
+                state = "failed" if path.name == REASON else "finished"
+                return Look(state, record=record, path=path)
+        return None
+
+    def _is_own(self, record: dict[str, Any]) -> bool:
+        if self._id is not None:
+            return record.get("job") == self._id
+        named = (record.get("name"), record.get("submitted"))
+        return named == (self.name, timestamp(self._time))
+
+
+@dataclass(frozen=True)
+class BatchLook(Look):
+    """Where a batch is, and how many of its jobs have ended."""
+
+    batch: Batch | None = None
+    outbox: Path = Path()
+
+    @property
+    def pictures(self) -> list[Path]:
+        """Where the finished pictures lie."""
+        return [self.outbox / end.output / end.picture for end in self._ends("finished")]
+
+    @property
+    def reasons(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Why jobs have failed, each with where that lies."""
+        paths = [self.outbox / end.output / REASON for end in self._ends("failed")]
+        return [(path, read_json(path)) for path in paths]
+
+    def _ends(self, state: str) -> list[End]:
+        members = self.batch.members if self.batch else ()
+        return [m.end for m in members if m.end is not None and m.end.state == state]
+
+
+class FollowedBatch(Followed):
+    """A batch that was submitted; a sidecar that is refused is a job that has failed."""
+
+    def _in_work(self) -> Look | None:
+        for paths in list_batches(self._work):
+            with suppress(StoreError):
+                if self._is_ours(batch := paths.read()):
+                    return self._under_way(batch)
+        return None
+
+    def _under_way(self, batch: Batch) -> Look:
+        fractions = [1.0] * (batch.count("finished") + batch.count("failed"))
+        for job, paths in list_jobs(self._work):
+            if job.running and job.batch is not None and job.batch.id == batch.id:
+                fractions.append(float(read_json(paths.progress).get("fraction", 0)))
+        progress = {"fraction": min(1.0, sum(fractions) / len(batch.members))}
+        return BatchLook("running", progress, batch=batch, outbox=self._outbox)
+
+    def _in_outbox(self) -> Look | None:
+        for place in self._places():
+            batch = read_published(self._outbox / place)
+            if batch is not None and self._is_ours(batch):
+                state = "failed" if batch.count("failed") else "finished"
+                return BatchLook(state, batch=batch, outbox=self._outbox)
+        return super()._in_outbox()
+
+    def _places(self) -> set[PurePosixPath]:
+        """The folders of the outbox that results lie in."""
+        outputs = [
+            path.parent.relative_to(self._outbox) for _, path in list_published(self._outbox)
+        ]
+        inner = [o.relative_to(FAILED) if o.parts[0] == FAILED else o for o in outputs]
+        return {PurePosixPath(output).parent for output in inner}
+
+    def _is_ours(self, batch: Batch) -> bool:
+        return (batch.sidecar, batch.submitted) == (self._submitted.sidecar.name, self._time)
+
+
+def follow(config: Config, submitted: Submitted) -> Followed:
+    """What follows a submitted sidecar."""
+    return (FollowedBatch if submitted.is_batch else Followed)(config, submitted)

@@ -1,0 +1,38 @@
+"""The sample pairs for the first run: two scenes and two styles, drawn by this project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PAIRS: dict[str, tuple[str, str]] = {
+    "harbour-in-swirls": ("harbour.jpg", "swirls.jpg"),
+    "sunflowers-in-mosaic": ("sunflowers.jpg", "mosaic.jpg"),
+}
+"""The file names of each pair's content and style."""
+
+
+def copy_to(inbox: Path, wishes: Mapping[str, Any] | None = None) -> list[Path]:
+    """Drop the pairs into `inbox`, pictures first; the paths of the sidecars.
+
+    `wishes` are further keys of both sidecars. Every file appears whole, by a rename, and
+    replaces one of the same name.
+    """
+    for name in sorted({name for pair in PAIRS.values() for name in pair}):
+        _drop(inbox / name, files(__name__).joinpath(name).read_bytes())
+    sidecars = []
+    for pair, (content, style) in PAIRS.items():
+        sidecars.append(inbox / f"{pair}.yaml")
+        sidecar = {"content": content, "style": style, **(wishes or {})}
+        _drop(sidecars[-1], yaml.safe_dump(sidecar, sort_keys=False).encode())
+    return sidecars
+
+
+def _drop(target: Path, data: bytes) -> None:
+    temporary = target.with_name(f".{target.name}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(target)

@@ -1,0 +1,176 @@
+"""Put pairs into the inbox: pictures first, the sidecars last, each by one rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nstd.backends.registry import Plugins
+from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
+from nstd.documents.config import Config
+from nstd.documents.grid import distinct, parse_grid
+from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
+from nstd.errors import SidecarError, printable
+from nstd.intake.locator import Locator
+from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.plan import make_plan, safe_name
+from nstd.system.durable import Files, numbered
+from nstd.system.nofollow import Root
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for: each of `contents` in the style, which is a file or a library name.
+
+    `options` are `key=value` texts. A key without a known first part is an option of the backend:
+    `preset=fine` is short for `options.preset=fine`. With `series`, the contents are to look alike.
+    With `grid` all goes into one sidecar, which makes a job of each combination, also with each of
+    `more_styles` and of the values in `options` such as `style_weight=0.5,1`.
+    """
+
+    contents: Sequence[Path]
+    style: str
+    options: Sequence[str] = ()
+    name: str | None = None
+    init: Path | None = None
+    series: bool = False
+    grid: bool = False
+    more_styles: Sequence[str] = ()
+
+    def wishes(self, rename: Callable[[Path], str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The name and text of each sidecar; `rename` says what a file is called in the inbox."""
+        groups = [self.contents] if self.grid else [[content] for content in self.contents]
+        for contents in groups:
+            yield self._stem(contents[0]), self._wish(contents, rename)
+
+    def _wish(self, contents: Sequence[Path], rename: Callable[[Path], str]) -> dict[str, Any]:
+        names = [rename(content) for content in contents]
+        styles = [rename(Path(s)) if Path(s).is_file() else s for s in self.styles]
+        wish: dict[str, Any] = {"content": names if len(names) > 1 else names[0]}
+        wish |= {"styles": styles} if len(styles) > 1 else {"style": styles[0]}
+        if self.init is not None:
+            wish["init"] = rename(self.init)
+        if self.series:
+            wish["series"] = [rename(each) for each in self.contents]
+        for option in self.options:
+            set_option(wish, option, lists=self.grid)
+        return wish
+
+    def _stem(self, content: Path) -> str:
+        usual = f"{content.stem}-{'grid' if self.grid else f'in-{Path(self.style).stem}'}"
+        return safe_name(self.name or usual)
+
+    @property
+    def styles(self) -> list[str]:
+        """All of them."""
+        return [self.style, *self.more_styles]
+
+    @property
+    def files(self) -> list[Path]:
+        """Every picture that goes along."""
+        styles = [Path(style) for style in self.styles if Path(style).is_file()]
+        return [*self.contents, *styles, *([self.init] if self.init else [])]
+
+
+class Submitted(NamedTuple):
+    """A sidecar in the inbox, and what its job or batch will be known by."""
+
+    sidecar: Path
+    name: str
+    mtime_ns: int
+    is_batch: bool = False
+
+
+def submit(config: Config, request: Request) -> list[Submitted]:
+    """Submit pairs; the new sidecars, in the order of the contents.
+
+    Raises SidecarError before anything is copied when a job is not valid, OSError when the disk
+    fails.
+    """
+    inbox, files = config.folder("inbox"), Files()
+    checked = _check(config, request)
+    keep_sidecar_schema(config)
+    placed = {picture: _put(picture, inbox, files).name for picture in request.files}
+    sidecars = []
+    for (name, is_batch), (stem, wish) in zip(
+        checked, request.wishes(placed.__getitem__), strict=True
+    ):
+        with _draft(inbox, ".yaml") as draft:
+            files.write(draft, SIDECAR_LINE.encode() + dump(wish))
+            mtime_ns = draft.stat().st_mtime_ns
+            sidecar = files.put_back(draft, inbox / f"{stem}.yaml")
+        sidecars.append(Submitted(sidecar, name or sidecar.stem, mtime_ns, is_batch))
+    return sidecars
+
+
+def _check(config: Config, request: Request) -> list[tuple[str | None, bool]]:
+    """The name that each sidecar gives to its result, and whether that is a batch.
+
+    Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
+    """
+    plugins = Plugins()
+    files = list(dict.fromkeys(request.files))
+    called = dict(zip(files, distinct([path.name for path in files], "-{}"), strict=True))
+    checked = []
+    for stem, wish in request.wishes(called.__getitem__):
+        try:
+            parsed = parse_grid(dump(wish), stem)
+            plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
+            checked.append((parsed.sidecar.output.name, bool(plan.axes)))
+        except SidecarError as error:
+            raise without_places(error, "command line") from None
+    _check_names(picture.name for picture in request.files)
+    for style in request.styles:
+        if not Path(style).is_file():
+            _check_library(config, style)
+    return checked
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse names that the inbox would pass over, or take for sidecars."""
+    for name in names:
+        if is_ignored(name) or is_sidecar(name):
+            message = "in an inbox, a file of this name is no picture; rename it"
+            raise refused(name, message)
+
+
+def _check_library(config: Config, style: str) -> None:
+    """Refuse a style that is neither a file here nor in the library: its job would wait."""
+    locator = Locator(Root(config.folder("inbox")), Root(config.folder("styles")))
+    if locator.find("submitted.yaml", style) is None:
+        folder = printable(config.folder("styles"))
+        raise refused(style, f"no such picture file, and none of that name is in {folder}")
+
+
+def _put(picture: Path, inbox: Path, files: Files) -> Path:
+    """Copy a picture into the inbox; the same bytes under the same name are not copied twice."""
+    digest = _digest(picture)
+    for target in numbered(inbox / picture.name):
+        if not os.path.lexists(target):
+            break
+        if target.is_file() and _digest(target) == digest:
+            return target
+    with _draft(inbox, picture.suffix) as draft:
+        files.copy_file(picture, draft)
+        return files.put_back(draft, inbox / picture.name)
+
+
+@contextmanager
+def _draft(inbox: Path, suffix: str) -> Iterator[Path]:
+    """A hidden name that nobody else uses, and that is gone in the end."""
+    draft = inbox / f".{secrets.token_hex(8)}{suffix}.tmp"
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

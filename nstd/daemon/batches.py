@@ -1,0 +1,272 @@
+"""Batches under way: members become jobs, their ends are noted, and the last brings the sheet.
+
+A member is an ordinary job from the moment that its folder is moved into the work folder. What is
+known of the whole lies in the batch's folder, so that a restart goes on wherever this one was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from nstd.errors import StoreError, printable
+from nstd.logs.log import emit, has_finished, keep_job_log
+from nstd.logs.trouble import Trouble
+from nstd.outbox.outbox import Outbox
+from nstd.outbox.sheet_process import Sheet
+from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_published
+from nstd.queue.job import Job
+from nstd.queue.store import JobStore
+
+BUDGET = 0.5
+"""Seconds that one turn of the loop spends on moving members in."""
+AGAIN, LONGEST = 5.0, 60.0
+"""Seconds before what met a disk error is tried again; doubles from the first."""
+
+
+@dataclass
+class Live:
+    """A batch under way."""
+
+    batch: Batch
+    paths: BatchPaths
+    is_unfolded: bool = False
+    may_be_over: bool = True
+    sheet: Sheet | None = None
+    due: float = 0.0
+    tries: int = 0
+    lost: dict[int, End] = field(default_factory=dict)
+
+
+class Batches:
+    """All of them; `is_alive` says whether jobs of the batch of that id wait, run or go out."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        outbox: Outbox,
+        logs: Path,
+        trouble: Trouble,
+        is_alive: Callable[[str], bool],
+        draw: Callable[[BatchPaths], Sheet],
+    ) -> None:
+        self._store, self._outbox, self._logs, self._trouble = store, outbox, logs, trouble
+        self._is_alive, self._draw = is_alive, draw
+        self._live: dict[str, Live] = {}
+        self._has_looked = False
+        self.needs_repair = False
+        """An error may have left a job that nobody knows of."""
+
+    def __contains__(self, batch_id: str) -> bool:
+        return batch_id in self._live
+
+    # In
+
+    def add(self, batch: Batch) -> None:
+        """A batch was claimed."""
+        self._live[batch.id] = Live(batch, self._store.batch(batch.id))
+        emit(
+            "batch.started",
+            batch=batch.id,
+            name=batch.name,
+            sidecar=printable(str(PurePosixPath(batch.folder, batch.sidecar))),
+            jobs=len(batch.members),
+        )
+
+    def unfold(self, now: float, budget: float = BUDGET) -> Iterator[Job]:
+        """Move staged members into the work folder, as far as the time goes; each is a job then.
+
+        To be called when the jobs that an earlier run left are known.
+        """
+        if not self._has_looked:
+            self._look()
+        for live in self._live.values():
+            if live.is_unfolded or now < live.due:
+                continue
+            try:
+                for job_id in self._staged(live.paths):
+                    if time.monotonic() - now > budget:
+                        return
+                    job = self._store.move_in(live.paths, job_id)
+                    if job is not None:
+                        self._tell_claimed(job)
+                        yield job
+                live.is_unfolded = live.may_be_over = True
+            except (OSError, StoreError) as error:
+                self.needs_repair = True
+                self._postpone(live, error, now)
+
+    def _look(self) -> None:
+        for paths in list_batches(self._store.work):
+            try:
+                batch = paths.read()
+            except StoreError as error:
+                emit("job.unreadable", error=printable(error.message))
+            else:
+                self._live.setdefault(batch.id, Live(batch, paths))
+        self._has_looked = True
+
+    @staticmethod
+    def _staged(paths: BatchPaths) -> list[str]:
+        with suppress(FileNotFoundError):
+            return sorted(path.name for path in paths.staged.iterdir())
+        return []
+
+    def _tell_claimed(self, job: Job) -> None:
+        keep_job_log(job.id, self._store.paths(job.id).log)
+        emit(
+            "job.claimed",
+            job=job.id,
+            name=job.name,
+            sidecar=printable(str(PurePosixPath(job.folder, job.sidecar))),
+            backend=job.backend,
+            priority=job.priority,
+            batch=job.batch.id if job.batch else "",
+        )
+
+    def reopen(self, job: Job) -> None:
+        """The job may be a member that was put back: its batch, if it was over, is not any more.
+
+        Raises OSError.
+        """
+        if job.batch is None or job.batch.id in self._live:
+            return
+        batch = read_published(self._outbox.path / job.place)
+        if batch is None or batch.id != job.batch.id:
+            return  # somebody took it away: the job is one of its own
+        batch = batch.model_copy(
+            update={"round": batch.round + 1, "finished": None, "folder": job.folder}
+        )
+        self._live[batch.id] = Live(batch, self._store.reopen(batch), is_unfolded=True)
+
+    # Out
+
+    def note_end(self, job: Job) -> None:
+        """The job is published: note it, if it is a member, before its folder goes.
+
+        Raises OSError.
+        """
+        self.reopen(job)
+        if job.batch is None or job.batch.id not in self._live:
+            return
+        live, index = self._live[job.batch.id], job.batch.index
+        if index < len(live.batch.members):
+            failure = self._store.paths(job.id).read_failure()
+            state = "finished" if failure is None else "failed"
+            picture = f"{PurePosixPath(str(job.target)).name}.{job.format}"
+            self._store.note_end(
+                live.paths,
+                index,
+                End(
+                    state=state,
+                    output=str(job.target),
+                    picture="" if failure else picture,
+                    code=failure.code if failure else "",
+                ),
+            )
+        live.may_be_over = True
+
+    def work(self, now: float) -> None:
+        """Conclude the batches whose last job has ended; never waits for a sheet."""
+        for live in list(self._live.values()):
+            if now < live.due or not self._is_over(live):
+                continue
+            try:
+                self._conclude(live, now)
+            except (OSError, StoreError) as error:
+                self._postpone(live, error, now)
+
+    def _is_over(self, live: Live) -> bool:
+        """Whether every member has ended; those of which nothing is left are lost."""
+        if not (self._has_looked and live.is_unfolded and live.may_be_over):
+            return False
+        live.may_be_over = False
+        if self._is_alive(live.batch.id):
+            return False
+        with suppress(StoreError):
+            live.batch = live.paths.read()
+        members = live.batch.members
+        left = [number for number, member in enumerate(members) if member.end is None]
+        if any(self._store.paths(members[number].job).folder.exists() for number in left):
+            return False  # one that cannot be read: a person has been told
+        live.lost = {n: End(state="failed", output="", code="io_error") for n in left}
+        live.may_be_over = True
+        return True
+
+    def _conclude(self, live: Live, now: float) -> None:
+        """The sheet, then the outbox, then the event, then the folder: again until all is done."""
+        if live.sheet is None:
+            live.sheet = self._draw(live.paths)
+        if not live.sheet.is_done(now):
+            return
+        batch = self._ended(live)
+        has_published = self._outbox.has_batch(batch)
+        self._outbox.publish_batch(batch, live.paths)
+        if not has_published or not has_finished(self._logs, batch.id, batch.round):
+            self._tell(live, batch)
+        self._store.remove_batch(live.paths)
+        del self._live[batch.id]
+
+    def _ended(self, live: Live) -> Batch:
+        members = [
+            member.model_copy(update={"end": member.end or live.lost[number]})
+            for number, member in enumerate(live.batch.members)
+        ]
+        sheet = live.paths.sheet.name if live.paths.sheet.exists() else ""
+        update = {"members": tuple(members), "finished": time.time(), "sheet": sheet}
+        return live.batch.model_copy(update=update)
+
+    def _tell(self, live: Live, batch: Batch) -> None:
+        if live.sheet is not None and live.sheet.reason:
+            reason = printable(live.sheet.reason)
+            emit("batch.sheet_failed", batch=batch.id, code="sheet_failed", reason=reason)
+        emit(
+            "batch.finished",
+            batch=batch.id,
+            name=batch.name,
+            output=batch.place,
+            round=batch.round,
+            finished=batch.count("finished"),
+            failed=batch.count("failed"),
+            sheet=bool(batch.sheet),
+            seconds=round(max(0.0, time.time() - batch.claimed), 1),
+        )
+
+    def _postpone(self, live: Live, error: Exception, now: float) -> None:
+        if isinstance(error, OSError):
+            self._trouble.tell(error, live.batch.name)
+        else:
+            emit("job.unreadable", error=printable(str(error)))
+        live.due = now + min(AGAIN * 2**live.tries, LONGEST)
+        live.tries += 1
+
+    def end(self) -> None:
+        """End what draws sheets; they are drawn after the next start."""
+        for live in self._live.values():
+            if live.sheet is not None:
+                live.sheet.kill()
+
+    # What the loop needs to know
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no batch needs anything but the ends of its jobs."""
+        return self._has_looked and all(
+            live.is_unfolded and not live.may_be_over for live in self._live.values()
+        )
+
+    def next_event(self, now: float) -> float:
+        """When something is due: members to be moved in, or a sheet to be looked at."""
+        busy = [live for live in self._live.values() if not live.is_unfolded or live.may_be_over]
+        return min((max(live.due, self._soon(live, now)) for live in busy), default=float("inf"))
+
+    @staticmethod
+    def _soon(live: Live, now: float) -> float:
+        return now if live.sheet is None else live.sheet.next_look(now)
+
+    def waitables(self) -> list[int]:
+        """What to wait on for the end of a sheet."""
+        return [fd for live in self._live.values() if live.sheet for fd in live.sheet.waitables]

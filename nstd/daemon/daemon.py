@@ -1,0 +1,256 @@
+"""The daemon: one loop along the straight line, and what interrupts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import wait
+
+from nstd import __version__
+from nstd.backends.probe import Status
+from nstd.daemon.pipeline import Line
+from nstd.daemon.systemd import Notifier
+from nstd.daemon.wakeup import Signals, Wake
+from nstd.documents.config import Config
+from nstd.errors import NstdError, StoreError, printable
+from nstd.logs.log import Logging, emit, tell_bug
+from nstd.queue.control import Request, Requests
+from nstd.system.durable import Files
+from nstd.system.layout import LOCK, LOGS
+from nstd.system.lock import Lock
+
+EXIT_OK, EXIT_DEVICES_DOWN = 0, 5
+FIXED = ("folders", "executor", "devices", "slots", "metrics")
+"""Settings that a running daemon does not take over."""
+_LONGEST_SLEEP = 10.0
+_AFTER_ERROR = 1.0
+_PATIENCE = 5.0
+"""Seconds for which a run with `once` waits for an inbox that cannot be read."""
+_TELL_AGAIN = 60.0
+
+
+class Daemon:
+    """Everything between a config and an exit status; `run` is the whole of its life."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        once: bool = False,
+        reload: Callable[[], Config] | None = None,
+        files: Files | None = None,
+    ) -> None:
+        self._config, self._once, self._reload = config, once, reload
+        files = files or Files()
+        self._wake, self._notifier = Wake(), Notifier()
+        self._line = Line(config, files, self._wake.ring)
+        work = config.folder("work")
+        self._lock, self._requests = Lock(work / LOCK), Requests(work, files)
+        self._told: dict[tuple[str, str], float] = {}
+        self._draining = self._is_ended = False
+
+    def run(self) -> int:
+        """Run until a signal, or with `once` until nothing is left; the exit status.
+
+        Raises StoreError `already_running` when another daemon has the root, and `io_error` when
+        `once` could not read the inbox.
+        """
+        self._lock.acquire()
+        self._logging = Logging(self._config.folder("outbox") / LOGS, self._config.log)
+        self._signals, began = Signals(self._wake), time.monotonic()
+        try:
+            self._start()
+            while not self._is_done():
+                self._turn()
+            self._check_inbox()
+            return EXIT_DEVICES_DOWN if self._must_give_up() else EXIT_OK
+        except NstdError:
+            raise
+        except Exception as error:
+            tell_bug(error)
+            raise
+        finally:
+            self._close(began)
+
+    def _turn(self) -> None:
+        """One round: each step on its own, so that none that fails stops the others."""
+        results = [self._try(self._heed_signals)]
+        results += [self._try(step) for step in self._steps()]
+        self._notifier.watchdog()
+        if not all(results):
+            time.sleep(_AFTER_ERROR)
+        self._try(self._sleep)
+
+    def _steps(self) -> list[Callable[[float], None]]:
+        """What a round consists of; what ended makes room first, then what waits fills it."""
+        line = self._line
+        if self._draining:
+            entry = [line.collect]
+        else:
+            entry = [self._heed_requests, line.collect, line.take_in, line.dispatch]
+        return [*entry, line.put_out, line.run_hooks, line.measure, line.show, self._tell_state]
+
+    def _try(self, step: Callable[[float], None]) -> bool:
+        """Take a step; False when it met an error, told once and then once a minute."""
+        now = time.monotonic()
+        try:
+            step(now)
+        except Exception as error:
+            kind = step.__name__, type(error).__name__
+            if now - self._told.get(kind, -_TELL_AGAIN) >= _TELL_AGAIN:
+                self._told[kind] = now
+                self._tell_error(error)
+            return False
+        return True
+
+    def _tell_error(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            self._line.trouble.tell(error, str(error.filename or ""))
+        else:
+            tell_bug(error)
+
+    def _sleep(self, now: float) -> None:
+        if self._is_done():
+            return
+        due = self._line.next_event(now, draining=self._draining)
+        longest = min(self._notifier.watchdog_interval or _LONGEST_SLEEP, _LONGEST_SLEEP)
+        wait([self._wake.fileno(), *self._line.waitables()], max(0.0, min(due - now, longest)))
+        if self._wake.clear():
+            self._line.intake.hurry()
+
+    # Beginning and end
+
+    def _start(self) -> None:
+        """Get the executor ready, look at the plugins, and tell that we are up."""
+        self._line.open()
+        plugins = self._line.plugins.check_all()
+        for plugin in plugins:
+            if plugin.status is not Status.OK:
+                emit(
+                    "plugin.failed",
+                    name=plugin.name,
+                    status=plugin.status.value,
+                    reason=printable(plugin.reason),
+                )
+        healthy = [plugin.name for plugin in plugins if plugin.status is Status.OK]
+        emit("plugins.loaded", backends=healthy, refused=len(plugins) - len(healthy))
+        emit(
+            "daemon.started",
+            version=__version__,
+            pid=os.getpid(),
+            root=printable(self._config.root),
+            devices=list(self._line.scheduler.breakers),
+            slots=[slot.name for slot in self._line.scheduler.slots],
+            watch=self._line.intake.watcher.mode,
+        )
+        self._tell_state(time.monotonic())
+        self._notifier.ready("watching the inbox")
+
+    def _is_done(self) -> bool:
+        if self._is_ended or self._must_give_up():
+            return True
+        if self._draining:
+            return not self._line.scheduler.running and self._line.hooks.is_idle
+        is_over = self._cannot_look() or self._line.is_worked_off
+        return self._once and self._line.is_idle and is_over and self._requests.is_empty
+
+    def _cannot_look(self) -> bool:
+        return self._once and self._line.intake.lost_for(time.monotonic()) > _PATIENCE
+
+    def _check_inbox(self) -> None:
+        """With `once`, an inbox that cannot be read has not been worked off."""
+        if self._cannot_look():
+            raise StoreError(
+                "io_error",
+                f"the inbox {printable(self._config.folder('inbox'))} cannot be read: "
+                f"{self._line.intake.lost}",
+                "`nstd doctor` looks at folders, disks and rights",
+            )
+
+    def _must_give_up(self) -> bool:
+        """All devices are down, and the config or `once` says not to wait for them."""
+        give_up = self._once or self._config.workers.exit_when_all_down
+        return give_up and self._line.scheduler.all_down
+
+    def _close(self, began: float) -> None:
+        """End the workers, write what can be written, and tell the counts."""
+        self._notifier.stopping("stopping")
+        self._line.close()
+        emit(
+            "daemon.stopped",
+            finished=self._line.publisher.finished,
+            failed=self._line.publisher.failed,
+            waiting=len(self._line.scheduler.waiting) + self._line.intake.inbox.count,
+            seconds=round(time.monotonic() - began, 1),
+        )
+        self._logging.close()
+        self._notifier.close()
+        self._lock.release()
+        self._signals.restore()
+        self._wake.close()
+
+    # What interrupts it
+
+    def _heed_signals(self, _now: float) -> None:
+        for number in self._signals.take():
+            if number is signal.SIGHUP:
+                self._reload_config()
+            elif self._draining:
+                self._is_ended = True
+            else:
+                self._drain(number.name)
+
+    def _drain(self, reason: str) -> None:
+        """Claim no more, have running jobs saved and put back."""
+        running = len(self._line.scheduler.running)
+        self._draining = True
+        emit("daemon.stopping", reason=reason, running=running)
+        self._notifier.stopping(f"saving {running} jobs")
+        self._line.drain()
+
+    def _reload_config(self) -> None:
+        """HUP: take over what can be taken over; a bad config changes nothing."""
+        if self._reload is None or self._draining:
+            return
+        self._notifier.reloading()
+        path = printable(self._config.root)
+        try:
+            config = self._reload()
+        except NstdError as error:
+            emit("daemon.reload_failed", config=path, error=error.message)
+        else:
+            old = {name: getattr(self._config, name) for name in FIXED}
+            later = [name for name in FIXED if getattr(config, name) != old[name]]
+            self._config = config.model_copy(update=old)
+            self._line.configure(self._config)
+            self._logging.reconfigure(self._config.log)
+            emit("daemon.reloaded", config=path, needs_restart=later)
+        self._notifier.ready("watching the inbox")
+
+    def _heed_requests(self, now: float) -> None:
+        self._line.recover(now)  # a note may be about a job of an earlier run
+        for request in self._requests.take():
+            if not self._carry_out(request, now):
+                emit(
+                    "request.refused",
+                    action=request.action,
+                    name=printable(request.job),
+                    reason="no such job waits or runs",
+                )
+
+    def _carry_out(self, request: Request, now: float) -> bool:
+        if request.action == "retry":
+            return self._line.retry(request.job)
+        return self._line.cancel(request.job, now)
+
+    def _tell_state(self, _now: float) -> None:
+        state = "stopping" if self._draining else "running"
+        scheduler, intake = self._line.scheduler, self._line.intake
+        self._line.state.write(
+            scheduler, state=state, paused=intake.paused, inbox_lost=intake.lost is not None
+        )
+        running, waiting = len(scheduler.running), len(scheduler.waiting)
+        trouble = "the inbox cannot be read" if intake.lost else intake.paused
+        self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())

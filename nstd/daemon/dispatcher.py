@@ -1,0 +1,258 @@
+"""From the queue to the end of an attempt: scheduler -> executor -> scheduler -> publisher."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from nstd.daemon.health import StateFile
+from nstd.documents.config import Config
+from nstd.errors import printable
+from nstd.executors.contract import Event, Executor, Report
+from nstd.logs.log import emit
+from nstd.logs.trouble import Trouble
+from nstd.outbox.publisher import Publisher
+from nstd.queue.entries import Decision, Verdict
+from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.scheduler import Scheduler
+from nstd.queue.store import JobStore
+
+DISK_PAUSE = 10.0
+"""Seconds without dispatch or intake after a disk refused to take the state of a job."""
+_LOOK = 1.0
+"""While jobs run, how often their workers' grace and health are looked at."""
+
+
+class Dispatcher:
+    """Carries out what the scheduler decides, durably."""
+
+    def __init__(
+        self,
+        config: Config,
+        executor: Executor,
+        store: JobStore,
+        publisher: Publisher,
+        state: StateFile,
+        trouble: Trouble,
+    ) -> None:
+        self.scheduler = Scheduler(executor.slots(), config)
+        self.executor = executor
+        self._store, self._publisher, self._state = store, publisher, state
+        self._trouble = trouble
+        self._events: deque[Event] = deque()
+        self._looked = 0.0
+        self._disk_until = 0.0
+        self._disk_error = ""
+
+    def open(self) -> None:
+        """Get the executor ready; raises NstdError when there is nowhere to run anything."""
+        self.executor.open()
+        self.scheduler.offer(self.executor.slots())
+
+    def dispatch(self, now: float) -> None:
+        """Start what the scheduler wants started; the attempt is durable before it begins."""
+        self._looked = now
+        if now < self._disk_until:
+            return
+        if not self.scheduler.waiting:
+            self._disk_error = ""  # there is nothing to try the disk with: intake will tell
+        for job, slot in self.scheduler.dispatch(now):
+            begun = job.begun()
+            if not self._is_durable(begun, now):
+                self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
+                return
+            self.scheduler.started(begun, slot, now)
+            emit(
+                "job.started",
+                job=job.id,
+                name=job.name,
+                attempt=begun.attempt,
+                slot=slot.name,
+                device=slot.device,
+            )
+            self.executor.start(begun, slot, self._store.paths(job.id).folder)
+
+    def collect(self, now: float) -> None:
+        """Take in what the executor has to tell, and end what takes too long."""
+        self._looked = now
+        self._events.extend(self.executor.events())
+        self.scheduler.offer(self.executor.slots())
+        while self._events:
+            event = self._events.popleft()  # before it is heeded: an error must not cost the others
+            if isinstance(event, Report):
+                self._note(event, now)
+            elif event.job in self.scheduler.running:
+                self._settle(event, now)
+        for running in self.scheduler.overdue(now):
+            hung = running.sentence is not None and running.sentence.code == "worker_hung"
+            self.executor.cancel(running.job.id, kill=hung)
+
+    def _note(self, report: Report, now: float) -> None:
+        running = self.scheduler.running.get(report.job)
+        if running is None:
+            return
+        self.scheduler.progressed(report.job, now)
+        self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
+        if report.note:
+            emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
+        told = report.model_dump(exclude={"level", "levels", "note", "memory"})
+        scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
+        emit("job.progress", slot=running.slot.name, scale=scale, **told)
+
+    def _settle(self, outcome: Outcome, now: float) -> None:
+        verdict = self.scheduler.settle(outcome, now)
+        job, failure = verdict.job, verdict.failure
+        self._tell_device(verdict)
+        match verdict.decision:
+            case Decision.PUBLISH:
+                self._publisher.conclude(job)
+            case Decision.FAIL:
+                where = {"device": verdict.slot.device}
+                self._publisher.conclude(job, failure and failure.model_copy(update=where))
+            case Decision.RETRY:
+                self._retry(verdict, now)
+            case Decision.REQUEUE:
+                self._requeue(verdict, now)
+            case Decision.RESTART:
+                emit("job.requeued", job=job.id, slot=verdict.slot.name, reason="retry")
+                self._start_anew(job, now)
+
+    def _retry(self, verdict: Verdict, now: float) -> None:
+        job, failure = verdict.job, verdict.failure
+        emit(
+            "job.retried",
+            job=job.id,
+            slot=verdict.slot.name,
+            attempt=job.attempt,
+            code=failure.code if failure else "",
+            message=failure.message if failure else "",
+            delay=verdict.delay,
+        )
+        self._give_back(verdict, now, forgive=False)
+
+    def _requeue(self, verdict: Verdict, now: float) -> None:
+        job, failure = verdict.job, verdict.failure
+        reason = failure.code if failure else "stopped"
+        emit("job.requeued", job=job.id, slot=verdict.slot.name, reason=reason)
+        if failure is not None and failure.code == "disk_full":
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._tell_disk(job, full, now)
+        self._give_back(verdict, now, forgive=True)
+
+    def _give_back(self, verdict: Verdict, now: float, *, forgive: bool) -> None:
+        """The job waits again, and what memory says of its attempts counts if the disk fails."""
+        waiting, delay = verdict.job.given_back(forgive=forgive), verdict.delay
+        self._is_durable(waiting, now)
+        not_before = now + delay if delay else 0.0
+        self.scheduler.add(waiting, not_before, shunned=verdict.shunned)
+
+    def _start_anew(self, job: Job, now: float) -> None:
+        try:
+            job = self._store.restart(job)
+        except OSError as error:
+            self._tell_disk(job, error, now)
+        self.scheduler.add(job)
+
+    def _is_durable(self, job: Job, now: float) -> bool:
+        """Put the job as it now is on disk; False, and a pause, when the disk does not take it."""
+        try:
+            self._store.save(job)
+        except OSError as error:
+            self._tell_disk(job, error, now)
+            return False
+        if now >= self._disk_until:
+            self._disk_error = ""
+        return True
+
+    def _tell_disk(self, job: Job, error: OSError, now: float) -> None:
+        self._trouble.tell(error, "work", job=job.id)
+        self._disk_until = now + DISK_PAUSE
+        self._disk_error = f"work: {error.strerror}"
+
+    def _tell_device(self, verdict: Verdict) -> None:
+        device, failure = verdict.slot.device, verdict.failure
+        if verdict.device_up:
+            emit("device.up", device=device)
+        if verdict.device_down is not None:
+            emit(
+                "device.down",
+                device=device,
+                failures=self.scheduler.breakers[device].failures,
+                cooldown=verdict.device_down,
+                reason=failure.message if failure else "",
+            )
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings; slots and running jobs stay."""
+        self.scheduler.configure(config)
+        self.executor.configure(config)
+
+    # What people and signals ask for
+
+    def cancel(self, job_id: str) -> bool:
+        """End a waiting or running job as cancelled; False when there is no such job."""
+        if job_id not in self.scheduler:
+            return False
+        if job_id in self.scheduler.running:
+            self.scheduler.cancel(job_id)
+            self.executor.cancel(job_id)
+        elif waiting := self.scheduler.drop(job_id):
+            reason = Failure(code="cancelled", message="cancelled while it was waiting")
+            self._publisher.conclude(waiting, reason)
+        return True
+
+    def restart(self, job_id: str) -> bool:
+        """Start a waiting or running job anew from its inputs; False when there is none."""
+        if job_id in self.scheduler.running:
+            self.scheduler.stop(job_id, restart=True)
+            self.executor.stop(job_id)
+        elif waiting := self.scheduler.drop(job_id):
+            self._start_anew(waiting, time.monotonic())
+        else:
+            return False
+        return True
+
+    def drain(self) -> None:
+        """Have every running job saved and put back."""
+        for job_id in list(self.scheduler.running):
+            self.scheduler.stop(job_id)
+            self.executor.stop(job_id)
+
+    def end(self) -> None:
+        """End all workers at once; what still ran is put back, and its attempt does not count."""
+        now = time.monotonic()
+        self.collect(now)
+        self.executor.close()
+        for job_id in list(self.scheduler.running):
+            self.scheduler.stop(job_id)
+            self._settle(Outcome(job=job_id, ending=Ending.STOPPED), now)
+
+    # What the loop needs to know
+
+    def reason_to_pause(self) -> str:
+        """Why nothing should be claimed now, or nothing."""
+        barred = self.scheduler.is_barred(self._looked)
+        down = "all devices are down" if barred else ""
+        return self._disk_error or self.executor.trouble() or down
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job waits or runs."""
+        return not self.scheduler.waiting and not self.scheduler.running
+
+    def next_event(self, now: float) -> float:
+        """When something is due: a retry, a time-out, a look at the workers, a try of the disk."""
+        due = self.scheduler.next_event(self._looked)
+        if self.scheduler.running:
+            due = min(due, now + _LOOK)
+        if self._disk_until > self._looked:
+            due = min(due, self._disk_until)
+        return due
+
+    def waitables(self) -> Sequence[Any]:
+        """What to wait on for the next event of a worker."""
+        return self.executor.waitables()

@@ -1,0 +1,164 @@
+"""A file of metrics in Prometheus' text format, for node_exporter's textfile collector.
+
+The only user of prometheus-client, which comes with `nstd[metrics]`; loaded where a file is asked
+for. Counters begin at 0 with each start, as those of any process do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+from nstd import __version__
+from nstd.documents.config import Config
+from nstd.errors import CODES, ConfigError
+from nstd.logs.events import EVENTS
+from nstd.logs.log import listen
+from nstd.logs.trouble import Trouble
+from nstd.queue.scheduler import Scheduler
+from nstd.system.durable import Files
+
+_DISKS = ("inbox", "work", "outbox")
+
+
+class Metrics:
+    """Counts what is logged, and now and then writes it down with how things stand."""
+
+    def __init__(self, config: Config, files: Files, trouble: Trouble) -> None:
+        self._settings, self._files, self._trouble = config.metrics, files, trouble
+        self._folders = {name: config.folder(name) for name in _DISKS}
+        self._due = 0.0
+        self._meters: _Meters | None = None
+        if self._settings.file is not None:
+            self._path = config.root / self._settings.file.expanduser()
+            with suppress(OSError):  # then the first write tells
+                files.make_folder(self._path.parent)
+            self._meters = _Meters()
+            self._unlisten = listen(self._meters.count)
+
+    def work(
+        self, now: float, scheduler: Scheduler, *, inbox: int, paused: str, is_lost: bool
+    ) -> None:
+        """Write the file, if it is due; a disk that does not take it costs nothing else."""
+        if self._meters is None or now < self._due:
+            return
+        self._due = now + self._settings.every
+        self._meters.look(scheduler)
+        self._meters.jobs.labels("inbox").set(inbox)
+        self._meters.paused.set(bool(paused))
+        self._meters.lost.set(is_lost)
+        for name, folder in self._folders.items():
+            with suppress(OSError):
+                self._meters.free.labels(name).set(shutil.disk_usage(folder).free)
+        self._write()
+
+    def close(self) -> None:
+        """Write for the last time, so that the final counts are seen, and that we are down."""
+        if self._meters is not None:
+            self._unlisten()
+            self._meters.up.set(0)
+            self._write()
+            self._meters = None
+
+    @property
+    def next_event(self) -> float:
+        """When the file is due."""
+        return float("inf") if self._meters is None else self._due
+
+    def _write(self) -> None:
+        assert self._meters is not None
+        try:
+            self._files.write(self._path, self._meters.text(), durable=False)
+        except OSError as error:
+            self._trouble.tell(error, str(self._path))
+
+
+class _Meters:
+    """Everything that is measured."""
+
+    def __init__(self) -> None:
+        prometheus = _load()
+        self._latest = prometheus.generate_latest
+        self._registry = registry = prometheus.CollectorRegistry()
+
+        def meter(kind: str, name: str, text: str, *labels: str) -> Any:
+            made = getattr(prometheus, kind)
+            return made(f"nstd_{name}", text, labels, registry=registry)
+
+        self.up = meter("Gauge", "up", "1 while the daemon runs, 0 after it has stopped.")
+        self.up.set(1)
+        meter("Gauge", "start_time_seconds", "When the daemon was started.").set(time.time())
+        meter("Gauge", "build_info", "The version, as a label.", "version").labels(__version__).set(
+            1
+        )
+        self.ended = meter("Counter", "jobs_ended", "Jobs by outcome.", "outcome", "code")
+        self.events = meter("Counter", "events", "Warnings and errors.", "event", "level")
+        self.seconds = meter("Summary", "phase_seconds", "Of the jobs that are done.", "phase")
+        self.jobs = meter("Gauge", "jobs", "Jobs by where they are.", "state")
+        self.oldest = meter("Gauge", "oldest_job_age_seconds", "Of those that wait or run.")
+        self.paused = meter("Gauge", "intake_paused", "1 while no jobs are taken in.")
+        self.lost = meter("Gauge", "inbox_lost", "1 while the inbox cannot be read.")
+        self.device = meter("Gauge", "device_up", "0 while its breaker is open.", "device")
+        self.slots = meter("Gauge", "device_slots", "Jobs that it can run at once.", "device")
+        self.busy = meter("Gauge", "device_running", "Jobs that it runs.", "device")
+        self.free = meter("Gauge", "disk_free_bytes", "Where the folder lies.", "folder")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have what can be counted at 0, so that the first of its kind is seen as a change."""
+        self.ended.labels("finished", "")
+        for code in CODES:
+            self.ended.labels("failed", code)
+        for name, event in EVENTS.items():
+            if event.level != "info":
+                self.events.labels(name, event.level)
+
+    def count(self, event: str, line: dict[str, Any]) -> None:
+        """Heed a line of the log."""
+        if line["level"] != "info":
+            self.events.labels(event, line["level"]).inc()
+        if event == "job.failed":
+            self.ended.labels("failed", line["code"]).inc()
+        if event == "job.finished":
+            self.ended.labels("finished", "").inc()
+            for phase, seconds in {**line["seconds"], "queued": line["queued"]}.items():
+                if isinstance(seconds, int | float):
+                    self.seconds.labels(phase).observe(seconds)
+
+    def look(self, scheduler: Scheduler) -> None:
+        """See what waits and runs, and how the devices are."""
+        jobs = [entry.job for entry in scheduler.waiting.values()]
+        jobs += [entry.job for entry in scheduler.running.values()]
+        self.jobs.labels("waiting").set(len(scheduler.waiting))
+        self.jobs.labels("running").set(len(scheduler.running))
+        oldest = min((job.submitted for job in jobs), default=None)
+        self.oldest.set(0 if oldest is None else max(0.0, time.time() - oldest))
+        slots = Counter(slot.device for slot in scheduler.slots)
+        busy = Counter(running.slot.device for running in scheduler.running.values())
+        for device, breaker in scheduler.breakers.items():
+            self.device.labels(device).set(not breaker.is_open)
+            self.slots.labels(device).set(slots[device])
+            self.busy.labels(device).set(busy[device])
+
+    def text(self) -> bytes:
+        """All of it, in the text format."""
+        text: bytes = self._latest(self._registry)
+        return text
+
+
+def _load() -> Any:
+    """The library. Raises ConfigError when it is not installed."""
+    try:
+        prometheus = importlib.import_module("prometheus_client")
+    except ImportError:
+        raise ConfigError(
+            "config_invalid",
+            "metrics.file is set, but the package prometheus-client is not installed",
+            "pip install 'nstd[metrics]', or take metrics.file out of the config",
+        ) from None
+    prometheus.disable_created_metrics()
+    return prometheus

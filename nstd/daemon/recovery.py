@@ -1,0 +1,104 @@
+"""Takes over what an earlier run, or an error of this one, has left on disk."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from nstd.documents.config import Config
+from nstd.errors import StoreError, printable
+from nstd.intake.claim import Claims
+from nstd.logs.log import emit, has_ended, keep_job_log
+from nstd.logs.told import Told
+from nstd.logs.trouble import Trouble
+from nstd.outbox.outbox import Outbox
+from nstd.outbox.publisher import Publisher
+from nstd.queue.job import Failure, Job
+from nstd.queue.scheduler import Scheduler
+from nstd.queue.store import JobStore, State
+
+AGAIN = 60.0
+"""Seconds until a job folder that cannot be read is looked at again: a person may mend it."""
+SOON = 1.0
+"""Seconds until claims are looked at again that could not be undone: the inbox may be away."""
+
+
+class Recovery:
+    """Every job on disk that nobody knows yet; what its files say is what is done."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: JobStore,
+        claims: Claims,
+        outbox: Outbox,
+        scheduler: Scheduler,
+        out: Publisher,
+        logs: Path,
+        trouble: Trouble,
+    ) -> None:
+        self._claims = claims
+        self._store, self._outbox, self._scheduler, self._out = store, outbox, scheduler, out
+        self._has_ended, self._trouble = partial(has_ended, logs), trouble
+        self.is_done = False
+        """Whether nothing of an earlier run is left to be taken over."""
+        self._told, self._is_broken = Told(), False
+        self._due = 0.0
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings."""
+        self._attempts = config.jobs.attempts
+
+    def ask(self) -> None:
+        """An error may have left a claim in flight: look at the next turn."""
+        self._due = 0.0
+
+    def work(self, now: float) -> None:
+        """Look, if it is due. Raises OSError; then it stays due."""
+        if now < self._due:
+            return
+        self.is_done = False
+        self._outbox.clean(set(self._out.pending))
+        self._told.begin()
+        self._is_broken = False
+        for job, state in list(self._store.jobs(self._tell_broken)):
+            if job.id not in self._scheduler and job.id not in self._out.pending:
+                self._adopt(job, state)
+        self._undo_claims(now)
+
+    def _undo_claims(self, now: float) -> None:
+        """After the jobs, which an inbox that cannot be read does not hold up."""
+        try:
+            is_clean = self._claims.undo(now, self._has_ended)
+        except OSError as error:
+            self._trouble.tell(error, str(error.filename or "claims"))
+            self._due = now + SOON
+            return
+        self.is_done = True
+        self._due = float("inf") if is_clean and not self._is_broken else now + AGAIN
+
+    def _adopt(self, job: Job, state: State) -> None:
+        keep_job_log(job.id, self._store.paths(job.id).log)
+        emit("job.recovered", job=job.id, found=state.value)
+        if state is not State.WAITING:
+            self._out.conclude(job)
+            return
+        waiting = self._store.forgive_crash(job)
+        if job.running and waiting.attempt >= self._attempts:
+            self._out.conclude(waiting, _deadly(waiting))
+        else:
+            self._scheduler.add(waiting)
+
+    def _tell_broken(self, error: StoreError) -> None:
+        self._is_broken = True
+        if self._told.is_news(error.message, True):
+            emit("job.unreadable", error=printable(error.message))
+
+
+def _deadly(job: Job) -> Failure:
+    return Failure(
+        code="worker_died",
+        message=f"the daemon itself died {job.crashes} times while the job ran",
+        hint="look for the kernel's out-of-memory killer, or ask for a smaller output.size",
+    )

@@ -1,0 +1,181 @@
+"""The config: one YAML file beside the folders it describes, every setting with a default."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
+
+from nstd.documents import diagnostics as diagnose
+from nstd.documents import strict_yaml as strictyaml
+from nstd.documents.model import Model
+from nstd.documents.settings import (
+    ExecutorSettings,
+    Folders,
+    Gallery,
+    Hooks,
+    Jobs,
+    Limits,
+    Log,
+    Metrics,
+    Watch,
+    Workers,
+)
+from nstd.documents.strict_yaml import Document, DocumentError
+from nstd.errors import ConfigError, Problem, printable
+from nstd.system.layout import CONFIG
+
+__all__ = ["Config", "Log", "find_config", "load_config"]
+
+_DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
+
+
+def _device(name: str) -> str:
+    if not _DEVICE.fullmatch(name):
+        raise ValueError("expected cpu, cuda or cuda:N, such as cuda:0")
+    return name
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{', '.join(sorted(repeated))} stands twice in the list")
+    return names
+
+
+def _listed(value: object) -> object:
+    """`devices: cpu` is short for `devices: [cpu]`."""
+    return [value] if isinstance(value, str) and value != "auto" else value
+
+
+Device = Annotated[str, AfterValidator(_device)]
+DeviceList = Annotated[list[Device], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class Config(Model):
+    """Every setting of the daemon."""
+
+    folders: Folders = Folders()
+    watch: Watch = Watch()
+    executor: ExecutorSettings = ExecutorSettings()
+    devices: Annotated[Literal["auto"] | DeviceList, BeforeValidator(_listed)] = Field(
+        "auto",
+        description="Where pictures are made: a list like [cuda:0, cuda:1, cpu]; "
+        "auto is every GPU, or the CPU if there is none.",
+    )
+    slots: dict[Device, Annotated[int, Field(ge=1, le=64)]] = Field(
+        {},
+        description="Jobs at once on a device, or on each of a kind, like {cpu: 2, cuda: 1}; "
+        "1 where nothing is said.",
+    )
+    jobs: Jobs = Jobs()
+    backends: dict[str, dict[str, Any]] = Field(
+        {}, description="Default options of a backend, like {gatys: {preset: fine}}."
+    )
+    limits: Limits = Limits()
+    workers: Workers = Workers()
+    hooks: Hooks = Hooks()
+    gallery: Gallery = Gallery()
+    log: Log = Log()
+    metrics: Metrics = Metrics()
+
+    _root: Path = PrivateAttr(default=Path())
+
+    @property
+    def root(self) -> Path:
+        """The folder of the config file, absolute."""
+        return self._root
+
+    @classmethod
+    def at(cls, root: Path, **settings: Any) -> Config:
+        """A config for `root` made from `settings`, without a file."""
+        config = cls(**settings)
+        config._root = root.resolve()
+        return config
+
+    def folder(self, name: str) -> Path:
+        """The absolute path of the folder `name`, a field of `Folders`."""
+        path: Path = getattr(self.folders, name)
+        return self.root / os.path.expanduser(path)  # noqa: PTH111 - the other one can raise
+
+
+def find_config(given: str | os.PathLike[str] | None) -> Path:
+    """The config file: `given`, else `$NSTD_CONFIG`, else `./config.yaml`.
+
+    Raises ConfigError when there is none.
+    """
+    path = Path(given or os.environ.get("NSTD_CONFIG") or CONFIG)
+    if path.is_dir():
+        path = path / CONFIG
+    if not path.is_file():
+        raise ConfigError(
+            "config_invalid",
+            f"{printable(path)}: no such config file",
+            "make one with `nstd init ROOT`, then say `-c ROOT/config.yaml` or set NSTD_CONFIG",
+        )
+    return path.resolve()
+
+
+def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The config in the file `path`; its root is the folder of the file.
+
+    `overrides` replace settings, by dotted key: `{"watch.mode": "poll"}`. Raises ConfigError
+    with every problem of the file, each with its place.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(strictyaml.MAX_BYTES + 1)
+        return _load(data, path, overrides or {})
+    except OSError as error:
+        raise ConfigError(
+            "config_invalid", f"{printable(path)}: {error.strerror}", "make it readable"
+        ) from None
+    except DocumentError as error:
+        hint = "correct the file; config.example.yaml has every setting with its default"
+        raise ConfigError.of("config_invalid", error.problems, hint) from None
+
+
+def _load(data: bytes, path: Path, overrides: Mapping[str, Any]) -> Config:
+    document = strictyaml.read(data, os.fspath(path))
+    value = diagnose.without_blanks(Config, document.value)
+    config = diagnose.validate(Config, value, document)
+    if overrides:
+        changed = _overridden(value, overrides)
+        source = {tuple(key.split(".")): "command line" for key in overrides}
+        config = diagnose.validate(Config, changed, document, elsewhere=source)
+    config._root = path.parent.resolve()
+    if problems := sorted(_overlaps(config, document)):
+        raise DocumentError(problems)
+    return config
+
+
+def _overridden(value: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    changed = copy.deepcopy(value)
+    for dotted, setting in overrides.items():
+        *parents, last = dotted.split(".")
+        section = changed
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[last] = setting
+    return changed
+
+
+def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
+    """A problem for each folder that is another one or lies inside another."""
+    real = os.path.realpath  # unlike Path.resolve, it survives a loop of links
+    paths = {name: Path(real(config.folder(name))) for name in Folders.model_fields}
+    for (first, one), (second, other) in itertools.combinations(paths.items(), 2):
+        if one == other:
+            message = f"{second}: the same folder as {first}"
+        elif one in other.parents or other in one.parents:
+            inner, outer = (second, first) if one in other.parents else (first, second)
+            message = f"{inner}: lies inside {outer}; give it a folder of its own"
+        else:
+            continue
+        said = [name for name in (second, first) if ("folders", name) in document.values]
+        yield document.problem(("folders", *said[:1]), message)

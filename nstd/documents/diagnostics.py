@@ -1,0 +1,226 @@
+"""What is wrong with a document, said to a person: place, key, what was expected, what came."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from nstd.documents.strict_yaml import Document, DocumentError, KeyPath, Value, describe
+from nstd.errors import Problem, did_you_mean, nearest, printable
+
+M = TypeVar("M", bound=BaseModel)
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "dataclass_type": "a mapping of keys to values",
+    "none_required": "nothing",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "too_short": "at least {min_length} in the list",
+    "too_long": "at most {max_length} in the list",
+    "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
+}
+"""What pydantic's error types say was expected, filled in from the error's context."""
+
+_MISMATCH = re.compile(r"_type$|_parsing$|^literal_error$|^enum$|^int_from_float$")
+
+
+def validate(
+    model: type[M],
+    value: object,
+    document: Document,
+    *,
+    at: KeyPath = (),
+    elsewhere: Mapping[tuple[str, ...], str] | None = None,
+) -> M:
+    """`value` as a `model`, strictly: text is no number, and `yes` is not `true`.
+
+    `value` stands at path `at` of `document`, save for the paths in `elsewhere` (relative to
+    `value`), which came from the source of that name. Raises DocumentError with all problems.
+    """
+    try:
+        return model.model_validate_json(json.dumps(value, default=str), strict=True)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    findings = [_finding(error, model, value) for error in _without_branches(errors, value)]
+    raise DocumentError(
+        sorted(found.problem(document, at, elsewhere or {}) for found in _merged(findings))
+    )
+
+
+def without_blanks(model: type[BaseModel], value: Mapping[str, Value]) -> dict[str, Value]:
+    """`value` less the keys that have a default and stand without a value, such as `options:`."""
+    optional = {name for name, field in _fields(model).items() if not field.is_required()}
+    return {key: item for key, item in value.items() if item is not None or key not in optional}
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One error of pydantic in our words, at a path that exists in the person's value."""
+
+    path: KeyPath
+    text: str
+    expected: str = ""  # apart from the text, so that the branches of a union can be joined
+    at_key: bool = False
+    missing: str = ""  # the key that is absent
+    meant: str | None = None  # the key that an unknown one was probably meant to be
+
+    def problem(
+        self, document: Document, at: KeyPath, elsewhere: Mapping[tuple[str, ...], str]
+    ) -> Problem:
+        """The finding with its place."""
+        text = f"expected {self.expected}, {self.text}" if self.expected else self.text
+        label = self._label((*at, *self.path))
+        text = f"{label}: {text}" if label else text
+        for path, source in elsewhere.items():
+            if self.path[: len(path)] == path:
+                return Problem(source, 0, 0, text)
+        return document.problem((*at, *self.path), text, key=self.at_key)
+
+    def _label(self, path: KeyPath) -> str:
+        """The key that the text is about, unless the text names it itself."""
+        if self.missing or self.meant is not None:
+            return ""
+        names = [step for step in (path[:-1] if self.at_key else path) if isinstance(step, str)]
+        return printable(names[-1][:40]) if names else ""
+
+
+def _finding(error: ErrorDetails, model: type[BaseModel], value: object) -> _Finding:
+    kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
+    path, came = _fit(loc, value)
+    last = str(loc[-1]) if loc else ""
+    if kind == "missing":
+        return _Finding(path, f"missing key '{last}'", missing=last)
+    if kind == "extra_forbidden":
+        meant = nearest(last, _keys(model, loc[:-1]))
+        text = f"unknown key {describe(last)}{did_you_mean(meant)}"
+        return _Finding(path, text, at_key=True, meant=meant)
+    if at_key := last == "[key]":
+        came = path[-1]
+    if kind in _EXPECTED:
+        expected = _EXPECTED[kind].format_map({key: _number(each) for key, each in context.items()})
+        came = context.get("actual_length", came)
+        text = f"got {describe(came)}{_advice(kind, came, expected)}"
+        return _Finding(path, text, expected, at_key)
+    text = printable(str(context.get("error") or error["msg"]))
+    if text.startswith("expected "):
+        text += f", got {describe(came)}"
+    return _Finding(path, text, at_key=at_key)
+
+
+def _number(limit: object) -> object:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+
+
+def _advice(kind: str, came: object, expected: str) -> str:
+    if kind == "string_type" and isinstance(came, bool | int | float):
+        return "; put it in quotes"
+    if kind in ("literal_error", "enum") and isinstance(came, str):
+        return did_you_mean(nearest(came, re.findall("'([^']*)'", expected)))
+    return ""
+
+
+def _fit(loc: Iterable[str | int], value: object) -> tuple[KeyPath, object]:
+    """The part of `loc` that exists in `value`, and what stands there.
+
+    Steps of pydantic's own (the branch of a union, an index that a short form leaves out) do
+    not exist in what the person wrote, and are passed over.
+    """
+    path: list[str | int] = []
+    for step in loc:
+        if _has(value, step):
+            value = value[step]  # type: ignore[index]
+            path.append(step)
+    return tuple(path), value
+
+
+def _has(value: object, step: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value
+
+
+def _without_branches(errors: Sequence[ErrorDetails], value: object) -> list[ErrorDetails]:
+    """`errors` less the mismatched branches of unions of which another branch did match in kind.
+
+    That one has an error too, but inside it or about more than its kind: the one to tell.
+    """
+    matched = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]) - 1)}
+    matched |= {error["loc"][:-1] for error in errors if not _MISMATCH.search(error["type"])}
+    return [
+        error
+        for error in errors
+        if error["loc"][:-1] not in matched
+        or not _MISMATCH.search(error["type"])
+        or not _is_branch(error["loc"], value)
+    ]
+
+
+def _is_branch(loc: tuple[str | int, ...], value: object) -> bool:
+    """Whether `loc` ends in a step of pydantic's own, which names the branch of a union."""
+    *parents, last = loc or ("",)
+    return isinstance(last, str) and not _has(_fit(parents, value)[1], last)
+
+
+def _merged(findings: Iterable[_Finding]) -> list[_Finding]:
+    """`findings` with the branches of a union joined, and no key both missing and misspelt."""
+    meant = {(found.path[:-1], found.meant) for found in findings if found.meant}
+    merged: dict[object, _Finding] = {}
+    for found in findings:
+        place = (found.path, found.at_key, bool(found.expected) or found.text)
+        if found.expected and place in merged:
+            expected = f"{merged[place].expected} or {found.expected}"
+            merged[place] = replace(merged[place], expected=expected)
+        elif (found.path, found.missing) not in meant:
+            merged[place] = found
+    return list(merged.values())
+
+
+def _keys(model: type[BaseModel], loc: Iterable[str | int]) -> list[str]:
+    """The keys that the model at `loc` inside `model` knows."""
+    models = [model]
+    for step in loc:
+        fields = [field for each in models for field in _fields(each).items() if field[0] == step]
+        if fields:  # other steps stay in the same models: an index, the branch of a union
+            models = [inner for _, field in fields for inner in _models(field.annotation)]
+    return [name for each in models for name in _fields(each)]
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """Every model inside a type such as `list[StyleEntry] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

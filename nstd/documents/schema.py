@@ -1,0 +1,92 @@
+"""The JSON Schemas of sidecars and of the config, from which editors complete and check them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from nstd.documents.config import Config
+from nstd.documents.grid import GridSidecar, takes_list
+
+
+def sidecar_schema(
+    backends: Mapping[str, type[BaseModel]] | None = None, default: str | None = None
+) -> dict[str, Any]:
+    """The JSON Schema of a sidecar, for completion and checks in editors.
+
+    `backends` gives the options of each backend, `default` the backend of sidecars that name
+    none.
+    """
+    backends = dict(sorted((backends or {}).items()))
+    models: list[type[BaseModel]] = [GridSidecar, *backends.values()]
+    refs, shared = models_json_schema(
+        [(model, "validation") for model in dict.fromkeys(models)],
+        schema_generator=_Untitled,
+    )
+    definitions = shared["$defs"]
+    own = definitions.pop(refs[GridSidecar, "validation"]["$ref"].rpartition("/")[2])
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **own,
+        "title": "nstd sidecar",
+    }
+    if backends:
+        schema["properties"]["backend"]["examples"] = list(backends)
+        schema["allOf"] = []
+        for number, (name, model) in enumerate(backends.items()):
+            own = refs[model, "validation"]["$ref"].rpartition("/")[2]
+            definitions[f"options-{number}"] = _with_lists(model, definitions[own])
+            reference = {"$ref": f"#/$defs/options-{number}"}
+            schema["allOf"].append(_options_rule(name, reference, needed=name != default))
+    return schema | {"$defs": _needed(schema, definitions)}
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of the config."""
+    schema = Config.model_json_schema(schema_generator=_Untitled)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:
+    """The options of a backend, each of which may also be a list that makes a job of each value."""
+    properties = dict(own.get("properties", {}))
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if key in properties and not takes_list(field.annotation):
+            told = {k: v for k, v in properties[key].items() if k in ("description", "default")}
+            value = {k: v for k, v in properties[key].items() if k not in told}
+            several = {"type": "array", "minItems": 1, "items": value}
+            properties[key] = {"anyOf": [value, several], **told}
+    return {**own, "properties": properties}
+
+
+def _needed(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that something refers to, by whichever way."""
+    needed: dict[str, Any] = {}
+    texts = [json.dumps(schema)]
+    while texts:
+        text = texts.pop()
+        for name in definitions.keys() - needed.keys():
+            if f'"#/$defs/{name}"' in text:
+                needed[name] = definitions[name]
+                texts.append(json.dumps(definitions[name]))
+    return dict(sorted(needed.items()))
+
+
+def _options_rule(backend: str, options: dict[str, Any], needed: bool) -> dict[str, Any]:
+    """Sidecars of `backend` take `options`; so do those that name none, unless it is `needed`."""
+    named: dict[str, Any] = {"properties": {"backend": {"const": backend}}}
+    if needed:
+        named["required"] = ["backend"]
+    return {"if": named, "then": {"properties": {"options": options}}}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without the titles that only repeat the keys."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False

@@ -1,0 +1,241 @@
+"""The sections of the config: each setting with its default, its limits and its meaning.
+
+The descriptions and defaults become the commented file that `nstd init` writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from nstd.documents.model import Format, Model
+from nstd.system.units import Bytes, Seconds
+
+
+def _folder(path: Path) -> Path:
+    if not path.name:
+        raise ValueError("expected the name of a folder")
+    return path
+
+
+def _argument(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("expected text without NUL")
+    return text
+
+
+def _command(arguments: list[str]) -> list[str]:
+    if arguments and not arguments[0]:
+        raise ValueError("expected the name of a program first")
+    return arguments
+
+
+def _countable(amount: float) -> float:
+    """Ray counts resources in steps of a ten-thousandth."""
+    if amount != round(amount, 4):
+        raise ValueError("give at most four decimals")
+    return amount
+
+
+def _whole_beyond_one(amount: float) -> float:
+    """A part of one GPU can be shared, but nobody gets one GPU and a part of another."""
+    if amount > 1 and amount != int(amount):
+        raise ValueError("give a fraction of 1, or a whole number")
+    return amount
+
+
+def _prom(path: Path) -> Path:
+    if path.suffix != ".prom":
+        raise ValueError("expected a name that ends in .prom: node_exporter reads no other")
+    return path
+
+
+Folder = Annotated[Path, AfterValidator(_folder)]
+Command = Annotated[list[Annotated[str, AfterValidator(_argument)]], AfterValidator(_command)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_countable)]
+"""Of a resource of a node."""
+
+
+class Folders(Model):
+    """Where things lie. Relative paths start at the folder of this file."""
+
+    inbox: Folder = Field(Path("inbox"), description="People drop pictures and sidecars here.")
+    styles: Folder = Field(
+        Path("styles"), description="A library: sidecars may name the styles in it."
+    )
+    work: Folder = Field(Path("work"), description="Claimed jobs; only the daemon writes here.")
+    outbox: Folder = Field(Path("outbox"), description="Results, failed jobs and logs.")
+    networks: Folder = Field(
+        Path("networks"), description="Weights of networks: see `nstd networks`."
+    )
+
+
+class Watch(Model):
+    """How the inbox is watched."""
+
+    mode: Literal["auto", "events", "poll"] = Field(
+        "auto",
+        description="events: the kernel tells of changes; poll: the inbox is read again and again; "
+        "auto: poll on network mounts, else events.",
+    )
+    settle: Seconds = Field(
+        5.0, description="A file is complete when it has not changed for this long."
+    )
+    rescan: Seconds = Field(
+        10.0,
+        gt=0,
+        description="With events, the inbox is still read this often, in case one is lost.",
+    )
+    poll: Seconds = Field(2.0, gt=0, description="Without events, the inbox is read this often.")
+    orphan: Seconds = Field(
+        86400.0, description="A sidecar fails when its pictures have not come within this time."
+    )
+
+
+class ExecutorSettings(Model):
+    """Where jobs run. All but `kind` is about a Ray cluster: see "More machines" in the README."""
+
+    kind: Literal["local", "ray", "inline"] = Field(
+        "local",
+        description="local: in worker processes of this machine; ray: on the nodes of a Ray "
+        "cluster, instead of `devices` and `slots`; inline: for tests.",
+    )
+    address: str = Field(
+        "auto",
+        min_length=1,
+        description="The cluster's head: HOST:PORT, or ray://HOST:PORT from a machine that is no "
+        "node; auto: that of the node on this machine.",
+    )
+    namespace: str = Field("nstd", min_length=1, description="The workers' namespace on it.")
+    jobs: int = Field(64, ge=1, le=10_000, description="Jobs at once on all nodes together.")
+    num_gpus: Annotated[Amount, AfterValidator(_whole_beyond_one)] = Field(
+        1.0, description="What each job asks of its node; may be 0.5."
+    )
+    num_cpus: Amount = Field(1.0, description="The same of its cores.")
+    memory: Bytes = Field(
+        0,
+        description="The same of its memory, which Ray only counts; 0 asks for none. Whether a job "
+        "fits is predicted on its node.",
+    )
+    resources: dict[str, Annotated[Amount, Field(gt=0)]] = Field(
+        {}, description="The same of Ray's custom resources, like {nstd: 1}."
+    )
+
+
+class Jobs(Model):
+    """Defaults for what a sidecar leaves unsaid, and how attempts are repeated."""
+
+    backend: str = Field("gatys", description="What makes the pictures: see `nstd backends`.")
+    format: Format = Field("png", description="png, jpg, webp or tiff.")
+    priority: int = Field(50, ge=0, le=100, description="From 0 to 100; the highest runs first.")
+    timeout: Seconds = Field(7200.0, gt=0, description="The longest one attempt may take.")
+    queue: int = Field(
+        100, ge=1, description="Claimed jobs that wait at once; more sidecars stay in the inbox."
+    )
+    grid_max: int = Field(
+        100, ge=1, le=500, description="The most jobs that one sidecar with lists may make."
+    )
+    attempts: int = Field(3, ge=1, le=100, description="Attempts at a job whose error may pass.")
+    backoff: Seconds = Field(
+        10.0, description="Wait before the second attempt; doubles with each one after it."
+    )
+    checkpoint: Seconds = Field(30.0, gt=0, description="A running job is saved this often.")
+    pictures: Literal["keep", "archive", "delete"] = Field(
+        "keep",
+        description="What becomes of pictures in the inbox once their job is done and no other "
+        "sidecar waits for them; archive moves them to outbox/archive.",
+    )
+
+
+class Limits(Model):
+    """What is refused before it can do harm."""
+
+    picture_pixels: int = Field(
+        100_000_000, gt=0, description="Pictures with more pixels are refused before decoding."
+    )
+    picture_bytes: Bytes = Field(512 * 2**20, gt=0, description="Larger files are refused unread.")
+    min_free: Bytes = Field(
+        256 * 2**20, description="No job is taken in while a disk has less free space than this."
+    )
+
+
+class Workers(Model):
+    """The worker processes."""
+
+    recycle: int = Field(200, ge=1, description="A worker is replaced after this many jobs.")
+    keep_warm: Seconds = Field(900.0, description="An idle worker ends after this long.")
+    start: Seconds = Field(180.0, gt=0, description="The longest a worker may take to start.")
+    stall: Seconds = Field(
+        900.0, gt=0, description="A worker that reports no progress for this long is killed."
+    )
+    grace: Seconds = Field(
+        20.0, description="How long a job that is told to stop has before it is killed."
+    )
+    cache: Bytes = Field(
+        256 * 2**20,
+        description="The most that work/.cache may hold, which spares jobs with the same style "
+        "some work; 0: nothing is kept. It may be deleted at any time. Nodes of a Ray cluster keep "
+        "as much in ~/.cache/nstd-kept.",
+    )
+    failures: int = Field(
+        3,
+        ge=1,
+        description="After so many failures in a row, over several jobs, a device is closed.",
+    )
+    cooldown: Seconds = Field(
+        30.0,
+        gt=0,
+        description="A closed device is tried again after this; doubles up to 10 minutes.",
+    )
+    exit_when_all_down: bool = Field(
+        False, description="End with an error when every device is closed, instead of waiting."
+    )
+
+
+class Hooks(Model):
+    """Commands that are run when a job has ended, as lists like [/opt/tell.sh, --quiet]; there is
+    no shell. NSTD_JOB, NSTD_NAME, NSTD_CODE (of a failure) and NSTD_RECORD (the path of the record
+    or reason) are in their environment."""
+
+    on_success: Command = Field([], description="Run when a picture is in the outbox.")
+    on_failure: Command = Field([], description="Run when a job has failed or was cancelled.")
+    timeout: Seconds = Field(
+        30.0, gt=0, description="One that takes longer is killed, with what it started."
+    )
+    at_once: int = Field(2, ge=1, le=64, description="So many run at a time; others wait.")
+
+
+class Gallery(Model):
+    """outbox/index.html: a page of all results, to be opened in a browser or served as it is."""
+
+    enabled: bool = Field(True, description="Whether it is made, with small pictures of results.")
+    title: str | None = Field(None, description="Its heading; null: the name of the root.")
+    every: Seconds = Field(2.0, gt=0, description="It is brought up to date at most this often.")
+
+
+class Metrics(Model):
+    """A file in Prometheus' text format, for node_exporter's textfile collector; needs the package
+    prometheus-client: pip install 'nstd[metrics]'."""
+
+    file: Annotated[Path, AfterValidator(_prom)] | None = Field(
+        None, description="Where it is written, like metrics/nstd.prom; null: nowhere."
+    )
+    every: Seconds = Field(15.0, ge=1, description="How often.")
+
+
+class Log(Model):
+    """The structured log, in outbox/logs and on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged: debug, info, warning or error."
+    )
+    size: Bytes = Field(
+        20 * 2**20, gt=0, description="The file nstd.jsonl is rotated at this size."
+    )
+    keep: int = Field(10, ge=1, description="How many rotated files are kept.")
+    console: Literal["auto", "text", "json", "none"] = Field(
+        "auto",
+        description="Standard error: text, json or none; auto is text on a terminal, else json.",
+    )

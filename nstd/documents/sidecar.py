@@ -1,0 +1,278 @@
+"""The sidecar: the small YAML file that describes a job, as a model that refuses what it must."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+from nstd.documents import diagnostics as diagnose
+from nstd.documents import strict_yaml as strictyaml
+from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
+from nstd.documents.strict_yaml import MAX_BYTES, Document, DocumentError, KeyPath
+from nstd.errors import BackendError, Problem, SidecarError, printable
+from nstd.system.units import Seconds
+
+__all__ = [
+    "MAX_BYTES",
+    "Output",
+    "Sidecar",
+    "SidecarFile",
+    "StyleEntry",
+    "Wanted",
+    "Wishes",
+    "check_pictures",
+    "invalid",
+    "parse_options",
+    "parse_sidecar",
+]
+
+NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
+SERIES = 100  # pictures; each job of a series copies them all
+
+
+def _picture_path(text: str) -> str:
+    _no_controls(text)
+    if "\\" in text:
+        raise ValueError("must have / between folders, not \\")
+    path = PurePosixPath(text)
+    if path.is_absolute():
+        raise ValueError("must be relative to the sidecar, not an absolute path")
+    if path.name in ("", ".."):
+        raise ValueError("must be the name of a picture")
+    if path.name.startswith("."):
+        raise ValueError("must not be a hidden file")
+    if any(len(part.encode()) > 255 for part in path.parts):
+        raise ValueError("must have no name of more than 255 bytes")
+    return text
+
+
+def _output_name(text: str) -> str:
+    _no_controls(text)
+    if not text or text.startswith(".") or "/" in text or "\\" in text:
+        raise ValueError("must be a plain file name without slashes or a leading dot")
+    if not text.isprintable():  # such as signs that turn text around
+        raise ValueError("must not hold characters that cannot be seen")
+    if len(text.encode()) > NAME_BYTES:
+        raise ValueError(f"must be at most {NAME_BYTES} bytes long")
+    return text
+
+
+def _no_controls(text: str) -> None:
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise ValueError("must not hold control characters")
+
+
+def _style(item: object) -> object:
+    """`starry.jpg` is short for `{image: starry.jpg}`."""
+    if isinstance(item, str):
+        return {"image": item}
+    if isinstance(item, dict | StyleEntry):
+        return item
+    raise ValueError("expected the name of a picture, or a mapping like {image: starry.jpg}")
+
+
+def _styles(value: object) -> object:
+    """`style: starry.jpg` is short for `style: [starry.jpg]`."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+PicturePath = Annotated[str, AfterValidator(_picture_path)]
+
+
+class Wanted(NamedTuple):
+    """A picture that a sidecar names, and what for."""
+
+    role: Role
+    source: str
+    label: str  # what tells it from the others: `content`, `style-1`, `region-1`
+    style: int | None = None  # the number of the style that it belongs to, from 0
+
+
+class StyleEntry(Model):
+    """One style of the mix."""
+
+    image: PicturePath = Field(
+        description="A picture beside the sidecar, or the name of one in the styles folder."
+    )
+    weight: float = Field(1.0, gt=0, le=1000, description="Its share of the mix.")
+    scale: float = Field(
+        1.0, ge=0.1, le=10, description="Size of its strokes relative to the content."
+    )
+    region: PicturePath | None = Field(
+        None, description="A grey picture laid over the content: white where this style applies."
+    )
+    mask: PicturePath | None = Field(
+        None, description="A grey picture laid over the style: white where the style counts."
+    )
+
+    def wanted(self, number: int) -> list[Wanted]:
+        """The pictures of this entry, which is `number` from 0 in its list."""
+        roles: dict[Role, str | None] = {
+            "style": self.image,
+            "region": self.region,
+            "mask": self.mask,
+        }
+        return [
+            Wanted(role, source, f"{role}-{number + 1}", number)
+            for role, source in roles.items()
+            if source is not None
+        ]
+
+
+StyleForm = Annotated[StyleEntry, BeforeValidator(_style, json_schema_input_type=str | StyleEntry)]
+_StyleList = Annotated[list[StyleForm], Field(min_length=1, max_length=16)]
+Styles = Annotated[
+    _StyleList,
+    BeforeValidator(_styles, json_schema_input_type=StyleForm | _StyleList),
+]
+
+
+class Output(Model):
+    """What comes out."""
+
+    name: Annotated[str, AfterValidator(_output_name)] | None = Field(
+        None, description="Name in the outbox; the sidecar's own name by default."
+    )
+    size: int | None = Field(
+        None, ge=16, le=16384, description="Longest side in pixels; the backend's default if unset."
+    )
+    format: Format | None = Field(None, description="File format; the config's default if unset.")
+
+
+def _membership(batch: Membership) -> Membership:
+    if not BATCH_ID.fullmatch(batch.id):
+        raise ValueError("expected the id of a batch")
+    _output_name(batch.name)
+    return batch
+
+
+class Wishes(Model):
+    """What may be said beside the content and the style, and has a default."""
+
+    init: PicturePath | None = Field(
+        None, description="A picture that the work starts at, instead of the content."
+    )
+    series: list[PicturePath] = Field(
+        [],
+        max_length=SERIES,
+        description="All contents of a series that is to look alike.",
+    )
+    output: Output = Field(Output(), description="Name, size and format of the result.")
+    backend: str | None = Field(None, description="What makes the picture: see `nstd backends`.")
+    options: dict[str, Any] = Field({}, description="Options of the backend.")
+    priority: int | None = Field(
+        None, ge=0, le=100, description="From 0 to 100; the highest runs first."
+    )
+    timeout: Seconds | None = Field(
+        None, description="The longest one attempt may take, such as 30m."
+    )
+
+    batch: Annotated[Membership, AfterValidator(_membership)] | None = Field(
+        None, description="Which member of a batch this is; nstd itself writes it."
+    )
+
+
+class Sidecar(Wishes):
+    """A whole job: a content picture, one style or a mix, and wishes that all have defaults."""
+
+    content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
+    style: Styles = Field(description="A style picture, or a list of several to mix.")
+
+    @property
+    def wanted(self) -> list[Wanted]:
+        """Every picture the sidecar names: the content first, then the styles in order."""
+        wanted = [Wanted("content", self.content, "content")]
+        for number, style in enumerate(self.style):
+            wanted += style.wanted(number)
+        if self.init is not None:
+            wanted.append(Wanted("init", self.init, "init"))
+        for number, source in enumerate(self.series, start=1):
+            wanted.append(Wanted("series", source, f"series-{number}"))
+        return wanted
+
+    @property
+    def pictures(self) -> list[str]:
+        """The names of `wanted`, in the same order."""
+        return [picture.source for picture in self.wanted]
+
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class SidecarFile:
+    """A valid sidecar with its text, which gives later messages their places."""
+
+    sidecar: Sidecar
+    document: Document
+
+
+def parse_sidecar(data: bytes, file: str) -> SidecarFile:
+    """The sidecar in `data`; `file` is its name in messages.
+
+    Raises SidecarError `sidecar_invalid`, with every problem of the file, each with its place.
+    """
+    try:
+        document = strictyaml.read(data, file)
+        value = diagnose.without_blanks(Sidecar, document.value)
+        return SidecarFile(diagnose.validate(Sidecar, value, document), document)
+    except DocumentError as error:
+        raise invalid(error.problems) from None
+
+
+def invalid(problems: Sequence[Problem]) -> SidecarError:
+    """The error for a sidecar that has these problems."""
+    hint = "correct the sidecar and drop it again; `nstd check` shows the same without a run"
+    return SidecarError.of("sidecar_invalid", problems, hint)
+
+
+def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:
+    """Refuse the pictures that `backend`, which takes those roles, would not use.
+
+    Raises SidecarError `options_invalid` with every such key.
+    """
+    document, problems = source.document, []
+    several = isinstance(document.value["style"], list)
+    for wanted in source.sidecar.wanted:
+        if wanted.role in ("content", "style", *takes):
+            continue
+        place: KeyPath = (wanted.role,)
+        if wanted.style is not None:
+            place = ("style", wanted.style, wanted.role) if several else ("style", wanted.role)
+        text = f"{wanted.role}: the backend '{backend}' has no use for it"
+        problems.append(document.problem(place, text, key=True))
+    if problems:
+        hint = "leave it out, or name another backend: `nstd backends` lists what each takes"
+        raise SidecarError.of("options_invalid", sorted(set(problems)), hint)
+
+
+def parse_options(
+    source: SidecarFile, options: type[Options], defaults: Mapping[str, Any] | None = None
+) -> Options:
+    """The sidecar's options for a backend whose model is `options`, `defaults` lying below them.
+
+    Raises SidecarError `options_invalid` with every problem, and BackendError if the backend's
+    own validator breaks.
+    """
+    said = source.sidecar.options
+    value = {**(defaults or {}), **said}
+    below: dict[tuple[str, ...], str] = {
+        (key,): "options from the config" for key in value if key not in said
+    }
+    try:
+        return diagnose.validate(options, value, source.document, at=("options",), elsewhere=below)
+    except DocumentError as error:
+        hint = "`nstd backends` lists what each backend takes"
+        raise SidecarError.of("options_invalid", error.problems, hint) from None
+    except Exception as error:  # a plugin's own code ran
+        what = printable(f"{type(error).__name__}: {error}")
+        raise BackendError(
+            "backend_failed",
+            f"{source.document.file}: the backend broke while it read its options: {what}",
+            "tell the author of the backend",
+        ) from error

@@ -1,0 +1,119 @@
+"""The contract of everything that runs attempts: a folder per place to run lies in `executors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from nstd.documents.config import Config
+from nstd.documents.model import Model
+from nstd.queue.job import Job, Outcome
+from nstd.queue.slots import Slot
+from nstd.system.layout import CACHE
+
+
+class Assignment(Model):
+    """One attempt of one job, as a worker gets it."""
+
+    job: Job
+    folder: Path
+    weights: Path
+    slot: str
+    torch_device: str  # "cpu" or "cuda:0": inside the worker its GPU is the only one
+    checkpoint: float
+    max_pixels: int
+    max_bytes: int
+    views: bool = True  # whether small pictures for the gallery are wanted
+    cache: Path | None = None  # where backends may keep what later jobs can use
+    cache_bytes: int = 0
+
+    @classmethod
+    def of(
+        cls, job: Job, folder: Path, slot: Slot, torch_device: str, config: Config
+    ) -> Assignment:
+        """The assignment of `job`, whose folder is `folder`, to `slot`."""
+        return cls(
+            job=job,
+            folder=folder,
+            weights=config.folder("networks"),
+            slot=slot.name,
+            torch_device=torch_device,
+            checkpoint=config.jobs.checkpoint,
+            max_pixels=config.limits.picture_pixels,
+            max_bytes=config.limits.picture_bytes,
+            views=config.gallery.enabled,
+            cache=config.folder("work") / CACHE if config.workers.cache else None,
+            cache_bytes=config.workers.cache,
+        )
+
+
+class Report(Model):
+    """How far a running job is; `elapsed` and `eta` are seconds.
+
+    `memory` is what it holds now: bytes of its accelerator, else of its process.
+    """
+
+    job: str
+    step: int
+    steps: int
+    level: int
+    levels: int
+    fraction: float
+    losses: dict[str, float]
+    elapsed: float
+    eta: float | None
+    note: str = ""
+    memory: int | None = None
+
+
+Event = Report | Outcome
+Wake = Callable[[], None]
+
+
+class Executor(Protocol):
+    """Runs attempts on slots. It never decides: retries, time-outs and breakers are not its own.
+
+    A started attempt ends with exactly one Outcome, whatever happens to its worker. The job's
+    folder is where the attempt leaves its checkpoint, preview, picture and result.
+    """
+
+    def open(self) -> None:
+        """Get ready. Raises NstdError when there is nowhere to run anything."""
+        ...
+
+    def slots(self) -> Sequence[Slot]:
+        """Where attempts can be started now; a running one may be on a slot that is gone."""
+        ...
+
+    def trouble(self) -> str:
+        """Why there is no slot at all, or nothing."""
+        ...
+
+    def start(self, job: Job, slot: Slot, folder: Path) -> None:
+        """Begin an attempt on a free slot."""
+        ...
+
+    def cancel(self, job_id: str, *, kill: bool = False) -> None:
+        """End the attempt soon, or at once; nothing of it is wanted."""
+        ...
+
+    def stop(self, job_id: str) -> None:
+        """Have the attempt save a checkpoint and end."""
+        ...
+
+    def events(self) -> Iterable[Event]:
+        """What happened since the last call; never blocks. Also ends workers past their grace."""
+        ...
+
+    def waitables(self) -> Sequence[Any]:
+        """What to wait on (as `multiprocessing.connection.wait` does) for the next event."""
+        ...
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings; slots and running attempts stay."""
+        ...
+
+    def close(self) -> None:
+        """End all workers at once."""
+        ...

@@ -1,0 +1,272 @@
+"""One attempt of one job, inside a worker: decode, run the backend, save the picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from nstd import __version__
+from nstd.backend import Backend, Interrupted, Progress, Result, Task
+from nstd.errors import BackendError
+from nstd.executors.contract import Assignment, Report
+from nstd.executors.worker import provenance
+from nstd.executors.worker.failures import as_failure
+from nstd.executors.worker.inputs import Decoder, seen, wishes
+from nstd.executors.worker.thumbnails import Views
+from nstd.images import Picture, encode_image, save_preview
+from nstd.queue.job import Ending, Outcome
+from nstd.queue.paths import JobPaths
+from nstd.system import proc
+from nstd.system.disk_cache import Cache
+from nstd.system.durable import Files
+
+if TYPE_CHECKING:
+    from nstd.backend import Pixels
+
+REPORT_EVERY = 1.0
+PREVIEW_EVERY = 5.0
+_LOSSES_KEPT = 500
+
+
+class Attempt:
+    """Runs an assignment to its outcome; everything it makes lies in the job's folder."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        files: Files,
+        report: Callable[[Report], None],
+        wanted: Callable[[], str | None],
+    ) -> None:
+        self._a, self._job, self._files = assignment, assignment.job, files
+        self._paths = JobPaths(assignment.folder)
+        self._send, self._wanted = report, wanted
+        self._views = Views(self._paths, files, self._note_trouble)
+        self._began = time.monotonic()
+        self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
+        self._losses: list[dict[str, float]] = []
+        self._step, self._has_told = 0, False
+        self._seconds: dict[str, float] = {}
+        self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
+        self._asked: Ending | None = None  # how it ends because the daemon wants it to
+
+    def run(self, load: Callable[[str], Backend]) -> Outcome:
+        """Do it all. Every error becomes an outcome; only the death of the process does not."""
+        job = self._job.id
+        try:
+            self._work(load(self._job.backend))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a backend may even call sys.exit
+            if isinstance(error, Interrupted) and self._asked is not None:
+                return Outcome(job=job, ending=self._asked)
+            failure = as_failure(error, self._job.backend)
+            fault = failure.code == "device_failed"
+            return Outcome(job=job, ending=Ending.FAILED, failure=failure, device_fault=fault)
+        return Outcome(job=job, ending=Ending.FINISHED)
+
+    def _work(self, backend: Backend) -> None:
+        proc.reset_peak()
+        options = self._options(backend)
+        given = self._timed("decode", Decoder(self._a).decode)
+        content = given.content
+        task = Task(
+            content=seen(content),
+            styles=given.styles,
+            init=given.init,
+            series=given.series,
+            options=options,
+            device=self._a.torch_device,
+            weights=self._a.weights,
+            state=self._state(),
+            cache=self._cache(),
+        )
+        if self._a.views:
+            self._timed("views", lambda: self._views.of_inputs(task))
+        result = self._timed("backend", lambda: backend.run(task, self.report))
+        self._check(result, content)
+        picture = self._timed("encode", lambda: self._encode(result, content))
+        if self._a.views:
+            made = seen(Picture(result.pixels, content.alpha))
+            self._timed("views", lambda: self._views.of_result(made))
+        self._finish(result, picture)
+
+    def _options(self, backend: Backend) -> BaseModel:
+        """The daemon has accepted them; a backend may look again at what only a worker knows."""
+        try:
+            return backend.Options.model_validate(self._job.options)
+        except ValidationError as error:
+            hint = "`nstd backends` lists what each backend takes"
+            raise BackendError("options_invalid", str(error), hint) from None
+
+    def _check(self, result: Result, content: Picture) -> None:
+        """Refuse what a backend must not return; encoding would fail on it, or show it wrong."""
+        if not isinstance(result, Result):
+            raise self._bad_result(f"a {type(result).__name__}, not a nstd.backend.Result")
+        pixels = result.pixels
+        if not isinstance(pixels, np.ndarray) or pixels.dtype.kind != "f":
+            said = getattr(pixels, "dtype", type(pixels).__name__)
+            raise self._bad_result(f"pixels of {said}, not an array of float32 in [0, 1]")
+        if pixels.shape != content.pixels.shape:
+            raise self._bad_result(
+                f"pixels of shape {pixels.shape}, not the content's {content.pixels.shape}"
+            )
+        if not np.isfinite(pixels).all():
+            raise self._bad_result("pixels that are NaN or infinite")
+
+    def _bad_result(self, what: str) -> BackendError:
+        hint = "report it to whoever wrote the backend"
+        return BackendError(
+            "backend_failed", f"backend {self._job.backend!r} returned {what}", hint
+        )
+
+    def _state(self) -> bytes | None:
+        try:
+            return self._paths.checkpoint.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _cache(self) -> Cache | None:
+        a = self._a
+        return None if a.cache is None else Cache(a.cache, a.cache_bytes, self._files)
+
+    def report(self, progress: Progress) -> None:
+        """The backend's callback: note the losses, do what is due, stop if that is wanted."""
+        now = time.monotonic() - self._began
+        self._note(progress, now)
+        if (wanted := self._wanted()) is not None:
+            self._interrupt(wanted, progress)
+        is_last = progress.step == progress.steps and progress.step != self._step
+        self._step = int(progress.step)
+        if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
+            self._send(self._report(progress, now))
+        if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
+            self._files.write(self._paths.checkpoint, progress.state())
+        if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
+            self._show(progress.picture())
+
+    def _note_trouble(self, what: str) -> None:
+        """Tell what went wrong beside the work, which goes on; once."""
+        if not self._has_told:
+            self._has_told = True
+            progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=what)
+            self._send(self._report(progress, time.monotonic() - self._began))
+
+    def _interrupt(self, wanted: str, progress: Progress) -> None:
+        self._asked = Ending.STOPPED if wanted == "stop" else Ending.CANCELLED
+        if wanted == "stop" and progress.state:
+            self._files.write(self._paths.checkpoint, progress.state())
+        raise Interrupted
+
+    def _show(self, pixels: Pixels) -> None:
+        """Replace the preview; the job goes on where a disk does not take it."""
+        preview = save_preview(pixels)
+        with suppress(OSError):
+            self._files.write(self._paths.preview, preview, durable=False)
+
+    def _is_due(self, what: str, now: float, every: float) -> bool:
+        if now < self._due[what]:
+            return False
+        self._due[what] = now + every
+        return True
+
+    def _note(self, progress: Progress, now: float) -> None:
+        if not (losses := _finite(progress.losses)):
+            return
+        point = {"step": int(progress.step), "level": int(progress.level), "seconds": round(now, 3)}
+        self._losses.append(point | losses)
+        if len(self._losses) > 2 * _LOSSES_KEPT:
+            self._losses = self._losses[::2]
+
+    def _report(self, progress: Progress, now: float) -> Report:
+        fraction = float(np.clip(np.nan_to_num(progress.fraction), 0, 1))
+        if self._first is None:
+            self._first = (now, fraction)
+        since, at = self._first
+        done = fraction - at
+        eta = (now - since) / done * (1 - fraction) if done > 0 else None
+        return Report(
+            job=self._job.id,
+            step=int(progress.step),
+            steps=int(progress.steps),
+            level=int(progress.level),
+            levels=int(progress.levels),
+            fraction=round(fraction, 4),
+            losses=_finite(progress.losses),
+            elapsed=round(now, 1),
+            eta=None if eta is None else round(eta, 1),
+            note=progress.note,
+            memory=(progress.device_memory or proc.resident)(),
+        )
+
+    def _encode(self, result: Result, content: Picture) -> dict[str, Any]:
+        data = encode_image(
+            result.pixels,
+            alpha=content.alpha,
+            format=self._job.format,
+            recipe=self._recipe(result),
+        )
+        self._files.write(self._paths.picture(self._job), data)
+        height, width = result.pixels.shape[:2]
+        sha256 = hashlib.sha256(data).hexdigest()
+        return {"sha256": sha256, "bytes": len(data), "width": width, "height": height}
+
+    def _recipe(self, result: Result) -> str:
+        job = self._job
+        recipe = wishes(job) | {
+            "output": {"name": job.name, "size": job.size, "format": job.format},
+            "backend": job.backend,
+            "options": job.options,
+            "network": dict(result.network or {}),
+            "seed": result.seed,
+            "software": f"nstd {__version__}",
+            "job": job.id,
+        }
+        return json.dumps(recipe, default=_plain)
+
+    def _finish(self, result: Result, picture: dict[str, Any]) -> None:
+        """Leave `result.json`: the last write of an attempt, and the one that ends it."""
+        seconds = self._seconds | dict(result.seconds)
+        seconds["total"] = time.monotonic() - self._began
+        facts = {
+            "picture": picture,
+            "network": result.network and dict(result.network),
+            "seed": result.seed,
+            "stopped": result.stopped,
+            "device": self._a.slot.rpartition("/")[0],
+            "slot": self._a.slot,
+            "device_name": provenance.device_name(result),
+            "steps": self._step,
+            "losses": self._losses,
+            "seconds": {phase: round(float(value), 3) for phase, value in seconds.items()},
+            "peak_memory": provenance.peak_memory(result),
+            "versions": provenance.versions(),
+        }
+        data = json.dumps(facts, allow_nan=False, default=_plain).encode()
+        self._files.write(self._paths.result, data)
+
+    def _timed(self, phase: str, work: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        try:
+            return work()
+        finally:
+            spent = time.monotonic() - began
+            self._seconds[phase] = self._seconds.get(phase, 0.0) + spent
+
+
+def _finite(losses: Mapping[str, float]) -> dict[str, float]:
+    """The losses that are numbers, to six digits; JSON has no NaN."""
+    return {key: float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)}
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: numpy's and torch's numbers as Python's, and anything else as its text."""
+    return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,36 @@
+"""What an error in an attempt means: a code that says whether another try makes sense."""
+
+from __future__ import annotations
+
+import traceback
+
+from nstd.errors import NstdError
+from nstd.queue.job import Failure
+from nstd.system.durable import is_full
+
+_DETAIL = 4000  # characters of a traceback
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # as torch words it on GPU and CPU
+_POISONED = ("CUDA error", "device-side assert")  # a CUDA context never recovers from these
+
+
+def as_failure(error: BaseException, backend: str) -> Failure:
+    """The failure of an attempt in which `error` was raised, by `backend` or on its behalf."""
+    if isinstance(error, NstdError):
+        return Failure.of(error)
+    text = str(error).strip() or type(error).__name__
+    code, message, hint = _judged(error, text, backend)
+    detail = "".join(traceback.format_exception(error))[-_DETAIL:]
+    return Failure(code=code, message=message, hint=hint, detail=detail)
+
+
+def _judged(error: BaseException, text: str, backend: str) -> tuple[str, str, str]:
+    """Code, message and hint."""
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in _OUT_OF_MEMORY):
+        return "out_of_memory", text, "ask for a smaller output.size"
+    if any(words in text for words in _POISONED):
+        return "device_failed", text, "see `nstd doctor`; `detail` has the traceback"
+    if isinstance(error, OSError):
+        return "disk_full" if is_full(error) else "io_error", text, "see `nstd doctor`"
+    message = f"backend {backend!r} raised {type(error).__name__}: {error}"
+    hint = "the traceback is in `detail`; report it to whoever wrote the backend"
+    return "backend_failed", message, hint

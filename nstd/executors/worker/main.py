@@ -1,0 +1,96 @@
+"""The worker: a process that runs one attempt at a time, started by `nstd.executors.local`.
+
+Its device is pinned by its environment before this module, and so torch, is imported. Over its
+socket assignments, `cancel` and `stop` come in; `ready`, `begun`, reports and outcomes go out. It
+dies with the daemon: at the end of the socket, or by the kernel's parent-death signal.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from functools import cache, partial
+from pathlib import Path
+
+from nstd.backends.registry import load
+from nstd.executors.channel import WorkerEnd
+from nstd.executors.contract import Assignment, Report
+from nstd.executors.worker.attempt import Attempt
+from nstd.system.durable import Files
+
+_PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "500"
+"""When memory runs out, the kernel should take a worker and spare the daemon."""
+
+
+class Worker:
+    """Serves assignments until the daemon is gone."""
+
+    def __init__(self, channel: WorkerEnd) -> None:
+        self._channel = channel
+        self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
+        self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
+        self._backend = cache(load)  # an instance may keep its networks warm
+
+    def run(self) -> None:
+        """Serve for ever; `_listen` ends the process when the daemon is gone."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._channel.send({"ready": os.getpid()})
+        while True:
+            assignment = self._assignments.get()
+            self._channel.send({"begun": assignment.job.id})  # from here on the attempt counts
+            wanted = partial(self._wanted_of, assignment.job.id)
+            attempt = Attempt(assignment, Files(), self._report, wanted)
+            outcome = attempt.run(self._backend)
+            self._channel.send({"outcome": outcome.model_dump(mode="json")})
+
+    def _wanted_of(self, job: str) -> str | None:
+        """What the daemon wants of the running attempt of `job`."""
+        wanted = self._wanted
+        return wanted[1] if wanted is not None and wanted[0] == job else None
+
+    def _report(self, report: Report) -> None:
+        self._channel.send({"report": report.model_dump(mode="json")})
+
+    def _listen(self) -> None:
+        """Take in what the daemon says. What it wanted of an attempt ends with the next one."""
+        for message in self._channel.messages():
+            if "assignment" in message:
+                self._wanted = None
+                self._assignments.put(Assignment.model_validate(message["assignment"]))
+            else:
+                self._wanted = message["job"], message["wanted"]
+        os._exit(0)  # the daemon is gone, and with it the right to touch the job
+
+
+def main() -> None:
+    """`python -m nstd.executors.worker.main FD`: serve the socket whose descriptor is given."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, chain=False)  # where does it hang?
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the daemon
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+    end = socket.socket(fileno=int(sys.argv[1]))
+    end.set_inheritable(False)
+    os.register_at_fork(after_in_child=lambda: _hang_up(end.fileno()))
+    Worker(WorkerEnd(end)).run()
+
+
+def _hang_up(descriptor: int) -> None:
+    """In a process that a backend forks: it must not speak for us, nor keep the socket open."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, descriptor, inheritable=False)
+    os.close(null)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Where and with what a picture was made: memory, hardware and versions, for its record."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from contextlib import suppress
+from pathlib import Path
+
+from nstd import __version__
+from nstd.backend import Result
+from nstd.system import proc
+
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow")
+
+
+def peak_memory(result: Result) -> dict[str, int]:
+    """The most bytes held since `proc.reset_peak`, by this process and by the accelerator.
+
+    Beside it, what the backend had predicted.
+    """
+    peak = {"process": proc.peak()}
+    if result.device_memory is not None:
+        peak["device"] = result.device_memory
+    if result.predicted_memory is not None:
+        peak["predicted"] = result.predicted_memory
+    return peak
+
+
+def device_name(result: Result) -> str:
+    """The model of the accelerator that the backend used, else of the CPU."""
+    return result.device_name or _cpu_model()
+
+
+def versions() -> dict[str, str]:
+    """The versions of nstd, Python and the packages that make pictures."""
+    found = {"nstd": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def _cpu_model() -> str:
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    return platform.machine()

@@ -1,0 +1,225 @@
+"""Intake: ready sidecars of the inbox become jobs of the store, as long as there is room."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.errors import NstdError, SidecarError, StoreError, printable
+from nstd.intake.claim import Claims
+from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.names import is_sidecar
+from nstd.intake.plan import Plan, make_plan, plain_order
+from nstd.intake.staging import place_of
+from nstd.intake.watcher import Watcher
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.trouble import Trouble
+from nstd.queue.batch import Batch, free_name
+from nstd.queue.job import Failure, Job
+from nstd.queue.store import JobStore
+from nstd.system.durable import is_full
+from nstd.system.nofollow import join
+from nstd.system.units import format_size
+
+BUDGET = 0.5
+"""Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
+REST = 4
+"""After a look that took a second, so many seconds go to the jobs before the next."""
+FULL_PAUSE = 10.0
+"""Seconds without claims after one found no space; then a single one tries again."""
+LOST_LOOK = 1.0
+"""Seconds between looks, at most, at an inbox that cannot be read."""
+
+
+class Intake:
+    """The way in: what to claim, when to look, and when not to."""
+
+    def __init__(
+        self,
+        config: Config,
+        inbox: Inbox,
+        store: JobStore,
+        claims: Claims,
+        plugins: Plugins,
+        trouble: Trouble,
+        ring: Callable[[], None],
+        on_batch: Callable[[Batch], None],
+    ) -> None:
+        self.inbox, self._store, self._claims = inbox, store, claims
+        self._plugins, self._ring = plugins, ring
+        self._trouble, self._on_batch = trouble, on_batch
+        self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
+        self._ready: list[Ready] = []
+        self._next_look = self._spent = 0.0
+        self._has_looked = False
+        self.lost: OSError | None = None
+        """Why the inbox cannot be read."""
+        self._lost_since = 0.0
+        self._full, self._try_at = "", 0.0
+        self.paused = ""
+        self.needs_repair = False
+        """An error may have left a claim in flight."""
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings."""
+        self._config = config
+        self.inbox.configure(config)
+        self.watcher.stop()
+        self.watcher = Watcher(config.folder("inbox"), config.watch, self._ring)
+
+    def hurry(self) -> None:
+        """Something happened in the inbox: look soon, but do not spend all time on looking."""
+        self._next_look = min(self._next_look, time.monotonic() + max(0.1, REST * self._spent))
+
+    def pause(self, reason: str) -> None:
+        """Claim nothing while there is a `reason`, ours or the caller's; tells of a change."""
+        reason = reason or self._full or self._short_of_space()
+        if self.paused and not reason:
+            emit("intake.resumed", reason=self.paused)
+        if reason and not self.paused:
+            emit("intake.paused", reason=reason)
+        self.paused = reason
+
+    def jobs(self, now: float, admits: Callable[[int], bool]) -> Iterator[tuple[Job, bool]]:
+        """Claimed jobs, each with whether it was refused and so only has a reason to publish."""
+        self._look(now)
+        while self._may_claim(now) and time.monotonic() < now + BUDGET:
+            if not admits(self._ready[0].priority):
+                return
+            ready = self.inbox.read(self._ready.pop(0))
+            if ready is None:  # it changed: a later look meets it again
+                continue
+            claimed = self.claim(ready, now)
+            if claimed is not None:
+                yield claimed, ready.error is not None or not claimed.inputs
+
+    def _may_claim(self, now: float) -> bool:
+        if self._full and self.paused == self._full:
+            return bool(self._ready) and now >= self._try_at
+        return bool(self._ready) and not self.paused
+
+    def _look(self, now: float) -> None:
+        if now < self._next_look:
+            return
+        self.watcher.check()
+        try:
+            self._ready = self.inbox.ready(now)
+            self._note_lost(None, now)
+        except OSError as error:
+            self._ready = []
+            self._note_lost(error, now)
+        self._has_looked = True
+        if not self.inbox.count:
+            self._full = ""
+        self._spent = time.monotonic() - now
+        deadline = now + LOST_LOOK if self.lost else self.inbox.deadline
+        soon = min(deadline, now + self.watcher.interval)
+        self._next_look = max(soon, now + 0.05, now + REST * self._spent) + self._spent
+
+    def _note_lost(self, error: OSError | None, now: float) -> None:
+        path = printable(self.inbox.root.path)
+        if error is not None and not self.lost:
+            self._lost_since = now
+            emit("inbox.lost", path=path, error=printable(str(error)))
+        if error is None and self.lost:
+            emit("inbox.back", path=path)
+            self.needs_repair = True  # claims of an earlier run may have come back with it
+        self.lost = error
+
+    def lost_for(self, now: float) -> float:
+        """Seconds since which the inbox cannot be read; 0 while it can."""
+        return now - self._lost_since if self.lost else 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is ready and nothing in the inbox is about to be."""
+        is_read = self._has_looked and self.lost is None
+        return is_read and not self._ready and not self.inbox.pending
+
+    def next_event(self, now: float, admits: Callable[[int], bool]) -> float:
+        """When the inbox is read again, or 0 while something ready can be claimed at once."""
+        if self._may_claim(now) and admits(self._ready[0].priority):
+            return 0.0
+        return self._next_look
+
+    def cancel(self, name: str, now: float) -> Job | None:
+        """Take the sidecar `name` out of the inbox to fail as cancelled, ready or not."""
+        try:
+            name = join("", name)
+            signature = self.inbox.root.look(name)
+        except (OSError, NstdError):
+            return None
+        if not is_sidecar(PurePosixPath(name).name):
+            return None
+        error = SidecarError("cancelled", "cancelled before it was claimed")
+        return self.claim(Ready(name, signature, error=error), now)
+
+    def claim(self, ready: Ready, now: float) -> Job | None:
+        """One sidecar becomes a job or a batch, or stays in the inbox for now."""
+        plan, failure = Plan(plain_order(ready.name, ready.parsed, self._config)), None
+        try:
+            if ready.error is not None or ready.parsed is None:
+                raise ready.error or StoreError("internal_error", "a sidecar that was not read")
+            plan = make_plan(ready.name, ready.parsed, self._config, self._plugins)
+        except NstdError as error:
+            failure = Failure.of(error)
+        try:
+            if plan.axes:
+                self._claim_batch(ready, plan)
+                return None
+            job = self._claims.claim(ready, plan.order, failure)
+        except (FileNotFoundError, StoreError):  # it changed under our hands: it comes again
+            self.needs_repair = True
+            return None
+        except OSError as error:
+            self.needs_repair = True
+            self._postpone(ready, now, error)
+            return None
+        self._full = ""
+        if job is not None:
+            self._tell_claimed(job)
+        return job
+
+    def _claim_batch(self, ready: Ready, plan: Plan) -> None:
+        """The members of a grid come by another way: they are staged."""
+        outbox, work = self._config.folder("outbox"), self._config.folder("work")
+        name = free_name(outbox, work, place_of(ready), plan.order.name)
+        batch = self._claims.claim_batch(ready, plan, name)
+        self._full = ""
+        if batch is not None:
+            self._on_batch(batch)
+
+    def _tell_claimed(self, job: Job) -> None:
+        keep_job_log(job.id, self._store.paths(job.id).log)
+        emit(
+            "job.claimed",
+            job=job.id,
+            name=job.name,
+            sidecar=printable(f"{job.folder}/{job.sidecar}" if job.folder else job.sidecar),
+            backend=job.backend,
+            priority=job.priority,
+        )
+
+    def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
+        self._trouble.tell(error, ready.name)
+        if is_full(error):
+            self._full = f"no space to take jobs in: {error.strerror}"
+            self._try_at = now + FULL_PAUSE
+        else:
+            self.inbox.hold(ready.name, now)
+
+    def _short_of_space(self) -> str:
+        least = self._config.limits.min_free
+        for name in ("work", "outbox"):
+            try:
+                free = shutil.disk_usage(self._config.folder(name)).free
+            except OSError as error:
+                return f"{name} cannot be used: {error.strerror}"
+            if free < least:
+                return f"{name}: less than limits.min_free is free ({format_size(least)})"
+        return ""

@@ -1,0 +1,151 @@
+"""Claims: a sidecar leaves the inbox by one rename, and is a job once its folder is in `work`.
+
+A sidecar below `inbox/.nstd/<id>` is a claim in flight. When `work/<id>` exists, or the log says
+that the job has ended, the claim is done and the sidecar there is a spare copy. Else it goes back
+to the inbox: at once when `work/.new/<id>` says that the claim is ours, after an hour when it does
+not, for another daemon may be at it. `work/.new/<id>` is a job folder that is being filled or
+removed. It is removed once the inbox is there and has no claim of that name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from nstd.errors import NstdError
+from nstd.intake.inbox import Ready
+from nstd.intake.plan import Order, Plan
+from nstd.intake.staging import Filling
+from nstd.queue.batch import Batch
+from nstd.queue.job import Failure, Job, new_job_id
+from nstd.queue.store import JobStore, folders_of_jobs
+from nstd.system.durable import Files, refuse_links
+from nstd.system.layout import CLAIMS
+from nstd.system.nofollow import Root
+
+FORSAKEN = 3600.0
+"""Seconds after which a claim that is not ours goes back to the inbox: nobody claims so long."""
+Claimed = TypeVar("Claimed", Job, Batch)
+
+
+class Claims:
+    """The claims in flight between an inbox and a job store."""
+
+    def __init__(self, store: JobStore, inbox: Root, files: Files) -> None:
+        self._store, self._inbox, self._files = store, inbox, files
+        self._claims = inbox.path / CLAIMS
+        self._strangers: dict[str, float] = {}
+
+    def claim(self, ready: Ready, order: Order, failure: Failure | None) -> Job | None:
+        """Take a ready sidecar out of the inbox and copy what it names: then the job is ours.
+
+        None when somebody else was faster. Raises OSError when the disk fails and StoreError when
+        a file changed meanwhile; then the sidecar is back in the inbox, or a later `undo`
+        and a look at the jobs of the store settle which of the two it is.
+        """
+        return self._claim(ready, self._store.work, lambda filling: filling.job(order, failure))
+
+    def claim_batch(self, ready: Ready, plan: Plan, name: str) -> Batch | None:
+        """The same for a sidecar that makes a batch, whose members are staged in its folder."""
+        return self._claim(ready, self._store.batches, lambda filling: filling.batch(plan, name))
+
+    def _claim(
+        self, ready: Ready, home: Path, fill: Callable[[Filling], Claimed]
+    ) -> Claimed | None:
+        job_id = self._begin()
+        claim = self._claims / job_id / ready.name
+        self._files.make_folder(claim.parent, below=self._inbox.path)
+        try:
+            self._files.rename(self._inbox.path / ready.name, claim)
+        except FileNotFoundError:
+            if not os.path.lexists(claim):  # it can be there: NFS repeats a rename
+                if not self._undo(job_id):  # nobody was faster: the inbox is out of reach
+                    raise
+                return None
+        try:
+            made = fill(Filling(self._files, self._inbox, ready, claim, self._store.new / job_id))
+            self._files.make_folder(home)
+            self._files.rename(self._store.new / job_id, home / job_id)
+        except (OSError, NstdError):
+            self._undo(job_id)
+            raise
+        self._files.remove_tree(self._claims / job_id)
+        return made
+
+    def _begin(self) -> str:
+        """A new id, with the folders of its job and of its claim, which nobody else has."""
+        self._files.make_folder(self._claims, below=self._inbox.path)
+        while True:
+            job_id = new_job_id()
+            homes = (self._store.new, self._store.work, self._store.batches)
+            if any((home / job_id).exists() for home in homes):
+                continue
+            self._files.make_folder(
+                self._store.new / job_id
+            )  # before, for it says whose the claim is
+            with suppress(FileExistsError):  # another daemon at this inbox has made the same
+                self._files.make_new_folder(self._claims / job_id, below=self._inbox.path)
+                return job_id
+            self._files.remove_tree(self._store.new / job_id)
+
+    def _undo(self, job_id: str) -> bool:
+        """Put the sidecar of a claim back where it was, unless the claim got as far as jobs.
+
+        False when it may be there still. The inbox can vanish and come back at any moment, so
+        nothing is removed that could be the sidecar, nor what says that the claim is ours.
+        """
+        if self._is_through(job_id):
+            return True
+        with suppress(FileNotFoundError):
+            for path in sorted((self._claims / job_id).rglob("*")):
+                if not path.is_dir():
+                    relative = path.relative_to(self._claims / job_id)
+                    self._files.put_back(path, self._inbox.path / relative, below=self._inbox.path)
+        self._files.remove_empty(self._claims / job_id)
+        is_gone = self._is_gone(job_id)
+        if is_gone:
+            self._files.remove_tree(self._store.new / job_id)
+        return is_gone
+
+    def _is_through(self, job_id: str) -> bool:
+        """Whether a claim got as far as a job or a batch; its sidecar is a spare copy then."""
+        return self._store.paths(job_id).job.exists() or self._store.batch(job_id).manifest.exists()
+
+    def _is_gone(self, job_id: str) -> bool:
+        """Whether the inbox is there, as the folder of claims tells, and holds no such claim."""
+        try:
+            return job_id not in os.listdir(self._claims)  # noqa: PTH208 - one look, and names alone
+        except FileNotFoundError:
+            return False
+
+    def undo(self, now: float, has_ended: Callable[[str], bool]) -> bool:
+        """Finish or undo the claims that a crash or an error left in flight.
+
+        False while there are claims of others, to be looked at again. Raises OSError.
+        """
+        refuse_links(self._inbox.path, self._claims)
+        claims = {folder.name for folder in folders_of_jobs(self._claims)}
+        over = {name for name in claims if self._is_through(name) or has_ended(name)}
+        ours = {name for name in claims - over if self._is_ours(name)}
+        others = claims - over - ours
+        self._strangers = {name: self._strangers.get(name, now) for name in others}
+        forsaken = {name for name in others if now - self._strangers[name] >= FORSAKEN}
+        for name in sorted(ours | forsaken):
+            self._undo(name)
+        for name in sorted(over):
+            self._files.remove_tree(self._claims / name)
+        for folder in folders_of_jobs(self._store.new):
+            if self._is_gone(folder.name):
+                self._files.remove_tree(folder)
+        return others == forsaken
+
+    def _is_ours(self, job_id: str) -> bool:
+        places = (
+            self._store.new / job_id,
+            self._store.paths(job_id).folder,
+            self._store.batch(job_id).folder,
+        )
+        return any(place.exists() for place in places)

@@ -1,0 +1,79 @@
+"""What becomes of inbox pictures when their job is done: kept, archived or deleted."""
+
+from __future__ import annotations
+
+import hashlib
+
+from nstd.documents.config import Config
+from nstd.errors import SidecarError
+from nstd.intake.inbox import Inbox
+from nstd.intake.locator import normal
+from nstd.logs.log import emit
+from nstd.queue.job import Input, Job
+from nstd.system.durable import Files
+from nstd.system.layout import ARCHIVE
+
+
+class Clearance:
+    """Finished jobs whose pictures wait until no sidecar needs them.
+
+    Only in memory: what still waits when the daemon ends stays in the inbox.
+    """
+
+    def __init__(self, config: Config, inbox: Inbox, files: Files) -> None:
+        self._inbox, self._files = inbox, files
+        self._waiting: dict[str, Job] = {}
+        self._looks = -1
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings."""
+        self._action = config.jobs.pictures
+        self._archive = config.folder("outbox") / ARCHIVE
+
+    def add(self, job: Job) -> None:
+        """The job is finished: its pictures may go."""
+        if self._action != "keep" and any(picture.origin for picture in job.inputs):
+            self._waiting[job.id] = job
+            self._looks = -1
+
+    def work(self) -> None:
+        """Clear what nobody needs any more; asks the inbox only when something is new.
+
+        Raises OSError; pictures that could not be cleared stay where they are.
+        """
+        if not self._waiting or self._looks == self._inbox.looks:
+            return
+        self._looks = self._inbox.looks
+        needed = self._inbox.needed()
+        if needed is None:
+            return
+        for job in list(self._waiting.values()):
+            pictures = {normal(p.origin): p for p in job.inputs if p.origin is not None}
+            left = tuple(picture for name, picture in pictures.items() if name in needed)
+            if left:
+                self._waiting[job.id] = job.model_copy(update={"inputs": left})
+            else:
+                del self._waiting[job.id]
+            self._clear(job, [p for name, p in pictures.items() if name not in needed])
+
+    def _clear(self, job: Job, pictures: list[Input]) -> None:
+        cleared = [picture.origin for picture in pictures if self._goes(picture)]
+        if cleared:
+            emit("pictures.cleared", job=job.id, files=cleared, action=self._action)
+
+    def _goes(self, picture: Input) -> bool:
+        """Archive or delete a picture; not one that was replaced meanwhile."""
+        name = str(picture.origin)
+        path = self._inbox.root.path / name
+        try:
+            with self._inbox.root.open(name) as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != picture.sha256:
+                    return False
+        except (FileNotFoundError, SidecarError):
+            return False
+        if self._action == "archive":
+            self._files.put_back(path, self._archive / name, below=self._archive.parent)
+        else:
+            self._files.unlink(path)
+        return True

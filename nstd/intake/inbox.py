@@ -1,0 +1,247 @@
+"""Which sidecars are ready: events are hints, the directory is the truth.
+
+A sidecar is ready when it is stable, and so is every picture that it names; or when it never
+will be, and then it carries the error that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from nstd.documents.config import Config
+from nstd.documents.grid import GridFile
+from nstd.errors import NstdError, SidecarError, printable
+from nstd.intake.locator import Found, Locator, normal, too_large
+from nstd.intake.scan import Listing
+from nstd.intake.sidecar_cache import Known, Sidecars
+from nstd.intake.stability import Stability
+from nstd.logs.log import emit
+from nstd.logs.told import Told
+from nstd.system.nofollow import Root, Signature
+from nstd.system.units import format_size
+
+_FIRST = 101  # above every priority: what is refused is answered at once
+_HOLD, _LONGEST_HOLD = 10.0, 600.0
+_NO_SIDECAR = 2**20
+"""Bytes beyond which a file is none, whatever its name: it is left alone, as a FIFO would be."""
+_AGAIN = 1.0
+"""Seconds until something that could not be read is looked at again."""
+_PASSING = 5.0
+"""Seconds for which an error of a disk is taken for one that will pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A sidecar that can be claimed: with all its pictures, or with the error that it met.
+
+    `parsed` is there once it was read for its claim.
+    """
+
+    name: str  # relative to the inbox
+    signature: Signature
+    parsed: GridFile | None = None
+    pictures: tuple[Found, ...] = ()
+    error: NstdError | None = None
+    priority: int = _FIRST
+
+
+class Looked(NamedTuple):
+    """What this look has seen of a picture."""
+
+    picture: Found | None
+    is_stable: bool
+
+
+class Held(NamedTuple):
+    """A sidecar whose claim met an error, so many times."""
+
+    until: float
+    times: int
+
+
+class Inbox:
+    """What was seen so far; all of it can be lost and is found again."""
+
+    def __init__(self, config: Config) -> None:
+        self._stability, self._told = Stability(config.watch.settle), Told()
+        inbox = Root(config.folder("inbox"))
+        self._listing, self._sidecars = Listing(inbox), Sidecars(inbox)
+        self._looked: dict[tuple[str, str], Looked] = {}  # in this look
+        self._held: dict[str, Held] = {}
+        self._orphans: dict[str, float] = {}
+        self._failing: dict[str, float] = {}  # at this look, and since when
+        self._failed = self._failing  # at the one before
+        self._now = 0.0
+        self.looks = 0
+        """How often the directory was read."""
+        self.count = 0
+        """Sidecars that the last look met, and folders that it will hopefully meet."""
+        self._stuck = 0
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings; what was seen stays."""
+        self.root = Root(config.folder("inbox"))
+        self.locator = Locator(self.root, Root(config.folder("styles")))
+        self._stability.settle = config.watch.settle
+        self._most_bytes = config.limits.picture_bytes
+        self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority
+
+    def ready(self, now: float) -> list[Ready]:
+        """Read the directory; what can be claimed, highest priority first, then oldest first.
+
+        `now` is in seconds of the monotonic clock. Raises OSError when the inbox itself cannot
+        be read; nothing is inferred from that.
+        """
+        names, unreadable = self._listing.read()
+        self._now, self._stuck = now, 0
+        self._stability.begin(now)
+        self._told.begin()
+        self._failed, self._failing = self._failing, {}
+        self._looked.clear()
+        self._sidecars.begin()
+        passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
+        found = [ready for name in names if (ready := self._consider(name)) is not None]
+        self.looks, self.count = self.looks + 1, len(names) + sum(passing)
+        self._forget(set(names), unreadable)
+        free = [ready for ready in found if not self._is_held(ready.name)]
+        return sorted(free, key=lambda r: (-r.priority, r.signature.mtime_ns, r.name))
+
+    def read(self, ready: Ready) -> Ready | None:
+        """`ready` with what its sidecar says; None when that is not what was looked at."""
+        try:
+            parsed = self._sidecars.read(ready.name, ready.signature)
+        except SidecarError as error:
+            return replace(ready, error=ready.error or error)
+        return replace(ready, parsed=parsed) if parsed is not None else None
+
+    @property
+    def deadline(self) -> float:
+        """The time of the monotonic clock at which the next look may find something ready."""
+        return self._stability.deadline
+
+    @property
+    def pending(self) -> int:
+        """What the last look met that needs nothing but time: not orphans, not what is closed."""
+        return self.count - self._stuck
+
+    def hold(self, name: str, now: float) -> None:
+        """Leave the sidecar `name` alone for a while, longer each time: its claim met an error."""
+        times = self._held[name].times + 1 if name in self._held else 1
+        self._held[name] = Held(now + min(_HOLD * 2 ** (times - 1), _LONGEST_HOLD), times)
+
+    def needed(self) -> set[str] | None:
+        """The inbox pictures that sidecars name now, in one normal form of Unicode.
+
+        None while there is a sidecar that was not read yet. Raises OSError.
+        """
+        pictures: set[str] = set()
+        names, unreadable = self._listing.read()
+        if unreadable:
+            return None
+        for name in names:
+            known = self._sidecars.known(name, self.root.look(name))
+            if known is None:
+                return None
+            for source in known.sources:
+                pictures |= self._beside(name, source)
+        return pictures
+
+    def _beside(self, sidecar: str, source: str) -> set[str]:
+        try:
+            places = self.locator.places(sidecar, source)
+            return {normal(name) for root, name in places if root == self.root}
+        except SidecarError:  # a path that is refused names nothing
+            return set()
+
+    def _consider(self, name: str) -> Ready | None:
+        try:
+            signature = self.root.look(name)
+            if signature.size > _NO_SIDECAR:
+                raise SidecarError("path_refused", f"{format_size(signature.size)} is no sidecar")
+            if not self._stability.is_stable(name, signature):
+                return None
+            known = self._sidecars.know(name, signature)
+            if known is None:
+                self._stability.look_again(self._now)
+                return None
+            if known.error is not None:
+                return Ready(name, signature, error=known.error)
+            return self._with_pictures(name, known)
+        except FileNotFoundError:
+            self._stuck += 1
+        except (OSError, SidecarError) as error:
+            self._stuck += not self._may_pass(name, error)
+        return None
+
+    def _with_pictures(self, name: str, known: Known) -> Ready | None:
+        try:
+            looked = [self._look(name, source) for source in known.sources]
+        except SidecarError as error:
+            return Ready(name, known.signature, error=error)
+        found = tuple(each.picture for each in looked if each.picture is not None)
+        if len(found) < len(looked):
+            sources = zip(known.sources, looked, strict=True)
+            missing = [source for source, each in sources if each.picture is None]
+            return self._orphan(name, known.signature, list(dict.fromkeys(missing)))
+        self._orphans.pop(name, None)
+        priority = self._priority if known.priority is None else known.priority
+        refusal = too_large(name, found, self._most_bytes)
+        ready = Ready(name, known.signature, pictures=found, error=refusal, priority=priority)
+        return ready if all(each.is_stable for each in looked) else None
+
+    def _look(self, name: str, source: str) -> Looked:
+        """At one picture; one that many sidecars name is looked at once."""
+        key = (name.rpartition("/")[0], source)
+        if key not in self._looked:
+            found = self.locator.find(name, source)
+            stable = found is not None and self._stability.is_stable(found.key, found.signature)
+            self._looked[key] = Looked(found, stable)
+        return self._looked[key]
+
+    def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
+        since = self._orphans.setdefault(name, self._now)
+        if self._told.is_news(name, missing):
+            emit("inbox.waiting", sidecar=printable(name), missing=missing)
+        if self._now - since < self._orphan_wait:
+            self._stability.look_again(since + self._orphan_wait)
+            self._stuck += 1
+            return None
+        near = self.locator.nearest(name, missing[0])
+        error = SidecarError(
+            "picture_missing",
+            f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time",
+            (f"did you mean {near!r}? " if near else "")
+            + "put the picture into the inbox, then run `nstd retry` for this job",
+        )
+        return Ready(name, signature, error=error)
+
+    def _is_held(self, name: str) -> bool:
+        held = self._held.get(name)
+        if held is None or held.until <= self._now:
+            return False
+        self._stability.look_again(held.until)
+        return True
+
+    def _may_pass(self, name: str, error: Exception) -> bool:
+        """Tell that a file or folder cannot be read; whether that may pass by itself, soon."""
+        if self._told.is_news(name, str(error)):
+            emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
+        since = self._failing[name] = self._failed.get(name, self._now)
+        is_of_disk = isinstance(error, OSError) and not isinstance(error, PermissionError)
+        if not is_of_disk or self._now - since > _PASSING:
+            return False
+        self._stability.look_again(self._now + _AGAIN)
+        return True
+
+    def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
+        """Forget what is gone; what lies in a folder that cannot be read is not."""
+        hidden = tuple(f"{folder}/" for folder in unreadable)
+        self._sidecars.forget(names, hidden)
+        memories: list[dict[str, object]] = [self._held, self._orphans]  # type: ignore[list-item]
+        for memory in memories:
+            for gone in memory.keys() - names:
+                if not gone.startswith(hidden):
+                    del memory[gone]

@@ -1,0 +1,118 @@
+"""Where the pictures that a sidecar names lie: beside it, else in the library of styles."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from nstd.errors import SidecarError, printable
+from nstd.intake.names import is_ignored
+from nstd.system.nofollow import Root, Signature, join
+from nstd.system.units import format_size
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture that a sidecar names, where it lies, and its state when it was looked at."""
+
+    source: str  # as the sidecar says it
+    root: Root
+    name: str  # relative to the root
+    signature: Signature
+
+    @property
+    def key(self) -> str:
+        """What tells the picture from every other file."""
+        return f"{self.root.path}//{self.name}"
+
+
+class Locator:
+    """Finds pictures for sidecars."""
+
+    def __init__(self, inbox: Root, styles: Root) -> None:
+        self._inbox, self._styles = inbox, styles
+
+    def find(self, sidecar: str, source: str) -> Found | None:
+        """The picture that `sidecar` calls `source`, or None when it is not there.
+
+        Raises SidecarError `path_refused` when it leaves the roots or is no regular file, and
+        OSError when a folder or the picture cannot be read.
+        """
+        try:
+            for root, name in self.places(sidecar, source):
+                if not any(is_ignored(part) for part in name.split("/")) and (
+                    found := _look(source, root, name)
+                ):
+                    return found
+        except SidecarError as error:
+            message = f"{printable(sidecar)}: {error.message}"
+            raise SidecarError(error.code, message, error.hint) from None
+        return None
+
+    def places(self, sidecar: str, source: str) -> Iterator[tuple[Root, str]]:
+        """Where the picture may lie: beside the sidecar, else in the library by name or stem."""
+        yield self._inbox, join(sidecar.rpartition("/")[0], source)
+        if ".." not in PurePosixPath(source).parts:
+            for suffix in ("", *SUFFIXES):
+                yield self._styles, join("", source + suffix)
+
+    def nearest(self, sidecar: str, source: str) -> str | None:
+        """The name beside the sidecar that looks most like a picture that is not there."""
+        try:
+            entries = self._inbox.entries(str(PurePosixPath(sidecar).parent))
+        except (OSError, SidecarError):
+            return None
+        names = [entry.name for entry in entries if not is_ignored(entry.name)]
+        near = difflib.get_close_matches(PurePosixPath(source).name, names, n=1, cutoff=0.7)
+        return near[0] if near else None
+
+
+def normal(name: str) -> str:
+    """`name` in one Unicode normal form: systems spell the same letters in different bytes."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _look(source: str, root: Root, name: str) -> Found | None:
+    try:
+        return Found(source, root, name, root.look(name))
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise
+    spelled = None if name.isascii() else _spelled(root, name)
+    return Found(source, root, spelled, root.look(spelled)) if spelled else None
+
+
+def _spelled(root: Root, name: str) -> str | None:
+    """`name` as the disk spells it, when only the Unicode normal form differs."""
+    folder = ""
+    for part in PurePosixPath(name).parts:
+        try:
+            names = [entry.name for entry in root.entries(folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        same = [given for given in names if normal(given) == normal(part)]
+        if not same:
+            return None
+        folder = f"{folder}/{part if part in same else same[0]}".lstrip("/")
+    return folder
+
+
+def too_large(sidecar: str, pictures: Iterable[Found], most: int) -> SidecarError | None:
+    """The refusal of a picture that has more than `most` bytes: it is not even copied."""
+    for picture in pictures:
+        if picture.signature.size > most:
+            size = format_size(picture.signature.size)
+            return SidecarError(
+                "picture_refused",
+                f"{printable(sidecar)}: {picture.source!r} has {size}, more than the limit of "
+                f"{format_size(most)}",
+                "make it smaller, or raise limits.picture_bytes",
+            )
+    return None

@@ -1,0 +1,134 @@
+"""The order: what a sidecar wishes, made effective by the config, the backend and defaults."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from nstd.backend import takes
+from nstd.backends.registry import Plugins
+from nstd.documents.config import Config
+from nstd.documents.grid import Axis, GridFile, check_size, name_members
+from nstd.documents.model import Format, Model
+from nstd.documents.sidecar import NAME_BYTES, SidecarFile, Wishes, check_pictures, parse_options
+from nstd.errors import SidecarError
+
+
+class Order(Model):
+    """Every effective setting of a job."""
+
+    name: str
+    backend: str
+    options: dict[str, Any] = Field({})
+    size: int | None = None
+    format: Format
+    priority: int
+    timeout: float
+
+
+class Member(NamedTuple):
+    """One job of a grid: its sidecar, its order, and what tells it from the others."""
+
+    parsed: SidecarFile
+    order: Order
+    axes: dict[str, Any]
+
+
+class Plan(NamedTuple):
+    """What a sidecar file asks for: the order of one job, or, with axes, a batch of that name."""
+
+    order: Order
+    axes: tuple[Axis, ...] = ()
+    members: tuple[Member, ...] = ()
+
+
+def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Plugins) -> Plan:
+    """What the sidecar named `sidecar` asks for.
+
+    Raises what `make_order` raises, and SidecarError for a grid that has too many members.
+    """
+    plain = plain_order(sidecar, file, config)
+    axes = file.axes(plugins.get(plain.backend).Options)
+    check_size(file.document.file, axes, config.jobs.grid_max)
+    parts = list(file.members(axes))
+    orders = _make_orders(sidecar, parts, config, plugins)
+    if not axes:
+        return Plan(orders[0])
+    names = name_members(parts, axes, safe_name)
+    told = itertools.product(*(axis.told for axis in axes))
+    keys = [axis.key for axis in axes]
+    members = (
+        Member(part, order.model_copy(update={"name": name}), dict(zip(keys, values, strict=True)))
+        for part, order, name, values in zip(parts, orders, names, told, strict=True)
+    )
+    return Plan(plain, axes, tuple(members))
+
+
+def _make_orders(
+    sidecar: str, parts: Sequence[SidecarFile], config: Config, plugins: Plugins
+) -> list[Order]:
+    """The order of each part; SidecarError tells what is wrong with any of them, once."""
+    orders, errors = [], list[SidecarError]()
+    for part in parts:
+        try:
+            orders.append(make_order(sidecar, part, config, plugins))
+        except SidecarError as error:
+            errors.append(error)
+    if errors:
+        problems = {problem for error in errors for problem in error.problems}
+        raise SidecarError.of(errors[0].code, sorted(problems), errors[0].hint)
+    return orders
+
+
+def make_order(sidecar: str, parsed: SidecarFile, config: Config, plugins: Plugins) -> Order:
+    """What the sidecar named `sidecar` asks for.
+
+    Raises BackendError for a backend that is absent or off, SidecarError for options that it
+    refuses and for pictures that it has no use for.
+    """
+    wish = parsed.sidecar
+    plain = plain_order(sidecar, parsed, config)
+    backend = plugins.get(plain.backend)
+    check_pictures(parsed, plain.backend, takes(backend))
+    options = parse_options(parsed, backend.Options, config.backends.get(plain.backend, {}))
+    size = wish.output.size or backend.size
+    return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
+
+
+def plain_order(sidecar: str, parsed: SidecarFile | GridFile | None, config: Config) -> Order:
+    """The part of an order that no backend has a say in; also for what never becomes one."""
+    jobs = config.jobs
+    order = Order(
+        name=safe_name(PurePosixPath(sidecar).stem),
+        backend=jobs.backend,
+        format=jobs.format,
+        priority=jobs.priority,
+        timeout=jobs.timeout,
+    )
+    if parsed is None:
+        return order
+    wish: Wishes = parsed.sidecar
+    said = {
+        "name": wish.output.name,
+        "backend": wish.backend,
+        "options": wish.options,
+        "size": wish.output.size,
+        "format": wish.output.format,
+        "priority": wish.priority,
+        "timeout": wish.timeout,
+    }
+    return order.model_copy(update={k: value for k, value in said.items() if value is not None})
+
+
+def safe_name(stem: str) -> str:
+    """A name for the outbox made from any file name: printable, valid UTF-8, not too long."""
+    text = unicodedata.normalize("NFC", stem.encode(errors="replace").decode())
+    text = "".join(c if c.isprintable() else "_" for c in text)
+    text = re.sub(r"[\\/]", "_", text).lstrip(".") or "unnamed"
+    return text.encode()[:NAME_BYTES].decode(errors="ignore")

@@ -1,0 +1,54 @@
+"""Which sidecars lie in the inbox and its sub-folders, as the directory tells."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from nstd.errors import SidecarError
+from nstd.intake.names import is_ignored, is_sidecar
+from nstd.system.mounts import filesystem_of
+from nstd.system.nofollow import Root
+
+DEPTH = 16
+"""Sub-folders within each other that are looked into."""
+
+
+class Listing:
+    """Reads the directory again and again; it remembers where it was mounted."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._mount: Path | None = None
+
+    def read(self) -> tuple[list[str], dict[str, Exception]]:
+        """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
+        self._check_mount()
+        names: list[str] = []
+        unreadable: dict[str, Exception] = {}
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            try:
+                entries = self._root.entries(folder)
+            except (OSError, SidecarError) as error:
+                if not folder:
+                    raise
+                unreadable[folder] = error
+                continue
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_folder:
+                    if name.count("/") < DEPTH and not is_ignored(entry.name):
+                        folders.append(name)
+                elif is_sidecar(entry.name):
+                    names.append(name)
+        return sorted(names), unreadable
+
+    def _check_mount(self) -> None:
+        """Raise OSError where the inbox's own filesystem was unmounted: what shows then is the
+        folder below it, and that this one is empty says nothing."""
+        mount = filesystem_of(self._root.path).point
+        if self._mount is not None and mount != self._mount and self._mount.is_relative_to(mount):
+            raise OSError(errno.ENODEV, f"nothing is mounted at {self._mount} any more")
+        self._mount = mount

@@ -1,0 +1,161 @@
+"""What a claim puts into the folder of a job, or of each job of a batch, before it is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from nstd.documents.grid import member_wish
+from nstd.documents.model import Membership
+from nstd.documents.sidecar import Sidecar, SidecarFile
+from nstd.documents.sidecar_writer import dump
+from nstd.errors import StoreError, printable
+from nstd.intake.inbox import Ready
+from nstd.intake.locator import Found
+from nstd.intake.plan import Order, Plan, safe_name
+from nstd.queue.batch import Batch, BatchPaths, Member
+from nstd.queue.job import Failure, Input, Job
+from nstd.queue.paths import JobPaths
+from nstd.system.durable import Files
+from nstd.system.nofollow import Root
+
+
+def place_of(ready: Ready) -> str:
+    """The folder of the outbox that mirrors that of a sidecar; "" at the top."""
+    return "/".join(safe_name(part) for part in PurePosixPath(ready.name).parent.parts)
+
+
+class Filling:
+    """Fills `folder`, which nobody looks at yet, from a ready sidecar that lies at `claim` now."""
+
+    def __init__(self, files: Files, inbox: Root, ready: Ready, claim: Path, folder: Path) -> None:
+        self._files, self._inbox, self._ready = files, inbox, ready
+        self._folder, self._id = folder, folder.name
+        self._sidecar = Found(claim.name, Root(claim.parent), claim.name, ready.signature)
+        relative = PurePosixPath(ready.name)
+        self._place = place_of(ready)
+        self._name = f"{safe_name(relative.stem)}{relative.suffix}"
+        self._claimed = time.time()
+        self._copies: dict[str, tuple[Path, str]] = {}
+
+    def job(self, order: Order, failure: Failure | None) -> Job:
+        """One job, or what is published of a sidecar that was refused as a `failure`."""
+        paths, parsed = JobPaths(self._folder), self._ready.parsed
+        inputs: tuple[Input, ...] = ()
+        if failure is None and parsed is not None:
+            (part,) = parsed.members(())
+            inputs = tuple(self._inputs(part, paths))
+        membership = parsed.sidecar.batch if parsed is not None else None
+        job = self._job(self._id, self._name, order, inputs, membership)
+        self._copy(self._sidecar, paths.folder / job.sidecar)
+        if failure is not None:
+            self._files.write(paths.reason, failure.model_dump_json().encode())
+        self._files.write(paths.job, job.model_dump_json(indent=1).encode())
+        return job
+
+    def batch(self, plan: Plan, name: str) -> Batch:
+        """A batch of that name, with the folder of each of its jobs staged in it."""
+        paths = BatchPaths(self._folder)
+        batch = Batch(
+            id=self._id,
+            name=name,
+            folder=self._place,
+            sidecar=self._name,
+            submitted=self._ready.signature.mtime_ns / 1e9,
+            claimed=self._claimed,
+            axes={axis.key: axis.told for axis in plan.axes},
+            members=tuple(
+                Member(job=f"{self._id}-{index:03}", name=member.order.name, axes=member.axes)
+                for index, member in enumerate(plan.members)
+            ),
+        )
+        self._copy(self._sidecar, paths.folder / batch.sidecar)
+        for index, member in enumerate(plan.members):
+            self._stage(paths, batch, index, member.parsed, member.order)
+        self._files.sync_folder(paths.staged)
+        self._files.write(paths.manifest, batch.model_dump_json(indent=1).encode())
+        return batch
+
+    def _stage(
+        self, batch_paths: BatchPaths, batch: Batch, index: int, part: SidecarFile, order: Order
+    ) -> None:
+        """One member: its sidecar says all that is needed to run it again by itself."""
+        membership, job_id = batch.membership(index), batch.members[index].job
+        paths = JobPaths(batch_paths.staged / job_id)
+        self._files.make_folder(paths.folder)
+        inputs = tuple(self._inputs(part, paths, linked=True))
+        job = self._job(job_id, f"{order.name}.yaml", order, inputs, membership)
+        text = dump(member_wish(part, order.name, membership.model_dump()))
+        self._files.write_new(paths.sidecar(job), iter([text]))
+        self._files.write_new(paths.job, iter([job.model_dump_json(indent=1).encode()]))
+        self._files.sync_folder(paths.folder)
+
+    def _job(
+        self,
+        job_id: str,
+        sidecar: str,
+        order: Order,
+        inputs: tuple[Input, ...],
+        membership: Membership | None,
+    ) -> Job:
+        return Job(
+            id=job_id,
+            folder=self._place,
+            sidecar=sidecar,
+            inputs=inputs,
+            submitted=self._ready.signature.mtime_ns / 1e9,
+            claimed=self._claimed,
+            batch=membership,
+            **order.model_dump(),
+        )
+
+    def _inputs(
+        self, part: SidecarFile, paths: JobPaths, *, linked: bool = False
+    ) -> Iterator[Input]:
+        """Copy every picture of a sidecar; one that it names twice is copied twice.
+
+        With `linked`, one that was copied before for another job gets another name.
+        """
+        assert self._ready.parsed is not None
+        found = dict(zip(self._ready.parsed.pictures, self._ready.pictures, strict=True))
+        sidecar: Sidecar = part.sidecar
+        for wanted in sidecar.wanted:
+            picture = found[wanted.source]
+            file = wanted.label + PurePosixPath(picture.name).suffix.lower()
+            style = None if wanted.style is None else sidecar.style[wanted.style]
+            put = self._link if linked else self._copy
+            yield Input(
+                role=wanted.role,
+                style=wanted.style,
+                source=picture.source,
+                file=file,
+                sha256=put(picture, paths.folder / file),
+                bytes=picture.signature.size,
+                weight=style.weight if style else 1.0,
+                scale=style.scale if style else 1.0,
+                origin=self._origin(picture),
+            )
+
+    def _origin(self, picture: Found) -> str | None:
+        """The name in the inbox; None for the library, and for names that JSON cannot hold."""
+        is_ours = picture.root == self._inbox and picture.name.isprintable()
+        return picture.name if is_ours else None
+
+    def _link(self, picture: Found, target: Path) -> str:
+        """Copy a picture for the first job that wants it, and share it with the others."""
+        if picture.key in self._copies:
+            copy, sha256 = self._copies[picture.key]
+            self._files.link(copy, target)
+        else:
+            sha256 = self._copy(picture, target)
+            self._copies[picture.key] = target, sha256
+        return sha256
+
+    def _copy(self, picture: Found, target: Path) -> str:
+        """Copy a picture and make sure that nobody wrote to it meanwhile."""
+        with picture.root.open(picture.name) as file:
+            sha256 = self._files.copy(file, target, picture.signature.size)
+        if not picture.root.look(picture.name).same_bytes(picture.signature):
+            raise StoreError("io_error", f"{printable(picture.name)} changed while it was copied")
+        return sha256

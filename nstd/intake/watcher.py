@@ -1,0 +1,121 @@
+"""Kernel events as hints: they only ring the bell, and a timed rescan runs whatever happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from nstd.documents.settings import Watch
+from nstd.logs.log import emit
+from nstd.system.layout import CLAIMS
+from nstd.system.mounts import filesystem_of, is_network
+
+# What it logs would go to standard error itself, past our console, and wait there for a reader.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
+
+# The kernel is not asked for the rest: our own scans open every folder.
+_NEWS: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+
+
+class _Bell(FileSystemEventHandler):
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        # An exception here would end watchdog's thread, so nothing is done here at all.
+        if f"/{CLAIMS}/" not in str(event.src_path):
+            self._ring()
+
+
+class Watcher:
+    """Watches one folder tree; whatever ails it, the caller's rescans go on."""
+
+    def __init__(self, path: Path, settings: Watch, ring: Callable[[], None]) -> None:
+        self._path, self._settings, self._ring = path, settings, ring
+        self._observer: BaseObserver | None = None
+        self._watched: tuple[int, int] | None = None
+        self._reason = ""
+        self.mode = self._choose()
+
+    def _choose(self) -> str:
+        if self._settings.mode != "auto":
+            return self._settings.mode
+        try:
+            return "poll" if is_network(filesystem_of(self._path).fstype) else "events"
+        except OSError:
+            return "events"
+
+    @property
+    def interval(self) -> float:
+        """Seconds between rescans: short where no events come."""
+        has_events = self.mode == "events" and not self._reason
+        return self._settings.rescan if has_events else self._settings.poll
+
+    def check(self) -> None:
+        """Start watching, or start again when the folder was replaced or the watch has died."""
+        if self.mode == "poll":
+            return
+        try:
+            status = self._path.stat()
+        except OSError:
+            self.stop()
+            return
+        watched = (status.st_dev, status.st_ino)
+        if watched == self._watched and self._is_alive():
+            return
+        self.stop()
+        try:
+            observer = Observer()
+            bell, path = _Bell(self._ring), str(self._path)
+            observer.schedule(bell, path, recursive=True, event_filter=_NEWS)
+            observer.start()
+        except OSError as error:  # most often the limit on inotify watches
+            self._degrade(f"{error}; raise fs.inotify.max_user_watches, or set watch.mode: poll")
+            return
+        self._observer, self._watched, self._reason = observer, watched, ""
+
+    def _is_alive(self) -> bool:
+        """A watched folder that was deleted leaves the observer alive and its emitter dead."""
+        observer = self._observer
+        return (
+            observer is not None
+            and observer.is_alive()
+            and all(emitter.is_alive() for emitter in observer.emitters)
+        )
+
+    def _degrade(self, reason: str) -> None:
+        if reason != self._reason:
+            self._reason = reason
+            emit("watch.degraded", reason=reason)
+
+    def stop(self) -> None:
+        """Stop watching; `check` starts again."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(timeout=2)
+        self._observer, self._watched = None, None

@@ -1,0 +1,122 @@
+"""The log file: one write a line, rotated by size, made again when somebody removes it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from nstd.system.durable import Files
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class LogFile(logging.Handler):
+    """Appends to `path`; `path.1` is the last rotated file, `path.KEEP` the oldest.
+
+    Nothing is buffered: a line is in the file when `emit` returns, or it is lost because the
+    disk did not take it. A line that got there only in part ends before the next one begins.
+    """
+
+    def __init__(self, path: Path, size: int, keep: int) -> None:
+        super().__init__()
+        self.path, self.size, self.keep = path, size, keep
+        self._fd: int | None = None
+        self._is_torn = False
+        self._is_named = False  # whether its name would survive a power cut
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one line; a disk that does not take it costs the line, not the daemon.
+
+        Raises OSError only for a record that has to be `durable`; that is synced as well.
+        """
+        line = self.format(record).encode() + b"\n"
+        is_durable = getattr(record, "durable", False)
+        try:
+            self._write(line, is_durable)
+        except OSError:
+            if is_durable:
+                raise
+
+    def _write(self, line: bytes, is_durable: bool) -> None:
+        fd = self._ready(len(line))
+        if self._is_torn:
+            line = b"\n" + line
+        self._is_torn = os.write(fd, line) < len(line)
+        if self._is_torn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        if is_durable:
+            os.fsync(fd)
+            if not self._is_named:
+                sync_names(self.path.parent)
+                self._is_named = True
+
+    def _ready(self, more: int) -> int:
+        """The descriptor of a file with room for `more` bytes."""
+        fd = self._current()
+        size = os.fstat(fd).st_size
+        if size and size + more > self.size:
+            self._rotate()
+            fd = self._current()
+        return fd
+
+    def _current(self) -> int:
+        """The descriptor of the file that lies at the path now."""
+        if self._fd is not None:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self._fd), self.path.lstat()):
+                    return self._fd
+        self._let_go()
+        self._is_named = False
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = fd = self._open()
+        size = os.fstat(fd).st_size
+        self._is_torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        return fd
+
+    def _open(self) -> int:
+        """Open the file. People may write to its folder: no link, FIFO or device is written to."""
+        folder = os.open(self.path.parent, _FOLDER)
+        try:
+            fd = os.open(self.path.name, _APPEND, 0o644, dir_fd=folder)
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
+        finally:
+            os.close(folder)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "not a regular file", str(self.path))
+        return fd
+
+    def _rotate(self) -> None:
+        number = self.keep
+        while self._rotated(number).exists():  # more than one, when fewer are kept than before
+            self._rotated(number).unlink()
+            number += 1
+        for number in range(self.keep - 1, -1, -1):
+            with suppress(FileNotFoundError):
+                self._rotated(number).replace(self._rotated(number + 1))
+
+    def _rotated(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}") if number else self.path
+
+    def _let_go(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._let_go()
+        super().close()
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names of the files in the log's folder, and its own, durable."""
+    for each in (folder, folder.parent):
+        Files().sync_folder(each)

@@ -1,0 +1,104 @@
+"""`now.js`: what runs and what waits, with previews, for pages that look every few seconds."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nstd.errors import printable
+from nstd.outbox.gallery.script import script
+from nstd.outbox.gallery.untrusted import number, read
+from nstd.queue.job import Job
+from nstd.queue.paths import JobPaths
+from nstd.queue.scheduler import Scheduler
+from nstd.system.durable import Files
+
+_SHOWN = 24
+"""So many running jobs are shown with a preview; of the others there is a count."""
+_LISTED = 200
+_MOST_BYTES = 4 << 20
+_PROGRESS = ("fraction", "step", "steps", "level", "levels", "elapsed", "eta")
+
+
+class Now:
+    """Written again while something runs, else when something has changed."""
+
+    def __init__(self, folder: Path, work: Path, files: Files) -> None:
+        self._path, self._previews, self._files = folder / "now.js", folder / "now", files
+        self._work = work
+        self._shown: dict[str, tuple[str, int]] = {}  # file and time of each preview, by job
+        self._last: object = None
+
+    def open(self, below: Path) -> None:
+        """Make the folder, and remove what an earlier run has left. Raises OSError."""
+        self._files.make_folder(self._previews, below=below)
+        self._shown, self._last = {}, None
+        for path in self._previews.iterdir():
+            self._files.unlink(path)
+
+    def rest(self, told: dict[str, Any]) -> None:
+        """Tell that nothing runs, as there is no daemon. Raises OSError."""
+        counts = {"running": 0, "waiting": 0}
+        self._write(told | {"running": [], "waiting": [], "counts": counts})
+
+    def write(self, scheduler: Scheduler, told: dict[str, Any]) -> None:
+        """Tell of the jobs, and what else is `told`. Raises OSError."""
+        entries = list(scheduler.running.values())
+        running = [self._running(each.job, each.slot.device) for each in entries[:_SHOWN]]
+        waiting = [entry.job for entry in scheduler.waiting.values()]
+        waiting.sort(key=lambda job: (-job.priority, job.submitted))
+        told |= {
+            "running": running,
+            "waiting": [_describe(job) for job in waiting[:_LISTED]],
+            "counts": {"running": len(entries), "waiting": len(waiting)},
+        }
+        if running or told != self._last:
+            self._write(told)
+        self._forget({job["id"] for job in running})
+
+    def _write(self, told: dict[str, Any]) -> None:
+        data = script("nstd.now", told | {"written": round(time.time() * 1000)})
+        self._files.write(self._path, data, durable=False)
+        self._last = told
+
+    def _running(self, job: Job, device: str) -> dict[str, Any]:
+        paths = JobPaths(self._work / job.id)
+        note = read(paths.progress) or {}
+        progress = {key: number(note, key) for key in _PROGRESS}
+        return _describe(job) | {"device": device, "preview": self._preview(job, paths)} | progress
+
+    def _preview(self, job: Job, paths: JobPaths) -> str:
+        """The address of a copy of the preview, or of the content as long as there is none."""
+        for source in (paths.preview, paths.view("content")):
+            with suppress(FileNotFoundError):
+                changed, name = source.stat().st_mtime_ns, f"{job.id}{source.suffix}"
+                if self._shown.get(job.id) != (name, changed):
+                    with source.open("rb") as file:
+                        data = file.read(_MOST_BYTES)
+                    self._files.write(self._previews / name, data, durable=False)
+                    self._shown[job.id] = (name, changed)
+                return f"{name}?v={changed}"
+        return ""
+
+    def _forget(self, running: set[str]) -> None:
+        for job in self._shown.keys() - running:
+            for suffix in (".jpg", ".webp"):
+                self._files.unlink(self._previews / f"{job}{suffix}")
+            del self._shown[job]
+
+
+def _describe(job: Job) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "id": job.id,
+        "name": printable(job.name),
+        "content": printable(job.given("content")[0].source) if job.inputs else "",
+        "styles": [printable(style.source) for style in job.given("style")],
+    }
+    batch = getattr(job, "batch", None)
+    if batch is not None:
+        described["batch"] = (
+            batch.model_dump(mode="json") if hasattr(batch, "model_dump") else batch
+        )
+    return described

@@ -1,0 +1,84 @@
+"""`outbox/index.html`: one file with its style and scripts inside, so that it is never half new."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import zlib
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+
+from nstd import __version__
+from nstd.system.durable import Files
+from nstd.system.layout import GALLERY, PAGE
+
+_SCRIPTS = (
+    "data.js",
+    "elements.js",
+    "words.js",
+    "address.js",
+    "filter.js",
+    "slider.js",
+    "curve.js",
+    "card.js",
+    "list.js",
+    "detail.js",
+    "batch.js",
+    "running.js",
+    "main.js",
+)
+"""In the order in which they need each other."""
+_GENERATOR = "nstd gallery"
+_HEAD = 4096
+"""Bytes of the page, within which it says who made it."""
+
+
+def keep_page(outbox: Path, title: str, files: Files) -> None:
+    """Write the page, unless it is there already. Raises OSError, also for one of other origin."""
+    path = outbox / PAGE
+    head = b""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        head = file.read(_HEAD)
+    generator = _generator(title)
+    if f'content="{generator}"'.encode() in head:
+        return
+    if head and f'content="{_GENERATOR} '.encode() not in head:
+        message = "not made by nstd: move it away, or say `gallery: {enabled: false}`"
+        raise FileExistsError(errno.EEXIST, message, str(path))
+    files.write(path, render(title, generator), durable=False)
+
+
+def render(title: str, generator: str = "") -> bytes:
+    """The page. Its scripts are named by their hash, so that no other one in it would be run."""
+    from jinja2 import Environment, StrictUndefined  # takes its time, and is seldom needed
+
+    script = "\n".join(_asset(name) for name in _SCRIPTS)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    page = environment.from_string(_asset("page.html.j2")).render(
+        title=title,
+        generator=generator or _generator(title),
+        folder=GALLERY,
+        style=_asset("style.css"),
+        script=script,
+        script_hash=_hash(script),
+        style_hash=_hash(_asset("style.css")),
+    )
+    return page.encode()
+
+
+def _generator(title: str) -> str:
+    """Who made the page, and from what."""
+    sources = [_asset(name) for name in ("page.html.j2", "style.css", *_SCRIPTS)]
+    checksum = zlib.crc32("\0".join([title, *sources]).encode("utf-8", "backslashreplace"))
+    return f"{_GENERATOR} {__version__} {checksum:08x}"
+
+
+def _asset(name: str) -> str:
+    return (resources.files("nstd.outbox.gallery") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a Content-Security-Policy names an element: by what is between its tags."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

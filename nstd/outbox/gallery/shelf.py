@@ -1,0 +1,152 @@
+"""The entries on disk: pages of some hundred, of which only those that change are written."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nstd.outbox.gallery.entry import Entry
+from nstd.outbox.gallery.script import arguments, script
+from nstd.system.durable import Files
+
+PER_PAGE = 250
+_IDENTITY = re.compile("[0-9a-z-]{1,40}")
+"""Names of files are made from these, and people may write to the outbox."""
+_FORMAT = 1
+"""Of entries and details; files of another one are made anew."""
+
+
+class Shelf:
+    """`list.js`, `pages/` and `jobs/`; in memory are the list and the page that grows."""
+
+    def __init__(self, folder: Path, files: Files) -> None:
+        self.path, self._pages, self._jobs = folder / "list.js", folder / "pages", folder / "jobs"
+        self._files = files
+        self._known: dict[int, tuple[int, str]] = {}  # entries and revision of each page, by number
+        self._last: tuple[int, list[Entry]] | None = None
+        self._is_changed = False
+        self.revision = ""
+        """Changes whenever the list does."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody has removed it."""
+        return self.path.exists()
+
+    def load(self) -> bool:
+        """Read the list; False when there is none that could be used."""
+        self._known, self._last, self._is_changed = {}, None, True
+        self.revision = ""
+        try:
+            (told,) = arguments(self.path, "nstd.list")
+            if told["format"] != _FORMAT:
+                return False
+            revision = str(told["revision"])
+            pages = [
+                (int(page["n"]), int(page["count"]), str(page["rev"])) for page in told["pages"]
+            ]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        self._known = {n: (count, rev) for n, count, rev in pages}
+        self._is_changed, self.revision = False, revision
+        return True
+
+    def make_folders(self, below: Path) -> None:
+        """Make the folders, through no link below the folder `below`. Raises OSError."""
+        for folder in (self._pages, self._jobs):
+            self._files.make_folder(folder, below=below)
+
+    @property
+    def pages(self) -> list[int]:
+        """The numbers of the pages, the oldest first."""
+        return list(self._known)
+
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return sum(count for count, _ in self._known.values())
+
+    def read(self, page: int) -> list[Entry]:
+        """The entries of a page; none where it cannot be read."""
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            _, entries = arguments(self._page(page), "nstd.page")
+            return [entry for entry in entries if _IDENTITY.fullmatch(entry["id"])]
+        return []
+
+    def put(self, page: int, entries: list[Entry]) -> None:
+        """Replace a page; one without entries goes. Raises OSError."""
+        self._is_changed = True
+        if self._last is not None and self._last[0] == page:
+            self._last = None
+        if not entries:
+            self._known.pop(page, None)
+            self._files.unlink(self._page(page))
+            return
+        data = script("nstd.page", page, entries)
+        self._files.write(self._page(page), data, durable=False)
+        self._known[page] = len(entries), f"{zlib.crc32(data):08x}"
+
+    def append(self, entries: list[Entry]) -> None:
+        """Put entries behind the last ones. Raises OSError."""
+        while entries:
+            page, found = self._growing()
+            room = PER_PAGE - len(found)
+            found, entries = found + entries[:room], entries[room:]
+            self.put(page, found)
+            self._last = page, found
+
+    def _growing(self) -> tuple[int, list[Entry]]:
+        """The page that has room, and its entries."""
+        if self._last is None and self._known:
+            page = max(self._known)
+            self._last = page, self.read(page)
+        page, found = self._last or (1, [])
+        return (page + 1, []) if len(found) >= PER_PAGE else (page, found)
+
+    def save(self) -> None:
+        """Write the list, if anything has changed. Raises OSError."""
+        if not self._is_changed:
+            return
+        pages = [{"n": n, "count": count, "rev": rev} for n, (count, rev) in self._known.items()]
+        told = {"format": _FORMAT, "total": self.count, "pages": pages}
+        revision = f"{zlib.crc32(json.dumps(told).encode()):08x}"
+        data = script("nstd.list", told | {"revision": revision})
+        self._files.write(self.path, data, durable=False)
+        self.revision, self._is_changed = revision, False
+
+    # Details
+
+    def put_detail(self, detail: dict[str, Any]) -> None:
+        """Write what else there is to know of a job. Raises OSError."""
+        self._files.write(
+            self._detail(detail["id"]), script("nstd.queue.job", detail), durable=False
+        )
+
+    def has_detail(self, identity: str) -> bool:
+        """Whether it is there; a power cut may have left an empty file."""
+        with suppress(OSError):
+            return self._detail(identity).stat().st_size > 0
+        return False
+
+    def remove_detail(self, identity: str) -> None:
+        """Remove it. Raises OSError."""
+        self._files.unlink(self._detail(identity))
+
+    def details(self) -> list[str]:
+        """Of which jobs there is a detail."""
+        return [path.stem for path in self._jobs.glob("*.js")]
+
+    def stray_pages(self) -> list[Path]:
+        """Files of pages that are not in the list."""
+        named = {self._page(page) for page in self._known}
+        return [path for path in self._pages.glob("*.js") if path not in named]
+
+    def _page(self, page: int) -> Path:
+        return self._pages / f"{page}.js"
+
+    def _detail(self, identity: str) -> Path:
+        return self._jobs / f"{identity}.js"

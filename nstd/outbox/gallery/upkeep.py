@@ -1,0 +1,179 @@
+"""The daemon keeps the gallery up to date: seldom, a little at a time, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nstd.documents.config import Config
+from nstd.errors import StoreError, printable
+from nstd.logs.log import emit
+from nstd.outbox.gallery.album import Album
+from nstd.outbox.gallery.now import Now
+from nstd.queue.job import Failure, Job
+from nstd.queue.scheduler import Scheduler
+from nstd.system.durable import Files, is_full
+from nstd.system.layout import FAILED, GALLERY_LOCK
+from nstd.system.lock import Lock, holder
+
+"""In the work folder: whoever holds it writes the gallery."""
+BUDGET, REST = 0.05, 0.1
+"""Seconds that a look at the outbox takes at once, and leaves to others in between."""
+AGAIN, LONGEST = 30.0, 600.0
+"""Seconds until it is tried again after an error; doubles from the first."""
+LOOK_AGAIN = 60.0
+"""Folders that vanish are looked for at most this often."""
+MOST = 1000
+"""Jobs that may wait to be taken in; for more, the outbox is looked at as a whole."""
+_LAST = 2.0
+"""Seconds for what is left when the daemon ends; more is done at the next start."""
+
+
+class Gallery:
+    """Told of each job that ends; `work` does what is due."""
+
+    def __init__(self, config: Config, files: Files) -> None:
+        self._files = files
+        self._pending: list[Path] = []
+        self._tries = 0
+        self._lock: Lock | None = None
+        self._is_told = False
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings; a new title needs a new page."""
+        self._settings, self._outbox = config.gallery, config.folder("outbox")
+        self._work = config.folder("work")
+        self._album = Album(config, self._files)
+        self._now = Now(self._album.folder, self._work, self._files)
+        self._look: Iterator[None] | None = None
+        self._is_open, self._is_busy = False, False
+        self._due, self._looked = 0.0, 0.0
+        self._seen: list[int] = []
+
+    def add(self, _job: Job, _failure: Failure | None, record: Path) -> None:
+        """The job has ended, and everybody was told; `record` is that of its end."""
+        if not self._settings.enabled:
+            return
+        self._pending.append(record)
+        if len(self._pending) > MOST:
+            self._pending.clear()
+            self._is_open = False  # the look at the outbox finds them all
+
+    def work(self, now: float, scheduler: Scheduler, told: Callable[[], dict[str, Any]]) -> None:
+        """Do what is due. Whatever goes wrong is told once and tried again later."""
+        if not self._settings.enabled or now < self._due:
+            return
+        try:
+            self._step(now)
+            if self._is_open:
+                state = told() | {"revision": self._album.shelf.revision}
+                self._now.write(scheduler, state)
+        except OSError as error:
+            self._fail(now, "disk_full" if is_full(error) else "io_error", error)
+        except Exception as error:  # a bug here must not cost a job
+            self._fail(now, "internal_error", error)
+        else:
+            self._is_busy = bool(scheduler.running or self._pending)
+
+    def _step(self, now: float) -> None:
+        self._due = now + self._settings.every
+        if self._lock is None and not self._take_lock():
+            return
+        if not self._is_open or (self._look is None and not self._album.is_there):
+            self._open(now)
+        elif self._look is None and now - self._looked > LOOK_AGAIN and self._has_changed():
+            self._look = self._album.refresh()
+        if self._look is not None:
+            self._go_on(now)
+        elif self._pending:
+            self._take_in()
+
+    def _take_lock(self) -> bool:
+        """False while `nstd gallery` is at work."""
+        path = self._work / GALLERY_LOCK
+        if holder(path) is not None:
+            return False
+        lock = Lock(path)
+        with suppress(StoreError):
+            lock.acquire()
+            self._lock = lock
+        return self._lock is not None
+
+    def _open(self, now: float) -> None:
+        self._album.open()
+        self._now.open(self._outbox)
+        self._look, self._is_open, self._looked = self._album.refresh(), True, now
+
+    def _go_on(self, now: float) -> None:
+        """Look at the outbox for a moment."""
+        until = time.monotonic() + BUDGET
+        assert self._look is not None
+        for _ in self._look:
+            if time.monotonic() > until:
+                self._due = now + REST
+                return
+        self._look, self._looked = None, now
+        self._take_in()
+        if self._is_told or self._tries:
+            self._tries, self._is_told = 0, False
+
+    def _take_in(self) -> None:
+        pending, self._pending = self._pending, []
+        self._album.add(pending)
+        self._seen = self._times()
+
+    def _has_changed(self) -> bool:
+        """Whether something but us has put folders into the outbox, or taken some away."""
+        return not self._pending and self._times() != self._seen
+
+    def _times(self) -> list[int]:
+        times = []
+        for folder in (self._outbox, self._outbox / FAILED):
+            with suppress(OSError):
+                times.append(folder.stat().st_mtime_ns)
+        return times
+
+    def _fail(self, now: float, code: str, error: Exception) -> None:
+        """Tell, once, and begin again later with a look at what is there."""
+        if not self._is_told:
+            path = os.fspath(getattr(error, "filename", None) or self._album.folder)
+            emit("gallery.failed", path=printable(path), code=code, error=printable(str(error)))
+        self._is_told, self._is_open, self._is_busy, self._look = True, False, False, None
+        self._pending.clear()
+        self._due = now + min(AGAIN * 2**self._tries, LONGEST)
+        self._tries += 1
+
+    def close(self, scheduler: Scheduler, told: Callable[[], dict[str, Any]]) -> None:
+        """Write for the last time; what takes long is left for the next start."""
+        until = time.monotonic() + _LAST
+        if self._settings.enabled and not self._is_told:
+            self._due = 0.0
+            while time.monotonic() < until and not self._is_told:
+                self.work(0.0, scheduler, told)
+                if self._look is None:
+                    break
+                self._due = 0.0
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    # What the loop needs to know
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no look at the outbox is under way; what is left then takes a moment."""
+        is_off = not self._settings.enabled or self._is_told or self._lock is None
+        return is_off or self._look is None
+
+    @property
+    def next_event(self) -> float:
+        """When there is something to do, if nothing happens before."""
+        if not self._settings.enabled:
+            return float("inf")
+        is_due = self._is_busy or self._look is not None or not self._is_open
+        return self._due if is_due or self._pending else float("inf")

@@ -1,0 +1,204 @@
+"""Publish by one rename: a result or a failure appears in the outbox whole, or not at all.
+
+The outbox name is made durable in `job.json` before the rename, so that after a crash the
+record beside the picture tells whether the rename has happened.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_published
+from nstd.queue.job import Failure, Job
+from nstd.queue.paths import JobPaths
+from nstd.system.durable import Files, refuse_links
+from nstd.system.layout import FAILED, PREVIEW, REASON, RESERVED, STAGING
+
+_TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
+
+
+class Outbox:
+    """The folder `outbox`."""
+
+    def __init__(self, path: Path, files: Files) -> None:
+        self.path, self._files = path, files
+        self._staging = path / STAGING
+
+    def free_target(self, job: Job, *, failed: bool) -> str:
+        """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
+
+        Sub-folders of the inbox are mirrored, and a batch has one. One whose name is that of a
+        result, or is kept for something else, gets a number too, so a result holds nothing but
+        its own files.
+        """
+        folder = PurePosixPath(FAILED if failed else "")
+        for part in PurePosixPath(job.place).parts:
+            folder = next(name for name in _numbered(folder / part) if self._is_open(name))
+        names = _numbered(folder / job.name)
+        return str(next(name for name in names if not os.path.lexists(self.path / name)))
+
+    def _is_open(self, folder: PurePosixPath) -> bool:
+        """Whether results may be put into the folder, which need not exist yet."""
+        path = self.path / folder
+        if not os.path.lexists(path):
+            return True
+        records = (path / f"{path.name}.json", path / REASON)
+        is_folder = path.is_dir() and not path.is_symlink()
+        return is_folder and not any(record.exists() for record in records)
+
+    def has_published(self, job: Job) -> bool:
+        """Whether the job's target is there, and is the job's own. Raises OSError."""
+        if job.target is None:
+            return False
+        folder = self.path / job.target
+        for record in (folder / f"{folder.name}.json", folder / REASON):
+            with suppress(FileNotFoundError, NotADirectoryError, ValueError):
+                known = json.loads(record.read_bytes())
+                if isinstance(known, dict) and known.get("job") == job.id:
+                    return True
+        return False
+
+    def publish(self, job: Job, paths: JobPaths, record: dict[str, Any]) -> bool:
+        """Put the picture, its record, sidecar and log at the job's target.
+
+        False when something took that name meanwhile: choose another. Raises OSError.
+        """
+        name = PurePosixPath(str(job.target)).name
+        stage = self._stage(job)
+        self._files.copy_file(paths.picture(job), stage / f"{name}.{job.format}")
+        self._keep(paths.sidecar(job), stage / f"{name}.yaml")
+        self._keep(paths.log, stage / f"{name}.log")
+        self._keep_views(paths, stage)
+        self._files.write(stage / f"{name}.json", _json(record))
+        return self._appear(job, stage)
+
+    def publish_failure(
+        self, job: Job, paths: JobPaths, failure: Failure, record: dict[str, Any]
+    ) -> bool:
+        """Put the sidecar, the reason, the log and the inputs at the job's target in `failed`.
+
+        False when something took that name meanwhile: choose another. Raises OSError.
+        """
+        stage = self._stage(job)
+        self._keep(paths.sidecar(job), stage / job.sidecar)
+        if job.inputs:
+            self._files.make_folder(stage / "inputs")
+        for picture in job.inputs:
+            self._keep(paths.folder / picture.file, stage / "inputs" / picture.file)
+        if job.inputs:
+            self._files.sync_folder(stage / "inputs")
+        self._keep(paths.log, stage / "job.log")
+        self._keep_views(paths, stage)
+        reason = {"job": job.id} | failure.model_dump() | {"attempts": job.attempt} | record
+        self._files.write(stage / REASON, _json(reason))
+        return self._appear(job, stage)
+
+    def has_batch(self, batch: Batch) -> bool:
+        """Whether this end of the batch is published already."""
+        known = read_published(self.path / batch.place)
+        return known is not None and (known.id, known.round) == (batch.id, batch.round)
+
+    def publish_batch(self, batch: Batch, paths: BatchPaths) -> None:
+        """Put what there is of a batch as a whole beside the results of its members.
+
+        Each file by one rename, over the one of an earlier end; the one that says what the others
+        are comes last. Raises OSError.
+        """
+        folder = self.path / batch.place
+        self._files.make_folder(folder, below=self.path)
+        for source, name in ((paths.sheet, SHEET), (paths.folder / batch.sidecar, batch.sidecar)):
+            if source.exists():
+                near = folder / f".{name}.tmp"
+                self._files.unlink(near)
+                self._files.copy_file(source, near)
+                self._files.replace(near, folder / name)
+        self._files.write(folder / MANIFEST, _json(batch.model_dump()))
+
+    def make_durable(self, job: Job) -> None:
+        """Sync a published target once more: a crash may have come before its sync."""
+        target = self.path / str(job.target)
+        for folder in (target, target.parent):
+            self._files.sync_folder(folder)
+
+    def read_record(self, job: Job) -> dict[str, Any]:
+        """The record of a published result. Raises OSError."""
+        record: dict[str, Any] = json.loads(self.record_of(job).read_bytes())
+        return record
+
+    def record_of(self, job: Job) -> Path:
+        """Where the record of a published result, or the reason of a failure, lies."""
+        folder = self.path / str(job.target)
+        return folder / (REASON if _has_failed(job) else f"{folder.name}.json")
+
+    def log_of(self, job: Job) -> Path:
+        """Where the published log of the job lies."""
+        folder = self.path / str(job.target)
+        return folder / ("job.log" if _has_failed(job) else f"{folder.name}.log")
+
+    def clean(self, pending: set[str]) -> None:
+        """Remove what a crash left half staged, for jobs other than the `pending` ones."""
+        refuse_links(self.path, self._staging)
+        for stage in self._staging.glob("*"):
+            if stage.name not in pending:
+                self._files.remove_tree(stage)
+
+    def _stage(self, job: Job) -> Path:
+        stage = self._staging / job.id
+        refuse_links(self.path, self._staging)
+        self._files.remove_tree(stage)
+        self._files.make_folder(stage)
+        return stage
+
+    def _keep(self, source: Path, target: Path) -> None:
+        """Copy a file of the job; one that somebody removed cannot hold up the rest."""
+        if source.exists():
+            self._files.copy_file(source, target)
+
+    def _keep_views(self, paths: JobPaths, stage: Path) -> None:
+        """Copy all small pictures, or none: no result waits for them."""
+        if not (views := paths.views()):
+            return
+        folder = stage / PREVIEW
+        try:
+            self._files.make_folder(folder)
+            for name, view in views.items():
+                self._files.copy_file(view, folder / name)
+            self._files.sync_folder(folder)
+        except OSError:
+            self._files.remove_tree(folder)
+
+    def _appear(self, job: Job, stage: Path) -> bool:
+        target = self.path / str(job.target)
+        self._files.sync_folder(stage)
+        self._files.make_folder(target.parent, below=self.path)
+        if os.path.lexists(target):
+            return False
+        try:
+            self._files.rename(stage, target)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return False
+            raise
+        return True
+
+
+def _has_failed(job: Job) -> bool:
+    """Whether the job's target is among the failures."""
+    return PurePosixPath(str(job.target)).parts[0] == FAILED
+
+
+def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
+    """`path`, `path-2` ..., without those at the top that are kept for something else."""
+    names = (path.with_name(f"{path.name}-{n}" if n > 1 else path.name) for n in itertools.count(1))
+    return (name for name in names if str(name) not in RESERVED)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, indent=2, allow_nan=False).encode() + b"\n"

@@ -1,0 +1,82 @@
+"""Has the contact sheet of a batch drawn, in a process of its own: we handle no pictures here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nstd.documents.settings import Limits
+from nstd.queue.batch import BatchPaths
+from nstd.system.child import Hook
+from nstd.system.durable import Files
+
+TIMEOUT = 300.0
+"""Seconds after which a sheet that is not drawn is given up."""
+LOOK = 0.5
+"""How often the process is looked at, if nothing else wakes the loop."""
+Command = Callable[[BatchPaths, Path], Sequence[str]]
+"""The command that draws the sheet of a batch to the path that it is given."""
+
+
+class Sheet:
+    """One sheet on its way; one that is there already is not drawn again."""
+
+    def __init__(self, paths: BatchPaths, files: Files, command: Command) -> None:
+        self._paths, self._files, self.reason = paths, files, ""
+        self._draft = paths.folder / f".sheet-{os.getpid()}.png"
+        self._process: Hook | None = None
+        self._is_drawn = False
+        if paths.sheet.exists():
+            return
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        environment = {"NSTD_JOB": paths.folder.name, "PYTHONPATH": path}
+        try:
+            self._process = Hook(command(paths, self._draft), environment, TIMEOUT)
+        except (OSError, ValueError) as error:
+            self.reason = f"cannot be started: {error}"
+
+    def is_done(self, now: float) -> bool:
+        """Whether nothing more will come; `reason` then says why there is no sheet, or nothing.
+
+        Raises OSError when the disk does not take the sheet; then it is tried again.
+        """
+        if self._process is not None:
+            reason = self._process.look(now)
+            if reason is None:
+                return False
+            self._is_drawn = not reason and self._draft.exists()
+            if not self._is_drawn:
+                said = self._process.tail.splitlines()[-1:]
+                self.reason = ": ".join([reason or "it made no file", *said])
+            self._process = None
+        if self._is_drawn:
+            self._files.settle(self._draft, self._paths.sheet)
+            self._is_drawn = False
+        return True
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def next_look(self, now: float) -> float:
+        """When it is to be looked at again."""
+        return now if self._process is None else min(now + LOOK, self._process.deadline)
+
+    @property
+    def waitables(self) -> list[int]:
+        """What becomes ready when the process ends."""
+        return [] if self._process is None else self._process.waitables
+
+
+def make_command(outbox: Path, limits: Limits) -> Command:
+    """How to draw sheets from the results in the outbox."""
+
+    def command(paths: BatchPaths, draft: Path) -> Sequence[str]:
+        given = (paths.folder, outbox, draft, limits.picture_pixels, limits.picture_bytes)
+        return [sys.executable, "-P", "-m", "nstd.outbox.contact_sheet", *map(str, given)]
+
+    return command

@@ -1,0 +1,138 @@
+"""A batch: the jobs that one sidecar with lists makes, and what is known of them as a whole.
+
+While it is under way it is a folder `work/.batches/<id>`; when its last job has ended, its
+`batch.json` lies in the outbox, with its contact sheet and its sidecar.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from nstd.documents.model import BATCH_ID, Membership, Model
+from nstd.errors import StoreError
+from nstd.system.layout import BATCHES
+
+MANIFEST, SHEET = "batch.json", "sheet.png"
+_TAKEN = {"batch"}  # whose `batch/batch.json` would look like a record
+
+
+class End(Model):
+    """How a member has ended, and where its result lies."""
+
+    state: Literal["finished", "failed"]
+    output: str  # its folder in the outbox
+    picture: str = ""  # its file there
+    code: str = ""
+
+
+class Member(Model):
+    """One job of a batch; `job` is its first id: one that is put back gets another."""
+
+    job: str
+    name: str
+    axes: dict[str, Any]
+    end: End | None = None
+
+
+class Batch(Model):
+    """The whole content of `batch.json`; `round` counts how often its last job has ended."""
+
+    id: str
+    name: str
+    folder: str  # sub-folder of the inbox, mirrored in the outbox; "" at the top
+    sidecar: str
+    round: int = 1
+    submitted: float
+    claimed: float
+    axes: dict[str, list[Any]]
+    members: tuple[Member, ...]
+    finished: float | None = None
+    sheet: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its folder in the outbox."""
+        return str(PurePosixPath(self.folder, self.name))
+
+    def membership(self, index: int) -> Membership:
+        """What the job of a member says of the batch."""
+        axes = self.members[index].axes
+        return Membership(id=self.id, name=self.name, index=index, of=len(self.members), axes=axes)
+
+    def count(self, state: str) -> int:
+        """How many members have ended so."""
+        return sum(member.end is not None and member.end.state == state for member in self.members)
+
+
+class BatchPaths:
+    """Every path of a batch's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = folder / MANIFEST
+        self.staged = folder / "members"
+        self.ends = folder / "ends"
+        self.sheet = folder / SHEET
+
+    def end(self, index: int) -> Path:
+        """The note of how a member has ended."""
+        return self.ends / f"{index}.json"
+
+    def read(self) -> Batch:
+        """The batch with the ends of its members. Raises StoreError when it cannot be read."""
+        try:
+            batch = Batch.model_validate_json(self.manifest.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise StoreError("io_error", f"{self.manifest} cannot be read: {error}") from None
+        members = (
+            member.model_copy(update={"end": self._read_end(index) or member.end})
+            for index, member in enumerate(batch.members)
+        )
+        return batch.model_copy(update={"members": tuple(members)})
+
+    def _read_end(self, index: int) -> End | None:
+        try:
+            return End.model_validate_json(self.end(index).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
+def list_batches(work: Path) -> Iterator[BatchPaths]:
+    """The batches that are under way, oldest first."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for folder in sorted((work / BATCHES).iterdir()):
+            if BATCH_ID.fullmatch(folder.name):
+                yield BatchPaths(folder)
+
+
+def read_published(folder: Path) -> Batch | None:
+    """The batch whose folder in the outbox this is, if it is one and was over."""
+    try:
+        return Batch.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def free_name(outbox: Path, work: Path, folder: str, name: str) -> str:
+    """`name`, or the first of `name-2` ... that is nobody's folder in the outbox."""
+    taken = set(_TAKEN)
+    for paths in list_batches(work):
+        try:
+            manifest = json.loads(paths.manifest.read_bytes())
+            taken |= {manifest["name"]} if manifest["folder"] == folder else set()
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    candidate, number = name, 1
+    while candidate in taken or any(
+        os.path.lexists(outbox / top / folder / candidate) for top in ("", "failed")
+    ):
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate

@@ -1,0 +1,72 @@
+"""A circuit breaker per device: one that keeps failing is left alone for a while.
+
+One job that kills its worker again and again is the job's fault; the breaker opens when several
+jobs in a row fail, or when the device does not even start. An open breaker lets one job through
+after its pause, as a trial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nstd.documents.settings import Workers
+
+LONGEST = 600.0
+"""Seconds for which a device is left alone at most."""
+
+
+@dataclass
+class Breaker:
+    """The state of one device; times are seconds of the caller's clock."""
+
+    settings: Workers
+    failures: int = 0
+    retry_at: float | None = None
+    trial: str | None = None  # the job that tries whether an open breaker may close
+    _culprits: set[str] = field(default_factory=set)
+    _pause: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the device is down."""
+        return self.retry_at is not None
+
+    def admits(self, now: float) -> bool:
+        """Whether a job may start: the device is up, or it is time to try it with one job."""
+        if self.retry_at is None:
+            return True
+        return now >= self.retry_at and self.trial is None
+
+    def start(self, job: str) -> None:
+        """A job starts on the device."""
+        if self.is_open:
+            self.trial = job
+
+    def release(self, job: str) -> None:
+        """A job ended in a way that says nothing about the device."""
+        if self.trial == job:
+            self.trial = None
+
+    def success(self) -> bool:
+        """A job did not fail by the device; True when that brings the device up again."""
+        came_up = self.is_open
+        self.failures, self._pause, self.retry_at, self.trial = 0, 0.0, None, None
+        self._culprits.clear()
+        return came_up
+
+    def failure(self, job: str, now: float, *, at_start: bool = False) -> float | None:
+        """A job failed by the device or its worker; the pause when that takes the device down.
+
+        Jobs that still ran when the breaker opened do not lengthen its pause: only a trial does.
+        """
+        self.failures += 1
+        self._culprits.add(job)
+        if self.is_open:
+            return self._open(now) if self.trial == job else None
+        several = len(self._culprits) > 1 or at_start
+        return self._open(now) if several and self.failures >= self.settings.failures else None
+
+    def _open(self, now: float) -> float:
+        self._pause = min(LONGEST, 2 * self._pause or self.settings.cooldown)
+        self.retry_at, self.trial = now + self._pause, None
+        return self._pause

@@ -1,0 +1,73 @@
+"""What people ask of a daemon: a file per request in `work/.requests`, so it may be down.
+
+The daemon alone moves jobs; the commands only leave a note, and the note is durable.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from nstd.system.durable import Files
+from nstd.system.layout import REQUESTS
+
+Action = Literal["cancel", "retry"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One wish about one job: its id, or the name of a sidecar that still lies in the inbox."""
+
+    action: Action
+    job: str
+
+
+class Requests:
+    """The folder of notes."""
+
+    def __init__(self, work: Path, files: Files) -> None:
+        self._folder, self._files = work / REQUESTS, files
+
+    def leave(self, request: Request) -> None:
+        """Leave a note for the daemon. Raises OSError."""
+        self._files.make_folder(self._folder)
+        note = json.dumps({"action": request.action, "job": request.job})
+        self._files.write(self._folder / f"{secrets.token_hex(8)}.json", note.encode())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no note waits."""
+        return not any(self._folder.glob("*.json"))
+
+    def take(self) -> Iterator[Request]:
+        """Every note, oldest first, each durably gone before it is given; a broken one is dropped.
+
+        Raises OSError when a note cannot be removed: it would be heeded again and again, and
+        after a power cut perhaps about another sidecar of the same name.
+        """
+        for path in sorted(self._folder.glob("*.json"), key=_age):
+            request = _read(path)
+            self._files.unlink(path)
+            self._files.sync_folder(self._folder)
+            if request is not None:
+                yield request
+
+
+def _age(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except OSError:
+        return 0, path.name
+
+
+def _read(path: Path) -> Request | None:
+    try:
+        note = json.loads(path.read_bytes())
+        action, job = note["action"], note["job"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Request(action, job) if action in get_args(Action) and isinstance(job, str) else None

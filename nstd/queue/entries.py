@@ -1,0 +1,78 @@
+"""What the scheduler keeps of a job while it waits and runs, and what it decides at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nstd.queue.job import Failure, Job
+from nstd.queue.slots import Slot
+
+
+@dataclass
+class Waiting:
+    """A job that waits, the time before which it does not start, and nodes to keep away from."""
+
+    job: Job
+    not_before: float = 0.0
+    shunned: frozenset[str] = frozenset()
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """Smaller runs first: by priority, then by age."""
+        return -self.job.priority, self.job.submitted, self.job.id
+
+
+@dataclass
+class Running:
+    """A dispatched job.
+
+    `sentence` is the failure with which it will end because it was cancelled or is overdue;
+    `put_back` what becomes of it where it was stopped instead.
+    """
+
+    job: Job
+    slot: Slot
+    started: float
+    reported: float
+    sentence: Failure | None = None
+    put_back: Decision | None = None
+    shunned: frozenset[str] = frozenset()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end: nothing else is expected of it."""
+        return self.sentence is not None or self.put_back is not None
+
+    def deadlines(self, stall: float) -> tuple[float, float]:
+        """When it has used up its time, and when it counts as hung."""
+        return self.started + self.job.timeout, self.reported + stall
+
+
+class Decision(StrEnum):
+    """What becomes of a job whose attempt has ended."""
+
+    PUBLISH = "publish"
+    FAIL = "fail"
+    RETRY = "retry"
+    REQUEUE = "requeue"  # the attempt does not count
+    RESTART = "restart"  # from its inputs, as if no attempt had been made
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A decision, with what it needs to be carried out and told.
+
+    `failure` is why the attempt ended, where it failed; `delay` is the wait before a retry.
+    `device_down` is the pause, in seconds, of a breaker that opened. `shunned` are the nodes that
+    had too little memory for the job.
+    """
+
+    job: Job
+    slot: Slot
+    decision: Decision
+    failure: Failure | None = None
+    delay: float = 0.0
+    device_down: float | None = None
+    device_up: bool = False
+    shunned: frozenset[str] = frozenset()

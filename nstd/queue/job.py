@@ -1,0 +1,140 @@
+"""What a job is: its sidecar's wishes made effective, its inputs, and how its attempts end."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import time
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import Field
+
+from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
+from nstd.errors import CODES, NstdError
+
+JOB_ID = re.compile(rf"{BATCH_ID.pattern}(-\d{{3}})?")
+"""A job of its own, or a member of a batch: the id of that and a number."""
+
+
+_numbers = itertools.count(secrets.randbelow(2**24))
+_STRIDE = 0x9E3779  # odd, so that all numbers come; neighbours differ in their first digit
+
+
+def new_job_id() -> str:
+    """A name that sorts by time and that this process makes once: `20261123-081500-3f9a1c`.
+
+    Numbers that are drawn each time would meet: among the hundreds of a second, once in minutes.
+    """
+    number = next(_numbers) * _STRIDE % 2**24
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + f"{number:06x}"
+
+
+class Input(Model):
+    """One picture of a job, as copied into its folder."""
+
+    role: Role
+    style: int | None = None  # the number of the style that it belongs to, from 0
+    source: str  # the name in the sidecar
+    file: str  # the name inside the job's folder
+    sha256: str
+    bytes: int
+    weight: float = 1.0
+    scale: float = 1.0
+    origin: str | None = None  # its name in the inbox, when it came from there
+
+
+class Failure(Model):
+    """Why an attempt or a job failed, in the words that reach the person."""
+
+    code: str
+    message: str
+    hint: str = ""
+    detail: str = ""
+    device: str = ""  # where the attempt ran that ended the job
+
+    @classmethod
+    def of(cls, error: NstdError) -> Failure:
+        """The failure that `error` describes."""
+        return cls(code=error.code, message=error.message, hint=error.hint)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt may succeed."""
+        return CODES[self.code].retryable
+
+
+class Job(Model):
+    """A claimed job: the whole content of `job.json`, durable before anything is done with it.
+
+    `attempt` counts dispatched attempts, `running` tells that one has not ended, and `crashes`
+    counts those that the daemon itself did not survive. `target` is the outbox name, fixed just
+    before publication so that a restart can tell whether it has happened.
+    """
+
+    id: str
+    name: str
+    folder: str  # sub-folder of the inbox, mirrored in the outbox; "" at the top
+    sidecar: str  # the sidecar's file name
+    backend: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)
+    size: int | None = None
+    format: Format = "png"
+    priority: int = 50
+    timeout: float = 0.0
+    inputs: tuple[Input, ...] = ()
+    submitted: float  # seconds since the epoch, as all times here
+    claimed: float
+    attempt: int = 0
+    running: bool = False
+    crashes: int = 0
+    target: str | None = None
+    batch: Membership | None = None
+
+    @property
+    def place(self) -> str:
+        """The folder of the outbox that its result goes to; "" at the top."""
+        return str(PurePosixPath(self.folder, self.batch.name)) if self.batch else self.folder
+
+    @property
+    def affinity(self) -> str:
+        """What a worker keeps warm for this job: its backend and network."""
+        return f"{self.backend}:{self.options.get('network', '')}"
+
+    def given(self, role: Role, style: int | None = None) -> list[Input]:
+        """The pictures of one role, and of one style where said, in the sidecar's order."""
+        return [each for each in self.inputs if each.role == role and style in (None, each.style)]
+
+    def masks(self, style: int) -> list[Input]:
+        """The region and the mask of a style, where it has them."""
+        return self.given("region", style) + self.given("mask", style)
+
+    def begun(self) -> Job:
+        """With one more attempt, which runs."""
+        return self.model_copy(update={"attempt": self.attempt + 1, "running": True})
+
+    def given_back(self, *, forgive: bool) -> Job:
+        """With its attempt over; one that is forgiven does not count."""
+        attempt = max(0, self.attempt - forgive)
+        return self.model_copy(update={"attempt": attempt, "running": False})
+
+
+class Ending(StrEnum):
+    """How an attempt ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"  # put back by a drain or a retry: the attempt does not count
+    CANCELLED = "cancelled"
+
+
+class Outcome(Model):
+    """The end of one attempt of a job."""
+
+    job: str
+    ending: Ending
+    failure: Failure | None = None
+    device_fault: bool = False  # the worker or device is to blame, not (only) the job
+    at_start: bool = False  # no worker took the job: it has nothing to do with it

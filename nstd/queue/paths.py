@@ -1,0 +1,60 @@
+"""Where everything of a job lies: one class owns every path of a job folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from nstd.errors import StoreError
+from nstd.queue.job import Failure, Job
+from nstd.system.layout import REASON
+
+_VIEW = "view-"
+
+
+class JobPaths:
+    """Every path of a job folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.job = folder / "job.json"
+        self.checkpoint = folder / "checkpoint"
+        self.preview = folder / "preview.jpg"
+        self.progress = folder / "progress.json"
+        self.log = folder / "job.log"
+        self.result = folder / "result.json"
+        self.reason = folder / REASON
+
+    def picture(self, job: Job) -> Path:
+        """The finished picture."""
+        return self.folder / f"picture.{job.format}"
+
+    def view(self, name: str) -> Path:
+        """A small picture for the gallery: of the `content`, the `result` ..."""
+        return self.folder / f"{_VIEW}{name}.webp"
+
+    def views(self) -> dict[str, Path]:
+        """The small pictures that there are, by the names that they get in the outbox."""
+        found = sorted(self.folder.glob(f"{_VIEW}*.webp"))
+        return {path.name.removeprefix(_VIEW): path for path in found}
+
+    def read_job(self) -> Job:
+        """The job in this folder; StoreError when it cannot be read."""
+        try:
+            return Job.model_validate_json(self.job.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise StoreError("io_error", f"{self.job} cannot be read: {error}") from None
+
+    def sidecar(self, job: Job) -> Path:
+        """The sidecar, as it was dropped."""
+        return self.folder / job.sidecar
+
+    def read_failure(self) -> Failure | None:
+        """Why the job failed, or None while it has not. Raises OSError."""
+        try:
+            return Failure.model_validate_json(self.reason.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError:
+            return Failure(code="internal_error", message=f"{self.reason} cannot be read")
