@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from executor_support import install_backends
-from ray_support import RayCluster, ray_cluster
-from support import Playground
+from support.clusters import RayCluster, ray_cluster
+from support.executors import install_backends
+from support.playground import Playground
 
 from nstd.system import reservations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import Playground
+from support.playground import Playground
 from torch import nn
 
 import nstd

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support import Playground, wait_for
+from support.playground import Playground, wait_for
 
 MEMORY = 80 * 2**20
 """Bytes that an idle daemon may take."""

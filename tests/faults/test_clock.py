@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support import Playground, wait_for
+from support.playground import Playground, wait_for
 
 DAY = 86400
 SHIM = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import Playground, codes, finished, wait_for
+from support.playground import Playground, codes, finished, wait_for
 
 
 def test_a_device_that_fails_every_job_is_left_alone_and_tried_again(

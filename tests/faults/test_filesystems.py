@@ -9,8 +9,8 @@ import shutil
 
 import psutil
 import pytest
-from support import Playground, wait_for
-from support_mounts import View, mount, needs_mounts
+from support.mounts import View, mount, needs_mounts
+from support.playground import Playground, wait_for
 
 from nstd.intake.inbox import Inbox
 from nstd.system.nofollow import Entry, Root

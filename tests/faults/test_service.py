@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plugins_support import install
-from puppet import PUPPET
-from support import Playground, codes, finished, wait_for
+from support.playground import Playground, codes, finished, wait_for
+from support.plugins import install
+from support.puppet import PUPPET
 
 # The watchdog
 

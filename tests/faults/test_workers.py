@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support import Playground, codes, finished, wait_for
+from support.playground import Playground, codes, finished, wait_for
 
 
 @pytest.mark.parametrize("act", ["exit", "kill"])

@@ -104,7 +104,7 @@ def _contours(rng: Generator, part: Image.Image) -> Image.Image:
     )
 
 
-def _clouds(rng: Generator, part: Image.Image) -> Image.Image:  # noqa: ARG001
+def _clouds(rng: Generator, part: Image.Image) -> Image.Image:
     """Three smooth fields mixed to colours."""
     fall = rng.uniform(2, 4.5)
     fields = np.stack([_smooth(rng, fall) for _ in range(3)], 2)
@@ -139,7 +139,7 @@ def _path(x: float, y: float, flow: Field, turn: float, length: float) -> list[t
     return points
 
 
-def _whole(rng: Generator, part: Image.Image) -> Image.Image:  # noqa: ARG001
+def _whole(rng: Generator, part: Image.Image) -> Image.Image:
     """The photograph as it is."""
     return part
 

@@ -1,7 +1,8 @@
-"""Every command of README is run by a test: here, or in the one that the table below names."""
+"""README from the first line to the last, as a new user pastes it; its length and pictures."""
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -9,133 +10,76 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 from PIL import Image
-from readme_tables import README
-from support import Playground
+from support.playground import Playground, wait_for
 
-from nstd.cli.app import app
+from manual.documents import README, SOURCE, blocks
+from manual.session import Session, draw
+from manual.test_pages import GATE, pasted
 
-TESTS = Path(__file__).parent
-FIRST_MINUTES = (
-    "nstd init ROOT",
-    "nstd run -c ROOT/config.yaml",
-    "export NSTD_CONFIG=ROOT/config.yaml",
-    "nstd submit beach.jpg starry.jpg",
-    "nstd status --watch",
-)
-_INSTALL = "python3 -m venv .venv && .venv/bin/pip install"
-ELSEWHERE = {
-    f"{_INSTALL} . && .venv/bin/nstd demo": "test_cli_demo.py::test_demo_as_people_run_it",
-    "nstd networks install vgg19": "test_cli_lists.py::test_networks_installs_a_trusted_file",
-    "nstd submit beach.jpg starry.jpg -o network=vgg19": (
-        "test_cli_submit.py::test_submit_takes_any_key_of_the_sidecar_and_of_the_options"
-    ),
-    "nstd bench quality PAIRS_DIR --vary preset=draft,normal --vary content_weight=0.05,0.2 "
-    "--size 512": "test_cli_bench.py::test_each_variant_of_each_pair_is_made_and_measured",
-    "nstd bench quality PAIRS_DIR --compare before=old/pictures/nstd --judge ./judge.py "
-    "--out new": "test_cli_bench.py::test_judge_is_asked_about_every_picture",
-    "nstd bench speed": "test_bench_speed.py::test_the_command_prints_json_for_machines",
-    "nstd bench large": "test_bench_speed.py::test_large_pictures_in_a_table_or_as_json",
-    'eval "$(_NSTD_COMPLETE=bash_source nstd)"': (
-        "test_completion.py::test_the_line_of_the_readme_makes_bash_complete"
-    ),
-    f"{_INSTALL} -e '.[dev]' && .venv/bin/python -m tests": "../.ci/run",
+MADE = {
+    "harbour-in-mosaic",
+    "large",
+    "stronger",
+    "gentler",
+    "own-colours",
+    "draft",
+    "in-time",
+    "harbour-in-swirls",
+    "sunflowers-in-swirls",
+    "mixed",
+    "sky-and-ground",
 }
-SYSTEM = "Run it as a service", "Watch the service"
-"""Sections whose commands change the machine, or are run by `test_readme_watch.py`."""
+"""The results of the commands of README."""
 
 
-def commands() -> list[tuple[str, str]]:
-    """Every command of the shell blocks, without its comment, and the section that it is in."""
-    found = []
-    for section in re.split(r"^## ", README.read_text(), flags=re.MULTILINE):
-        title = section.split("\n", 1)[0]
-        for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL):
-            lines = [re.sub(r"\s+# .*|^#.*", "", line) for line in block.splitlines()]
-            found += [(title, line.strip()) for line in lines if line.strip()]
-    return found
+def test_readme_is_short() -> None:
+    """It is for a person who wants pictures; the rest is in the manual."""
+    assert len(README.read_text().splitlines()) <= 200
 
 
-def invocations() -> list[str]:
-    """The arguments of every `nstd` in a command, and those that follow it in the tables."""
-    text = " && ".join(line for _, line in commands() if not line.startswith(("jq", "cat")))
-    words = re.findall(r"(?:^|[\s/])nstd ((?!&&|prom|alice)[a-z][^&|]*)", text)
-    return [each.strip() for each in words]
+def test_readme_has_the_line_that_passes_the_tests_as_ci_calls_it() -> None:
+    """To the letter."""
+    assert GATE in [block.text for block in blocks(README, "sh")]
+    assert (SOURCE / ".ci" / "run").read_text().endswith(GATE)
 
 
-def test_each_command_is_run_by_a_test() -> None:
-    """A new one in README has to be added here, with what runs it."""
-    known = {*FIRST_MINUTES, *ELSEWHERE}
-    told = [
-        line for title, line in commands() if title not in SYSTEM and not line.startswith("jq ")
-    ]
-    assert [line for line in told if line not in known] == []
-    assert known <= set(told)
-    for place in ELSEWHERE.values():
-        file, _, name = place.partition("::")
-        assert f"def {name}(" in (TESTS / file).read_text() if name else (TESTS / file).exists()
+def test_readme_can_be_pasted_from_the_first_line_to_the_last(playground: Playground) -> None:
+    """Every picture that it speaks of is made; the samples are smaller than the real ones."""
+    newcomer = Session(playground)
+    newcomer.paste([". .venv/bin/activate", "nstd demo --size 32"])
+    for sample in (newcomer.clone / "nstd-demo" / "inbox").glob("*.jpg"):
+        with Image.open(sample) as picture:
+            picture.reduce(8).save(sample)
+    said = newcomer.paste([*(block.text for block in pasted(README)), "nstd run --once"])
+    outbox = newcomer.home / "pictures" / "outbox"
+    assert not (outbox / "failed").exists(), said
+    made = {path.stem: path for path in outbox.glob("*/*.png")}
+    assert set(made) == MADE
+    settings = {
+        name: json.loads(path.with_suffix(".json").read_text())["settings"]
+        for name, path in made.items()
+    }
+    assert (settings["large"]["size"], settings["draft"]["size"]) == (1024, 512)
+    assert settings["in-time"]["options"]["budget"] == 10
 
 
-@pytest.mark.parametrize("arguments", sorted(set(invocations())))
-def test_each_command_line_is_one_that_the_command_takes(
-    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also those that are not run as they stand: every option and argument is known."""
-    monkeypatch.chdir(tmp_path)
-    for picture in ("beach.jpg", "starry.jpg"):
-        (tmp_path / picture).write_bytes(b"")
-    (tmp_path / "PAIRS_DIR").mkdir()
-    (tmp_path / "old" / "pictures" / "nstd").mkdir(parents=True)
-    command: click.Command = app
-    context = click.Context(app, info_name="nstd")
-    rest = arguments.split()
-    while isinstance(command, click.Group):
-        name, found, rest = command.resolve_command(context, rest)
-        assert found is not None
-        command, context = found, click.Context(found, parent=context, info_name=name)
-    command.make_context(str(command.name), rest, parent=context.parent)
-
-
-def test_the_first_minutes_to_the_letter(playground: Playground) -> None:
-    """A root, a daemon, a submitted pair and a look at it, as README has them in this order."""
-    assert [line for _, line in commands()][1:6] == list(FIRST_MINUTES)
-    folder = playground.folder
-    for name, color in (("beach.jpg", "teal"), ("starry.jpg", "navy")):
-        Image.new("RGB", (48, 32), color).save(folder / name)
-    (folder / "bin").mkdir()
-    program = folder / "bin" / "nstd"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m nstd "$@"\n')
-    program.chmod(0o755)
-    path = f"{folder / 'bin'}:/usr/bin:/bin"
-    environment = playground.environment | {"PATH": path}
-    init, run, *rest = FIRST_MINUTES
-
-    def start(line: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            ["bash", "-c", line],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-
-    with start(init) as made:
-        assert made.wait(timeout=60) == 0
-    with start(f"exec {run}") as daemon, start("\n".join(rest)) as look:
-        assert look.stdout
-        picture = folder / "ROOT" / "outbox" / "beach-in-starry" / "beach-in-starry.png"
-        while "finished" not in look.stdout.readline():
-            assert look.poll() is None
-        assert picture.is_file()
-        for process in (look, daemon):
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+def test_a_daemon_in_a_second_terminal(playground: Playground) -> None:
+    """It takes what is submitted in the first, and ends at Ctrl-C."""
+    newcomer, root = Session(playground), playground.folder / "home" / "pictures"
+    (line,) = (block.text for block in blocks(README, "sh") if block.text.startswith("nstd run"))
+    setting = [". ~/../clone/.venv/bin/activate", "export NSTD_CONFIG=~/pictures"]
+    newcomer.paste([*setting, "nstd init ~/pictures"])
+    draw(root, "harbour.jpg", "mosaic.jpg")
+    with newcomer.start(f"{setting[0]}; exec {line}") as daemon:
+        wait_for((root / "work" / "daemon.json").exists)
+        newcomer.paste([*setting, "nstd submit harbour.jpg mosaic.jpg --wait"], root)
+        daemon.send_signal(signal.SIGINT)
+        daemon.communicate(timeout=60)
     assert daemon.returncode == 0
+    assert (root / "outbox" / "harbour-in-mosaic" / "harbour-in-mosaic.png").is_file()
 
 
 def shown() -> list[Path]:
@@ -163,7 +107,7 @@ def test_readme_shows_what_the_demo_makes(tmp_path: Path) -> None:
     """
     command = [sys.executable, "-m", "nstd", "demo", "demo"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=900)
-    made = [path for path in shown() if path.parent.name == ".readme"]
+    made = [path for path in shown() if "-in-" in path.name]
     assert made
     for path in made:
         today = tmp_path / "demo" / "outbox" / path.stem / f"{path.stem}.png"

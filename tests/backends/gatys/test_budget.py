@@ -6,8 +6,8 @@ import time
 from itertools import pairwise
 
 import pytest
-from gatys_support import narrow, photograph, run, task
 from pydantic import ValidationError
+from support.gatys import narrow, photograph, run, task
 
 from nstd.backend import Interrupted, Progress
 from nstd.backends import gatys

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gatys_support import narrow, painting, photograph, run, task
 from making import fixed as make_fixed
 from making.fixed import make, turns
 from numpy.testing import assert_allclose
+from support.gatys import narrow, painting, photograph, run, task
 
 from nstd.backend import Style
 from nstd.backends.gatys import Gatys, fitted, fixed

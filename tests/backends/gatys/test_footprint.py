@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gatys_support import photograph, run, task
+from support.gatys import photograph, run, task
 
 from nstd.backend import Style, Task
 from nstd.backends.gatys import footprint

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from gatys_support import interrupted, narrow, painting, photograph, run, task
 from pydantic import ValidationError
+from support.gatys import interrupted, narrow, painting, photograph, run, task
 from torch import Tensor
 
 from nstd.backend import Backend, Progress, Result, Style, Task

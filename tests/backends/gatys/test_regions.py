@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from gatys_support import narrow, painting, photograph, plain, run, task
 from numpy.testing import assert_allclose, assert_array_equal
+from support.gatys import narrow, painting, photograph, plain, run, task
 
 from nstd.backend import Style
 from nstd.backends.gatys.network_cache import network_for

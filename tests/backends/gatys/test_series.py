@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from gatys_support import narrow, painting, photograph, plain, run, task
 from numpy.testing import assert_allclose
+from support.gatys import narrow, painting, photograph, plain, run, task
 
 from nstd.backend import Style
 from nstd.backends.gatys import Gatys, fitted

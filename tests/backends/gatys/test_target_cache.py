@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gatys_support import VGG, install_vgg, interrupted, narrow, painting, photograph, run, task
-from support_disk import names_in
+from support.disk import names_in
+from support.gatys import VGG, install_vgg, interrupted, narrow, painting, photograph, run, task
 
 from nstd.backend import Style, Task
 from nstd.backends.gatys import colors, target_cache, targets

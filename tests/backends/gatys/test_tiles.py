@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from gatys_support import VGG, install_vgg, narrow, run, task
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from support.gatys import VGG, install_vgg, narrow, run, task
 from torch import Tensor
 from torch.nn import functional
 

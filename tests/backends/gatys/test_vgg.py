@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision  # type: ignore[import-untyped]
-from gatys_support import install_weights as install
-from gatys_support import interrupted
+from support.gatys import install_weights as install
+from support.gatys import interrupted
 from torch import Tensor
 from torch.nn import functional
 
