@@ -9,14 +9,14 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 
 from nstd import __version__
-from nstd.backends.probe import Status
-from nstd.daemon.pipeline import Line
+from nstd.backends.probe import BackendStatus
+from nstd.daemon.pipeline import Pipeline
 from nstd.daemon.systemd import Notifier
 from nstd.daemon.wakeup import Signals, Wake
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
 from nstd.logs.log import Logging, emit, tell_bug
-from nstd.queue.control import Request, Requests
+from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
 from nstd.system.lock import Lock
@@ -45,9 +45,9 @@ class Daemon:
         self._config, self._once, self._reload = config, once, reload
         files = files or Files()
         self._wake, self._notifier = Wake(), Notifier()
-        self._line = Line(config, files, self._wake.ring)
+        self._line = Pipeline(config, files, self._wake.ring)
         work = config.folder("work")
-        self._lock, self._requests = Lock(work / LOCK), Requests(work, files)
+        self._lock, self._requests = Lock(work / LOCK), ControlRequests(work, files)
         self._told: dict[tuple[str, str], float] = {}
         self._draining = self._is_ended = False
 
@@ -127,14 +127,14 @@ class Daemon:
         self._line.open()
         plugins = self._line.plugins.check_all()
         for plugin in plugins:
-            if plugin.status is not Status.OK:
+            if plugin.status is not BackendStatus.OK:
                 emit(
                     "plugin.failed",
                     name=plugin.name,
                     status=plugin.status.value,
                     reason=printable(plugin.reason),
                 )
-        healthy = [plugin.name for plugin in plugins if plugin.status is Status.OK]
+        healthy = [plugin.name for plugin in plugins if plugin.status is BackendStatus.OK]
         emit("plugins.loaded", backends=healthy, refused=len(plugins) - len(healthy))
         emit(
             "daemon.started",
@@ -240,7 +240,7 @@ class Daemon:
                     reason="no such job waits or runs",
                 )
 
-    def _carry_out(self, request: Request, now: float) -> bool:
+    def _carry_out(self, request: ControlRequest, now: float) -> bool:
         if request.action == "retry":
             return self._line.retry(request.job)
         return self._line.cancel(request.job, now)

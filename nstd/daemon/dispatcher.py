@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from nstd.daemon.health import StateFile
+from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.executors.contract import Event, Executor, Report
@@ -36,7 +36,7 @@ class Dispatcher:
         executor: Executor,
         store: JobStore,
         publisher: Publisher,
-        state: StateFile,
+        state: HealthFile,
         trouble: Trouble,
     ) -> None:
         self.scheduler = Scheduler(executor.slots(), config)

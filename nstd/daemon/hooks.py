@@ -17,7 +17,7 @@ from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.logs.log import emit
 from nstd.queue.job import Failure, Job
-from nstd.system.child import Hook
+from nstd.system.child import Child
 
 MOST = 1000
 """So many endings may wait for their command; those beyond are told of, and get none."""
@@ -40,7 +40,7 @@ class Hooks:
 
     def __init__(self, config: Config) -> None:
         self._waiting: deque[Call] = deque()
-        self._running: list[Hook] = []
+        self._running: list[Child] = []
         self._until = float("inf")
         self.configure(config)
 
@@ -79,7 +79,7 @@ class Hooks:
 
     def _start(self, call: Call) -> None:
         try:
-            hook = Hook(call.command, call.environment, self._settings.timeout)
+            hook = Child(call.command, call.environment, self._settings.timeout)
         except (OSError, ValueError) as error:
             _tell_unrun(call, f"cannot be started: {error}")
         else:
@@ -117,7 +117,7 @@ class Hooks:
         return [fd for hook in self._running for fd in hook.waitables]
 
 
-def _tell(hook: Hook, reason: str) -> None:
+def _tell(hook: Child, reason: str) -> None:
     """One canonical line for each; what it printed is told only where it failed."""
     words = {"job": hook.job, "hook": _spelled(hook.command)}
     if reason:

@@ -12,18 +12,18 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.daemon.batches import Batches
 from nstd.daemon.dispatcher import Dispatcher
-from nstd.daemon.health import StateFile
+from nstd.daemon.health import HealthFile
 from nstd.daemon.hooks import Hooks
 from nstd.daemon.metrics import Metrics
 from nstd.daemon.recovery import Recovery
 from nstd.documents.config import Config
 from nstd.executors import make_executor
-from nstd.intake.admission import Intake
+from nstd.intake.admission import Admission
 from nstd.intake.claim import Claims
-from nstd.intake.cleanup import Clearance
+from nstd.intake.cleanup import Cleanup
 from nstd.intake.inbox import Inbox
 from nstd.logs.trouble import Trouble
 from nstd.outbox.gallery import Gallery
@@ -37,14 +37,14 @@ from nstd.system.durable import Files
 from nstd.system.layout import HEALTH, LOGS, WORKERS
 
 
-class Line:
+class Pipeline:
     """The parts, joined; `ring` is called when something happens in the inbox."""
 
     def __init__(self, config: Config, files: Files, ring: Callable[[], None]) -> None:
         work, outbox = config.folder("work"), config.folder("outbox")
         for name in ("work", "outbox", "inbox", "styles"):
             files.make_folder(config.folder(name))
-        self.plugins, self._outbox = Plugins(), Outbox(outbox, files)
+        self.plugins, self._outbox = Backends(), Outbox(outbox, files)
         self.trouble = Trouble()
         inbox = Inbox(config)
         self._store = JobStore(work, files)
@@ -53,10 +53,10 @@ class Line:
         self.batches = Batches(
             self._store, self._outbox, outbox / LOGS, self.trouble, self._has_jobs, self._draw
         )
-        self.intake = Intake(
+        self.intake = Admission(
             config, inbox, self._store, claims, self.plugins, self.trouble, ring, self.batches.add
         )
-        self._clearance = Clearance(config, inbox, files)
+        self._clearance = Cleanup(config, inbox, files)
         self.hooks, self.gallery = Hooks(config), Gallery(config, files)
         self.publisher = Publisher(
             self._store,
@@ -68,7 +68,7 @@ class Line:
             self.batches.note_end,
         )
         executor = make_executor(config, work / WORKERS)
-        self.state = StateFile(work / HEALTH, files)
+        self.state = HealthFile(work / HEALTH, files)
         self._dispatcher = Dispatcher(
             config, executor, self._store, self.publisher, self.state, self.trouble
         )

@@ -27,7 +27,7 @@ _LAST_WORDS = 0.5
 
 
 @dataclass
-class Seat:
+class LocalSeat:
     """What a slot's process is doing."""
 
     process: WorkerProcess
@@ -46,7 +46,7 @@ class LocalExecutor:
 
     def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
         self._config, self._slots, self._scratch = config, slots, scratch
-        self._seats: dict[Slot, Seat] = {}
+        self._seats: dict[Slot, LocalSeat] = {}
         self._undead: dict[Slot, WorkerProcess] = {}  # killed, and still there
         self._unstarted: list[Outcome] = []
 
@@ -74,7 +74,7 @@ class LocalExecutor:
         assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
         seat.process.channel.send({"assignment": assignment.model_dump(mode="json")})
 
-    def _warm(self, slot: Slot) -> Seat | None:
+    def _warm(self, slot: Slot) -> LocalSeat | None:
         seat = self._seats.get(slot)
         if seat is not None and seat.process.exit_code is not None:
             self._end(slot, "died while idle")
@@ -83,14 +83,14 @@ class LocalExecutor:
             seat.process.forget_output()  # of the job before
         return seat
 
-    def _spawn(self, slot: Slot) -> Seat:
+    def _spawn(self, slot: Slot) -> LocalSeat:
         if (before := self._undead.get(slot)) is not None:
             if before.exit_code is None:
                 raise OSError(f"process {before.pid} is still there after SIGKILL")
             del self._undead[slot]
         self._scratch.mkdir(parents=True, exist_ok=True)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
-        seat = Seat(WorkerProcess(environment(slot, self._slots), output))
+        seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output))
         self._seats[slot] = seat
         return seat
 
@@ -117,7 +117,7 @@ class LocalExecutor:
             events += self._events(slot, seat, time.monotonic())
         return events
 
-    def _events(self, slot: Slot, seat: Seat, now: float) -> Iterator[Event]:
+    def _events(self, slot: Slot, seat: LocalSeat, now: float) -> Iterator[Event]:
         has_ended = seat.process.exit_code is not None  # asked first: its last words are all heard
         seat.process.channel.flush()
         try:
@@ -130,7 +130,7 @@ class LocalExecutor:
             if self._seats.get(slot) is seat:
                 yield from self._check(slot, seat, now, has_ended)
 
-    def _heed(self, slot: Slot, seat: Seat, message: Message) -> Iterator[Event]:
+    def _heed(self, slot: Slot, seat: LocalSeat, message: Message) -> Iterator[Event]:
         """One message; what is said of another job than the slot's is not heard."""
         if "ready" in message:
             seat.ready = True
@@ -149,7 +149,7 @@ class LocalExecutor:
                 self._free(slot, seat, outcome)
                 yield outcome
 
-    def _free(self, slot: Slot, seat: Seat, outcome: Outcome) -> None:
+    def _free(self, slot: Slot, seat: LocalSeat, outcome: Outcome) -> None:
         """The attempt is over: its worker waits for another, or is replaced."""
         seat.job, seat.kill_at, seat.idle_since = None, None, time.monotonic()
         seat.jobs += 1
@@ -159,7 +159,7 @@ class LocalExecutor:
         elif seat.jobs >= self._config.workers.recycle:
             self._end(slot, f"replaced after {seat.jobs} jobs")
 
-    def _check(self, slot: Slot, seat: Seat, now: float, has_ended: bool) -> Iterator[Outcome]:
+    def _check(self, slot: Slot, seat: LocalSeat, now: float, has_ended: bool) -> Iterator[Outcome]:
         """A worker that died, is past its grace, does not come up, or idles too long."""
         process, workers = seat.process, self._config.workers
         process.limit_output()
@@ -177,7 +177,7 @@ class LocalExecutor:
         elif seat.job is None and now - seat.idle_since > workers.keep_warm:
             self._end(slot, "idle")
 
-    def _lost(self, slot: Slot, seat: Seat, what: str) -> Iterator[Outcome]:
+    def _lost(self, slot: Slot, seat: LocalSeat, what: str) -> Iterator[Outcome]:
         ending, tail = self._end(slot, what), seat.process.tail()
         if seat.job is None:
             return

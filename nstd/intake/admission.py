@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.intake.claim import Claims
@@ -35,7 +35,7 @@ LOST_LOOK = 1.0
 """Seconds between looks, at most, at an inbox that cannot be read."""
 
 
-class Intake:
+class Admission:
     """The way in: what to claim, when to look, and when not to."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Intake:
         inbox: Inbox,
         store: JobStore,
         claims: Claims,
-        plugins: Plugins,
+        plugins: Backends,
         trouble: Trouble,
         ring: Callable[[], None],
         on_batch: Callable[[Batch], None],

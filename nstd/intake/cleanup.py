@@ -14,7 +14,7 @@ from nstd.system.durable import Files
 from nstd.system.layout import ARCHIVE
 
 
-class Clearance:
+class Cleanup:
     """Finished jobs whose pictures wait until no sidecar needs them.
 
     Only in memory: what still waits when the daemon ends stays in the inbox.

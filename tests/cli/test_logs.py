@@ -14,7 +14,7 @@ import pytest
 from support.playground import Playground, everything_from
 
 from nstd.cli.log_text import Renderer
-from nstd.documents.settings import Log
+from nstd.documents.settings import LogSettings
 from nstd.logs.events import EVENTS
 from nstd.logs.log import Logging, emit
 from nstd.logs.reader import LogReader
@@ -30,7 +30,7 @@ def logs(tmp_path: Path) -> Path:
 @pytest.fixture
 def logging(logs: Path) -> Iterator[Logging]:
     """A log that is rotated after every few lines."""
-    logging = Logging(logs, Log(size=400, keep=50, console="none"))
+    logging = Logging(logs, LogSettings(size=400, keep=50, console="none"))
     yield logging
     logging.close()
 

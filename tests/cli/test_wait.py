@@ -19,7 +19,7 @@ from support.playground import Playground, everything_from, wait_for
 from nstd.cli import bars
 from nstd.client import follow
 from nstd.client.follow import Followed
-from nstd.client.submit import Request, submit
+from nstd.client.submit import SubmitRequest, submit
 from nstd.errors import StoreError
 
 
@@ -175,7 +175,7 @@ def test_a_job_is_followed_through_every_place(
     """Inbox, waiting, finished; one that somebody takes away is nowhere."""
     pictures = [playground.folder / name for name in pair]
     config = playground.config
-    request = Request(pictures[:1], str(pictures[1]), ["backend=color-transfer"])
+    request = SubmitRequest(pictures[:1], str(pictures[1]), ["backend=color-transfer"])
     (submitted,) = submit(config, request)
     followed = Followed(config, submitted)
     assert followed.look().state == "inbox"

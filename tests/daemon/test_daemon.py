@@ -51,7 +51,7 @@ def test_a_bug_everywhere_still_lets_the_daemon_end(playground: Playground) -> N
     steps = ("take_in", "dispatch", "collect", "put_out", "next_event")
     source = "".join(
         f"def broken_{step}(*arguments, **more):\n    raise ZeroDivisionError\n"
-        f"nstd.daemon.pipeline.Line.{step} = broken_{step}\n"
+        f"nstd.daemon.pipeline.Pipeline.{step} = broken_{step}\n"
         for step in steps
     )
     playground.sabotage(f"import nstd.daemon.pipeline\n{source}")
@@ -67,7 +67,7 @@ def test_a_bug_at_start_up_is_in_the_log_and_the_exit_code(playground: Playgroun
     playground.sabotage(
         "import nstd.backends.registry\n"
         "def broken(self):\n    raise ZeroDivisionError\n"
-        "nstd.backends.registry.Plugins.check_all = broken\n",
+        "nstd.backends.registry.Backends.check_all = broken\n",
     )
     done = playground.command("run", "--once", env={"TMPDIR": str(playground.folder)})
     assert done.returncode == 70

@@ -12,7 +12,7 @@ import pytest
 from support.executors import TWO, make_config, make_job
 
 from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
-from nstd.daemon.health import StateFile
+from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.executors.contract import Event, Report
 from nstd.logs.log import emit, listen
@@ -97,7 +97,7 @@ class Bench:
             self.executor,
             self.store,
             self.publisher,  # type: ignore[arg-type]
-            StateFile(root / "work" / "daemon.json", self.files),
+            HealthFile(root / "work" / "daemon.json", self.files),
             Trouble(),
         )
         self.scheduler = self.dispatcher.scheduler

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.intake.admission import REST, Intake
+from nstd.intake.admission import REST, Admission
 from nstd.intake.claim import Claims
 from nstd.intake.inbox import Inbox, Ready
 from nstd.logs.trouble import Trouble
@@ -34,12 +34,12 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
 
     monkeypatch.setattr(inbox, "ready", slow)
     store = JobStore(tmp_path / "work", Files())
-    intake = Intake(
+    intake = Admission(
         config,
         inbox,
         store,
         Claims(store, inbox.root, Files()),
-        Plugins(),
+        Backends(),
         Trouble(),
         lambda: None,
         print,

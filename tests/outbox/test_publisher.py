@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.disk import StepFiles, names_in
 
-from nstd.documents.settings import Log
+from nstd.documents.settings import LogSettings
 from nstd.logs.log import Logging, listen
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
@@ -48,7 +48,7 @@ class Press:
         self.noted: list[str] = []
         self.told: list[dict[str, Any]] = []
         self.now, self._number = 0.0, 0
-        self.log = Logging(self.outbox / "logs", Log(console="none"))
+        self.log = Logging(self.outbox / "logs", LogSettings(console="none"))
         self.publisher = self.started()
 
     def started(self) -> Publisher:

@@ -25,8 +25,8 @@ from PIL import Image
 import nstd.daemon.pipeline
 from nstd.daemon.daemon import Daemon
 from nstd.daemon.dispatcher import Dispatcher
-from nstd.daemon.health import StateFile
-from nstd.daemon.pipeline import Line
+from nstd.daemon.health import HealthFile
+from nstd.daemon.pipeline import Pipeline
 from nstd.daemon.wakeup import Wake
 from nstd.documents.config import Config
 from nstd.executors.contract import Event, Report
@@ -114,12 +114,12 @@ class Fleet:
 PARTS: dict[str, tuple[type, str]] = {
     "start up": (Daemon, "_start"),
     "scan": (Inbox, "ready"),
-    "claim": (Line, "take_in"),
-    "dispatch": (Line, "dispatch"),
-    "collect": (Line, "collect"),
+    "claim": (Pipeline, "take_in"),
+    "dispatch": (Pipeline, "dispatch"),
+    "collect": (Pipeline, "collect"),
     "progress": (Dispatcher, "_note"),
-    "publish": (Line, "put_out"),
-    "state": (StateFile, "write"),
+    "publish": (Pipeline, "put_out"),
+    "state": (HealthFile, "write"),
     "worker": (Fleet, "start"),
     "asleep": (Daemon, "_sleep"),
     "all": (Daemon, "run"),

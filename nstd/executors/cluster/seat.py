@@ -14,10 +14,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nstd import __version__
 from nstd.documents.model import Model
-from nstd.documents.settings import Workers
+from nstd.documents.settings import WorkerSettings
 from nstd.executors.channel import Message
 from nstd.executors.cluster.node import NodeWorker
-from nstd.executors.cluster.pictures import Pictures
+from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Place
 from nstd.executors.contract import Assignment
 from nstd.executors.devices import CPU_TUNING
@@ -29,19 +29,19 @@ _NEWS_PATIENCE = 5.0
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 
 
-class Order(Model):
+class SeatOrder(Model):
     """An assignment for the place `device`."""
 
     assignment: Assignment
     device: str
-    workers: Workers
+    workers: WorkerSettings
 
 
 class UnableError(Exception):
     """No worker at the place took the job."""
 
 
-class Seat:
+class NodeSeat:
     """Keeps one warm worker at a place and runs one attempt at a time on it."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Seat:
         asked: Mapping[str, float],
         say: Callable[[Message], None],
         confirm: Callable[[], Awaitable[None]],
-        pictures: Pictures,
+        pictures: PictureStore,
     ) -> None:
         self.place, self._asked, self._say = place, asked, say
         self._confirm, self._pictures = confirm, pictures
@@ -65,7 +65,7 @@ class Seat:
         self._killer: asyncio.TimerHandle | None = None
         self._killed = ""
 
-    def attend(self, order: Order) -> Coroutine[Any, Any, None]:
+    def attend(self, order: SeatOrder) -> Coroutine[Any, Any, None]:
         """Make the attempt; it ends with exactly one outcome.
 
         What is asked of it counts from this call on. When it is the cluster that is lost, it ends
@@ -75,7 +75,7 @@ class Seat:
         self._wanted, self._killed = None, ""
         return self._attend(order)
 
-    async def _attend(self, order: Order) -> None:
+    async def _attend(self, order: SeatOrder) -> None:
         job = order.assignment.job
         try:
             outcome = await self._attempt(order)
@@ -90,7 +90,7 @@ class Seat:
         self._free(outcome, order.workers)
         self._say({"outcome": outcome.model_dump(mode="json")})
 
-    async def _attempt(self, order: Order) -> Outcome:
+    async def _attempt(self, order: SeatOrder) -> Outcome:
         assignment = order.assignment
         await self._ready(order.workers.start)
         folder = assignment.folder
@@ -212,7 +212,7 @@ class Seat:
             at_start=not self._has_begun,
         )
 
-    def _free(self, outcome: Outcome, workers: Workers) -> None:
+    def _free(self, outcome: Outcome, workers: WorkerSettings) -> None:
         """The attempt is over: its worker waits for another, or is replaced."""
         self._forget_killer()
         self._job, self._idle_since = None, time.monotonic()
