@@ -66,12 +66,13 @@ def _list_topics() -> None:
 def render(text: str) -> str:
     """A page as a terminal shows it, as wide as the terminal; with colours as escape codes."""
     from rich.console import Console
-    from rich.markdown import Markdown
+
+    from nstd.cli.markdown import Page
 
     width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
     console = Console(file=io.StringIO(), width=width, force_terminal=True)
     with console.capture() as capture:
-        console.print(Markdown(_LINK.sub(_in_terminal, text), hyperlinks=False))
+        console.print(Page(_LINK.sub(_in_terminal, text), hyperlinks=False), crop=False)
     return capture.get()
 
 

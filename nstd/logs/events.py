@@ -1,6 +1,6 @@
 """The event vocabulary: every line of the structured log is one of these, with these fields.
 
-README's table is held against this one by a test. Fields in brackets may be absent. Every line
+The manual's table is held against this one by a test. Fields in brackets may be absent. Every line
 also has `timestamp` (UTC, ISO 8601) and `level`; every line about a job has `job`, its id.
 """
 

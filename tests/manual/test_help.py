@@ -11,7 +11,7 @@ import sys
 import pytest
 from support.playground import Playground, everything_from
 
-from manual.documents import MANUAL, PAGES, README
+from manual.documents import MANUAL, PAGES, README, blocks
 from nstd.cli.help import TOPICS, render
 
 
@@ -49,6 +49,20 @@ def test_help_shows_a_page_in_a_pager_on_a_terminal(playground: Playground) -> N
     assert done.wait(timeout=60) == 0
     assert "paged:" in seen
     assert "daemon.started" in seen
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_code_and_tables_are_shown_whole(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a narrow terminal too: code can be copied, and no word of a table is cut off."""
+    monkeypatch.setenv("COLUMNS", "60")
+    path = MANUAL / f"{topic}.md"
+    shown = re.sub(r"\x1b\[[\d;]*m", "", render(path.read_text())).splitlines()
+    code = [
+        text for language in ("sh", "yaml", "ini", "text", "") for text in blocks(path, language)
+    ]
+    for block in code:
+        assert set(block.text.splitlines()) <= set(shown), block.text
+    assert "…" not in "".join(shown)
 
 
 @pytest.mark.parametrize("topic", TOPICS)

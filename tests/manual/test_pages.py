@@ -28,7 +28,7 @@ from manual.documents import (
     spans,
 )
 from manual.session import Session, draw
-from nstd.backends.registry import Plugins
+from nstd.backends import Backends
 from nstd.cli.app import app
 from nstd.documents.config import load_config
 from nstd.documents.grid import parse_grid
@@ -193,7 +193,7 @@ def test_each_example_of_a_sidecar_or_a_config_is_valid(playground: Playground) 
     assert len(configs) >= 3
     for text in sidecars:
         file = parse_grid(text.encode(), "example.yaml")
-        make_plan("example.yaml", file, config, Plugins())  # raises if anything is wrong
+        make_plan("example.yaml", file, config, Backends())  # raises if anything is wrong
     for text in configs:
         playground.config_path.write_text(text if yaml.safe_load(text) else "{}")
         load_config(playground.config_path)
@@ -204,7 +204,7 @@ def test_the_grid_of_the_manual_makes_as_many_jobs_as_it_says(playground: Playgr
     playground.configure(jobs={"backend": "gatys"})
     (text,) = (b.text for b in blocks(MANUAL / "sidecar.md", "yaml") if "styles:" in b.text)
     grid = parse_grid(text.encode(), "studies.yaml")
-    members: Any = make_plan("studies.yaml", grid, playground.config, Plugins()).members
+    members: Any = make_plan("studies.yaml", grid, playground.config, Backends()).members
     assert len(members) == 12
     assert "this makes 12 results" in page("sidecar")
 

@@ -159,7 +159,7 @@ def test_the_unit_makes_a_cluster_of_the_lines_in_the_manual(
     units: Callable[[str], str], tmp_path: Path
 ) -> None:
     """The head's, then another machine's: the daemon has a place on each."""
-    head, other = re.findall(r"`(RAY_NODE=[^`]*)`", page("cluster"))
+    head, other = re.findall(r"^RAY_NODE=.*$", page("cluster"), re.MULTILINE)
     address = units(head)
     asked = {"kind": "ray", "address": address, "num_gpus": 0}
     config = make_config(tmp_path, executor=asked)
