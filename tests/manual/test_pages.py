@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +222,16 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert file.is_file(), link
         assert file.is_relative_to(SOURCE / "nstd") or path in (README, CONTRIBUTING), link
         assert not anchor or anchor in anchors(file), link
+
+
+def test_the_pages_ship_with_the_package(tmp_path: Path) -> None:
+    """In the wheel, whose description is README; the tests and what draws the samples do not."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(build, cwd=SOURCE, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (metadata,) = (name for name in names if name.endswith("/METADATA"))
+        assert archive.read(metadata).decode().endswith(README.read_text())
+    assert {f"nstd/manual/{path.name}" for path in PAGES} <= names
+    assert not [name for name in names if name.startswith("tests/")]
