@@ -25,7 +25,7 @@ def test_each_place_of_how_to_add_something_exists() -> None:
             assert name in (SOURCE / file).read_text(), (file, name)
 
 
-def test_slow_suites_exist() -> None:
+def test_what_it_runs_exists() -> None:
     """Each module that is run by its name, and each file."""
     text = "".join(block.text for block in blocks(CONTRIBUTING, "sh"))
     modules = re.findall(r"python -m (tests[\w.]*)", text)

@@ -65,8 +65,10 @@ ELSEWHERE = {
     'eval "$(_NSTD_COMPLETE': "cli/test_completion.py::test_the_line_of_the_manual_makes_bash",
     "# everything that a person": "manual/test_monitoring.py::test_the_lines_for_jq_find",
     "# errors as they come": "manual/test_monitoring.py::test_the_filters_of_the_journal_find",
-    ".venv/bin/python -m pytest tests/cli/test_cli.py\n": "__main__.py",
-    "# tests of more than ten seconds": "manual/test_contributing.py::test_slow_suites_exist",
+    ".venv/bin/python -m pytest tests/cli/test_cli.py\n": (
+        "manual/test_contributing.py::test_what_it_runs_exists"
+    ),
+    "# tests of more than ten seconds": "manual/test_contributing.py::test_what_it_runs_exists",
     ".venv/bin/python tests/manual/tables.py\n": "manual/test_tables.py::test_a_table_says",
 }
 """Blocks that are run by a test of their own, by how they begin; with the beginning of its name."""
