@@ -228,7 +228,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_the_pages_ship_with_the_package(tmp_path: Path) -> None:
     """In the wheel, whose description is README; the tests and what draws the samples do not."""
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=SOURCE, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
