@@ -47,7 +47,7 @@ def command(context: click.Context, topic: str | None) -> None:
     if topic is None:
         _list_topics()
     elif topic in TOPICS:
-        click.echo_via_pager(render((MANUAL / f"{topic}.md").read_text()))
+        click.echo_via_pager(render((MANUAL / f"{topic}.md").read_text(encoding="utf-8")))
     elif found := app.get_command(context, topic):
         click.echo(found.get_help(click.Context(found, context.parent, info_name=topic)))
     else:

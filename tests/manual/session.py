@@ -53,7 +53,7 @@ class Session:
     def paste(self, blocks: Iterable[str], cwd: Path | None = None) -> str:
         """Run blocks of commands one after the other; what they print."""
         with self.start("\n".join(blocks), cwd) as process:
-            said, _ = process.communicate(timeout=250)
+            said, _ = process.communicate(timeout=800)
         assert process.returncode == 0, said
         return said
 

@@ -46,6 +46,7 @@ def test_readme_has_the_line_that_passes_the_tests_as_ci_calls_it() -> None:
     assert (SOURCE / ".ci" / "run").read_text().endswith(GATE)
 
 
+@pytest.mark.timeout(900)
 def test_readme_can_be_pasted_from_the_first_line_to_the_last(playground: Playground) -> None:
     """Every picture that it speaks of is made; the samples are smaller than the real ones."""
     newcomer = Session(playground)
@@ -75,10 +76,10 @@ def test_a_daemon_in_a_second_terminal(playground: Playground) -> None:
     newcomer.paste([*setting, "nstd init ~/pictures"])
     draw(root, "harbour.jpg", "mosaic.jpg")
     with newcomer.start(f"{setting[0]}; exec {line}") as daemon:
-        wait_for((root / "work" / "daemon.json").exists)
+        wait_for((root / "work" / "daemon.json").exists, 120)
         newcomer.paste([*setting, "nstd submit harbour.jpg mosaic.jpg --wait"], root)
         daemon.send_signal(signal.SIGINT)
-        daemon.communicate(timeout=60)
+        daemon.communicate(timeout=120)
     assert daemon.returncode == 0
     assert (root / "outbox" / "harbour-in-mosaic" / "harbour-in-mosaic.png").is_file()
 
