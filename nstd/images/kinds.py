@@ -38,7 +38,7 @@ _FOREIGN = (
     (0, b"#?RADIANCE", "a Radiance HDR picture"),
     (0, b"#?RGBE", "a Radiance HDR picture"),
     (0, b"\0\0\x01\0", "an icon (ICO)"),
-    (0, b"\0\0\x02\0", "a cursor (CUR)"),
+    (0, b"\x0a\x05\x01", "a PCX picture"),
     (0, b"icns", "an icon (ICNS)"),
     (0, b"qoif", "a QOI picture"),
     (0, b"DDS ", "a DDS texture"),
@@ -91,4 +91,10 @@ def foreign_kind(head: bytes) -> str | None:
         return _BRANDS.get(head[8:12], "a film (MP4 or QuickTime)")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip() if b"<" in head[:16] else head
     found = (name for at, magic, name in _FOREIGN if start.startswith(magic, at))
-    return next(found, None)
+    return next(found, "a TGA picture" if _is_tga(head) else None)
+
+
+def _is_tga(head: bytes) -> bool:
+    """Truevision's format has no magic bytes: flag and type of its colours, bits of a pixel."""
+    kinds = {0: (2, 3, 10, 11), 1: (1, 9)}
+    return len(head) > 17 and head[2] in kinds.get(head[1], ()) and head[16] in (8, 16, 24, 32)

@@ -26,8 +26,24 @@ _PROFILE = 34675
 _COLORS = 320
 _MOST_BYTES = 16
 """A pixel whose samples have more bytes counts as several: memory stays in its bounds."""
-_COMPRESSIONS = {1: "", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 50000: "ZSTD"}
-"""What tifffile unpacks into no more memory than it is told."""
+_PILLOWS_PACKINGS = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000}
+_TIFFFILES_PACKINGS = {1, 5, 8, 32946, 32773, 50000}
+"""LZW, deflate, PackBits and ZSTD: what it unpacks into no more memory than it is told."""
+_PACKINGS = {
+    6: "JPEG",
+    7: "JPEG",
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34676: "LogLuv",
+    34677: "LogLuv",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34892: "JPEG",
+    34925: "LZMA",
+    34933: "PNG",
+    50001: "WebP",
+    50002: "JPEG XL",
+}
 _GREYS = (tags.WHITE_IS_ZERO, tags.BLACK_IS_ZERO)
 _PLAIN_GREYS = {
     (tags.UNSIGNED, 12),
@@ -74,6 +90,8 @@ def read_tiff(file: BinaryIO, open_image: Opener) -> Stored:
 
 def _is_plain(page: Page) -> bool:
     """Whether Pillow reads it right; found by trying every kind (tests/images/test_kinds.py)."""
+    if page.compression not in _PILLOWS_PACKINGS:
+        return False
     if page.bits <= 8 and page.sample_format == tags.UNSIGNED:
         return True
     if page.planar:
@@ -106,8 +124,9 @@ def _by_tifffile(page: Page, file: BinaryIO, open_image: Opener) -> Stored:
     kind = _described(page)
     if page.photometric in (tags.PALETTE, tags.YCBCR, tags.LAB):
         raise UnreadKindError(kind)
-    if page.compression not in _COMPRESSIONS:
-        raise UnreadKindError(f"{kind}, packed by method {page.compression},")
+    if page.compression not in _TIFFFILES_PACKINGS:
+        packing = _PACKINGS.get(page.compression, f"method {page.compression}")
+        raise UnreadKindError(f"{kind}, packed by {packing},")
     # samples that are larger than usual must not take more memory than the limit allows
     size = -(-page.bits // 8) * page.channels
     open_image.check_size(page.width * -(-size // _MOST_BYTES), page.height)

@@ -124,6 +124,8 @@ UNREAD = {
     "a Radiance HDR picture": b"#?RADIANCE\n",
     "an SVG drawing": b"\xef\xbb\xbf\n<svg xmlns='http://www.w3.org/2000/svg'/>",
     "a PDF": b"%PDF-1.7\n",
+    "a TGA picture": struct.pack("<3B5x4H2B", 0, 0, 2, 0, 0, 4, 4, 24, 0) + bytes(48),
+    "a PCX picture": b"\x0a\x05\x01\x08" + bytes(60),
     "a QOI picture": b"qoif" + bytes(20),
     "a web page": b"<!DOCTYPE html>",
     "a ZIP archive": b"PK\x03\x04" + bytes(30),
@@ -179,6 +181,18 @@ UNREAD_KINDS: dict[str, tuple[bytes, str]] = {
     "lab of 16 bits": (
         tiff(integers(RGB, 16), photometric="cielab"),
         "a TIFF of 3 channels of 16-bit integers (L*a*b*) is not read",
+    ),
+    "packed by JPEG 2000": (
+        tiff(integers(RGB, 8), photometric="rgb", compression="jpeg2000"),
+        "a TIFF of 3 channels of 8-bit integers (RGB), packed by JPEG 2000, is not read",
+    ),
+    "packed by WebP": (
+        tiff(integers(RGB, 8), photometric="rgb", compression="webp"),
+        "packed by WebP, is not read",
+    ),
+    "packed by LERC": (
+        tiff(RGB.astype(np.float32), photometric="rgb", compression="lerc"),
+        "a TIFF of 3 channels of 32-bit floats (RGB), packed by LERC, is not read",
     ),
     "colour filter array": (
         with_tag(tiff(integers(GREY, 16)), 262, value=32803),
