@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nstd.errors import StoreError, printable
-from nstd.logs.log import emit, has_finished, keep_job_log
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_finished
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.sheet_process import Sheet

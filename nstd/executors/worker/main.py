@@ -23,6 +23,7 @@ from nstd.backends.registry import load
 from nstd.executors.channel import WorkerEnd
 from nstd.executors.contract import Assignment, Report
 from nstd.executors.worker.attempt import Attempt
+from nstd.executors.worker.output import attributed
 from nstd.system.durable import Files
 
 _PR_SET_PDEATHSIG = 1
@@ -48,7 +49,8 @@ class Worker:
             self._channel.send({"begun": assignment.job.id})  # from here on the attempt counts
             wanted = partial(self._wanted_of, assignment.job.id)
             attempt = Attempt(assignment, Files(), self._report, wanted)
-            outcome = attempt.run(self._backend)
+            with attributed(assignment):
+                outcome = attempt.run(self._backend)
             self._channel.send({"outcome": outcome.model_dump(mode="json")})
 
     def _wanted_of(self, job: str) -> str | None:
