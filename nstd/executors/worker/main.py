@@ -23,7 +23,6 @@ from nstd.backends.registry import load
 from nstd.executors.channel import WorkerEnd
 from nstd.executors.contract import Assignment, Report
 from nstd.executors.worker.attempt import Attempt
-from nstd.executors.worker.output import attributed
 from nstd.system.durable import Files
 
 _PR_SET_PDEATHSIG = 1
@@ -44,6 +43,8 @@ class Worker:
         """Serve for ever; `_listen` ends the process when the daemon is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._channel.send({"ready": os.getpid()})
+        from nstd.executors.worker.output import attributed  # structlog takes its time: we are up
+
         while True:
             assignment = self._assignments.get()
             self._channel.send({"begun": assignment.job.id})  # from here on the attempt counts
