@@ -12,7 +12,7 @@ from typing import Any
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.executors.contract import Event, Executor, Report
+from nstd.executors.contract import Begun, Event, Executor, Report
 from nstd.logs.log import emit
 from nstd.logs.trouble import Trouble
 from nstd.outbox.publisher import Publisher
@@ -65,7 +65,7 @@ class Dispatcher:
             if not self._is_durable(begun, now):
                 self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
                 return
-            self.scheduler.started(begun, slot, now)
+            self.scheduler.started(begun, slot)
             emit(
                 "job.started",
                 job=job.id,
@@ -83,7 +83,9 @@ class Dispatcher:
         self.scheduler.offer(self.executor.slots())
         while self._events:
             event = self._events.popleft()  # before it is heeded: an error must not cost the others
-            if isinstance(event, Report):
+            if isinstance(event, Begun):
+                self.scheduler.begun(event.job, now)
+            elif isinstance(event, Report):
                 self._note(event, now)
             elif event.job in self.scheduler.running:
                 self._settle(event, now)

@@ -109,12 +109,17 @@ class Scheduler:
     def _admits(self, now: float, slot: Slot) -> bool:
         return self.breakers[slot.device].admits(now)
 
-    def started(self, job: Job, slot: Slot, now: float) -> None:
+    def started(self, job: Job, slot: Slot) -> None:
         """The attempt was dispatched."""
         shunned = self.waiting.pop(job.id).shunned
-        self.running[job.id] = Running(job, slot, now, now, shunned=shunned)
+        self.running[job.id] = Running(job, slot, shunned=shunned)
         self._warm[slot] = job.affinity
         self.breakers[slot.device].start(job.id)
+
+    def begun(self, job_id: str, now: float) -> None:
+        """A worker has taken the job: its time runs from now on."""
+        if running := self.running.get(job_id):
+            running.began = running.reported = now
 
     def progressed(self, job_id: str, now: float) -> None:
         """The job moved."""
@@ -160,12 +165,11 @@ class Scheduler:
     def _decide(self, running: Running, outcome: Outcome, failure: Failure | None) -> Decision:
         if outcome.ending is Ending.FINISHED:
             return Decision.PUBLISH
-        has_not_run = outcome.at_start and (failure is None or failure.code != "cancelled")
-        if running.sentence is not None and not running.sentence.retryable and not has_not_run:
+        if running.sentence is not None and not running.sentence.retryable:
             return Decision.FAIL
         if running.put_back is not None or failure is None:
             return running.put_back or Decision.REQUEUE
-        if has_not_run or failure.code in _FORGIVEN:
+        if outcome.at_start or failure.code in _FORGIVEN:
             return Decision.REQUEUE
         if failure.retryable and running.job.attempt < self._jobs.attempts:
             return Decision.RETRY
@@ -181,15 +185,14 @@ class Scheduler:
         """What the end of an attempt says about its device: the pause if it went down; up again.
 
         A worker that had to be killed because it was told to end says nothing; one that hung by
-        itself, or did not take the job in all the time that this had, does.
+        itself does.
         """
         breaker, job = self.breakers[running.slot.device], running.job.id
         if outcome.device_fault:
             self._warm.pop(running.slot, None)
         if outcome.ending is Ending.FINISHED:
             return None, breaker.success()
-        sentence = running.sentence.code if running.sentence else ""
-        has_hung = sentence == "worker_hung" or (sentence == "timed_out" and outcome.at_start)
+        has_hung = running.sentence is not None and running.sentence.code == "worker_hung"
         if outcome.device_fault and (has_hung or not running.is_ending):
             return breaker.failure(job, now, at_start=outcome.at_start), False
         breaker.release(job)

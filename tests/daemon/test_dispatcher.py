@@ -14,7 +14,7 @@ from support.executors import TWO, make_config, make_job
 from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
-from nstd.executors.contract import Event, Report
+from nstd.executors.contract import Begun, Event, Report
 from nstd.logs.log import emit
 from nstd.logs.trouble import Trouble
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -230,6 +230,7 @@ def test_a_time_out_asks_and_a_hang_kills(tmp_path: Path) -> None:
     """A worker that moves may clean up; one that hangs cannot."""
     bench = Bench(tmp_path, workers={"stall": "50s"})
     bench.run("beach")
+    bench.tell(Begun(job="beach"), now=0.0)
     bench.tell(now=49.0)
     bench.tell(now=50.0)
     bench.tell(now=51.0)
@@ -237,6 +238,7 @@ def test_a_time_out_asks_and_a_hang_kills(tmp_path: Path) -> None:
     bench.tell(failed("beach", device_fault=True), now=52.0)
     bench.add("slow", timeout=10.0, priority=99)
     bench.dispatcher.dispatch(60.0)
+    bench.tell(Begun(job="slow"), now=60.0)
     bench.tell(now=70.0)
     assert bench.executor.asked[-1] == ("cancel", "slow")
 

@@ -133,7 +133,7 @@ def test_hooks_hold_up_neither_jobs_nor_each_other_for_long(playground: Playgrou
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: playground.events("daemon.stopping"))
     process.send_signal(signal.SIGTERM)  # two at once may be one
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert all(is_gone(pid) for pid in lines(pids))
 
 
@@ -172,7 +172,7 @@ def test_hooks_are_drained_at_a_stop(playground: Playground) -> None:
     wait_for(lambda: playground.events("daemon.stopping"))
     assert process.poll() is None
     stop.touch()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert len(playground.events("hook.finished")) == 2
 
 

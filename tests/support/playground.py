@@ -44,7 +44,7 @@ if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
 """
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 120.0, what: str = "") -> T:
     """The first true value of `condition`; AssertionError when none came in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -186,7 +186,7 @@ class Playground:
     def stop(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit status."""
         process.send_signal(number)
-        return process.wait(timeout=60)
+        return process.wait(timeout=120)
 
     def close(self) -> None:
         """End every daemon that still runs."""
