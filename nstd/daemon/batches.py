@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from structlog.contextvars import bound_contextvars
+
 from nstd.errors import StoreError, printable
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_finished
@@ -175,10 +177,11 @@ class Batches:
         for live in list(self._live.values()):
             if now < live.due or not self._is_over(live):
                 continue
-            try:
-                self._conclude(live, now)
-            except (OSError, StoreError) as error:
-                self._postpone(live, error, now)
+            with bound_contextvars(batch=live.batch.id):
+                try:
+                    self._conclude(live, now)
+                except (OSError, StoreError) as error:
+                    self._postpone(live, error, now)
 
     def _is_over(self, live: Live) -> bool:
         """Whether every member has ended; those of which nothing is left are lost."""
@@ -223,10 +226,9 @@ class Batches:
     def _tell(self, live: Live, batch: Batch) -> None:
         if live.sheet is not None and live.sheet.reason:
             reason = printable(live.sheet.reason)
-            emit("batch.sheet_failed", batch=batch.id, code="sheet_failed", reason=reason)
+            emit("batch.sheet_failed", code="sheet_failed", reason=reason)
         emit(
             "batch.finished",
-            batch=batch.id,
             name=batch.name,
             output=batch.place,
             round=batch.round,
