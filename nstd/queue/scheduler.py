@@ -10,6 +10,7 @@ from functools import partial
 
 from nstd.documents.config import Config
 from nstd.queue.breaker import Breaker
+from nstd.queue.ended import LiveMembers
 from nstd.queue.entries import Decision, Running, Verdict, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
@@ -30,6 +31,7 @@ class Scheduler:
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
+        self.members = LiveMembers()
         self._is_leaving = False  # whether a job still runs on a device that has no slot any more
         self.configure(config)
         self.offer(slots)
@@ -67,6 +69,7 @@ class Scheduler:
         self, job: Job, not_before: float = 0.0, *, shunned: frozenset[str] = frozenset()
     ) -> None:
         """A job waits for a slot: for one of no `shunned` node, as long as there is such a one."""
+        self.members.enter(job)
         self.waiting[job.id] = Waiting(job, not_before, shunned)
 
     def drop(self, job_id: str) -> Job | None:

@@ -203,7 +203,7 @@ def test_hooks_are_taken_over_by_a_reload(playground: Playground) -> None:
 
 def test_a_burst_of_endings_is_bounded(playground: Playground) -> None:
     """Those beyond the bound are told of, and get no command."""
-    playground.sabotage("import nstd.daemon.hooks\nnstd.hooks.MOST = 1\n")
+    playground.sabotage("import nstd.daemon.hooks\nnstd.daemon.hooks.MOST = 1\n")
     playground.configure(hooks={"on_failure": program("import time; time.sleep(5)"), "at_once": 1})
     for number in range(5):
         (playground.inbox / f"bad-{number}.yaml").write_text("contents: x\n")
