@@ -12,12 +12,13 @@ from typing import Any
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.executors.contract import Event, Executor, Report
+from nstd.executors.contract import Event, Executor
 from nstd.logs.log import emit
 from nstd.logs.trouble import Trouble
 from nstd.outbox.publisher import Publisher
 from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
 
@@ -100,8 +101,7 @@ class Dispatcher:
         if report.note:
             emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
         told = report.model_dump(exclude={"level", "levels", "note", "memory"})
-        scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
-        emit("job.progress", slot=running.slot.name, scale=scale, **told)
+        emit("job.progress", slot=running.slot.name, scale=report.scale, **told)
 
     def _settle(self, outcome: Outcome, now: float) -> None:
         verdict = self.scheduler.settle(outcome, now)

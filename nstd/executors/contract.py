@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from nstd.documents.config import Config
 from nstd.documents.model import Model
 from nstd.queue.job import Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.system.layout import CACHE
 
@@ -46,25 +47,6 @@ class Assignment(Model):
             cache=config.folder("work") / CACHE if config.workers.cache else None,
             cache_bytes=config.workers.cache,
         )
-
-
-class Report(Model):
-    """How far a running job is; `elapsed` and `eta` are seconds.
-
-    `memory` is what it holds now: bytes of its accelerator, else of its process.
-    """
-
-    job: str
-    step: int
-    steps: int
-    level: int
-    levels: int
-    fraction: float
-    losses: dict[str, float]
-    elapsed: float
-    eta: float | None
-    note: str = ""
-    memory: int | None = None
 
 
 Event = Report | Outcome

@@ -10,12 +10,21 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nstd.documents.config import Config
-from nstd.executors.channel import Message
-from nstd.executors.contract import Assignment, Event, Report
+from nstd.executors.contract import Assignment, Event
 from nstd.executors.devices import environment, torch_device
+from nstd.executors.messages import (
+    FROM_WORKER,
+    Assign,
+    Begun,
+    Ended,
+    FromWorker,
+    Ready,
+    Reported,
+    Want,
+)
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -30,7 +39,7 @@ _LAST_WORDS = 0.5
 class LocalSeat:
     """What a slot's process is doing."""
 
-    process: WorkerProcess
+    process: WorkerProcess[FromWorker]
     ready: bool = False
     job: str | None = None
     handed: float = 0.0
@@ -47,7 +56,7 @@ class LocalExecutor:
     def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
         self._config, self._slots, self._scratch = config, slots, scratch
         self._seats: dict[Slot, LocalSeat] = {}
-        self._undead: dict[Slot, WorkerProcess] = {}  # killed, and still there
+        self._undead: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and still there
         self._unstarted: list[Outcome] = []
 
     def open(self) -> None:
@@ -72,7 +81,7 @@ class LocalExecutor:
         seat.job, seat.handed, seat.has_begun = job.id, time.monotonic(), False
         seat.kill_at, seat.asked_where = None, False
         assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
-        seat.process.channel.send({"assignment": assignment.model_dump(mode="json")})
+        seat.process.channel.send(Assign(assignment=assignment))
 
     def _warm(self, slot: Slot) -> LocalSeat | None:
         seat = self._seats.get(slot)
@@ -90,7 +99,7 @@ class LocalExecutor:
             del self._undead[slot]
         self._scratch.mkdir(parents=True, exist_ok=True)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
-        seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output))
+        seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
         self._seats[slot] = seat
         return seat
 
@@ -102,12 +111,12 @@ class LocalExecutor:
         """Ask the worker to save and end the attempt; it is killed after the grace."""
         self._ask(job_id, "stop", self._config.workers.grace)
 
-    def _ask(self, job_id: str, wanted: str, grace: float) -> None:
+    def _ask(self, job_id: str, wanted: Literal["cancel", "stop"], grace: float) -> None:
         for seat in self._seats.values():
             if seat.job == job_id:
                 kill_at = time.monotonic() + grace
                 seat.kill_at = kill_at if seat.kill_at is None else min(seat.kill_at, kill_at)
-                seat.process.channel.send({"job": job_id, "wanted": wanted})
+                seat.process.channel.send(Want(job=job_id, wanted=wanted))
 
     def events(self) -> Iterable[Event]:
         """Messages of all workers, and the ends of those that died or had to be killed."""
@@ -124,28 +133,25 @@ class LocalExecutor:
             for message in seat.process.channel.receive():
                 if self._seats.get(slot) is seat:
                     yield from self._heed(slot, seat, message)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             yield from self._lost(slot, seat, f"talked nonsense ({error})")
         else:
             if self._seats.get(slot) is seat:
                 yield from self._check(slot, seat, now, has_ended)
 
-    def _heed(self, slot: Slot, seat: LocalSeat, message: Message) -> Iterator[Event]:
+    def _heed(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
         """One message; what is said of another job than the slot's is not heard."""
-        if "ready" in message:
-            seat.ready = True
-            seconds = round(time.monotonic() - seat.process.began, 2)
-            pid = seat.process.pid
-            emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
-        elif "begun" in message:
-            seat.has_begun = seat.has_begun or message["begun"] == seat.job
-        elif "report" in message:
-            report = Report.model_validate(message["report"])
-            if report.job == seat.job:
+        match message:
+            case Ready():
+                seat.ready = True
+                seconds = round(time.monotonic() - seat.process.began, 2)
+                pid = seat.process.pid
+                emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
+            case Begun(job=job):
+                seat.has_begun = seat.has_begun or job == seat.job
+            case Reported(report=report) if report.job == seat.job:
                 yield report
-        else:
-            outcome = Outcome.model_validate(message["outcome"])
-            if outcome.job == seat.job:
+            case Ended(outcome=outcome) if outcome.job == seat.job:
                 self._free(slot, seat, outcome)
                 yield outcome
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from nstd.documents.model import BATCH_ID, Membership, Model
+from nstd.documents.model import BATCH_ID, Membership, StoredModel, Version
 from nstd.errors import StoreError
 from nstd.system.layout import BATCHES
 
@@ -23,7 +23,7 @@ MANIFEST, SHEET = "batch.json", "sheet.png"
 _TAKEN = {"batch"}  # whose `batch/batch.json` would look like a record
 
 
-class End(Model):
+class End(StoredModel):
     """How a member has ended, and where its result lies."""
 
     state: Literal["finished", "failed"]
@@ -32,7 +32,7 @@ class End(Model):
     code: str = ""
 
 
-class Member(Model):
+class Member(StoredModel):
     """One job of a batch; `job` is its first id: one that is put back gets another."""
 
     job: str
@@ -41,7 +41,7 @@ class Member(Model):
     end: End | None = None
 
 
-class Batch(Model):
+class Batch(StoredModel):
     """The whole content of `batch.json`; `round` counts how often its last job has ended."""
 
     id: str
@@ -55,6 +55,7 @@ class Batch(Model):
     members: tuple[Member, ...]
     finished: float | None = None
     sheet: str = ""
+    schema_version: Version = 1
 
     @property
     def place(self) -> str:
