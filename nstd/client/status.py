@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from nstd.documents.config import Config
 from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.outbox.record import Reason, Record
-from nstd.outbox.results import list_published, read_ended
+from nstd.outbox.results import read_ended, scan_published
 from nstd.queue.batch import Batch, list_batches, read_published
 from nstd.queue.health import Health, read_health
 from nstd.queue.job import Job
@@ -40,9 +41,10 @@ def read_status(config: Config) -> Status:
             running.append(RunningEntry(job, health.running.get(job.id, ""), progress))
         else:
             waiting.append(WaitingEntry(job, state.value))
-    published = list(list_published(outbox))
-    recent = tuple(_outcome(path, outbox) for path in _latest(published))
-    failed = sum(path.name == REASON for _, path in published)
+    published = list(scan_published(outbox))
+    latest = heapq.nlargest(RECENT, published)
+    recent = tuple(_outcome(Path(path), outbox) for _, path in latest)
+    failed = sum(path.endswith(f"/{REASON}") for _, path in published)
     at_work = {entry.job.id for entry in running}
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     return Status(
@@ -112,10 +114,6 @@ def list_sidecars(inbox: Path) -> Iterator[str]:
         for name in files:
             if is_sidecar(name):
                 yield str((Path(folder) / name).relative_to(inbox))
-
-
-def _latest(published: list[tuple[float, Path]]) -> list[Path]:
-    return [path for _, path in sorted(published, reverse=True)[:RECENT]]
 
 
 def _outcome(path: Path, outbox: Path) -> EndedEntry:

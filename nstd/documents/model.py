@@ -52,6 +52,7 @@ class StoredModel(Model):
 
     model_config = ConfigDict(
         extra="ignore",
+        defer_build=True,  # `nstd status` uses few of them
         json_schema_serialization_defaults_required=True,
         serialize_by_alias=True,
         validate_by_alias=True,

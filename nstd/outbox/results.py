@@ -23,10 +23,15 @@ Kind = TypeVar("Kind", bound=Heading)
 
 def list_published(outbox: Path) -> Iterator[tuple[float, Path]]:
     """When each result and each failure was made, and its record."""
+    return ((made, Path(record)) for made, record in scan_published(outbox))
+
+
+def scan_published(outbox: Path) -> Iterator[tuple[float, str]]:
+    """The same with paths as texts, in half the time: for a look at ten thousands."""
     return _published(os.fspath(outbox), {LOGS, ARCHIVE, GALLERY})
 
 
-def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, Path]]:
+def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, str]]:
     """The same below `folder`; the folder of a result itself is not read, as there are many."""
     try:
         entries = list(os.scandir(folder))
@@ -35,9 +40,9 @@ def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float,
     for entry in entries:
         if entry.name[0] == "." or entry.name in skip or not entry.is_dir(follow_symlinks=False):
             continue
-        for record in (Path(entry.path, f"{entry.name}.json"), Path(entry.path, REASON)):
+        for record in (f"{entry.path}/{entry.name}.json", f"{entry.path}/{REASON}"):
             with suppress(OSError):
-                yield record.stat().st_mtime, record
+                yield os.stat(record).st_mtime, record  # noqa: PTH116 - a Path takes its time
                 break
         else:
             yield from _published(entry.path)
