@@ -14,10 +14,11 @@ from support.executors import TWO, make_config, make_job
 from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
-from nstd.executors.contract import Event, Report
+from nstd.executors.contract import Event
 from nstd.logs.log import emit, listen
 from nstd.logs.trouble import Trouble
 from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
