@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from nstd.documents.model import Model
-from nstd.executors.contract import Assignment
+from nstd.executors.contract import Assignment, Begun
 from nstd.queue.job import Outcome
 from nstd.queue.progress import Report
 
@@ -36,13 +36,6 @@ class Ready(Model):
 
     kind: Literal["ready"] = "ready"
     pid: int
-
-
-class Begun(Model):
-    """From a worker: it took the job, and the attempt counts from here on."""
-
-    kind: Literal["begun"] = "begun"
-    job: str
 
 
 class Reported(Model):

@@ -22,7 +22,7 @@ from nstd.executors.cluster.messages import (
     SeatStarted,
 )
 from nstd.executors.cluster.places import chosen, wanted
-from nstd.executors.contract import Assignment, Event
+from nstd.executors.contract import Assignment, Begun, Event
 from nstd.executors.messages import Ended, Reported, Want
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
@@ -153,6 +153,8 @@ class RayExecutor:
         match message:
             case PlacesFound():
                 self._take_places(message)
+            case Begun(job=job) if job in self._running:
+                self._events.append(message)
             case Reported(report=report) if report.job in self._running:
                 self._events.append(report)
             case Ended(outcome=outcome) if outcome.job in self._running:

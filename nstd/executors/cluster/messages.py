@@ -11,8 +11,8 @@ from pydantic import Field, TypeAdapter
 
 from nstd.documents.model import Model
 from nstd.documents.settings import ExecutorSettings, WorkerSettings
-from nstd.executors.contract import Assignment
-from nstd.executors.messages import Begun, Ended, Reported, Want
+from nstd.executors.contract import Assignment, Begun
+from nstd.executors.messages import Ended, Reported, Want
 
 
 class Connect(Model):

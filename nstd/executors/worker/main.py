@@ -21,8 +21,8 @@ from pathlib import Path
 
 from nstd.backends.registry import load
 from nstd.executors.channel import WorkerEnd
-from nstd.executors.contract import Assignment
-from nstd.executors.messages import TO_WORKER, Assign, Begun, Ended, Ready, Reported, ToWorker
+from nstd.executors.contract import Assignment, Begun
+from nstd.executors.messages import TO_WORKER, Assign, Ended, Ready, Reported, ToWorker
 from nstd.executors.worker.attempt import Attempt
 from nstd.queue.progress import Report
 from nstd.system.durable import Files
