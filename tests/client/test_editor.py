@@ -31,7 +31,7 @@ def test_init_gives_the_config_its_schema(playground: Playground) -> None:
     playground.command("init", "new")
     schema = schema_of(playground.folder / "new" / "config.yaml")
     assert set(schema["properties"]) == set(Config.model_fields)
-    hooks = schema["$defs"]["Hooks"]["properties"]
+    hooks = schema["$defs"]["HooksSettings"]["properties"]
     assert hooks["at_once"]["minimum"] == 1
     assert "killed" in hooks["timeout"]["description"]
     assert (playground.folder / "new" / "inbox" / ".sidecar.schema.json").is_file()
