@@ -14,7 +14,7 @@ from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.outbox.record import Heading, Reason, Record, timestamp
 from nstd.outbox.results import list_published, read_ended, read_heading, read_reason
-from nstd.queue.batch import Batch, End, list_batches, read_published
+from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import ProgressNote, read_progress
 from nstd.system.layout import CLAIMS, FAILED, REASON
@@ -168,7 +168,7 @@ class FollowedBatch(Followed):
 
     def _in_outbox(self) -> Look | None:
         for place in self._places():
-            batch = read_published(self._outbox / place)
+            batch = read_manifest(self._outbox / place)
             if batch is not None and self._is_ours(batch):
                 state = "failed" if batch.count("failed") else "finished"
                 return BatchLook(state, batch=batch, outbox=self._outbox)

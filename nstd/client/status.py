@@ -14,7 +14,7 @@ from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, scan_published
-from nstd.queue.batch import Batch, list_batches, read_published
+from nstd.queue.batch import Batch, list_batches, read_manifest
 from nstd.queue.health import Health, read_health
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
@@ -86,7 +86,7 @@ def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Bat
             continue
         place = PurePosixPath(entry.output).parent
         is_failed = place.parts[:1] == (FAILED,)
-        over = read_published(outbox / (place.relative_to(FAILED) if is_failed else place))
+        over = read_manifest(outbox / (place.relative_to(FAILED) if is_failed else place))
         if over is not None:
             found[over.id] = over
     return list(found.values())

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from nstd.documents.model import StoredModel
 from nstd.outbox.record import Heading, Reason, Record
-from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_published
+from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_manifest
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files, refuse_links
@@ -101,7 +101,7 @@ class Outbox:
 
     def has_batch(self, batch: Batch) -> bool:
         """Whether this end of the batch is published already."""
-        known = read_published(self.path / batch.place)
+        known = read_manifest(self.path / batch.place)
         return known is not None and (known.id, known.round) == (batch.id, batch.round)
 
     def publish_batch(self, batch: Batch, paths: BatchPaths) -> None:

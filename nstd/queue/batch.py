@@ -6,7 +6,6 @@ While it is under way it is a folder `work/.batches/<id>`; when its last job has
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -113,8 +112,8 @@ def list_batches(work: Path) -> Iterator[BatchPaths]:
                 yield BatchPaths(folder)
 
 
-def read_published(folder: Path) -> Batch | None:
-    """The batch whose folder in the outbox this is, if it is one and was over."""
+def read_manifest(folder: Path) -> Batch | None:
+    """The batch in the manifest of a folder, as it is there; None where it holds none."""
     try:
         return Batch.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValidationError):
@@ -125,11 +124,9 @@ def free_name(outbox: Path, work: Path, folder: str, name: str) -> str:
     """`name`, or the first of `name-2` ... that is nobody's folder in the outbox."""
     taken = set(_TAKEN)
     for paths in list_batches(work):
-        try:
-            manifest = json.loads(paths.manifest.read_bytes())
-            taken |= {manifest["name"]} if manifest["folder"] == folder else set()
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+        batch = read_manifest(paths.folder)
+        if batch is not None and batch.folder == folder:
+            taken.add(batch.name)
     candidate, number = name, 1
     while candidate in taken or any(
         os.path.lexists(outbox / top / folder / candidate) for top in ("", "failed")
