@@ -80,8 +80,9 @@ def _read(path: Path, kind: type[Kind]) -> Kind | None:
 def _bytes(path: Path) -> bytes:
     """What a regular file holds; no link is followed, and no FIFO waited for."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return b""
-        data = file.read(_MOST_BYTES + 1)
-        return data if len(data) <= _MOST_BYTES else b""
+    try:
+        about = os.fstat(fd)
+        is_one = stat.S_ISREG(about.st_mode) and about.st_size <= _MOST_BYTES
+        return os.read(fd, about.st_size) if is_one else b""
+    finally:
+        os.close(fd)

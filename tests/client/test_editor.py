@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from manual.documents import page
 from PIL import Image
-from readme_tables import README
 from support.playground import Playground
 
 from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
@@ -46,7 +46,7 @@ def test_submit_gives_the_sidecar_its_schema(playground: Playground) -> None:
     schema = schema_of(sidecar)
     assert set(yaml.safe_load(sidecar.read_text())) <= set(schema["properties"])
     assert "puppet" in schema["properties"]["backend"]["examples"]
-    assert SIDECAR_LINE.strip() in README.read_text()
+    assert SIDECAR_LINE.strip() in page("sidecar")
     assert playground.command("check", str(sidecar)).returncode == 0
     assert playground.once().returncode == 0
     assert len(playground.events("job.finished")) == 1
