@@ -21,7 +21,7 @@ from nstd.logs.reader import has_finished
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.sheet_process import Sheet, make_command
-from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_published
+from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_manifest
 from nstd.queue.job import Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
@@ -161,7 +161,7 @@ class Batches:
         """
         if job.batch is None or job.batch.id in self._live:
             return
-        batch = read_published(self._outbox.path / job.place)
+        batch = read_manifest(self._outbox.path / job.place)
         if batch is None or batch.id != job.batch.id:
             return  # somebody took it away: the job is one of its own
         batch = batch.model_copy(

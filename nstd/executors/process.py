@@ -11,24 +11,29 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Generic
 
-from nstd.executors.channel import DaemonEnd
+from pydantic import TypeAdapter
+
+from nstd.executors.channel import DaemonEnd, Heard
 
 _TAIL = 4000
 _MOST_OUTPUT = 8 * 2**20
 _LAST_WAIT = 2.0
 
 
-class WorkerProcess:
+class WorkerProcess(Generic[Heard]):
     """A spawned `nstd.executors.worker.main`, or another `module`, in a session of its own.
 
-    Its output goes to a file. Raises OSError when it cannot be started.
+    What it says is of the kinds that are `heard`. Its output goes to a file. Raises OSError when it
+    cannot be started.
     """
 
     def __init__(
         self,
         environment: Mapping[str, str],
         output: Path,
+        heard: TypeAdapter[Heard],
         module: str = "nstd.executors.worker.main",
     ) -> None:
         self.began = time.monotonic()
@@ -51,7 +56,7 @@ class WorkerProcess:
         except OSError:
             ours.close()
             raise
-        self.channel = DaemonEnd(ours)
+        self.channel = DaemonEnd(ours, heard)
 
     @property
     def pid(self) -> int:
