@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
+from nstd.documents.sidecar_writer import dump
+from nstd.errors import SidecarError
 from nstd.outbox.gallery.untrusted import mapping, mappings, number, text
 
 
 def as_sidecar(record: dict[str, Any]) -> str:
-    """The text of the sidecar, with every option that had an effect; "" without pictures."""
+    """The text of the sidecar, with every option that had an effect; "" where none can say it."""
     inputs, settings = mapping(record, "inputs"), mapping(record, "settings")
     content = text(mapping(inputs, "content"), "file")
     styles = [_style(style) for style in mappings(inputs, "styles")]
@@ -27,7 +27,10 @@ def as_sidecar(record: dict[str, Any]) -> str:
     wish["backend"] = text(settings, "backend")
     if options := _options(record, settings):
         wish["options"] = options
-    return _yaml(wish)
+    try:
+        return dump(wish).decode()
+    except SidecarError:  # anybody may have written the record
+        return ""
 
 
 def _style(given: dict[str, Any]) -> dict[str, Any]:
@@ -53,17 +56,3 @@ def _options(record: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]
     if "seed" in options and (seed := number(record, "seed")) is not None:
         said["seed"] = seed
     return said
-
-
-def _yaml(wish: dict[str, Any]) -> str:
-    try:
-        return yaml.dump(wish, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-    except (yaml.YAMLError, RecursionError):  # options that no sidecar can say
-        return ""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Without anchors, which sidecars must not have."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
