@@ -16,10 +16,12 @@ from nstd.documents.sidecar_writer import dump
 from nstd.errors import SidecarError
 from nstd.outbox.gallery.recipe import as_sidecar
 
-HOSTILE = (
+WORDS = (
     "1e3 1E3 .5 5. -0 +1 010 0x1f 0o17 1_000 1:30 .inf .nan ~ null Null true True yes no on off y n"
     " = - -- --- ... ? : # #a a:b a#b *a &a !a !!str | > % @ ` ' \" [ ] { } , << "
-).split() + [
+)
+HOSTILE = [
+    *WORDS.split(),
     "",
     " ",
     " a",
