@@ -29,8 +29,9 @@ Mark: TypeAlias = tuple[int, int]
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
 
 UNPRINTABLE = re.compile(
-    "[^\n\r\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
+"""Control characters, line breaks that editors do not show as such, and halves of characters."""
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
