@@ -20,6 +20,7 @@ from nstd.outbox.sheet_process import Sheet
 from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_published
 from nstd.queue.job import Job
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on moving members in."""
@@ -240,8 +241,8 @@ class Batches:
             self._trouble.tell(error, live.batch.name)
         else:
             emit("job.unreadable", error=printable(str(error)))
-        live.due = now + min(AGAIN * 2**live.tries, LONGEST)
         live.tries += 1
+        live.due = now + backoff(live.tries, AGAIN, LONGEST)
 
     def end(self) -> None:
         """End what draws sheets; they are drawn after the next start."""

@@ -15,6 +15,7 @@ from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import make_failure_record, make_record
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
 from nstd.system.durable import is_full
 
 AGAIN, LONGEST = 5.0, 60.0
@@ -88,8 +89,8 @@ class Publisher:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
         pending.error = error
         self._late[pending.job.id] = pending
-        pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
         pending.tries += 1
+        pending.due = now + backoff(pending.tries, AGAIN, LONGEST)
 
     def _full(self) -> list[Pending]:
         """Those that a full disk keeps back."""

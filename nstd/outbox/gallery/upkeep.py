@@ -16,6 +16,7 @@ from nstd.outbox.gallery.album import Album
 from nstd.outbox.gallery.now import Now
 from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
+from nstd.system.backoff import backoff
 from nstd.system.durable import Files, is_full
 from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
@@ -145,8 +146,8 @@ class Gallery:
             emit("gallery.failed", path=printable(path), code=code, error=printable(str(error)))
         self._is_told, self._is_open, self._is_busy, self._look = True, False, False, None
         self._pending.clear()
-        self._due = now + min(AGAIN * 2**self._tries, LONGEST)
         self._tries += 1
+        self._due = now + backoff(self._tries, AGAIN, LONGEST)
 
     def close(self, scheduler: Scheduler, told: Callable[[], dict[str, Any]]) -> None:
         """Write for the last time; what takes long is left for the next start."""
