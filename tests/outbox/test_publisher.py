@@ -179,15 +179,6 @@ def test_a_restart_after_the_rename_publishes_and_tells_nothing_twice(
     assert names_in(press.work) == [".new"]
 
 
-def test_a_disk_that_is_full_for_weeks_is_still_tried_again(press: Press) -> None:
-    """Once a minute; counting the tries overflows nothing."""
-    press.publisher.conclude(press.job("a"))
-    press.fail("create", errno.ENOSPC, ".staging")
-    for _ in range(1100):
-        press.work_at(press.publisher.next_event - press.now)
-    assert press.publisher.next_event - press.now <= LONGEST
-
-
 def _die(job: Job) -> None:
     raise OSError(errno.EIO, "injected")
 
