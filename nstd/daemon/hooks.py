@@ -73,7 +73,7 @@ class Hooks:
                 self._running.remove(hook)
                 _tell(hook, reason)
         if now >= self._until:
-            self.end()
+            self.close()
         while self._waiting and len(self._running) < self._settings.at_once:
             self._start(self._waiting.popleft())
 
@@ -89,7 +89,7 @@ class Hooks:
         """The daemon stops: they have some time, after that of the jobs that are saved now."""
         self._until = now + self._grace + min(self._settings.timeout, LONGEST_DRAIN)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End at once what runs, and run no more."""
         for hook in self._running:
             hook.kill()

@@ -14,7 +14,7 @@ from typing import Any
 
 from nstd.documents.config import Config
 from nstd.executors.channel import Message
-from nstd.executors.contract import Assignment, Event, Report
+from nstd.executors.contract import Assignment, Begun, Event, Report
 from nstd.executors.devices import environment, torch_device
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
@@ -33,7 +33,8 @@ class LocalSeat:
     process: WorkerProcess
     ready: bool = False
     job: str | None = None
-    handed: float = 0.0
+    order: Message | None = None  # the job's assignment, until the worker is there to take it
+    since: float = 0.0  # when the worker was last given something to do: to come up, to take a job
     has_begun: bool = False  # the worker has said that it took the job
     jobs: int = 0
     idle_since: float = 0.0
@@ -48,7 +49,7 @@ class LocalExecutor:
         self._config, self._slots, self._scratch = config, slots, scratch
         self._seats: dict[Slot, LocalSeat] = {}
         self._undead: dict[Slot, WorkerProcess] = {}  # killed, and still there
-        self._unstarted: list[Outcome] = []
+        self._ended: list[Outcome] = []  # without a worker that could tell of it
 
     def open(self) -> None:
         """Workers are started when they are needed."""
@@ -67,12 +68,19 @@ class LocalExecutor:
             seat = self._warm(slot) or self._spawn(slot)
         except OSError as error:
             message = f"no worker could be started on {slot.name}: {error}"
-            self._unstarted.append(_unable(job.id, slot, message))
+            self._ended.append(_unable(job.id, slot, message))
             return
-        seat.job, seat.handed, seat.has_begun = job.id, time.monotonic(), False
+        seat.job, seat.since, seat.has_begun = job.id, time.monotonic(), False
         seat.kill_at, seat.asked_where = None, False
         assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
-        seat.process.channel.send({"assignment": assignment.model_dump(mode="json")})
+        seat.order = {"assignment": assignment.model_dump(mode="json")}
+        self._hand_over(seat)
+
+    def _hand_over(self, seat: LocalSeat) -> None:
+        """Give the worker its job, once it has come up: until then the job can be withdrawn."""
+        if seat.ready and seat.order is not None:
+            seat.process.channel.send(seat.order)
+            seat.order, seat.since = None, time.monotonic()
 
     def _warm(self, slot: Slot) -> LocalSeat | None:
         seat = self._seats.get(slot)
@@ -96,23 +104,32 @@ class LocalExecutor:
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
         """Ask the worker to end the attempt; it is killed after the grace, or at once."""
-        self._ask(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
+        self._ask(job_id, Ending.CANCELLED, 0.0 if kill else self._config.workers.grace)
 
     def stop(self, job_id: str) -> None:
         """Ask the worker to save and end the attempt; it is killed after the grace."""
-        self._ask(job_id, "stop", self._config.workers.grace)
+        self._ask(job_id, Ending.STOPPED, self._config.workers.grace)
 
-    def _ask(self, job_id: str, wanted: str, grace: float) -> None:
-        for seat in self._seats.values():
-            if seat.job == job_id:
+    def _ask(self, job_id: str, wanted: Ending, grace: float) -> None:
+        for slot, seat in list(self._seats.items()):
+            if seat.job == job_id and seat.order is not None:
+                self._withdraw(slot, seat, Outcome(job=job_id, ending=wanted))
+            elif seat.job == job_id:
                 kill_at = time.monotonic() + grace
                 seat.kill_at = kill_at if seat.kill_at is None else min(seat.kill_at, kill_at)
-                seat.process.channel.send({"job": job_id, "wanted": wanted})
+                said = "stop" if wanted is Ending.STOPPED else "cancel"
+                seat.process.channel.send({"job": job_id, "wanted": said})
+
+    def _withdraw(self, slot: Slot, seat: LocalSeat, outcome: Outcome) -> None:
+        """No worker has seen the job: it is over, and the one that comes up serves the next."""
+        seat.order = None
+        self._free(slot, seat, outcome)
+        self._ended.append(outcome)
 
     def events(self) -> Iterable[Event]:
         """Messages of all workers, and the ends of those that died or had to be killed."""
-        events: list[Event] = [*self._unstarted]
-        self._unstarted.clear()
+        events: list[Event] = [*self._ended]
+        self._ended.clear()
         for slot, seat in list(self._seats.items()):
             events += self._events(slot, seat, time.monotonic())
         return events
@@ -137,8 +154,11 @@ class LocalExecutor:
             seconds = round(time.monotonic() - seat.process.began, 2)
             pid = seat.process.pid
             emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
+            self._hand_over(seat)
         elif "begun" in message:
-            seat.has_begun = seat.has_begun or message["begun"] == seat.job
+            if message["begun"] == seat.job and not seat.has_begun:
+                seat.has_begun = True
+                yield Begun(job=seat.job)
         elif "report" in message:
             report = Report.model_validate(message["report"])
             if report.job == seat.job:
@@ -171,7 +191,7 @@ class LocalExecutor:
                 seat.kill_at, seat.asked_where = now + _LAST_WORDS, True
             else:
                 yield from self._lost(slot, seat, "was killed: it did not stop in time")
-        elif seat.job is not None and not seat.has_begun and now - seat.handed > workers.start:
+        elif seat.job is not None and not seat.has_begun and now - seat.since > workers.start:
             what = "take the job" if seat.ready else "come up"
             yield from self._lost(slot, seat, f"was killed: it did not {what} in time")
         elif seat.job is None and now - seat.idle_since > workers.keep_warm:

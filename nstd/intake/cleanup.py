@@ -37,7 +37,7 @@ class Cleanup:
             self._waiting[job.id] = job
             self._looks = -1
 
-    def work(self) -> None:
+    def work(self, _now: float) -> None:
         """Clear what nobody needs any more; asks the inbox only when something is new.
 
         Raises OSError; pictures that could not be cleared stay where they are.
@@ -77,3 +77,21 @@ class Cleanup:
         else:
             self._files.unlink(path)
         return True
+
+    # What the loop needs to know
+
+    @property
+    def is_idle(self) -> bool:
+        """Always: pictures that still wait may stay in the inbox."""
+        return True
+
+    def next_event(self, _now: float) -> float:
+        """Never by itself: it follows the looks at the inbox."""
+        return float("inf")
+
+    def waitables(self) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing to write."""

@@ -59,6 +59,8 @@ class JobStore:
     def __init__(self, work: Path, files: Files) -> None:
         self.work, self._files = work, files
         self.new, self.batches = work / NEW, work / BATCHES
+        self.needs_recovery = False
+        """An error may have left a claim in flight, or a job that nobody knows of."""
 
     def paths(self, job_id: str) -> JobPaths:
         """The paths of the job `job_id`."""

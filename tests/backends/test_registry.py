@@ -76,7 +76,7 @@ def test_bad_plugins_harm_neither_the_daemon_nor_the_good_one(site: Path) -> Non
     start = time.monotonic()
     plugins = Backends(probe_seconds=SECONDS)
     found = {plugin.name: plugin for plugin in plugins.check_all()}
-    assert time.monotonic() - start < SECONDS + 10
+    assert time.monotonic() - start < SECONDS + 60
     assert {name: plugin.status for name, plugin in found.items()} == {
         "good": BackendStatus.OK,
         "raises": BackendStatus.LOAD_ERROR,

@@ -209,7 +209,7 @@ def test_an_event_wakes_the_scan_long_before_the_rescan(playground: Playground) 
     playground.start()
     time.sleep(1)
     playground.pair("beach")
-    wait_for(playground.ended, 20)
+    wait_for(playground.ended)
 
 
 def test_sidecar_first_pictures_later(playground: Playground) -> None:
@@ -220,7 +220,7 @@ def test_sidecar_first_pictures_later(playground: Playground) -> None:
     wait_for(lambda: playground.events("inbox.waiting"))
     playground.picture("content.png")
     playground.picture("style.png")
-    wait_for(playground.ended, 20)
+    wait_for(playground.ended)
 
 
 @pytest.mark.parametrize("mode", ["events", "poll"])

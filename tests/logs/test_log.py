@@ -377,7 +377,7 @@ def test_standard_error_is_json_unless_it_is_a_terminal(playground: Playground) 
     process = run_with_stderr(playground, theirs)
     os.close(theirs)
     seen = everything_from(ours)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert b"daemon.started" in seen
     assert b"\x1b[" in seen
     assert b"{" not in seen.partition(b"daemon.started")[0]

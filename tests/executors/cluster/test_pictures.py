@@ -21,7 +21,7 @@ class Store:
 
     def put(self, data: bytes) -> int:
         if self.gate is not None:
-            self.gate.wait(5)
+            self.gate.wait(60)
         self.puts.append(data)
         return len(self.puts) - 1
 
