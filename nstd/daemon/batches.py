@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.logs.log import emit, has_finished, keep_job_log
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.sheet_process import Sheet, make_command
 from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_published

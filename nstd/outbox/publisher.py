@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from nstd.documents.config import Config
 from nstd.logs.log import emit, has_ended, keep_job_log
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import make_failure_record, make_record
 from nstd.queue.ended import EndedJob, EndedJobs

@@ -15,7 +15,7 @@ from support.disk import StepFiles, names_in
 
 from nstd.documents.settings import LogSettings
 from nstd.logs.log import Logging, listen
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.publisher import AGAIN, LONGEST, MANY, Publisher
 from nstd.queue.ended import EndedJobs, LiveMembers
