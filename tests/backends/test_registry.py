@@ -98,7 +98,7 @@ def test_bad_plugins_harm_neither_the_daemon_nor_the_good_one(site: Path) -> Non
     assert "RuntimeError: no licence" in found["raises"].reason
     assert "nstd_raises_module.py:1" in found["raises"].reason
     assert "'liar'" in found["truth"].reason
-    assert "exit code 7" in found["dies"].reason
+    assert "exit status 7" in found["dies"].reason
     assert "SIGSEGV" in found["crashes"].reason
     assert "inside run()" in found["heavy"].reason
     assert plugins.get("good").name == "good"
