@@ -1,7 +1,7 @@
 """What can go wrong, by code: each error says what happened, to which file, and what to do.
 
 The code and its `retryable` flag drive retries, logs and the failed folder; the table below is
-the whole vocabulary, and a test holds the README's copy against it.
+the whole vocabulary, and a test holds the manual's copy against it.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ _COMMANDS = {
     "doctor": "check this machine",
     "bench": "compare what the engine makes of your pictures",
     "schema": "the JSON Schema of the sidecar, for editors",
+    "help": "the manual, page by page",
 }
 
 

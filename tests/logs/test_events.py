@@ -1,4 +1,4 @@
-"""The event vocabulary: the code, the table of README.md and the schema of a line agree."""
+"""The event vocabulary: the code and its table agree."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from readme_tables import README, TABLES, tables_of
 
 import nstd
 from nstd.logs.events import EVENTS, TERMINAL
@@ -31,12 +30,6 @@ def names_of(call: ast.Call) -> set[str]:
         for node in ast.walk(call.args[0])
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-
-
-@pytest.mark.parametrize("name", sorted(TABLES))
-def test_the_tables_of_the_readme_are_those_of_the_code(name: str) -> None:
-    """What the README says of events, error codes and exit codes is what the code does."""
-    assert tables_of(README.read_text())[name] == TABLES[name](), "python tests/readme_tables.py"
 
 
 def test_every_emitted_event_stands_in_the_table_with_its_fields() -> None:
