@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from nstd.logs import throttle
@@ -12,7 +14,7 @@ from nstd.logs.throttle import Throttle
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time of the throttle, in a list of one."""
     now = [1000.0]
-    monkeypatch.setattr(throttle.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
