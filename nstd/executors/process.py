@@ -12,7 +12,7 @@ from pathlib import Path
 from nstd.executors.channel import DaemonEnd
 from nstd.system.child import Child, import_path, python_module
 
-_TAIL = 2000
+_TAIL = 4000
 _MOST_OUTPUT = 8 * 2**20
 
 
