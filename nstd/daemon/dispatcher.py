@@ -17,7 +17,7 @@ from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.executors.contract import Begun, Event, Executor
 from nstd.logs.log import emit
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome

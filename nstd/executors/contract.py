@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from nstd.documents.config import Config
 from nstd.documents.model import Model
 from nstd.queue.job import Job, Outcome
 from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.system.layout import CACHE
+
+if TYPE_CHECKING:  # a worker reads no YAML
+    from nstd.documents.config import Config
 
 
 class Assignment(Model):

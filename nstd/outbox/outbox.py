@@ -7,7 +7,6 @@ record beside the picture tells whether the rename has happened.
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files, refuse_links
 from nstd.system.layout import FAILED, PREVIEW, REASON, RESERVED, STAGING
+from nstd.system.numbered import numbered
 
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
@@ -194,7 +194,7 @@ def _has_failed(job: Job) -> bool:
 
 def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
     """`path`, `path-2` ..., without those at the top that are kept for something else."""
-    names = (path.with_name(f"{path.name}-{n}" if n > 1 else path.name) for n in itertools.count(1))
+    names = map(path.with_name, numbered(path.name))
     return (name for name in names if str(name) not in RESERVED)
 
 

@@ -13,12 +13,13 @@ from structlog.contextvars import bound_contextvars
 from nstd.documents.config import Config
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import Record, make_reason, make_record
 from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
 from nstd.system.durable import is_full
 
 AGAIN, LONGEST = 5.0, 60.0
@@ -93,8 +94,8 @@ class Publisher:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
         pending.error = error
         self._late[pending.job.id] = pending
-        pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
         pending.tries += 1
+        pending.due = now + backoff(pending.tries, AGAIN, LONGEST)
 
     def _full(self) -> list[EndedJob]:
         """Those that a full disk keeps back."""

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from nstd.documents.model import BATCH_ID, Membership, StoredModel, Version
 from nstd.errors import StoreError
-from nstd.system.layout import BATCHES
+from nstd.system.layout import BATCHES, FAILED
+from nstd.system.numbered import numbered
 
 MANIFEST, SHEET = "batch.json", "sheet.png"
 _TAKEN = {"batch"}  # whose `batch/batch.json` would look like a record
@@ -127,10 +128,10 @@ def free_name(outbox: Path, work: Path, folder: str, name: str) -> str:
         batch = read_manifest(paths.folder)
         if batch is not None and batch.folder == folder:
             taken.add(batch.name)
-    candidate, number = name, 1
-    while candidate in taken or any(
-        os.path.lexists(outbox / top / folder / candidate) for top in ("", "failed")
-    ):
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
+    places = (outbox / folder, outbox / FAILED / folder)
+    return next(
+        candidate
+        for candidate in numbered(name)
+        if candidate not in taken
+        and not any(os.path.lexists(place / candidate) for place in places)
+    )

@@ -16,7 +16,7 @@ from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.executors.contract import Begun, Event
 from nstd.logs.log import emit
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.progress import Report

@@ -8,7 +8,6 @@ a job and writes what comes back, on behalf of the daemon: nodes see none of its
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
@@ -32,8 +31,8 @@ from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Nodes, Place, places, wanted
 from nstd.executors.cluster.seat import NodeSeat
 from nstd.executors.messages import Want
+from nstd.system.child import die_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _HEARTBEAT = 1.0
 _KNOCK = 5.0
 """Seconds that the head has to take a connection."""
@@ -129,7 +128,7 @@ def _knock(address: str) -> None:
 
 def main() -> None:
     """`python -m nstd.executors.cluster.driver FD`: serve the socket whose descriptor is given."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     _set_signals()
     end = socket.socket(fileno=int(sys.argv[1]))
     end.set_inheritable(False)

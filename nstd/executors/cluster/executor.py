@@ -28,12 +28,13 @@ from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
+from nstd.system.backoff import backoff
 
 CONNECT = 60.0
 """Seconds that Ray has to join the cluster."""
 SILENCE = 15.0
 """Seconds without a word from the driver, after which the cluster counts as lost."""
-_LONGEST_PAUSE = 60.0
+_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _MODULE = "nstd.executors.cluster.driver"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
@@ -45,7 +46,7 @@ class RayExecutor:
         self._config, self._settings, self._scratch = config, config.executor, scratch
         self._driver: WorkerProcess[FromDriver] | None = None
         self._heard = 0.0
-        self._retry_at, self._pause = 0.0, 0.0
+        self._retry_at, self._failures = 0.0, 0
         self._slots: list[Slot] = []
         self._trouble = "the cluster has not answered yet"
         self._running: dict[str, Slot] = {}
@@ -67,7 +68,7 @@ class RayExecutor:
 
     @property
     def _is_joined(self) -> bool:
-        return self._heard > 0.0 and self._pause == 0.0
+        return self._heard > 0.0 and not self._failures
 
     def _start_driver(self) -> None:
         self._heard = 0.0
@@ -168,7 +169,7 @@ class RayExecutor:
 
     def _take_places(self, message: PlacesFound) -> None:
         """The places as of now; told in the log when they change, and when there are none."""
-        self._pause, self._heard = 0.0, time.monotonic()
+        self._failures, self._heard = 0, time.monotonic()
         before = [slot.device for slot in self._slots]
         running = [slot.device for slot in self._running.values()]
         devices = chosen(message.places, before, running, self._settings.jobs)
@@ -198,8 +199,8 @@ class RayExecutor:
 
     def _back_off(self, reason: str) -> None:
         """Try again after a pause, which doubles until there are places again."""
-        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
-        self._retry_at = time.monotonic() + self._pause
+        self._failures += 1
+        self._retry_at = time.monotonic() + backoff(self._failures, _PAUSE, _LONGEST_PAUSE)
         self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
 
     def _end(self, job: str, outcome: Outcome) -> None:

@@ -7,7 +7,6 @@ dies with the daemon: at the end of the socket, or by the kernel's parent-death 
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import queue
@@ -25,9 +24,9 @@ from nstd.executors.contract import Assignment, Begun
 from nstd.executors.messages import TO_WORKER, Assign, Ended, Ready, Reported, ToWorker
 from nstd.executors.worker.attempt import Attempt
 from nstd.queue.progress import Report
+from nstd.system.child import die_with_parent
 from nstd.system.durable import Files
 
-_PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"
 """When memory runs out, the kernel should take a worker and spare the daemon."""
 
@@ -77,7 +76,7 @@ class Worker:
 
 def main() -> None:
     """`python -m nstd.executors.worker.main FD`: serve the socket whose descriptor is given."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, chain=False)  # where does it hang?
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the daemon

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
+from nstd.documents.sidecar_writer import dump
+from nstd.errors import SidecarError
 from nstd.outbox.gallery.untrusted import shown
 from nstd.outbox.record import Reason, Record, RecordedSettings, RecordedStyle
 
 
 def as_sidecar(record: Record | Reason) -> str:
-    """The text of the sidecar, with every option that had an effect; "" without pictures."""
+    """The text of the sidecar, with every option that had an effect; "" where none can say it."""
     inputs, settings = record.inputs, record.settings
     styles = [_style(style) for style in inputs.styles]
     if inputs.content is None or not inputs.content.file or not styles:
@@ -26,7 +26,10 @@ def as_sidecar(record: Record | Reason) -> str:
     wish["backend"] = shown(settings.backend)
     if options := _options(settings, record.seed if isinstance(record, Record) else None):
         wish["options"] = options
-    return _yaml(wish)
+    try:
+        return dump(wish).decode()
+    except SidecarError:  # anybody may have written the record
+        return ""
 
 
 def _style(given: RecordedStyle) -> dict[str, Any]:
@@ -45,17 +48,3 @@ def _options(settings: RecordedSettings, seed: int | None) -> dict[str, Any]:
     """What is null is left unsaid; a seed is the one that was used."""
     said = {key: value for key, value in settings.options.items() if value is not None}
     return said | ({"seed": seed} if seed is not None and "seed" in settings.options else {})
-
-
-def _yaml(wish: dict[str, Any]) -> str:
-    try:
-        return yaml.dump(wish, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-    except (yaml.YAMLError, RecursionError):  # options that no sidecar can say
-        return ""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Without anchors, which sidecars must not have."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
