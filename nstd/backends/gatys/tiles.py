@@ -1,4 +1,7 @@
-"""Tiles: a picture is processed part by part, and comes out as if it had been processed whole."""
+"""Tiles: a picture is processed part by part, and comes out as if it had been processed whole.
+
+But for the rounding, which shows in bfloat16 alone: by about 2 levels of 255 on average.
+"""
 
 from __future__ import annotations
 
