@@ -7,8 +7,8 @@ Two kinds are found, side by side and each side by itself:
 - A worn edge: the outermost lines differ from those just inside them by far more than lines of the
   picture ever do over the same distance. It is a few pixels wide.
 
-What is found is cut off. Where it is in doubt, nothing is: a strip whose like is found inside the
-picture (stripes, a page of text), a wide one that has no opposite, a slow change of light.
+What is found is cut off. Where it is in doubt, nothing is: lines whose like is found inside the
+picture (stripes, a page of text), a wide strip that has no opposite, a slow change of light.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ LONGEST = 512  # pixels of the copy that is looked at; all lines below are its l
 SHORTEST = 128  # pixels of its other side: fewer are too few to tell
 PAPER, BLACK = 0.75, 0.15  # the least of all channels of paper, the most of black
 NEUTRAL = 0.2  # the most that the channels of paper differ
-TOLERANCE = 16 / 255  # how far the pixels of a strip are from its colour
+TOLERANCE = 16 / 255  # how far colours are apart that count as one
 FULL = 0.95  # of a line, at least: a strip
-GONE = 0.5  # of a line, at most: the strip has ended
+GONE = 0.25  # of a line, at most: the strip has ended
+ENDING = 6  # lines in which it does so
 SINGLE, PAIRED = 1 / 25, 1 / 8  # the widest strip: without an opposite one, and with one
-WORN = 10  # lines of the widest worn edge, and of the end of a strip
+WORN = 10  # lines of the widest worn edge
 APART = 2  # lines between those that are compared at a worn edge
 USUAL = 0.95  # of the lines inside change no more than is usual,
 LEAST = 7 / 255  # which is taken to be at least this;
@@ -149,7 +150,7 @@ def _is_bare(colour: Array) -> bool:
 def _end(near: Array) -> int:
     """Where a strip ends, given the share of it in each line; 0: there is no strip."""
     begun = int(np.argmin(near >= FULL))  # 0 as well where all lines are full
-    gone = np.flatnonzero(near[begun : begun + WORN + 1] < GONE)
+    gone = np.flatnonzero(near[begun : begun + ENDING + 1] < GONE)
     if not begun or not gone.size:
         return 0
     end = begun + int(gone[0])
@@ -159,10 +160,13 @@ def _end(near: Array) -> int:
 
 def _worn(lines: Array) -> int:
     """The lines of a worn edge at the beginning of `lines` (N, M, 3); 0: there is none."""
-    means = lines[:, WORN : lines.shape[1] - WORN].mean(1)
+    inner = lines[:, WORN : lines.shape[1] - WORN]
+    means = inner.mean(1)
     changes = np.abs(means[APART:] - means[:-APART]).max(1)
     usual = max(float(np.quantile(changes[WORN:-WORN], USUAL)), LEAST)
-    if changes[0] < UNUSUAL * usual:
-        return 0
     settled = np.flatnonzero(changes[:WORN] <= usual)
-    return int(settled[0]) + 1 if settled.size else 0
+    if changes[0] < UNUSUAL * usual or not settled.size:
+        return 0
+    looks = np.concatenate([means, inner.std(1)], axis=1)
+    nearest = np.abs(looks[WORN:-WORN] - looks[0]).max(1).min()
+    return int(settled[0]) + 1 if nearest > TOLERANCE else 0
