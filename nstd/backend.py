@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nstd.system.disk_cache import Cache
+    from nstd.system.disk_cache import DiskCache
 
     Pixels = NDArray[np.float32]
     """A picture: (height, width, 3) float32, sRGB, values in [0, 1]."""
@@ -68,7 +68,7 @@ class Task:
     state: bytes | None = None
     init: Pixels | None = None
     series: tuple[Pixels, ...] = ()
-    cache: Cache | None = None
+    cache: DiskCache | None = None
 
 
 @dataclass(frozen=True)

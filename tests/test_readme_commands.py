@@ -125,7 +125,7 @@ def test_the_first_minutes_to_the_letter(playground: Playground) -> None:
         )
 
     with start(init) as made:
-        assert made.wait(timeout=60) == 0
+        assert made.wait(timeout=120) == 0
     with start(f"exec {run}") as daemon, start("\n".join(rest)) as look:
         assert look.stdout
         picture = folder / "ROOT" / "outbox" / "beach-in-starry" / "beach-in-starry.png"
@@ -134,7 +134,7 @@ def test_the_first_minutes_to_the_letter(playground: Playground) -> None:
         assert picture.is_file()
         for process in (look, daemon):
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+            process.communicate(timeout=120)
     assert daemon.returncode == 0
 
 

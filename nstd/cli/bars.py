@@ -17,7 +17,7 @@ _SHOWN = 12
 STARTING = "starting: torch takes some seconds"
 
 
-class Ending(NamedTuple):
+class FollowedEnd(NamedTuple):
     """A job that ended: its folder, relative to the outbox, and how it went."""
 
     output: str
@@ -32,7 +32,7 @@ class Bars:
         self._progress = make_progress(visible=visible)
         self._tasks: dict[str, TaskID] = {}
         self._unlisten: Callable[[], None] = lambda: None
-        self.endings: list[Ending] = []
+        self.endings: list[FollowedEnd] = []
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -60,11 +60,11 @@ class Bars:
             self._update(line, 1, "done")
             seconds = format_duration(round(line["seconds"]["total"]))
             size = f"{line['width']}x{line['height']}"
-            self.endings.append(Ending(line["output"], f"{size} in {seconds}", failed=False))
+            self.endings.append(FollowedEnd(line["output"], f"{size} in {seconds}", failed=False))
         elif event == "job.failed":
             self._update(line, 1, line["code"])
             words = f"{line['code']}: {line['message']}"
-            self.endings.append(Ending(line["output"], words, failed=True))
+            self.endings.append(FollowedEnd(line["output"], words, failed=True))
 
     def _make_room(self) -> None:
         """Hide the oldest bar that is full: a terminal would cut off the running ones below."""

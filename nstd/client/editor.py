@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nstd.backends.probe import Status
-from nstd.backends.registry import Plugins
+from nstd.backends.probe import BackendStatus
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.documents.schema import config_schema, sidecar_schema
 from nstd.documents.template import CONFIG_SCHEMA, schema_line
@@ -23,8 +23,8 @@ SIDECAR_LINE = schema_line(SIDECAR_SCHEMA)
 
 def current_schema(config: Config) -> dict[str, Any]:
     """The JSON Schema of a sidecar, with the options of every healthy backend."""
-    plugins = Plugins()
-    healthy = [plugin.name for plugin in plugins.check_all() if plugin.status is Status.OK]
+    plugins = Backends()
+    healthy = [plugin.name for plugin in plugins.check_all() if plugin.status is BackendStatus.OK]
     options = {name: plugins.get(name).Options for name in healthy}
     return sidecar_schema(options, config.jobs.backend)
 

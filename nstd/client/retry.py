@@ -18,7 +18,7 @@ from nstd.intake.locator import Locator
 from nstd.outbox.results import batch_of, list_published, read_json
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, REASON
-from nstd.system.nofollow import Root, join
+from nstd.system.nofollow import Folder, join
 
 
 def resubmit(config: Config, failed: Path, files: Files) -> Path:
@@ -31,7 +31,7 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
         if not isinstance(reason["sidecar"], str):
             raise TypeError("its reason names no sidecar")
         name = PurePosixPath(join("", reason["sidecar"]))
-        inbox = Root(config.folder("inbox"))
+        inbox = Folder(config.folder("inbox"))
         for picture in _pictures(reason.get("inputs")):
             copy = failed / "inputs" / PurePosixPath(picture["copy"]).name
             _restore(inbox, config, name, copy, picture["file"], files)
@@ -66,9 +66,9 @@ def _pictures(described: object) -> Iterator[dict[str, Any]]:
 
 
 def _restore(
-    inbox: Root, config: Config, sidecar: PurePosixPath, copy: Path, source: str, files: Files
+    inbox: Folder, config: Config, sidecar: PurePosixPath, copy: Path, source: str, files: Files
 ) -> None:
-    locator = Locator(inbox, Root(config.folder("styles")))
+    locator = Locator(inbox, Folder(config.folder("styles")))
     try:
         if locator.find(str(sidecar), source) is not None:
             return

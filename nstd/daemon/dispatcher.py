@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from nstd.daemon.health import StateFile
+from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.executors.contract import Event, Executor, Report
+from nstd.executors.contract import Begun, Event, Executor, Report
 from nstd.logs.log import emit
 from nstd.logs.trouble import Trouble
-from nstd.outbox.publisher import Publisher
+from nstd.queue.ended import EndedJobs
 from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.scheduler import Scheduler
@@ -34,24 +34,32 @@ class Dispatcher:
         self,
         config: Config,
         executor: Executor,
+        scheduler: Scheduler,
+        ended: EndedJobs,
         store: JobStore,
-        publisher: Publisher,
-        state: StateFile,
+        state: HealthFile,
         trouble: Trouble,
     ) -> None:
-        self.scheduler = Scheduler(executor.slots(), config)
-        self.executor = executor
-        self._store, self._publisher, self._state = store, publisher, state
+        self.scheduler, self.executor = scheduler, executor
+        self._store, self._ended, self._state = store, ended, state
         self._trouble = trouble
         self._events: deque[Event] = deque()
         self._looked = 0.0
         self._disk_until = 0.0
         self._disk_error = ""
+        self._is_draining = False
+        self.configure(config)
 
     def open(self) -> None:
         """Get the executor ready; raises NstdError when there is nowhere to run anything."""
         self.executor.open()
         self.scheduler.offer(self.executor.slots())
+
+    def work(self, now: float) -> None:
+        """Take in what has ended, which makes room, and fill it."""
+        self.collect(now)
+        if not self._is_draining:
+            self.dispatch(now)
 
     def dispatch(self, now: float) -> None:
         """Start what the scheduler wants started; the attempt is durable before it begins."""
@@ -65,7 +73,7 @@ class Dispatcher:
             if not self._is_durable(begun, now):
                 self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
                 return
-            self.scheduler.started(begun, slot, now)
+            self.scheduler.started(begun, slot)
             emit(
                 "job.started",
                 job=job.id,
@@ -83,7 +91,9 @@ class Dispatcher:
         self.scheduler.offer(self.executor.slots())
         while self._events:
             event = self._events.popleft()  # before it is heeded: an error must not cost the others
-            if isinstance(event, Report):
+            if isinstance(event, Begun):
+                self.scheduler.begun(event.job, now)
+            elif isinstance(event, Report):
                 self._note(event, now)
             elif event.job in self.scheduler.running:
                 self._settle(event, now)
@@ -109,10 +119,10 @@ class Dispatcher:
         self._tell_device(verdict)
         match verdict.decision:
             case Decision.PUBLISH:
-                self._publisher.conclude(job)
+                self._ended.add(job)
             case Decision.FAIL:
                 where = {"device": verdict.slot.device}
-                self._publisher.conclude(job, failure and failure.model_copy(update=where))
+                self._ended.add(job, failure and failure.model_copy(update=where))
             case Decision.RETRY:
                 self._retry(verdict, now)
             case Decision.REQUEUE:
@@ -202,7 +212,7 @@ class Dispatcher:
             self.executor.cancel(job_id)
         elif waiting := self.scheduler.drop(job_id):
             reason = Failure(code="cancelled", message="cancelled while it was waiting")
-            self._publisher.conclude(waiting, reason)
+            self._ended.add(waiting, reason)
         return True
 
     def restart(self, job_id: str) -> bool:
@@ -217,12 +227,13 @@ class Dispatcher:
         return True
 
     def drain(self) -> None:
-        """Have every running job saved and put back."""
+        """Have every running job saved and put back, and start none."""
+        self._is_draining = True
         for job_id in list(self.scheduler.running):
             self.scheduler.stop(job_id)
             self.executor.stop(job_id)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End all workers at once; what still ran is put back, and its attempt does not count."""
         now = time.monotonic()
         self.collect(now)

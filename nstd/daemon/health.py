@@ -18,7 +18,7 @@ from nstd.queue.scheduler import Scheduler
 from nstd.system.durable import Files
 
 
-class StateFile:
+class HealthFile:
     """`work/daemon.json`, replaced when it changes; losing it loses nothing."""
 
     def __init__(self, path: Path, files: Files) -> None:

@@ -17,7 +17,7 @@ from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.logs.log import emit
 from nstd.queue.job import Failure, Job
-from nstd.system.child import Hook
+from nstd.system.child import Child
 
 MOST = 1000
 """So many endings may wait for their command; those beyond are told of, and get none."""
@@ -40,7 +40,7 @@ class Hooks:
 
     def __init__(self, config: Config) -> None:
         self._waiting: deque[Call] = deque()
-        self._running: list[Hook] = []
+        self._running: list[Child] = []
         self._until = float("inf")
         self.configure(config)
 
@@ -73,13 +73,13 @@ class Hooks:
                 self._running.remove(hook)
                 _tell(hook, reason)
         if now >= self._until:
-            self.end()
+            self.close()
         while self._waiting and len(self._running) < self._settings.at_once:
             self._start(self._waiting.popleft())
 
     def _start(self, call: Call) -> None:
         try:
-            hook = Hook(call.command, call.environment, self._settings.timeout)
+            hook = Child(call.command, call.environment, self._settings.timeout)
         except (OSError, ValueError) as error:
             _tell_unrun(call, f"cannot be started: {error}")
         else:
@@ -89,7 +89,7 @@ class Hooks:
         """The daemon stops: they have some time, after that of the jobs that are saved now."""
         self._until = now + self._grace + min(self._settings.timeout, LONGEST_DRAIN)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End at once what runs, and run no more."""
         for hook in self._running:
             hook.kill()
@@ -117,7 +117,7 @@ class Hooks:
         return [fd for hook in self._running for fd in hook.waitables]
 
 
-def _tell(hook: Hook, reason: str) -> None:
+def _tell(hook: Child, reason: str) -> None:
     """One canonical line for each; what it printed is told only where it failed."""
     words = {"job": hook.job, "hook": _spelled(hook.command)}
     if reason:

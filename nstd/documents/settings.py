@@ -58,7 +58,7 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_coun
 """Of a resource of a node."""
 
 
-class Folders(Model):
+class FolderSettings(Model):
     """Where things lie. Relative paths start at the folder of this file."""
 
     inbox: Folder = Field(Path("inbox"), description="People drop pictures and sidecars here.")
@@ -72,7 +72,7 @@ class Folders(Model):
     )
 
 
-class Watch(Model):
+class WatchSettings(Model):
     """How the inbox is watched."""
 
     mode: Literal["auto", "events", "poll"] = Field(
@@ -124,7 +124,7 @@ class ExecutorSettings(Model):
     )
 
 
-class Jobs(Model):
+class JobsSettings(Model):
     """Defaults for what a sidecar leaves unsaid, and how attempts are repeated."""
 
     backend: str = Field("gatys", description="What makes the pictures: see `nstd backends`.")
@@ -149,7 +149,7 @@ class Jobs(Model):
     )
 
 
-class Limits(Model):
+class LimitSettings(Model):
     """What is refused before it can do harm."""
 
     picture_pixels: int = Field(
@@ -161,7 +161,7 @@ class Limits(Model):
     )
 
 
-class Workers(Model):
+class WorkerSettings(Model):
     """The worker processes."""
 
     recycle: int = Field(200, ge=1, description="A worker is replaced after this many jobs.")
@@ -194,7 +194,7 @@ class Workers(Model):
     )
 
 
-class Hooks(Model):
+class HooksSettings(Model):
     """Commands that are run when a job has ended, as lists like [/opt/tell.sh, --quiet]; there is
     no shell. NSTD_JOB, NSTD_NAME, NSTD_CODE (of a failure) and NSTD_RECORD (the path of the record
     or reason) are in their environment."""
@@ -207,7 +207,7 @@ class Hooks(Model):
     at_once: int = Field(2, ge=1, le=64, description="So many run at a time; others wait.")
 
 
-class Gallery(Model):
+class GallerySettings(Model):
     """outbox/index.html: a page of all results, to be opened in a browser or served as it is."""
 
     enabled: bool = Field(True, description="Whether it is made, with small pictures of results.")
@@ -215,7 +215,7 @@ class Gallery(Model):
     every: Seconds = Field(2.0, gt=0, description="It is brought up to date at most this often.")
 
 
-class Metrics(Model):
+class MetricsSettings(Model):
     """A file in Prometheus' text format, for node_exporter's textfile collector; needs the package
     prometheus-client: pip install 'nstd[metrics]'."""
 
@@ -225,7 +225,7 @@ class Metrics(Model):
     every: Seconds = Field(15.0, ge=1, description="How often.")
 
 
-class Log(Model):
+class LogSettings(Model):
     """The structured log, in outbox/logs and on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(

@@ -67,14 +67,21 @@ class Report(Model):
     memory: int | None = None
 
 
-Event = Report | Outcome
+class Begun(Model):
+    """A worker has taken the job: from here on the attempt counts, and its time runs."""
+
+    job: str
+
+
+Event = Begun | Report | Outcome
 Wake = Callable[[], None]
 
 
 class Executor(Protocol):
     """Runs attempts on slots. It never decides: retries, time-outs and breakers are not its own.
 
-    A started attempt ends with exactly one Outcome, whatever happens to its worker. The job's
+    A started attempt ends with exactly one Outcome, whatever happens to its worker; it is Begun
+    before any Report of it, and has an end in `workers.start` where no worker takes it. The job's
     folder is where the attempt leaves its checkpoint, preview, picture and result.
     """
 
@@ -95,11 +102,17 @@ class Executor(Protocol):
         ...
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
-        """End the attempt soon, or at once; nothing of it is wanted."""
+        """End the attempt soon, or at once; nothing of it is wanted.
+
+        One that was not handed to a worker yet ends at once, as cancelled.
+        """
         ...
 
     def stop(self, job_id: str) -> None:
-        """Have the attempt save a checkpoint and end."""
+        """Have the attempt save a checkpoint and end.
+
+        One that was not handed to a worker yet ends at once, as stopped.
+        """
         ...
 
     def events(self) -> Iterable[Event]:

@@ -14,12 +14,12 @@ from nstd.documents.config import Config
 from nstd.documents.grid import GridFile
 from nstd.errors import NstdError, SidecarError, printable
 from nstd.intake.locator import Found, Locator, normal, too_large
-from nstd.intake.scan import Listing
-from nstd.intake.sidecar_cache import Known, Sidecars
+from nstd.intake.scan import Scan
+from nstd.intake.sidecar_cache import Known, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
 from nstd.logs.told import Told
-from nstd.system.nofollow import Root, Signature
+from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
 
 _FIRST = 101  # above every priority: what is refused is answered at once
@@ -66,8 +66,8 @@ class Inbox:
 
     def __init__(self, config: Config) -> None:
         self._stability, self._told = Stability(config.watch.settle), Told()
-        inbox = Root(config.folder("inbox"))
-        self._listing, self._sidecars = Listing(inbox), Sidecars(inbox)
+        inbox = Folder(config.folder("inbox"))
+        self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._looked: dict[tuple[str, str], Looked] = {}  # in this look
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
@@ -83,8 +83,8 @@ class Inbox:
 
     def configure(self, config: Config) -> None:
         """Take over new settings; what was seen stays."""
-        self.root = Root(config.folder("inbox"))
-        self.locator = Locator(self.root, Root(config.folder("styles")))
+        self.root = Folder(config.folder("inbox"))
+        self.locator = Locator(self.root, Folder(config.folder("styles")))
         self._stability.settle = config.watch.settle
         self._most_bytes = config.limits.picture_bytes
         self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority

@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nstd.documents.settings import Log
+from nstd.documents.settings import LogSettings
 from nstd.errors import SidecarError, printable
 from nstd.logs.console import STDERR, Console
 from nstd.logs.events import DURABLE, EVENTS, TERMINAL
 from nstd.logs.file import LogFile, sync_names
 from nstd.system.layout import LOG
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 Listener = Callable[[str, dict[str, Any]], None]
@@ -59,7 +59,7 @@ _job_logs = JobLogs()
 class Logging:
     """The handlers of one daemon; `close` flushes and removes them."""
 
-    def __init__(self, folder: Path, settings: Log) -> None:
+    def __init__(self, folder: Path, settings: LogSettings) -> None:
         self._file = LogFile(folder / LOG, settings.size, settings.keep)
         self._console: Console | None = None
         for handler in (self._file, _job_logs):
@@ -70,7 +70,7 @@ class Logging:
         self._show_warning, warnings.showwarning = warnings.showwarning, _tell_of_warning
         self.reconfigure(settings)
 
-    def reconfigure(self, settings: Log) -> None:
+    def reconfigure(self, settings: LogSettings) -> None:
         """Take over the level, the rotation and the console of new settings."""
         self._close_console()
         self._file.size, self._file.keep = settings.size, settings.keep
@@ -196,7 +196,7 @@ def has_finished(folder: Path, batch: str, round_: int) -> bool:
 
 def _holds(folder: Path, about: str, is_wanted: Callable[[dict[str, Any]], bool]) -> bool:
     """Whether the log has a line with the id `about` that is wanted; then it is synced."""
-    logs = Root(folder)  # people may write there: links and FIFOs are passed over
+    logs = Folder(folder)  # people may write there: links and FIFOs are passed over
     for path in sorted(folder.glob(f"{LOG}*")):
         with (
             suppress(FileNotFoundError, PermissionError, SidecarError),

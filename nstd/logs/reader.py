@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from nstd.errors import SidecarError
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 
 class LogReader:
     """The lines of `folder/name`, and of `name.1` and so on, which are older."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._logs, self._name = Root(folder), name  # people may write there: no link is followed
+        self._logs, self._name = Folder(folder), name  # people may write there: no link is followed
         self._numbered = re.compile(re.escape(name) + r"\.([1-9]\d*)")
         self._inode = -1
         self._offset = 0

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from nstd.documents.config import Config
 from nstd.logs.log import emit, has_ended, keep_job_log
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import make_failure_record, make_record
+from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
 from nstd.system.durable import is_full
@@ -25,16 +26,13 @@ MANY = 3
 """So many jobs that cannot be published are not the jobs' own trouble."""
 
 
-@dataclass
-class Pending:
-    """A job whose end is decided; `failure` is set while its reason may not be durable yet."""
+class Published(NamedTuple):
+    """A job that is published; `is_news` unless an earlier run of the daemon has told of it."""
 
     job: Job
-    failure: Failure | None = None
-    due: float = 0.0
-    tries: int = 0
-    error: OSError | None = None  # the one that the last try met
-    is_told: bool = False  # only its folder is left to be removed
+    failure: Failure | None
+    record: Path  # of the result, or the reason of the failure
+    is_news: bool
 
 
 class Publisher:
@@ -44,27 +42,25 @@ class Publisher:
         self,
         store: JobStore,
         outbox: Outbox,
+        ended: EndedJobs,
         logs: Path,
         trouble: Trouble,
-        on_finished: Callable[[Job], None],
-        on_told: Callable[[Job, Failure | None, Path], None],
-        on_over: Callable[[Job], None],
+        note_end: Callable[[Job], None],
     ) -> None:
+        """`note_end` makes the end of a batch's member durable before its folder goes."""
         self._store, self._outbox, self._logs = store, outbox, logs
-        self._trouble, self._on_finished, self._on_told = trouble, on_finished, on_told
-        self._on_over = on_over
-        self.pending: dict[str, Pending] = {}
-        self._late: dict[str, Pending] = {}  # those that have met an error
+        self._ended, self._trouble, self._note_end = ended, trouble, note_end
+        self._late: dict[str, EndedJob] = {}  # those that have met an error
+        self._published: list[Published] = []
         self.finished = self.failed = 0
 
-    def conclude(self, job: Job, failure: Failure | None = None) -> None:
-        """The job has ended: with its result on disk, or with `failure`."""
-        self.pending[job.id] = Pending(job, failure)
+    def configure(self, config: Config) -> None:
+        """Nothing to take over."""
 
     def work(self, now: float) -> None:
         """Publish what is due; what meets an error waits, and holds up nothing else."""
         until = time.monotonic() + BUDGET
-        for job_id, pending in list(self.pending.items()):
+        for pending in self._ended:
             if pending.due > now:
                 continue
             if time.monotonic() > until:
@@ -79,19 +75,19 @@ class Publisher:
                     raise
                 pending.failure, pending.due = _unpublishable(error), 0.0
             else:
-                del self.pending[job_id]
-                self._late.pop(job_id, None)
+                self._ended.remove(pending.job)
+                self._late.pop(pending.job.id, None)
                 for other in self._full():
                     other.due = 0.0
 
-    def _postpone(self, pending: Pending, error: OSError, now: float) -> None:
+    def _postpone(self, pending: EndedJob, error: OSError, now: float) -> None:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
         pending.error = error
         self._late[pending.job.id] = pending
         pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
         pending.tries += 1
 
-    def _full(self) -> list[Pending]:
+    def _full(self) -> list[EndedJob]:
         """Those that a full disk keeps back."""
         return [p for p in self._late.values() if p.error is not None and is_full(p.error)]
 
@@ -103,35 +99,31 @@ class Publisher:
             return "no space to publish what is done"
         return f"cannot publish: {errors[-1].strerror}" if len(errors) >= MANY else ""
 
-    @property
-    def next_event(self) -> float:
-        """When the next publication is due."""
-        return min((pending.due for pending in self.pending.values()), default=float("inf"))
-
-    def _publish(self, pending: Pending) -> None:
+    def _publish(self, pending: EndedJob) -> None:
         if not pending.is_told:
             failure = self._read_failure(pending)
             if not self._outbox.has_published(pending.job):
                 while not self._try(pending, failure):
                     pass
-                self._tell(pending.job, failure)
+                is_news = True
             else:
                 self._outbox.make_durable(pending.job)
-                if not has_ended(self._logs, pending.job.id):
-                    self._tell(pending.job, failure)
-            self._count(pending, failure)
-        self._on_over(pending.job)
+                is_news = not has_ended(self._logs, pending.job.id)
+            if is_news:
+                self._tell(pending.job, failure)
+            self._count(pending, failure, is_news=is_news)
+        self._note_end(pending.job)
         self._store.remove(pending.job)
 
-    def _count(self, pending: Pending, failure: Failure | None) -> None:
-        pending.is_told = True
+    def _count(self, pending: EndedJob, failure: Failure | None, *, is_news: bool) -> None:
+        pending.is_told, record = True, self._outbox.record_of(pending.job)
+        self._published.append(Published(pending.job, failure, record, is_news))
         if failure is None:
             self.finished += 1
-            self._on_finished(pending.job)
         else:
             self.failed += 1
 
-    def _read_failure(self, pending: Pending) -> Failure | None:
+    def _read_failure(self, pending: EndedJob) -> Failure | None:
         """Why the job failed, durably; None when it did not."""
         paths, failure = self._store.paths(pending.job.id), pending.failure
         wanted = (paths.result, paths.picture(pending.job))
@@ -143,7 +135,7 @@ class Publisher:
             self._store.fail(pending.job, failure)
         return paths.read_failure()
 
-    def _try(self, pending: Pending, failure: Failure | None) -> bool:
+    def _try(self, pending: EndedJob, failure: Failure | None) -> bool:
         """Fix a free name, then rename; False when something took the name in between."""
         target = self._outbox.free_target(pending.job, failed=failure is not None)
         job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
@@ -169,7 +161,30 @@ class Publisher:
             where = {"device": failure.device} if failure.device else {}
             emit("job.failed", **line, **words, attempt=job.attempt, **where)
         keep_job_log(job.id, None)
-        self._on_told(job, failure, self._outbox.record_of(job))
+
+    # What the loop needs to know
+
+    def take(self) -> list[Published]:
+        """What was published since the last call."""
+        published, self._published = self._published, []
+        return published
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every job that has ended is published."""
+        return not self._ended
+
+    def next_event(self, _now: float) -> float:
+        """When the next publication is due."""
+        return min((pending.due for pending in self._ended), default=float("inf"))
+
+    def waitables(self) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def close(self) -> None:
+        """Publish what is due, once more."""
+        self.work(time.monotonic())
 
 
 def _unpublishable(error: Exception) -> Failure:

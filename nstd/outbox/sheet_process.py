@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nstd.documents.settings import Limits
+from nstd.documents.settings import LimitSettings
 from nstd.queue.batch import BatchPaths
-from nstd.system.child import Hook
+from nstd.system.child import Child
 from nstd.system.durable import Files
 
 TIMEOUT = 300.0
@@ -26,14 +26,14 @@ class Sheet:
     def __init__(self, paths: BatchPaths, files: Files, command: Command) -> None:
         self._paths, self._files, self.reason = paths, files, ""
         self._draft = paths.folder / f".sheet-{os.getpid()}.png"
-        self._process: Hook | None = None
+        self._process: Child | None = None
         self._is_drawn = False
         if paths.sheet.exists():
             return
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         environment = {"NSTD_JOB": paths.folder.name, "PYTHONPATH": path}
         try:
-            self._process = Hook(command(paths, self._draft), environment, TIMEOUT)
+            self._process = Child(command(paths, self._draft), environment, TIMEOUT)
         except (OSError, ValueError) as error:
             self.reason = f"cannot be started: {error}"
 
@@ -72,7 +72,7 @@ class Sheet:
         return [] if self._process is None else self._process.waitables
 
 
-def make_command(outbox: Path, limits: Limits) -> Command:
+def make_command(outbox: Path, limits: LimitSettings) -> Command:
     """How to draw sheets from the results in the outbox."""
 
     def command(paths: BatchPaths, draft: Path) -> Sequence[str]:

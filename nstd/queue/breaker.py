@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nstd.documents.settings import Workers
+from nstd.documents.settings import WorkerSettings
 
 LONGEST = 600.0
 """Seconds for which a device is left alone at most."""
@@ -19,7 +19,7 @@ LONGEST = 600.0
 class Breaker:
     """The state of one device; times are seconds of the caller's clock."""
 
-    settings: Workers
+    settings: WorkerSettings
     failures: int = 0
     retry_at: float | None = None
     trial: str | None = None  # the job that tries whether an open breaker may close

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,14 +28,15 @@ class Waiting:
 class Running:
     """A dispatched job.
 
-    `sentence` is the failure with which it will end because it was cancelled or is overdue;
-    `put_back` what becomes of it where it was stopped instead.
+    `began` is when a worker took it, `reported` when it last moved. `sentence` is the failure
+    with which it will end because it was cancelled or is overdue; `put_back` what becomes of it
+    where it was stopped instead.
     """
 
     job: Job
     slot: Slot
-    started: float
-    reported: float
+    began: float | None = None
+    reported: float = 0.0
     sentence: Failure | None = None
     put_back: Decision | None = None
     shunned: frozenset[str] = frozenset()
@@ -45,8 +47,13 @@ class Running:
         return self.sentence is not None or self.put_back is not None
 
     def deadlines(self, stall: float) -> tuple[float, float]:
-        """When it has used up its time, and when it counts as hung."""
-        return self.started + self.job.timeout, self.reported + stall
+        """When it has used up its time, and when it counts as hung.
+
+        Never before a worker took it: how long that may take is for the executor to judge.
+        """
+        if self.began is None:
+            return math.inf, math.inf
+        return self.began + self.job.timeout, self.reported + stall
 
 
 class Decision(StrEnum):

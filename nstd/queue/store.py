@@ -46,7 +46,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Entry(NamedTuple):
+class StoredJob(NamedTuple):
     """A job on disk, with what its folder asks for."""
 
     job: Job
@@ -59,6 +59,8 @@ class JobStore:
     def __init__(self, work: Path, files: Files) -> None:
         self.work, self._files = work, files
         self.new, self.batches = work / NEW, work / BATCHES
+        self.needs_recovery = False
+        """An error may have left a claim in flight, or a job that nobody knows of."""
 
     def paths(self, job_id: str) -> JobPaths:
         """The paths of the job `job_id`."""
@@ -104,12 +106,12 @@ class JobStore:
             self._files.rename(batch.folder, self.new / batch.folder.name)
         self._files.remove_tree(self.new / batch.folder.name)
 
-    def jobs(self, broken: Callable[[StoreError], None] | None = None) -> Iterator[Entry]:
+    def jobs(self, broken: Callable[[StoreError], None] | None = None) -> Iterator[StoredJob]:
         """Every job on disk with its state; `broken` hears of folders that cannot be read."""
         for folder in folders_of_jobs(self.work):
             paths = JobPaths(folder)
             try:
-                yield Entry(paths.read_job(), self.state(paths))
+                yield StoredJob(paths.read_job(), self.state(paths))
             except StoreError as error:
                 if broken is not None and folder.exists():
                     broken(error)

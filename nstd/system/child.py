@@ -24,7 +24,7 @@ _CHUNK = 65536
 _LAST_WAIT = 0.5
 
 
-class Hook:
+class Child:
     """A process in a session of its own. Raises OSError when it cannot be started."""
 
     def __init__(

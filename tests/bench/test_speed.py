@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
 from nstd.backends.gatys import Options, networks
-from nstd.backends.gatys.networks import Request
+from nstd.backends.gatys.networks import NetworkRequest
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
 from nstd.bench.speed import batch as batches
 from nstd.bench.speed import large, plain, report, run
 from nstd.bench.speed.large import Case, measure_large, print_large
 from nstd.bench.speed.ours import SAME
-from nstd.bench.speed.plain import Plain
-from nstd.bench.speed.run import SHORT, Contestant, Plan, measure
+from nstd.bench.speed.plain import PlainOptimiser
+from nstd.bench.speed.run import SHORT, Contestant, SpeedPlan, measure
 from nstd.bench.speed.setup import Setup
 from nstd.bench.speed.work import vgg_work
 from nstd.cli.app import app
@@ -86,10 +86,10 @@ def pictures() -> tuple[Tensor, Tensor, Tensor]:
 def test_both_lower_the_same_loss(weights: Path) -> None:
     """To the last constant, at any picture: else their seconds could not be compared."""
     content, style, picture = pictures()
-    loop = Plain(next(weights.glob("*.pth")), content, style)
+    loop = PlainOptimiser(next(weights.glob("*.pth")), content, style)
     options = Options(**SAME)
     layers = tuple({*options.layers[0], *options.layers[1]})
-    request = Request("vgg19", (), layers, "max", 0, "cpu", "float32", weights)
+    request = NetworkRequest("vgg19", (), layers, "max", 0, "cpu", "float32", weights)
     region = Region(None, 1.0, (Painting(style, 1.0, 1.0, None),))
     ours = Objective(networks.load(request), content, [region], options)
     assert ours(picture).loss == pytest.approx(loop.loss(picture).item(), rel=1e-4)
@@ -99,7 +99,7 @@ def test_both_lower_the_same_loss(weights: Path) -> None:
 def test_the_plain_loop_goes_down(weights: Path) -> None:
     """It is a fair one."""
     content, style, _ = pictures()
-    loop = Plain(next(weights.glob("*.pth")), content, style)
+    loop = PlainOptimiser(next(weights.glob("*.pth")), content, style)
     losses = [loop.step() for _ in range(12)]
     assert losses[-1] < 0.8 * losses[0]
     assert 0 <= loop.picture.min() <= loop.picture.max() <= 1
@@ -149,9 +149,9 @@ def test_people_get_a_table(
 
 def test_the_command_prints_json_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     """And on standard error what is going on."""
-    asked: list[Plan] = []
+    asked: list[SpeedPlan] = []
 
-    def measured(plan: Plan, config: Config, threads: int, say: run.Say) -> dict[str, Any]:
+    def measured(plan: SpeedPlan, config: Config, threads: int, say: run.Say) -> dict[str, Any]:
         asked.append(plan)
         say("the ceiling")
         return FOUND
@@ -223,7 +223,7 @@ def test_slots_that_are_compared_have_one_thread_each(
 @pytest.mark.timeout(600)
 def test_everything_is_measured(tmp_path: Path) -> None:
     """The real thing, small: processes, a race, the daemon."""
-    small = Plan(size=64, turns=1, race_size=64, race_evaluations=6, race_steps=60, batch=2)
+    small = SpeedPlan(size=64, turns=1, race_size=64, race_evaluations=6, race_steps=60, batch=2)
     found = measure(small, Config.at(tmp_path), 2, lambda _: None)
     made = report.make_report(found)
     for ratio in (

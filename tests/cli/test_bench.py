@@ -286,7 +286,7 @@ def test_run_that_is_ended_keeps_what_is_made(playground: Playground, pairs: Pat
     )
     wait_for(lambda: list(playground.folder.glob("nstd-quality/.nstd-*/outbox/1.1*/1.1*.json")))
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=120)
     assert process.returncode == 1
     found = report(playground)
     assert Path(cells(found, "high")["pause=0"]["picture"]).is_file()
@@ -365,7 +365,7 @@ def test_terminal_shows_bars_and_a_table_that_fits(playground: Playground, pairs
     )
     os.close(theirs)
     seen = everything_from(ours)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
     assert "warm-up" in text
     assert "judging" in text

@@ -49,7 +49,7 @@ def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:
     )
     os.close(theirs)
     seen = everything_from(ours)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert output.count("options_invalid: ") == 2
     assert all(path.is_dir() for path in pictures(output))
@@ -71,7 +71,7 @@ def test_demo_follows_its_jobs_with_bars(playground: Playground) -> None:
     )
     os.close(theirs)
     seen = everything_from(ours)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
     assert re.search(r"harbour-in-swirls .*100%  done", text)
     assert re.search(r"sunflowers-in-mosaic .*100%  done", text)

@@ -14,7 +14,7 @@ import pytest
 from support.playground import Playground, everything_from
 
 from nstd.cli.log_text import Renderer
-from nstd.documents.settings import Log
+from nstd.documents.settings import LogSettings
 from nstd.logs.events import EVENTS
 from nstd.logs.log import Logging, emit
 from nstd.logs.reader import LogReader
@@ -30,7 +30,7 @@ def logs(tmp_path: Path) -> Path:
 @pytest.fixture
 def logging(logs: Path) -> Iterator[Logging]:
     """A log that is rotated after every few lines."""
-    logging = Logging(logs, Log(size=400, keep=50, console="none"))
+    logging = Logging(logs, LogSettings(size=400, keep=50, console="none"))
     yield logging
     logging.close()
 
@@ -215,7 +215,7 @@ def test_logs_follows_what_comes(playground: Playground) -> None:
     while not any("daemon.stopped" in line for line in seen):
         seen.append(process.stdout.readline())
     process.send_signal(2)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert sum("job.finished" in line for line in seen) == 4
     assert len(seen) == len(playground.events())
     assert "Traceback" not in errors
@@ -234,7 +234,7 @@ def test_logs_has_colours_on_a_terminal_unless_it_shall_not(
     process = subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs)
     os.close(theirs)
     seen = everything_from(ours)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert b"job.failed" in seen
     assert (b"\x1b[31m" in seen) is not plain
 

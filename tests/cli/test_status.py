@@ -150,6 +150,6 @@ def test_status_watch_goes_on_until_it_is_interrupted(playground: Playground) ->
     while looks < 2:
         looks += "daemon not running" in process.stdout.readline()
     process.send_signal(2)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert "Traceback" not in errors
     assert process.returncode == 1

@@ -19,7 +19,7 @@ from support.playground import Playground, everything_from, wait_for
 from nstd.cli import bars
 from nstd.client import follow
 from nstd.client.follow import Followed
-from nstd.client.submit import Request, submit
+from nstd.client.submit import SubmitRequest, submit
 from nstd.errors import StoreError
 
 
@@ -96,7 +96,7 @@ def test_wait_follows_its_own_job_and_not_one_of_the_same_name(
     )
     process = submit_before_the_daemon(playground, *pair)
     assert playground.once().returncode == 0
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     assert output == f"{playground.outbox / 'beach-in-starry-2' / 'beach-in-starry-2.png'}\n"
     assert process.returncode == 0
 
@@ -161,7 +161,7 @@ def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(
     wait_for(lambda: len(playground.events("job.progress")) > 3)
     process.send_signal(signal.SIGINT)
     seen = everything_from(ours)
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=120) == 1
     assert b"beach-in-starry" in seen
     assert b"loss" in seen
     assert b"left" in seen
@@ -175,7 +175,7 @@ def test_a_job_is_followed_through_every_place(
     """Inbox, waiting, finished; one that somebody takes away is nowhere."""
     pictures = [playground.folder / name for name in pair]
     config = playground.config
-    request = Request(pictures[:1], str(pictures[1]), ["backend=color-transfer"])
+    request = SubmitRequest(pictures[:1], str(pictures[1]), ["backend=color-transfer"])
     (submitted,) = submit(config, request)
     followed = Followed(config, submitted)
     assert followed.look().state == "inbox"
@@ -217,6 +217,6 @@ def test_wait_tells_that_a_grid_was_refused(playground: Playground, pair: tuple[
     process = submit_before_the_daemon(playground, *grid)
     playground.configure(jobs={"grid_max": 1})
     playground.once()
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "[grid_too_large]" in errors

@@ -153,7 +153,7 @@ def watched(
         seen += os.read(ours, 4096)
     process.send_signal(signal.SIGINT)
     seen += everything_from(ours)
-    return seen, process.wait(timeout=60)
+    return seen, process.wait(timeout=120)
 
 
 @pytest.mark.parametrize(("columns", "plain"), [(80, False), (200, False), (80, True)])

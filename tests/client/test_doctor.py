@@ -106,7 +106,7 @@ def test_a_torch_that_does_not_load_is_a_failure(
     (site / "torch.py").write_text(source)
     start = time.monotonic()
     [finding] = about(look(root, devices=["cpu"]), "torch")
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 60
     assert finding.level == "fail"
     assert said in finding.message
 

@@ -245,7 +245,7 @@ if "nstd.outbox.contact_sheet" in sys.orig_argv and os.path.exists(os.environ.ge
     wait_for(lambda: len(playground.events("job.finished")) == 4)
     wait_for(lambda: not [p for p in playground.work.iterdir() if p.name[0].isdigit()])
     process.kill()
-    process.wait(timeout=60)
+    process.wait(timeout=120)
     assert not playground.events("batch.finished")
     assert not (playground.outbox / "studies" / "sheet.png").exists()
     hang.unlink()

@@ -12,12 +12,14 @@ import pytest
 from support.executors import TWO, make_config, make_job
 
 from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
-from nstd.daemon.health import StateFile
+from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
-from nstd.executors.contract import Event, Report
+from nstd.executors.contract import Begun, Event, Report
 from nstd.logs.log import emit, listen
 from nstd.logs.trouble import Trouble
+from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
@@ -66,16 +68,6 @@ class FakeExecutor:
         self.asked.append(("close", ""))
 
 
-class FakePublisher:
-    """Notes which jobs are over, and why."""
-
-    def __init__(self) -> None:
-        self.over: dict[str, Failure | None] = {}
-
-    def conclude(self, job: Job, failure: Failure | None = None) -> None:
-        self.over[job.id] = failure
-
-
 class Full(Files):
     """A disk that takes nothing while `is_full`."""
 
@@ -90,17 +82,20 @@ class Bench:
     """A dispatcher with what surrounds it, on a clock of the test's own."""
 
     def __init__(self, root: Path, **settings: Any) -> None:
-        self.files, self.executor, self.publisher = Full(), FakeExecutor(), FakePublisher()
+        self.files, self.executor = Full(), FakeExecutor()
+        config = make_config(root, **settings)
+        self.scheduler = Scheduler(self.executor.slots(), config)
+        self.ended = EndedJobs(self.scheduler.members)
         self.store = JobStore(root / "work", self.files)
         self.dispatcher = Dispatcher(
-            make_config(root, **settings),
+            config,
             self.executor,
+            self.scheduler,
+            self.ended,
             self.store,
-            self.publisher,  # type: ignore[arg-type]
-            StateFile(root / "work" / "daemon.json", self.files),
+            HealthFile(root / "work" / "daemon.json", self.files),
             Trouble(),
         )
-        self.scheduler = self.dispatcher.scheduler
 
     def add(self, name: str, **fields: Any) -> Job:
         job = make_job(self.store.work / name, name, **fields)
@@ -116,6 +111,11 @@ class Bench:
     def tell(self, *events: Event, now: float = 1.0) -> None:
         self.executor.told += events
         self.dispatcher.collect(now)
+
+    @property
+    def over(self) -> dict[str, Failure | None]:
+        """The jobs that have ended, each with why it failed."""
+        return {each.job.id: each.failure for each in self.ended}
 
     def on_disk(self, name: str) -> Job:
         return self.store.paths(name).read_job()
@@ -158,7 +158,7 @@ def test_a_finished_job_goes_to_the_publisher(bench: Bench) -> None:
     """And its slot to the next."""
     bench.run("beach")
     bench.tell(finished("beach"))
-    assert bench.publisher.over == {"beach": None}
+    assert bench.over == {"beach": None}
     bench.run("next")
 
 
@@ -233,6 +233,7 @@ def test_a_time_out_asks_and_a_hang_kills(tmp_path: Path) -> None:
     """A worker that moves may clean up; one that hangs cannot."""
     bench = Bench(tmp_path, workers={"stall": "50s"})
     bench.run("beach")
+    bench.tell(Begun(job="beach"), now=0.0)
     bench.tell(now=49.0)
     bench.tell(now=50.0)
     bench.tell(now=51.0)
@@ -240,6 +241,7 @@ def test_a_time_out_asks_and_a_hang_kills(tmp_path: Path) -> None:
     bench.tell(failed("beach", device_fault=True), now=52.0)
     bench.add("slow", timeout=10.0, priority=99)
     bench.dispatcher.dispatch(60.0)
+    bench.tell(Begun(job="slow"), now=60.0)
     bench.tell(now=70.0)
     assert bench.executor.asked[-1] == ("cancel", "slow")
 
@@ -282,7 +284,7 @@ def test_events_of_jobs_that_do_not_run_are_ignored(bench: Bench) -> None:
     bench.run("beach")
     bench.tell(finished("beach"))
     bench.tell(finished("beach"), failed("stranger"))
-    assert bench.publisher.over == {"beach": None}
+    assert bench.over == {"beach": None}
 
 
 def test_an_error_in_the_middle_of_events_loses_no_other_event(
@@ -308,7 +310,7 @@ def test_an_error_in_the_middle_of_events_loses_no_other_event(
         with pytest.raises(RuntimeError, match="a bug"):
             bench.tell(report, finished("beach"))
     bench.tell()
-    assert bench.publisher.over == {"beach": None}
+    assert bench.over == {"beach": None}
 
 
 def test_cancelling_ends_waiting_and_running_jobs(bench: Bench) -> None:
@@ -318,13 +320,13 @@ def test_cancelling_ends_waiting_and_running_jobs(bench: Bench) -> None:
     assert bench.dispatcher.cancel("waiting")
     assert bench.dispatcher.cancel("running")
     assert not bench.dispatcher.cancel("stranger")
-    reason = bench.publisher.over.pop("waiting")
+    reason = bench.over["waiting"]
     assert reason is not None
     assert reason.code == "cancelled"
-    assert not bench.publisher.over
+    assert set(bench.over) == {"waiting"}
     assert bench.executor.asked[-1] == ("cancel", "running")
     bench.tell(Outcome(job="running", ending=Ending.CANCELLED))
-    reason = bench.publisher.over["running"]
+    reason = bench.over["running"]
     assert reason is not None
     assert reason.code == "cancelled"
     assert bench.dispatcher.is_idle
@@ -355,7 +357,7 @@ def test_a_drain_puts_every_job_back_without_using_its_attempt(bench: Bench, log
     bench.run("beach")
     bench.dispatcher.drain()
     assert bench.executor.asked[-1] == ("stop", "beach")
-    bench.dispatcher.end()
+    bench.dispatcher.close()
     assert bench.executor.asked[-1] == ("close", "")
     assert (bench.on_disk("beach").attempt, bench.on_disk("beach").running) == (0, False)
     assert [line["reason"] for line in log("job.requeued")] == ["stopped"]
@@ -365,12 +367,12 @@ def test_the_end_takes_in_what_was_still_to_be_heard(bench: Bench) -> None:
     """A job that has just finished is not put back, nor one that a person has cancelled."""
     bench.run("beach")
     bench.executor.told.append(finished("beach"))
-    bench.dispatcher.end()
-    assert bench.publisher.over == {"beach": None}
+    bench.dispatcher.close()
+    assert bench.over == {"beach": None}
     bench.run("cancelled")
     bench.dispatcher.cancel("cancelled")
-    bench.dispatcher.end()
-    reason = bench.publisher.over["cancelled"]
+    bench.dispatcher.close()
+    reason = bench.over["cancelled"]
     assert reason is not None
     assert reason.code == "cancelled"
 

@@ -133,7 +133,7 @@ def test_hooks_hold_up_neither_jobs_nor_each_other_for_long(playground: Playgrou
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: playground.events("daemon.stopping"))
     process.send_signal(signal.SIGTERM)  # two at once may be one
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert all(is_gone(pid) for pid in lines(pids))
 
 
@@ -172,7 +172,7 @@ def test_hooks_are_drained_at_a_stop(playground: Playground) -> None:
     wait_for(lambda: playground.events("daemon.stopping"))
     assert process.poll() is None
     stop.touch()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert len(playground.events("hook.finished")) == 2
 
 
@@ -203,7 +203,7 @@ def test_hooks_are_taken_over_by_a_reload(playground: Playground) -> None:
 
 def test_a_burst_of_endings_is_bounded(playground: Playground) -> None:
     """Those beyond the bound are told of, and get no command."""
-    playground.sabotage("import nstd.daemon.hooks\nnstd.hooks.MOST = 1\n")
+    playground.sabotage("import nstd.daemon.hooks\nnstd.daemon.hooks.MOST = 1\n")
     playground.configure(hooks={"on_failure": program("import time; time.sleep(5)"), "at_once": 1})
     for number in range(5):
         (playground.inbox / f"bad-{number}.yaml").write_text("contents: x\n")

@@ -18,7 +18,7 @@ from support.playground import Playground, wait_for
 
 from nstd.documents.config import Config
 from nstd.intake.inbox import Inbox
-from nstd.system.nofollow import Root, Signature
+from nstd.system.nofollow import Folder, Signature
 
 GROWTH = 30 * 2**20
 """Bytes by which the daemon may grow while it works off a crowd."""
@@ -186,13 +186,13 @@ def test_only_sidecars_and_what_they_name_are_looked_at(
 ) -> None:
     """What else lies in the inbox costs no more than its name."""
     looked: list[str] = []
-    look = Root.look
+    look = Folder.look
 
-    def looking(root: Root, name: str) -> Signature:
+    def looking(root: Folder, name: str) -> Signature:
         looked.append(name)
         return look(root, name)
 
-    monkeypatch.setattr(Root, "look", looking)
+    monkeypatch.setattr(Folder, "look", looking)
     for folder in ("inbox", "inbox/sub"):
         (tmp_path / folder).mkdir()
         for name in ("a.part", "b.png", "c.txt", ".d.yaml", "e.yaml~"):

@@ -105,7 +105,7 @@ def test_a_manager_that_does_not_read_blocks_nobody(manager: Manager) -> None:
     start = time.monotonic()
     for _ in range(5000):
         notifier.watchdog()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
     assert manager.receive() == ["WATCHDOG=1"]
     notifier.close()
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.documents.grid import (
     Axis,
@@ -29,7 +29,7 @@ from nstd.documents.sidecar_writer import dump
 from nstd.errors import SidecarError
 from nstd.intake.plan import Plan, make_plan, safe_name
 
-PLUGINS = Plugins()
+PLUGINS = Backends()
 
 
 class Options(BaseModel):

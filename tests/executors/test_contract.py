@@ -19,7 +19,8 @@ from nstd.executors.contract import Executor
 from nstd.executors.inline import InlineExecutor
 from nstd.executors.local import LocalExecutor
 from nstd.executors.worker.attempt import PREVIEW_EVERY
-from nstd.queue.job import Ending
+from nstd.logs.log import listen
+from nstd.queue.job import Ending, Outcome
 from nstd.system.layout import CACHE
 
 KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray)]
@@ -71,6 +72,17 @@ def test_progress_is_told_before_the_end(bench: Bench) -> None:
     last = bench.reports("beach")[-1]
     assert (last.step, last.steps, last.fraction) == (4, 4, 1.0)
     assert bench.events.index(last) < bench.events.index(bench.outcomes("beach")[0])
+
+
+@everywhere
+def test_an_attempt_is_told_to_have_begun_once_and_first(bench: Bench) -> None:
+    """From there on its time runs."""
+    for attempt in (1, 2):
+        bench.run(f"beach-{attempt}", steps=2)
+        (begun,) = bench.begun(f"beach-{attempt}")
+        mine = [event for event in bench.events if event.job == f"beach-{attempt}"]
+        assert mine[0] == begun
+        assert len(mine) > 2
 
 
 @everywhere
@@ -141,11 +153,16 @@ def test_a_running_attempt_can_be_cancelled(bench: Bench) -> None:
 def test_an_attempt_can_be_ended_before_a_worker_took_it(
     bench: Bench, ask: str, ending: Ending
 ) -> None:
-    """In the same breath as it is started: it does not run to its end, and its slot is free."""
+    """While its worker still comes up: it never begins, and the worker is there for the next."""
+    told: list[str] = []
+    forget = listen(lambda event, line: told.append(event))
     bench.start("beach", steps=10_000, pause=0.02)
     getattr(bench.executor, ask)("beach")
-    assert bench.outcome("beach").ending is ending
+    assert bench.outcome("beach") == Outcome(job="beach", ending=ending)
+    assert not bench.begun("beach")
     assert bench.run("next").ending is Ending.FINISHED
+    assert [event for event in told if event.startswith("worker.")] == ["worker.started"]
+    forget()
 
 
 @everywhere
@@ -308,7 +325,7 @@ def test_a_daemon_heeds_its_signals(ground: Playground, signals: int) -> None:
     wait_for(lambda: ground.events("job.progress"))
     for _ in range(signals):
         daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(timeout=60) == 0
+    assert daemon.wait(timeout=120) == 0
     assert not ground.events("job.finished")
     done = ground.once()
     assert done.returncode == 0, done.stderr

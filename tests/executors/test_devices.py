@@ -72,7 +72,7 @@ def test_a_stuck_driver_does_not_stop_the_daemon(smi: Smi, monkeypatch: pytest.M
     smi("exec sleep 600")
     start = time.monotonic()
     assert resolve("auto") == ["cpu"]
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_a_daemon_without_any_device_ends_if_it_is_told_to(
     if how == "once":
         assert playground.once().returncode == 5
     else:
-        assert playground.start().wait(timeout=60) == 5
+        assert playground.start().wait(timeout=120) == 5
     assert len(codes(playground)) == 2
     (job,) = playground.work.glob("*/job.json")
     assert json.loads(job.read_text())["attempt"] == 0

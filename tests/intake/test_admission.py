@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.intake.admission import REST, Intake
+from nstd.intake.admission import REST, Admission
 from nstd.intake.claim import Claims
 from nstd.intake.inbox import Inbox, Ready
 from nstd.logs.trouble import Trouble
+from nstd.queue.ended import EndedJobs
+from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
 
@@ -34,17 +36,20 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
 
     monkeypatch.setattr(inbox, "ready", slow)
     store = JobStore(tmp_path / "work", Files())
-    intake = Intake(
+    scheduler = Scheduler([], config)
+    intake = Admission(
         config,
         inbox,
         store,
         Claims(store, inbox.root, Files()),
-        Plugins(),
+        scheduler,
+        EndedJobs(scheduler.members),
+        Backends(),
         Trouble(),
         lambda: None,
-        print,
     )
     now = time.monotonic()
-    assert list(intake.jobs(now, lambda priority: True)) == []
+    intake.work(now)
+    assert not scheduler.waiting
     intake.hurry()
-    assert intake.next_event(now, lambda priority: True) >= now + REST * 0.1
+    assert intake.next_event(now) >= now + REST * 0.1

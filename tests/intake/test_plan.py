@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
 from nstd.errors import BackendError, SidecarError
@@ -31,7 +31,7 @@ def test_the_sidecar_goes_before_the_config_and_the_config_before_the_default(
         "jobs": {"backend": "color-transfer", "format": "webp", "priority": 7, "timeout": "1m"},
         "backends": {"color-transfer": {"strength": 0.25}},
     }
-    plugins, known = Plugins(), config(tmp_path, **settings)
+    plugins, known = Backends(), config(tmp_path, **settings)
     bare = make_order("x.yaml", parse_sidecar(PAIR.encode(), "x.yaml"), known, plugins)
     assert (bare.name, bare.backend, bare.format) == ("x", "color-transfer", "webp")
     assert (bare.priority, bare.timeout, bare.options["strength"]) == (7, 60.0, 0.25)
@@ -60,7 +60,7 @@ def test_what_the_backend_refuses_is_refused_before_the_job_runs(
 ) -> None:
     """With the code that says why."""
     with pytest.raises(error) as caught:
-        make_order("x.yaml", parse_sidecar(text.encode(), "x.yaml"), config(tmp_path), Plugins())
+        make_order("x.yaml", parse_sidecar(text.encode(), "x.yaml"), config(tmp_path), Backends())
     assert getattr(caught.value, "code", "") == code
 
 

@@ -16,7 +16,7 @@ import pytest
 from support.playground import Playground, wait_for
 from watchdog.observers.inotify import InotifyEmitter
 
-from nstd.documents.settings import Watch
+from nstd.documents.settings import WatchSettings
 from nstd.intake.watcher import Watcher
 from nstd.logs import log
 
@@ -55,7 +55,7 @@ def inbox(tmp_path: Path) -> Path:
 @pytest.fixture
 def watcher(inbox: Path, bell: Bell) -> Iterator[Watcher]:
     """A watcher that waits for events."""
-    watcher = Watcher(inbox, Watch(mode="events"), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.ring)
     watcher.check()
     yield watcher
     watcher.stop()
@@ -181,7 +181,7 @@ def test_without_events_it_looks_more_often_and_says_so_once(
 ) -> None:
     """An inotify limit is told once; when it is raised, events come again."""
     lines = told(monkeypatch)
-    watcher = Watcher(inbox, Watch(mode="events", rescan=60, poll=2), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events", rescan=60, poll=2), bell.ring)
 
     def no_watches(self: InotifyEmitter) -> None:
         raise OSError(28, "inotify watch limit reached")
@@ -209,7 +209,7 @@ def test_an_event_wakes_the_scan_long_before_the_rescan(playground: Playground) 
     playground.start()
     time.sleep(1)
     playground.pair("beach")
-    wait_for(playground.ended, 20)
+    wait_for(playground.ended)
 
 
 def test_sidecar_first_pictures_later(playground: Playground) -> None:
@@ -220,7 +220,7 @@ def test_sidecar_first_pictures_later(playground: Playground) -> None:
     wait_for(lambda: playground.events("inbox.waiting"))
     playground.picture("content.png")
     playground.picture("style.png")
-    wait_for(playground.ended, 20)
+    wait_for(playground.ended)
 
 
 @pytest.mark.parametrize("mode", ["events", "poll"])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from support.playground import Playground, everything_from, wait_for
 
-from nstd.documents.config import Log
+from nstd.documents.config import LogSettings
 from nstd.logs.log import Logging, emit, has_ended, keep_job_log, listen
 
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def logging_to(folder: Path, **settings: Any) -> Logging:
     """A log of its own, quiet on standard error."""
-    return Logging(folder, Log(**{"console": "none", **settings}))
+    return Logging(folder, LogSettings(**{"console": "none", **settings}))
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_fewer_rotated_files_are_kept_after_a_change_of_the_config(folder: Path)
     log = logging_to(folder, size=1, keep=6)
     for number in range(8):
         tell(number)
-    log.reconfigure(Log(console="none", size=1, keep=2))
+    log.reconfigure(LogSettings(console="none", size=1, keep=2))
     tell(8)
     log.close()
     assert len(list(folder.iterdir())) == 3
@@ -377,7 +377,7 @@ def test_standard_error_is_json_unless_it_is_a_terminal(playground: Playground) 
     process = run_with_stderr(playground, theirs)
     os.close(theirs)
     seen = everything_from(ours)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert b"daemon.started" in seen
     assert b"\x1b[" in seen
     assert b"{" not in seen.partition(b"daemon.started")[0]

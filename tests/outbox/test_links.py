@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.playground import Playground, wait_for
 
-from nstd.documents.config import Log
+from nstd.documents.config import LogSettings
 from nstd.logs.log import Logging, emit, keep_job_log
 from nstd.system.durable import Files, refuse_links
 
@@ -98,7 +98,7 @@ def test_a_log_that_is_a_link_is_not_written_to(tmp_path: Path, what: str) -> No
         planted = Trap(folder / "nstd.jsonl", away, is_file=True).link
     else:
         planted = Trap(folder, away).link
-    log = Logging(folder, Log(console="none"))
+    log = Logging(folder, LogSettings(console="none"))
     words = {"name": "n", "output": "o", "backend": "b", "message": "m", "hint": "h", "attempt": 1}
     emit("job.requeued", job="j", reason="stopped")
     with pytest.raises(OSError, match=r"nstd\.jsonl|logs"):
@@ -119,7 +119,7 @@ def test_a_job_log_that_is_a_link_is_not_written_to(tmp_path: Path, what: str) -
     path, away = tmp_path / "beach.log", tmp_path / "away"
     away.write_text("mine")
     path.symlink_to(away) if what == "link" else os.mkfifo(path)
-    log = Logging(tmp_path / "logs", Log(console="none"))
+    log = Logging(tmp_path / "logs", LogSettings(console="none"))
     keep_job_log("j", path)
     emit("job.requeued", job="j", reason="stopped")
     log.close()

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from support.disk import StepFiles, names_in
 
-from nstd.documents.settings import Log
+from nstd.documents.settings import LogSettings
 from nstd.logs.log import Logging, listen
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.publisher import AGAIN, LONGEST, MANY, Publisher
+from nstd.queue.ended import EndedJobs, LiveMembers
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.store import JobStore
 
@@ -48,16 +49,21 @@ class Press:
         self.noted: list[str] = []
         self.told: list[dict[str, Any]] = []
         self.now, self._number = 0.0, 0
-        self.log = Logging(self.outbox / "logs", Log(console="none"))
+        self.log = Logging(self.outbox / "logs", LogSettings(console="none"))
         self.publisher = self.started()
 
     def started(self) -> Publisher:
         """A publisher as a new daemon has it."""
         outbox = Outbox(self.outbox, self.files)
-        done = lambda job: self.cleared.append(job.id)  # noqa: E731
-        hooked = lambda job, failure, record: self.hooked.append((job.id, record))  # noqa: E731
+        self.ended = EndedJobs(LiveMembers())
         noted = lambda job: self.noted.append(job.id)  # noqa: E731
-        return Publisher(self.store, outbox, self.outbox / "logs", Trouble(), done, hooked, noted)
+        return Publisher(self.store, outbox, self.ended, self.outbox / "logs", Trouble(), noted)
+
+    def take(self) -> None:
+        """Hear of what was published."""
+        for job, failure, record, is_news in self.publisher.take():
+            self.cleared += [job.id] if failure is None else []
+            self.hooked += [(job.id, record)] if is_news else []
 
     def job(self, name: str = "beach", result: str = json.dumps(RESULT)) -> Job:
         """A job whose worker is done."""
@@ -85,6 +91,7 @@ class Press:
         """Publish what is due so many seconds later."""
         self.now += seconds
         self.publisher.work(self.now)
+        self.take()
 
     def fail(self, operation: str, number: int, below: str = "") -> None:
         """From now on the disk fails at each such operation below a folder."""
@@ -123,7 +130,7 @@ def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
 def test_a_finished_job_is_published_told_and_removed(press: Press) -> None:
     """And its pictures may go."""
     job = press.job()
-    press.publisher.conclude(job)
+    press.ended.add(job)
     press.work_at(0)
     assert press.ends() == [("job.finished", "beach")]
     assert names_in(press.outbox / "beach") == [
@@ -134,12 +141,12 @@ def test_a_finished_job_is_published_told_and_removed(press: Press) -> None:
     ]
     assert names_in(press.work) == [".new"]
     assert press.cleared == [job.id]
-    assert (press.publisher.finished, press.publisher.pending) == (1, {})
+    assert (press.publisher.finished, len(press.ended)) == (1, 0)
 
 
 def test_a_failed_job_is_published_with_its_reason(press: Press) -> None:
     """A reason goes before a result, and its pictures stay."""
-    press.publisher.conclude(press.job(), Failure(code="timed_out", message="too late"))
+    press.ended.add(press.job(), Failure(code="timed_out", message="too late"))
     press.work_at(0)
     assert press.ends() == [("job.failed", "failed/beach")]
     assert press.cleared == []
@@ -149,7 +156,7 @@ def test_a_failed_job_is_published_with_its_reason(press: Press) -> None:
 def test_two_jobs_of_one_name_get_two_folders(press: Press) -> None:
     """Never an overwrite."""
     for _ in range(3):
-        press.publisher.conclude(press.job())
+        press.ended.add(press.job())
     press.work_at(0)
     assert press.ends() == [
         ("job.finished", name) for name in ("beach", "beach-2", "beach-3")
@@ -162,7 +169,7 @@ def test_a_restart_after_the_rename_publishes_and_tells_nothing_twice(
 ) -> None:
     """The daemon died between the rename and the line, or between the line and the removal."""
     job = press.job()
-    press.publisher.conclude(job)
+    press.ended.add(job)
     if when == "published":
         press.fail("fsync_folder", errno.EIO, "outbox")
         monkeypatch.setattr(press.publisher, "_tell", None)
@@ -173,7 +180,7 @@ def test_a_restart_after_the_rename_publishes_and_tells_nothing_twice(
     press.mend()
     for known, _ in press.store.jobs():
         again = press.started()
-        again.conclude(known)
+        press.ended.add(known)
         again.work(0.0)
     assert press.ends() == [("job.finished", "beach")]
     assert names_in(press.work) == [".new"]
@@ -186,17 +193,17 @@ def _die(job: Job) -> None:
 def test_a_full_disk_is_told_once_and_tried_again_until_there_is_space(press: Press) -> None:
     """With longer and longer waits; what it keeps back comes out at once when one got through."""
     for name in ("a", "b", "c"):
-        press.publisher.conclude(press.job(name))
+        press.ended.add(press.job(name))
     press.fail("create", errno.ENOSPC, ".staging")
     press.work_at(0)
     assert press.publisher.trouble
-    assert press.publisher.next_event == AGAIN
+    assert press.publisher.next_event(press.now) == AGAIN
     for _ in range(8):
-        press.work_at(press.publisher.next_event - press.now)
-    assert press.publisher.next_event - press.now <= LONGEST
+        press.work_at(press.publisher.next_event(press.now) - press.now)
+    assert press.publisher.next_event(press.now) - press.now <= LONGEST
     assert len(press.events("disk.full")) == 1
     press.mend()
-    press.publisher.pending[min(press.publisher.pending)].due = 0.0
+    next(iter(press.ended)).due = 0.0
     press.work_at(0)
     press.work_at(0)
     assert len(press.ends()) == 3
@@ -209,11 +216,11 @@ def test_a_slow_disk_takes_no_turn_for_itself(
     """The loop goes on in between; what is left is due at once."""
     monkeypatch.setattr("nstd.outbox.publisher.BUDGET", 0.2)
     for name in ("a", "b", "c"):
-        press.publisher.conclude(press.job(name))
+        press.ended.add(press.job(name))
     press.files.on_step = lambda at, what: time.sleep(0.3) if what == "rename" else None
     press.work_at(0)
     assert len(press.ends()) == 1
-    assert press.publisher.next_event == 0
+    assert press.publisher.next_event(press.now) == 0
     press.mend()
     press.work_at(0)
     press.work_at(0)
@@ -223,16 +230,16 @@ def test_a_slow_disk_takes_no_turn_for_itself(
 def test_an_error_of_one_job_holds_up_no_other(press: Press) -> None:
     """And does not stop the intake; one that befalls many jobs does."""
     bad = press.job("bad")
-    press.publisher.conclude(bad)
+    press.ended.add(bad)
     press.fail("create", errno.EIO, bad.id)
     for number in range(2):
-        press.publisher.conclude(press.job(f"good{number}"))
+        press.ended.add(press.job(f"good{number}"))
     press.work_at(0)
     assert press.ends() == [("job.finished", "good0"), ("job.finished", "good1")]
     assert not press.publisher.trouble
     press.fail("create", errno.EIO, ".staging")
     for number in range(MANY - 1):
-        press.publisher.conclude(press.job(f"other{number}"))
+        press.ended.add(press.job(f"other{number}"))
     press.work_at(0)
     assert "injected" in press.publisher.trouble
     assert len(press.events("disk.failed")) == MANY
@@ -245,7 +252,7 @@ def test_fsync_that_failed_with_eio_or_estale_is_never_done(
 ) -> None:
     """The job is kept, with its inputs, until everything could be synced."""
     job = press.job()
-    press.publisher.conclude(job)
+    press.ended.add(job)
     press.fail(operation, error, str(press.outbox))
     for _ in range(3):
         press.work_at(LONGEST)
@@ -259,8 +266,8 @@ def test_fsync_that_failed_with_eio_or_estale_is_never_done(
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"seconds": 1, "picture": {}}'])
 def test_a_result_that_no_worker_would_write_fails_the_job(press: Press, text: str) -> None:
     """It holds up nothing, and nothing of it appears as a result."""
-    press.publisher.conclude(press.job("bad", text))
-    press.publisher.conclude(press.job("good"))
+    press.ended.add(press.job("bad", text))
+    press.ended.add(press.job("good"))
     press.work_at(0)
     press.work_at(0)
     assert sorted(press.ends()) == [("job.failed", "failed/bad"), ("job.finished", "good")]
@@ -272,7 +279,7 @@ def test_a_picture_that_went_missing_fails_the_job(press: Press) -> None:
     """Somebody tidied up in the work folder."""
     job = press.job()
     press.store.paths(job.id).picture(job).unlink()
-    press.publisher.conclude(job)
+    press.ended.add(job)
     press.work_at(0)
     reason = json.loads((press.outbox / "failed" / "beach" / "reason.json").read_text())
     assert reason["code"] == "io_error"

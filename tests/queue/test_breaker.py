@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nstd.documents.settings import Workers
+from nstd.documents.settings import WorkerSettings
 from nstd.queue.breaker import LONGEST, Breaker
 
 
 def make(failures: int = 3, cooldown: float = 10.0) -> Breaker:
-    return Breaker(Workers(failures=failures, cooldown=cooldown))
+    return Breaker(WorkerSettings(failures=failures, cooldown=cooldown))
 
 
 def opened(now: float = 0.0) -> Breaker:

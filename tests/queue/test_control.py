@@ -10,16 +10,16 @@ import pytest
 from support.disk import StepFiles
 from support.playground import Playground, wait_for
 
-from nstd.queue.control import Request, Requests
+from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 
 LONG = {"steps": 5000, "pause": 0.02}
 
 
 @pytest.fixture
-def requests(tmp_path: Path) -> Requests:
+def requests(tmp_path: Path) -> ControlRequests:
     """A folder of notes."""
-    return Requests(tmp_path, Files())
+    return ControlRequests(tmp_path, Files())
 
 
 def note(folder: Path, text: bytes) -> None:
@@ -31,9 +31,13 @@ def note(folder: Path, text: bytes) -> None:
 # The notes
 
 
-def test_notes_are_given_once_in_the_order_they_were_left(requests: Requests) -> None:
+def test_notes_are_given_once_in_the_order_they_were_left(requests: ControlRequests) -> None:
     """What was asked first is done first, and only once."""
-    asked = [Request("cancel", "a"), Request("retry", "b"), Request("cancel", "c\n\udcff")]
+    asked = [
+        ControlRequest("cancel", "a"),
+        ControlRequest("retry", "b"),
+        ControlRequest("cancel", "c\n\udcff"),
+    ]
     assert requests.is_empty
     for request in asked:
         requests.leave(request)
@@ -50,19 +54,19 @@ def test_notes_are_given_once_in_the_order_they_were_left(requests: Requests) ->
         b'{"action": [], "job": "x"}',
     ],
 )
-def test_a_broken_note_is_dropped(requests: Requests, tmp_path: Path, text: bytes) -> None:
+def test_a_broken_note_is_dropped(requests: ControlRequests, tmp_path: Path, text: bytes) -> None:
     """It asks nothing, and does not come again."""
     note(tmp_path, text)
-    requests.leave(Request("cancel", "a"))
-    assert list(requests.take()) == [Request("cancel", "a")]
+    requests.leave(ControlRequest("cancel", "a"))
+    assert list(requests.take()) == [ControlRequest("cancel", "a")]
     assert requests.is_empty
 
 
 def test_a_note_is_gone_for_good_before_it_is_heeded(tmp_path: Path) -> None:
     """A power cut must not bring it back, to be heeded about another sidecar of that name."""
     files = StepFiles()
-    requests = Requests(tmp_path, files)
-    requests.leave(Request("cancel", "beach.yaml"))
+    requests = ControlRequests(tmp_path, files)
+    requests.leave(ControlRequest("cancel", "beach.yaml"))
     files.log.clear()
     next(requests.take())
     assert [operation for operation, _ in files.log] == ["unlink", "fsync_folder"]
@@ -78,7 +82,7 @@ def test_a_note_that_cannot_be_removed_is_not_heeded(tmp_path: Path) -> None:
 
     note(tmp_path, b'{"action": "cancel", "job": "x"}')
     with pytest.raises(PermissionError):
-        list(Requests(tmp_path, Stuck()).take())
+        list(ControlRequests(tmp_path, Stuck()).take())
 
 
 # Through the commands and the daemon
@@ -177,7 +181,7 @@ def test_a_note_for_a_job_that_has_ended_is_refused_with_an_event(playground: Pl
     playground.pair("beach")
     playground.once()
     job = playground.events("job.finished")[0]["job"]
-    Requests(playground.work, Files()).leave(Request("cancel", job))
+    ControlRequests(playground.work, Files()).leave(ControlRequest("cancel", job))
     playground.once()
     (refused,) = playground.events("request.refused")
     assert (refused["action"], refused["name"]) == ("cancel", job)
@@ -191,7 +195,7 @@ def test_a_sidecar_that_was_claimed_meanwhile_is_cancelled_all_the_same(
     playground.pair("sub/beach", options=LONG)
     playground.start()
     started(playground, "beach")
-    Requests(playground.work, Files()).leave(Request("cancel", "sub/beach.yaml"))
+    ControlRequests(playground.work, Files()).leave(ControlRequest("cancel", "sub/beach.yaml"))
     wait_for(lambda: playground.events("job.failed", code="cancelled"))
 
 

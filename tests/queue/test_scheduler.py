@@ -40,10 +40,11 @@ def make(slots: list[Slot] | None = None, **sections: dict[str, Any]) -> Schedul
 
 
 def start(scheduler: Scheduler, now: float = 0.0) -> dict[str, Slot]:
-    """Dispatch what can be; the slots by job."""
+    """Dispatch what can be, to workers that take it at once; the slots by job."""
     begun = {}
     for job, slot in scheduler.dispatch(now):
-        scheduler.started(job.begun(), slot, now)
+        scheduler.started(job.begun(), slot)
+        scheduler.begun(job.id, now)
         begun[job.id] = slot
     return begun
 
@@ -185,20 +186,21 @@ def test_what_is_not_the_jobs_fault_uses_no_attempt(outcome: Outcome) -> None:
     assert job.attempt == 0
 
 
-def test_a_time_out_before_a_worker_took_the_job_is_the_devices() -> None:
-    """The job never ran: it waits again, and after enough of these the device is closed."""
-    scheduler = make(jobs={"attempts": 1}, workers={"failures": 2})
-    job = make_job("a", timeout=10.0)
-    verdicts = []
-    for now in (0.0, 20.0):
-        run(scheduler, job, now)
-        assert [entry.job.id for entry in scheduler.overdue(now + 10.0)] == ["a"]
-        late = failed("a", "device_failed", device_fault=True, at_start=True)
-        verdicts.append(scheduler.settle(late, now + 11.0))
-        assert verdicts[-1].decision is Decision.REQUEUE
-        job = verdicts[-1].job.given_back(forgive=True)
-    assert job.attempt == 0
-    assert [verdict.device_down is not None for verdict in verdicts] == [False, True]
+def test_a_jobs_time_runs_from_the_moment_that_a_worker_took_it() -> None:
+    """However long a worker takes to come up: that is neither the job's time nor a hang."""
+    scheduler = make(workers={"stall": "50s"})
+    scheduler.add(make_job("a", timeout=60.0))
+    ((job, slot),) = scheduler.dispatch(0.0)
+    scheduler.started(job.begun(), slot)
+    assert list(scheduler.overdue(10**6)) == []
+    assert scheduler.next_event(0.0) == float("inf")
+    scheduler.begun("a", 1000.0)
+    assert scheduler.next_event(1000.0) == 1050.0
+    scheduler.progressed("a", 1040.0)
+    assert list(scheduler.overdue(1059.0)) == []
+    (running,) = scheduler.overdue(1060.0)
+    assert running.sentence is not None
+    assert running.sentence.code == "timed_out"
 
 
 # Ends that somebody wants
@@ -552,13 +554,15 @@ class AnySequence(RuleBasedStateMachine):
         for number, (job, slot) in enumerate(self.scheduler.dispatch(self.now)):
             if number >= limit:
                 return
-            self.scheduler.started(job.begun(), slot, self.now)
+            self.scheduler.started(job.begun(), slot)
 
     @precondition(lambda self: self.scheduler.running)
-    @rule(data=st.data(), what=st.sampled_from(["progress", "cancel", "stop", "restart"]))
+    @rule(data=st.data(), what=st.sampled_from(["begun", "progress", "cancel", "stop", "restart"]))
     def ask(self, data: st.DataObject, what: str) -> None:
         job = data.draw(st.sampled_from(sorted(self.scheduler.running)))
-        if what == "progress":
+        if what == "begun":
+            self.scheduler.begun(job, self.now)
+        elif what == "progress":
             self.scheduler.progressed(job, self.now)
         elif what == "cancel":
             self.scheduler.cancel(job)

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from nstd.documents.config import Config
-from nstd.executors.contract import Event, Executor, Report
+from nstd.executors.contract import Begun, Event, Executor, Report
 from nstd.queue.job import Input, Job, Outcome
 from nstd.queue.paths import JobPaths
 from nstd.queue.slots import Slot
@@ -99,7 +99,7 @@ class Gremlin:
 
     def reserve(self, task, report):
         '''Reserves a gigabyte until it is stopped, and tells what others have reserved.'''
-        from nstd import reservations
+        from nstd.system import reservations
         with reservations.locked():
             said = {"folder": str(reservations.FOLDER), "others": reservations.outstanding()}
             reservations.reserve(2**30)
@@ -202,12 +202,16 @@ class Bench:
         wait(self.executor.waitables(), 0.05)
         self.events += self.executor.events()
 
-    def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    def until(self, condition: Callable[[], Any], seconds: float = 120.0) -> None:
         """Look until something is true."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not within {seconds} s; events: {self.events}"
             self.look()
+
+    def begun(self, name: str) -> list[Begun]:
+        """How often a worker took the job so far."""
+        return [e for e in self.events if isinstance(e, Begun) and e.job == name]
 
     def outcomes(self, name: str) -> list[Outcome]:
         """The ends of the job so far."""

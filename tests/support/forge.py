@@ -89,14 +89,14 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
 def hurry() -> None:
     """Shorten every wait after an error, and take every plugin for healthy without a look."""
     from nstd.backends import registry as plugins
-    from nstd.backends.probe import Health, Status
+    from nstd.backends.probe import BackendStatus, Health
     from nstd.daemon import daemon, dispatcher, recovery
     from nstd.intake import admission as intake
     from nstd.intake import inbox
     from nstd.outbox import publisher
 
     daemon._AFTER_ERROR = inbox._HOLD = recovery.SOON = QUICK
-    plugins.probe = lambda *arguments: Health(Status.OK)  # type: ignore[attr-defined]
+    plugins.probe = lambda *arguments: Health(BackendStatus.OK)  # type: ignore[attr-defined]
     dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
 
 

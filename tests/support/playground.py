@@ -38,13 +38,15 @@ FAST: dict[str, Any] = {
 HURRY = """
 import sys
 if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
-    from nstd import daemon, dispatcher, inbox, intake, publisher
-    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = intake.FULL_PAUSE = 0.5
+    from nstd.daemon import daemon, dispatcher
+    from nstd.intake import admission, inbox
+    from nstd.outbox import publisher
+    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = admission.FULL_PAUSE = 0.5
     publisher.AGAIN = 0.5
 """
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 120.0, what: str = "") -> T:
     """The first true value of `condition`; AssertionError when none came in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -186,7 +188,7 @@ class Playground:
     def stop(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit status."""
         process.send_signal(number)
-        return process.wait(timeout=60)
+        return process.wait(timeout=120)
 
     def close(self) -> None:
         """End every daemon that still runs."""

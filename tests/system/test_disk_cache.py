@@ -20,16 +20,16 @@ from support.playground import Playground
 
 from nstd.system import disk_cache as cache
 from nstd.system import layout
-from nstd.system.disk_cache import Cache
+from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files
 
 LARGE = 1 << 30
 ONE = cache.LEAST  # an entry as large as it counts
 
 
-def make(folder: Path, limit: int = LARGE, files: Files | None = None) -> Cache:
+def make(folder: Path, limit: int = LARGE, files: Files | None = None) -> DiskCache:
     """A cache in `folder`."""
-    return Cache(folder / "cache", limit, files or Files())
+    return DiskCache(folder / "cache", limit, files or Files())
 
 
 def age(folder: Path, name: str, seconds: float) -> None:

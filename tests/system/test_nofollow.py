@@ -12,17 +12,17 @@ import pytest
 from support.disk import names_in
 
 from nstd.errors import SidecarError
-from nstd.system.nofollow import Root, join
+from nstd.system.nofollow import Folder, join
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Root:
+def root(tmp_path: Path) -> Folder:
     """A root with one picture, beside a secret."""
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "key").write_text("secret")
     (tmp_path / "inbox" / "sub").mkdir(parents=True)
     (tmp_path / "inbox" / "sub" / "beach.jpg").write_text("beach")
-    return Root(tmp_path / "inbox")
+    return Folder(tmp_path / "inbox")
 
 
 def refused(action: Callable[[], object]) -> str:
@@ -33,7 +33,7 @@ def refused(action: Callable[[], object]) -> str:
     return caught.value.message
 
 
-def test_a_regular_file_is_looked_at_and_opened(root: Root) -> None:
+def test_a_regular_file_is_looked_at_and_opened(root: Folder) -> None:
     """The signature is that of stat; the bytes are those of the file."""
     signature = root.look("sub/beach.jpg")
     assert signature.size == 5
@@ -46,7 +46,7 @@ def test_a_regular_file_is_looked_at_and_opened(root: Root) -> None:
 
 
 @pytest.mark.parametrize("method", ["look", "open"])
-def test_links_are_refused_wherever_they_point(root: Root, method: str) -> None:
+def test_links_are_refused_wherever_they_point(root: Folder, method: str) -> None:
     """A link to a file, to a folder on the way, into the root and to nowhere."""
     inbox = root.path
     (inbox / "file.jpg").symlink_to(inbox.parent / "secret" / "key")
@@ -58,7 +58,7 @@ def test_links_are_refused_wherever_they_point(root: Root, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["look", "open"])
-def test_what_is_no_file_is_refused_without_opening_it(root: Root, method: str) -> None:
+def test_what_is_no_file_is_refused_without_opening_it(root: Folder, method: str) -> None:
     """A FIFO without a writer would block for ever; a device may do anything."""
     os.mkfifo(root.path / "fifo.jpg")
     assert "FIFO" in refused(lambda: getattr(root, method)("fifo.jpg"))
@@ -74,7 +74,7 @@ def test_what_is_no_file_is_refused_without_opening_it(root: Root, method: str) 
         assert "device" in refused(lambda: getattr(root, method)("zero.jpg"))
 
 
-def test_names_that_leave_the_root_are_refused(root: Root) -> None:
+def test_names_that_leave_the_root_are_refused(root: Folder) -> None:
     """`..` and absolute names, also when a caller forgot to join them."""
     for name in ("../secret/key", "sub/../../secret/key", "/etc/passwd"):
         refused(lambda name=name: join("", name))  # type: ignore[misc]
@@ -86,7 +86,7 @@ def test_names_that_leave_the_root_are_refused(root: Root) -> None:
 
 @pytest.mark.parametrize("what", ["link", "fifo", "folder"])
 def test_a_file_swapped_between_look_and_open_is_not_followed(
-    root: Root, what: str, monkeypatch: pytest.MonkeyPatch
+    root: Folder, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was looked at is what is opened: the very file, or nothing."""
     picture, secret = root.path / "sub" / "beach.jpg", root.path.parent / "secret" / "key"
@@ -113,7 +113,7 @@ def test_a_file_swapped_between_look_and_open_is_not_followed(
 
 
 def test_a_file_swapped_while_it_is_being_opened_gives_the_bytes_that_were_looked_at(
-    root: Root, monkeypatch: pytest.MonkeyPatch
+    root: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last moment: between the check of the kind and the opening."""
     picture = root.path / "sub" / "beach.jpg"
@@ -129,7 +129,7 @@ def test_a_file_swapped_while_it_is_being_opened_gives_the_bytes_that_were_looke
         assert file.read() == b"beach"
 
 
-def test_a_folder_is_listed_without_following_a_link(root: Root) -> None:
+def test_a_folder_is_listed_without_following_a_link(root: Folder) -> None:
     """Entries tell folders from files; a folder that is a link is not entered."""
     (root.path / "link").symlink_to(root.path.parent / "secret")
     assert {entry.name: entry.is_folder for entry in root.entries("")} == {
@@ -140,7 +140,7 @@ def test_a_folder_is_listed_without_following_a_link(root: Root) -> None:
     refused(lambda: root.entries("link"))
 
 
-def test_descriptors_are_given_back(root: Root) -> None:
+def test_descriptors_are_given_back(root: Folder) -> None:
     """A daemon that looks for years must not run out of them, errors or not."""
     before = len(names_in(Path("/proc/self/fd")))
     (root.path / "link").symlink_to("sub")
@@ -155,7 +155,7 @@ def test_descriptors_are_given_back(root: Root) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_must_not_be_read_says_so_at_the_look(root: Root) -> None:
+def test_a_file_that_must_not_be_read_says_so_at_the_look(root: Folder) -> None:
     """Better than finding out after the sidecar has been claimed."""
     (root.path / "sub" / "beach.jpg").chmod(0)
     with pytest.raises(PermissionError, match=r"sub/beach\.jpg"):

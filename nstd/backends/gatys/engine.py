@@ -25,7 +25,7 @@ from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
-from nstd.backends.gatys.problem import Pictures, StyleTransfer
+from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, levels_of
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.tensors import to_pixels
@@ -97,7 +97,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     mark = checkpoint.fingerprint(task)
     saved = checkpoint.load(task.state, mark, task.device)
     earlier: float = saved["seconds"] if saved else 0.0
-    pictures = Pictures(colors.before(task))
+    pictures = TaskPictures(colors.before(task))
     finish = colors.after(task)
     loading = now()
     network = network_for(task, saved["network"] if saved else None, warm)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nstd.backends.gatys.fitted import Fitted, sha256
-from nstd.backends.gatys.networks import FIXED, Request
+from nstd.backends.gatys.networks import FIXED, NetworkRequest
 from nstd.backends.gatys.stage import Filter
 
 FILE = "fixed.npz"
@@ -59,7 +59,7 @@ class Fixed:
         """Nothing: the network is in the package."""
 
 
-def load(request: Request) -> Fixed:
+def load(request: NetworkRequest) -> Fixed:
     """The network in the package, on the device of `request`."""
     with resources.files(__package__).joinpath(FILE).open("rb") as file, np.load(file) as held:
         arrays = {name: torch.from_numpy(array).to(request.device) for name, array in held.items()}

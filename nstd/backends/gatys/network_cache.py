@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nstd.backend import Task
 from nstd.backends.gatys import colors, networks
-from nstd.backends.gatys.networks import Network, Request
+from nstd.backends.gatys.networks import Network, NetworkRequest
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.tensors import to_tensor
@@ -30,7 +30,7 @@ def network_for(task: Task, saved: Mapping[str, Any] | None, warm: Warm) -> Netw
     """
     options: Options = task.options
     style_layers, content_layers = options.layers
-    request = Request(
+    request = NetworkRequest(
         name=options.network,
         pictures=() if options.spec.warm else pictures_to_fit(task),
         layers=tuple(sorted({*style_layers, *content_layers})),

@@ -21,9 +21,9 @@ import ray
 
 from nstd.documents.settings import ExecutorSettings
 from nstd.executors.channel import Message, WorkerEnd
-from nstd.executors.cluster.pictures import Pictures
+from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Nodes, Place, places, wanted
-from nstd.executors.cluster.seat import Order, Seat
+from nstd.executors.cluster.seat import NodeSeat, SeatOrder
 
 _PR_SET_PDEATHSIG = 1
 _HEARTBEAT = 1.0
@@ -38,9 +38,9 @@ class Driver:
 
     def __init__(self, channel: WorkerEnd, settings: ExecutorSettings) -> None:
         self._channel, self._settings = channel, settings
-        self._names, self._pictures = Nodes(), Pictures(ray.put)
+        self._names, self._pictures = Nodes(), PictureStore(ray.put)
         self._places: dict[str, Place] = {}
-        self._seats: dict[str, Seat] = {}
+        self._seats: dict[str, NodeSeat] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -64,7 +64,7 @@ class Driver:
 
     def _heed(self, message: Message) -> None:
         if "assignment" in message:
-            order = Order.model_validate(message)
+            order = SeatOrder.model_validate(message)
             task = asyncio.ensure_future(self._seat(order).attend(order))
             self._tasks.add(task)
             task.add_done_callback(self._done)
@@ -77,14 +77,14 @@ class Driver:
         if (error := task.exception()) is not None:  # no cluster, or a bug: we are to be replaced
             _fail(self._channel, error)
 
-    def _seat(self, order: Order) -> Seat:
+    def _seat(self, order: SeatOrder) -> NodeSeat:
         device = order.device
         seat = self._seats.get(device)
         place = self._places.get(device)
         if seat is None or (place is not None and place.node != seat.place.node):
             place = place or Place(device, "")  # gone meanwhile: its worker will not come up
             asked, say = wanted(self._settings), self._channel.send
-            seat = Seat(place, asked, say, self._confirm, self._pictures)
+            seat = NodeSeat(place, asked, say, self._confirm, self._pictures)
             self._seats[device] = seat
         return seat
 

@@ -13,7 +13,7 @@ from nstd.documents.config import Config
 from nstd.errors import ClusterError
 from nstd.executors.channel import Message
 from nstd.executors.cluster.places import chosen, wanted
-from nstd.executors.contract import Assignment, Event, Report
+from nstd.executors.contract import Assignment, Begun, Event, Report
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -147,6 +147,9 @@ class RayExecutor:
             return
         if "places" in message:
             self._take_places(message)
+        elif "begun" in message:
+            if message["begun"] in self._running:
+                self._events.append(Begun(job=message["begun"]))
         elif "report" in message:
             report = Report.model_validate(message["report"])
             if report.job in self._running:

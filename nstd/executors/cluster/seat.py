@@ -14,10 +14,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nstd import __version__
 from nstd.documents.model import Model
-from nstd.documents.settings import Workers
+from nstd.documents.settings import WorkerSettings
 from nstd.executors.channel import Message
 from nstd.executors.cluster.node import NodeWorker
-from nstd.executors.cluster.pictures import Pictures
+from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Place
 from nstd.executors.contract import Assignment
 from nstd.executors.devices import CPU_TUNING
@@ -27,21 +27,24 @@ from nstd.system.durable import Files
 
 _NEWS_PATIENCE = 5.0
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
+Pieces = dict[str, Any]
+"""References to the files of a job in Ray's store, by name."""
+_ENDINGS = {"cancel": Ending.CANCELLED, "stop": Ending.STOPPED}
 
 
-class Order(Model):
+class SeatOrder(Model):
     """An assignment for the place `device`."""
 
     assignment: Assignment
     device: str
-    workers: Workers
+    workers: WorkerSettings
 
 
 class UnableError(Exception):
     """No worker at the place took the job."""
 
 
-class Seat:
+class NodeSeat:
     """Keeps one warm worker at a place and runs one attempt at a time on it."""
 
     def __init__(
@@ -50,22 +53,23 @@ class Seat:
         asked: Mapping[str, float],
         say: Callable[[Message], None],
         confirm: Callable[[], Awaitable[None]],
-        pictures: Pictures,
+        pictures: PictureStore,
     ) -> None:
         self.place, self._asked, self._say = place, asked, say
         self._confirm, self._pictures = confirm, pictures
         self._files = Files()
         self._worker: Any = None
-        self._pid = 0
+        self._hired, self._pid = 0.0, 0  # the id of its process is known once it has answered
         self._jobs = 0
         self._idle_since, self._keep_warm = 0.0, 0.0
         self._job: str | None = None
+        self._preparing: asyncio.Task[Pieces] | None = None
         self._has_begun = False
         self._wanted: str | None = None
         self._killer: asyncio.TimerHandle | None = None
         self._killed = ""
 
-    def attend(self, order: Order) -> Coroutine[Any, Any, None]:
+    def attend(self, order: SeatOrder) -> Coroutine[Any, Any, None]:
         """Make the attempt; it ends with exactly one outcome.
 
         What is asked of it counts from this call on. When it is the cluster that is lost, it ends
@@ -73,12 +77,13 @@ class Seat:
         """
         self._job, self._has_begun = order.assignment.job.id, False
         self._wanted, self._killed = None, ""
-        return self._attend(order)
+        self._preparing = asyncio.ensure_future(self._prepare(order))
+        return self._attend(order, self._preparing)
 
-    async def _attend(self, order: Order) -> None:
+    async def _attend(self, order: SeatOrder, preparing: asyncio.Task[Pieces]) -> None:
         job = order.assignment.job
         try:
-            outcome = await self._attempt(order)
+            outcome = await self._attempt(order, preparing)
         except (RayError, UnableError) as error:
             if not self._killed:
                 await self._confirm()
@@ -90,11 +95,23 @@ class Seat:
         self._free(outcome, order.workers)
         self._say({"outcome": outcome.model_dump(mode="json")})
 
-    async def _attempt(self, order: Order) -> Outcome:
+    async def _prepare(self, order: SeatOrder) -> Pieces:
+        """Have a worker that answers, and put the files of the job into the store."""
+        patience = order.workers.start
+        await self._ready(patience)
+        files = asyncio.to_thread(self._pictures.of, order.assignment.job, order.assignment.folder)
+        try:
+            return await asyncio.wait_for(files, patience)
+        except TimeoutError:
+            raise UnableError(f"Ray did not store its pictures in {patience:g} s") from None
+
+    async def _attempt(self, order: SeatOrder, preparing: asyncio.Task[Pieces]) -> Outcome:
         assignment = order.assignment
-        await self._ready(order.workers.start)
         folder = assignment.folder
-        files = await asyncio.to_thread(self._pictures.of, assignment.job, folder)
+        await asyncio.gather(preparing, return_exceptions=True)
+        if self._wanted is not None:  # no worker has the job yet, and none is to get it
+            return Outcome(job=assignment.job.id, ending=_ENDINGS[self._wanted])
+        files = preparing.result()
         told = assignment.model_dump(mode="json")
         begin = self._worker.begin.remote(told, list(files), *files.values())
         try:
@@ -126,16 +143,14 @@ class Seat:
 
     async def _ready(self, patience: float) -> None:
         """Have a worker that answers; it is tried out, as its node may have gone since."""
-        if self._worker is not None:
+        if self._pid:
             try:
                 await asyncio.wait_for(self._worker.hello.remote(), patience)
                 return
             except (RayActorError, GetTimeoutError, TimeoutError):
                 self._end("died while idle")
-                if self._killed:  # and not one that was idle
-                    raise UnableError(self._killed) from None
-        began = time.monotonic()
-        self._worker = self._hire()
+        if self._worker is None:  # else it comes up still, for a job that was withdrawn
+            self._worker, self._hired = self._hire(), time.monotonic()
         try:
             hello = await asyncio.wait_for(self._worker.hello.remote(), patience)
         except TimeoutError:
@@ -144,7 +159,7 @@ class Seat:
             theirs = f"it is nstd {hello['version']}, the daemon is {__version__}"
             raise UnableError(f"{theirs}: install the same on all nodes")
         self._pid = hello["pid"]
-        seconds = round(time.monotonic() - began, 2)
+        seconds = round(time.monotonic() - self._hired, 2)
         self._say({"started": self.place.device, "pid": self._pid, "seconds": seconds})
 
     def _hire(self) -> Any:
@@ -169,10 +184,15 @@ class Seat:
     # What the daemon wants
 
     def ask(self, job: str, wanted: str, grace: float) -> None:
-        """Have the attempt of `job` stop or cancel itself; its worker is killed after `grace`."""
+        """Have the attempt of `job` stop or cancel itself; its worker is killed after `grace`.
+
+        One that was not handed over yet ends at once; its worker comes up for the next.
+        """
         if job != self._job:
             return
         self._wanted = wanted
+        if self._preparing is not None and self._preparing.cancel():
+            return
         if self._has_begun:
             self._worker.want.remote(job, wanted)
         due = asyncio.get_running_loop().time() + grace
@@ -212,7 +232,7 @@ class Seat:
             at_start=not self._has_begun,
         )
 
-    def _free(self, outcome: Outcome, workers: Workers) -> None:
+    def _free(self, outcome: Outcome, workers: WorkerSettings) -> None:
         """The attempt is over: its worker waits for another, or is replaced."""
         self._forget_killer()
         self._job, self._idle_since = None, time.monotonic()

@@ -20,12 +20,12 @@ from nstd.executors.contract import Assignment, Report
 from nstd.executors.worker import provenance
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoder, seen, wishes
-from nstd.executors.worker.thumbnails import Views
+from nstd.executors.worker.thumbnails import Thumbnails
 from nstd.images import Picture, encode_image, save_preview
 from nstd.queue.job import Ending, Outcome
 from nstd.queue.paths import JobPaths
 from nstd.system import proc
-from nstd.system.disk_cache import Cache
+from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Attempt:
         self._a, self._job, self._files = assignment, assignment.job, files
         self._paths = JobPaths(assignment.folder)
         self._send, self._wanted = report, wanted
-        self._views = Views(self._paths, files, self._note_trouble)
+        self._views = Thumbnails(self._paths, files, self._note_trouble)
         self._began = time.monotonic()
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
@@ -134,9 +134,9 @@ class Attempt:
         except FileNotFoundError:
             return None
 
-    def _cache(self) -> Cache | None:
+    def _cache(self) -> DiskCache | None:
         a = self._a
-        return None if a.cache is None else Cache(a.cache, a.cache_bytes, self._files)
+        return None if a.cache is None else DiskCache(a.cache, a.cache_bytes, self._files)
 
     def report(self, progress: Progress) -> None:
         """The backend's callback: note the losses, do what is due, stop if that is wanted."""

@@ -13,7 +13,7 @@ from support.gatys import interrupted, narrow, painting, photograph, plain, run,
 
 from nstd.backend import Style
 from nstd.backends.gatys.margins import Margins, margins_of, without_margins
-from nstd.system.disk_cache import Cache
+from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def test_what_is_remembered_of_a_style_is_that_of_its_inside(tmp_path: Path) -> 
     kept = []
     for pixels in (scan, margins_of(scan).cut(scan)):
         job = task(None, Style(pixels), network="fixed", steps=3)
-        run(replace(job, cache=Cache(tmp_path, 1 << 30, Files())))
+        run(replace(job, cache=DiskCache(tmp_path, 1 << 30, Files())))
         kept.append(names_in(tmp_path))
     assert kept[0]
     assert kept[0] == kept[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nstd.executors.cluster import pictures
-from nstd.executors.cluster.pictures import Pictures
+from nstd.executors.cluster.pictures import PictureStore
 from nstd.queue.job import Input, Job
 
 
@@ -21,7 +21,7 @@ class Store:
 
     def put(self, data: bytes) -> int:
         if self.gate is not None:
-            self.gate.wait(5)
+            self.gate.wait(60)
         self.puts.append(data)
         return len(self.puts) - 1
 
@@ -42,7 +42,7 @@ def job(folder: Path, name: str, *styles: str) -> tuple[Job, Path]:
 def test_a_style_is_put_once_and_contents_with_each_job(tmp_path: Path) -> None:
     """And the checkpoint, where there is one."""
     store = Store()
-    held = Pictures(store.put)
+    held = PictureStore(store.put)
     first, again = (held.of(*job(tmp_path, name, "swirls")) for name in ("beach", "pier"))
     assert first["1.png"] == again["1.png"]
     assert store.puts == [b"beach", b"swirls", b"pier"]
@@ -58,7 +58,7 @@ def test_what_is_kept_of_styles_is_bounded_however_many_a_job_has(
     """The least recently wanted go; one that alone is too large is for its job only."""
     monkeypatch.setattr(pictures, "KEPT", 20)
     store = Store()
-    held = Pictures(store.put)
+    held = PictureStore(store.put)
     for number in range(5):
         held.of(*job(tmp_path, str(number), *(f"style-{number}-{index}" for index in range(4))))
         assert held._held == sum(size for _, size in held._styles.values()) <= 20
@@ -72,7 +72,7 @@ def test_jobs_that_begin_at_once_put_their_style_once(tmp_path: Path) -> None:
     """Each seat of the driver asks from a thread of its own."""
     store, jobs = Store(), [job(tmp_path, str(number), "swirls") for number in range(8)]
     store.gate = threading.Barrier(8)  # all contents are put at the same moment
-    held = Pictures(store.put)
+    held = PictureStore(store.put)
 
     def put(data: bytes) -> int:
         if data == b"swirls":

@@ -179,10 +179,10 @@ def test_a_node_keeps_no_file_of_a_job(bench: Bench, cluster: RayCluster) -> Non
         return list(cluster.tmp.glob("nstd-node-*"))
 
     bench.run("beach")
-    wait_for(lambda: not left(), 10, "no folder left by a job that ended well")
+    wait_for(lambda: not left(), what="no folder left by a job that ended well")
     bench.run("pier", act="kill")
     assert bench.run("next").ending is Ending.FINISHED
-    wait_for(lambda: not left(), 10, "no folder left by a worker that was killed")
+    wait_for(lambda: not left(), what="no folder left by a worker that was killed")
 
 
 def test_what_a_worker_left_is_swept_even_before_its_parent_has_waited_for_it(
@@ -198,7 +198,7 @@ def test_what_a_worker_left_is_swept_even_before_its_parent_has_waited_for_it(
         NodeWorker()
         assert folder.exists()
         worker.kill()
-        wait_for(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE, 10)
+        wait_for(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE)
         NodeWorker()
         assert not folder.exists()
 

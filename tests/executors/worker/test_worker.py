@@ -120,7 +120,7 @@ def test_it_ends_with_its_channel(worker: Worker) -> None:
     worker.assign("one", act="hang")
     worker.hear("report", "one")
     worker.end.close()
-    assert worker.process.wait(timeout=30) == 0
+    assert worker.process.wait(timeout=120) == 0
 
 
 def test_it_ignores_the_interrupt_of_a_terminal(worker: Worker) -> None:
