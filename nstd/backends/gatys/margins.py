@@ -30,20 +30,22 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-LONGEST = 512  # pixels of the copy that is looked at; all lines below are its lines
-SHORTEST = 128  # pixels of its other side: fewer are too few to tell
-PAPER, BLACK = 0.75, 0.15  # the least of all channels of paper, the most of black
-NEUTRAL = 0.2  # the most that the channels of paper differ
-TOLERANCE = 16 / 255  # how far colours are apart that count as one
-FULL = 0.95  # of a line, at least: a strip
-GONE = 0.25  # of a line, at most: the strip has ended
-ENDING = 6  # lines in which it does so
-SINGLE, PAIRED = 1 / 25, 1 / 8  # the widest strip: without an opposite one, and with one
+LONGEST = 512  # pixels of the longest side of the copy that is looked at; "lines" are its lines
+SHORTEST = 128  # pixels of its other side; a smaller picture is left as it is
+
+TOLERANCE = 16 / 255  # colours that differ by no more than this count as one
+PAPER, BLACK = 0.75, 0.15  # paper: every channel is at least this; black: at most that
+NEUTRAL = 0.2  # paper: the channels differ by at most this
+FULL = 0.95  # a line belongs to a strip where this share of it has the strip's colour
+GONE = 0.25  # a strip has ended where no more than this share of a line is left of it
+ENDING = 6  # lines within which it must end
+SINGLE, PAIRED = 1 / 25, 1 / 8  # its greatest share of the picture: alone, and with an opposite one
+
 WORN = 10  # lines of the widest worn edge
-APART = 2  # lines between those that are compared at a worn edge
-USUAL = 0.95  # of the lines inside change no more than is usual,
-LEAST = 7 / 255  # which is taken to be at least this;
-UNUSUAL = 2.5  # times as much is a worn edge
+APART = 2  # lines between two that are compared
+USUAL = 0.95  # the quantile of the changes inside the picture that counts as usual
+LEAST = 7 / 255  # a usual change is taken to be at least this
+UNUSUAL = 2.5  # an edge is worn where it changes by this many times the usual
 
 
 class Margins(NamedTuple):
