@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,24 +24,6 @@ def processor_time(pid: int) -> float:
     """Seconds for which all threads of a process have run so far, to the nanosecond."""
     stats = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(stat.read_text().split()[0]) for stat in stats) / 1e9
-
-
-def test_status_answers_at_once(
-    playground: Playground, record_property: Callable[[str, object], None]
-) -> None:
-    """The aim is 0.3 s on a machine with nothing else to do; the bound here is for a busy one."""
-    playground.pair("beach")
-    playground.once()
-    times = []
-    for _ in range(5):
-        began = time.monotonic()
-        assert playground.command("status").returncode == 0
-        times.append(time.monotonic() - began)
-    record_property("seconds", statistics.median(times))
-    print(
-        f"nstd status: {min(times):.2f} s at best, {statistics.median(times):.2f} s in the middle"
-    )
-    assert min(times) < 1.5
 
 
 def test_status_loads_nothing_heavy(playground: Playground) -> None:

@@ -50,6 +50,7 @@ _COMMANDS = {
     "doctor": "check this machine",
     "bench": "compare what the engine makes of your pictures",
     "schema": "the JSON Schema of the sidecar, for editors",
+    "help": "the manual, page by page",
 }
 
 
