@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,7 @@ class Guest:
         self._legacy = memory and _MEMORY.is_dir()
         self._cgroup = _MEMORY / self._folder.name if self._legacy else None
         self._furnish()
+        self._pid = 0
         self._nspawn = self._boot()
         try:
             self._pid = wait_for(self._first_process, 30, "the first process of the guest")
@@ -111,12 +113,8 @@ class Guest:
     def close(self) -> None:
         """End the guest, whatever it does, and remove what it left."""
         if self._nspawn.poll() is None:
-            self._nspawn.terminate()  # nspawn halts the guest; a second one ends it
-            try:
-                self._nspawn.wait(30)
-            except subprocess.TimeoutExpired:
-                self._nspawn.kill()  # its children die with it
-                self._nspawn.wait(30)
+            os.kill(self._pid or self._nspawn.pid, signal.SIGKILL)  # all others die with it
+            self._nspawn.wait(30)
         shutil.rmtree(self._folder)
         if self._cgroup:
             wait_for(self._remove_cgroup, 30, "the guest's control group to be empty")
