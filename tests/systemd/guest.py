@@ -16,7 +16,9 @@ from support import wait_for
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "/root/nstd"
 """Where the guest has the source: the folder in which the commands of the documents are run."""
-_PYTHON = "/opt/python"
+PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_PREFIX = "/opt/python"
+"""Where the guest has the Python of the tests."""
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -131,7 +133,7 @@ class Guest:
             "--console=pipe",
             "--private-network",
             "--system-call-filter=bpf @keyring",  # for IPAddressDeny= and KeyringMode=
-            f"--bind-ro={sys.base_prefix}:{_PYTHON}",
+            f"--bind-ro={sys.base_prefix}:{_PREFIX}",
             *(f"--bind-ro={folder}:{name}" for name, folder in _sites().items()),
         ]
         if self._cgroup:
@@ -156,16 +158,15 @@ class Guest:
             self.directory / SOURCE.lstrip("/"),
             ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"),
         )
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         wrapper = _WRAPPER.format(
-            python=f"{_PYTHON}/bin/{version}", sites=" ".join(_sites()), version=version
+            python=f"{_PREFIX}/bin/{PYTHON}", sites=" ".join(_sites()), version=PYTHON
         )
         for path, text, mode in (
             ("usr/local/bin/python3", wrapper, 0o755),
             ("etc/pip.conf", _PIP, 0o644),
             ("etc/hostname", "studio1\n", 0o644),
             ("etc/hosts", "127.0.0.1 localhost studio1\n", 0o644),
-            ("etc/ld.so.conf.d/python.conf", f"{_PYTHON}/lib\n", 0o644),
+            ("etc/ld.so.conf.d/python.conf", f"{_PREFIX}/lib\n", 0o644),
         ):
             file = self.directory / path
             file.parent.mkdir(parents=True, exist_ok=True)

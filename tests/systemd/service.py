@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from plugins_support import install
+from puppet import PUPPET
 from support import matching, wait_for
-from systemd.guest import SOURCE, Guest
+from systemd.guest import PYTHON, SOURCE, Guest
 from systemd.image import image, missing
 from systemd.page import block_with
 
@@ -31,9 +33,11 @@ SETTINGS: dict[str, Any] = {
 """Settings with which a test does not wait long."""
 HURRY = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=1\nWatchdogSec=10\n"
 """The same for the unit, where it would be a minute."""
-LONG = {"output.size": 96, "options.steps": 100_000, "options.tolerance": 0}
-"""What alice asks for to have a job that runs until it is cancelled."""
-SHORT = {"output.size": 48, "options.preset": "draft"}
+LONG = {"backend": "puppet", "options.pause": 0.1, "options.steps": 100_000}
+"""What alice asks for to have a job that runs until it is cancelled; a tenth of a second a step."""
+SHORT = {"backend": "puppet"}
+PICTURE = {"output.size": 48, "options.preset": "draft"}
+"""The same by the real engine."""
 
 
 class Service:
@@ -62,12 +66,15 @@ class Service:
         return service
 
     def install(self) -> None:
-        """Every command of the page, in order, and pictures for alice."""
+        """Every command of the page, in order; then a backend for tests, and pictures for alice."""
         for line in block_with(INSTALL):
             self.log.append((line, self.run(line)))
         for sample, name in (("harbour", "beach"), ("swirls", "starry")):
             found = f"$(find {SOURCE} -name {sample}.jpg)"
             self.run(f"install -m 644 -o alice {found} /home/alice/{name}.jpg")
+
+        site = self.guest.root / "opt/nstd/lib" / PYTHON / "site-packages"
+        install(site, "puppet", PUPPET, attribute="Puppet")
 
     def reset(self, hurry: bool) -> None:
         """As if just installed, whatever a test did: it runs, with settings that hurry."""

@@ -8,7 +8,7 @@ import signal
 
 from support import wait_for
 from systemd.page import block_with
-from systemd.service import INSTALL, LONG, MARKS, NSTD, SHORT, Service
+from systemd.service import INSTALL, LONG, MARKS, NSTD, PICTURE, SHORT, Service
 
 pytestmark = MARKS
 
@@ -22,7 +22,7 @@ def test_the_commands_of_the_page_install_it(service: Service) -> None:
     assert "warn" not in doctor
     assert service.is_up()
     assert service.show("UnitFileState") == "enabled"
-    assert service.run("systemctl --failed --plain --no-legend nstd.service") == ""
+    assert service.run("systemctl --failed --plain --no-legend list-units 'nstd*'") == ""
     assert "nstd" in service.run("id -nG alice").split()
 
 
@@ -78,14 +78,21 @@ def test_a_config_that_is_wrong_at_the_start_is_left_to_a_person(service: Servic
 
 def test_a_daemon_that_is_killed_comes_back_and_goes_on(service: Service) -> None:
     """systemd starts it; the job resumes, and the attempt is forgiven."""
-    service.in_the_middle("killed", **{"options.steps": 400})
+    service.in_the_middle("killed", **{"options.steps": 100})
     restarts = int(service.show("NRestarts"))
     service.run("systemctl kill -s KILL --kill-who=main nstd")
     wait_for(lambda: int(service.show("NRestarts")) == restarts + 1 and service.is_up(), 60)
-    end = service.finished("killed", 240)
-    assert end["attempt"] == 1
-    starts = service.events("job.started", name="killed")
+    assert_that_it_resumed(service, "killed")
+
+
+def assert_that_it_resumed(service: Service, name: str) -> None:
+    """The job of this name ends well, at its first attempt, begun twice: the second time further."""
+    job = service.finished(name)["job"]
+    starts = service.events("job.started", job=job)
     assert [start["attempt"] for start in starts] == [1, 1]
+    steps = [line["step"] for line in service.events("job.progress", job=job)]
+    assert steps.count(1) <= 1
+    assert steps == sorted(steps)
 
 
 def test_a_daemon_that_hangs_is_started_again_by_the_watchdog(service: Service) -> None:
@@ -97,7 +104,7 @@ def test_a_daemon_that_hangs_is_started_again_by_the_watchdog(service: Service) 
     assert service.show("MainPID") != process
     wait_for(lambda: len(service.events("job.started", name="hangs")) == 2, 60)
     service.cancel("hangs")
-    assert "Watchdog timeout" in service.run(f"{journal_of_systemd()} -n 40")
+    assert "Watchdog timeout" in service.run(f"{journal_of_systemd()}")
 
 
 def journal_of_systemd() -> str:
@@ -108,19 +115,19 @@ def journal_of_systemd() -> str:
 
 def test_a_stop_saves_the_job_and_a_start_goes_on_with_it(service: Service) -> None:
     """In the middle of a job: no attempt is used, and nothing of the service is left meanwhile."""
-    service.in_the_middle("stopped", **{"options.steps": 400})
+    service.in_the_middle("stopped", **{"options.steps": 100})
     service.run("systemctl stop nstd")
     assert service.show("Result") == "success"
-    assert service.attempt("pgrep -u nstd")[0] == 1
+    assert service.run("find /proc -maxdepth 1 -user nstd") == ""
     requeued = service.events("job.requeued")[-1]
     assert requeued["job"] in service.waiting()
     service.run("systemctl start nstd")
-    assert service.finished("stopped", 240)["attempt"] == 1
+    assert_that_it_resumed(service, "stopped")
 
 
 def test_people_of_the_group_hand_in_look_on_cancel_and_take_out(service: Service) -> None:
     """As the page says: alice, who is in the group, may; bob, who is not, may not even look."""
-    service.submit("mine", **SHORT)
+    service.submit("mine", **PICTURE)
     service.finished("mine")
     ask = f"{NSTD} status -c /srv/nstd"
     assert "mine" in service.run(ask, user="alice")
@@ -147,7 +154,10 @@ def test_a_copy_that_only_its_owner_may_read_is_told_of(service: Service) -> Non
     service.run(f"chmod 600 {folder}/*.jpg", user="alice")
     sidecar = "{content: beach.jpg, style: starry.jpg}"
     service.run(f"umask 077; echo '{sidecar}' > {folder}/private.yaml", user="alice")
-    print(service.events()[-5:])
+    import time
+    time.sleep(20)
+    print(service.run("ls -la /srv/nstd/inbox/private"))
+    for e in service.events()[-5:]: print(e)
     assert 0
 
 
@@ -180,7 +190,7 @@ def test_a_full_disk_costs_no_job_and_no_attempt(service: Service) -> None:
         service.run(f"sudo -u nstd {NSTD} init /srv/nstd")
         service.configure(limits={"min_free": "1MiB"})
         service.run("systemctl start nstd")
-        service.in_the_middle("full", **{"options.steps": 300})
+        service.in_the_middle("full", **{"options.steps": 100})
         service.attempt("dd if=/dev/zero of=/srv/nstd/fill bs=4k")
         told = "journalctl -u nstd -o cat --since -2m | grep '\"disk.full\"'"
         wait_for(lambda: service.attempt(told)[0] == 0, 120, "disk.full in the journal")
