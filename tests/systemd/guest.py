@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 SOURCE = "/root/nstd"
 """Where the guest has the source: the folder in which the commands of the documents are run."""
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_GUESTS, _PREFIX_OF_GUESTS = Path("/var/tmp"), "nstd-guest-"
 _PREFIX = "/opt/python"
 """Where the guest has the Python of the tests."""
 _ENVIRONMENT = {
@@ -43,6 +45,17 @@ def _sites() -> dict[str, Path]:
     return {f"/opt/site-packages-{number}": folder for number, folder in enumerate(found)}
 
 
+def remove_abandoned() -> None:
+    """Remove what guests have left whose tests were killed; nobody holds their locks any more."""
+    for folder in _GUESTS.glob(f"{_PREFIX_OF_GUESTS}*"):
+        try:
+            with (folder / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+        except OSError:  # it is in use, or another process is quicker
+            continue
+
+
 class Guest:
     """A copy of an image, booted; `close` ends it and removes the copy.
 
@@ -53,7 +66,10 @@ class Guest:
     """
 
     def __init__(self, image: Path, *, memory: bool = False) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="nstd-guest-", dir="/var/tmp"))
+        remove_abandoned()
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX_OF_GUESTS, dir=_GUESTS))
+        self._lock = (self._folder / "lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.directory = self._folder / "root"
         subprocess.run(["cp", "-a", "--reflink=auto", image, self.directory], check=True)
         self._legacy = memory and _MEMORY.is_dir()
@@ -112,17 +128,27 @@ class Guest:
         if is_new:
             file.chmod(mode)
 
+    def memory_limit(self, unit: str) -> int:
+        """The bytes that the kernel grants a unit of the system's slice."""
+        place = f"system.slice/{unit}"
+        if self._cgroup:
+            return int((self._cgroup / place / "memory.limit_in_bytes").read_text())
+        told = self.run(f"cat /sys/fs/cgroup/{place}/memory.max", check=False).strip()
+        return int(told) if told.isdigit() else sys.maxsize
+
     def close(self) -> None:
         """End the guest, whatever it does, and remove what it left."""
         if self._nspawn.poll() is None:
             os.kill(self._pid or self._nspawn.pid, signal.SIGKILL)  # all others die with it
             self._nspawn.wait(30)
+        self._lock.close()
         shutil.rmtree(self._folder)
         if self._cgroup:
             wait_for(self._remove_cgroup, 30, "the guest's control group to be empty")
 
     def _boot(self) -> subprocess.Popen[bytes]:
         command = [
+            *("setpriv", "--pdeathsig", "KILL"),  # no guest outlives the tests
             "systemd-nspawn",
             "--boot",
             "--quiet",

@@ -23,3 +23,11 @@ def block_with(words: str) -> list[str]:
     ]
     assert len(blocks) == 1, f"{len(blocks)} blocks have {words!r}"
     return [line for line in blocks[0].splitlines() if line]
+
+
+def inline(words: str) -> list[str]:
+    """All that stands in backticks in the paragraphs of the one document that has these words."""
+    found = [text for document in documents() if words in (text := document.read_text())]
+    assert len(found) == 1, f"{len(found)} documents have {words!r}"
+    (section,) = [part for part in re.split(r"^## ", found[0], flags=re.M) if words in part]
+    return [re.sub(r"\s+", " ", code) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", section)]

@@ -1,0 +1,169 @@
+"""What changes an installed service: another version, drop-ins, limits, and its end."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+
+import pytest
+from support import wait_for
+from systemd.guest import ROOT, SOURCE
+from systemd.page import block_with, inline
+from systemd.service import DROP_INS, LONG, MARKS, NSTD, PICTURE, SHORT, Service
+
+pytestmark = MARKS
+
+OLD = "915f8fa"
+"""A version before this one: the last whose modules did not lie in packages yet."""
+
+
+def old_source() -> bytes:
+    """The tree of the old version, as a tar; skips where the history is not at hand."""
+    done = subprocess.run(["git", "archive", OLD], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"needs the history of git, back to {OLD}")
+    return done.stdout
+
+
+@pytest.fixture
+def lonely(debian: int) -> Iterator[Service]:
+    """nstd installed in a guest that no other test uses."""
+    service = Service.installed(debian)
+    service.reset(hurry=True)
+    yield service
+    service.guest.close()
+
+
+def remains(service: Service) -> str:
+    """Files of the guest, outside of the source, that are called after nstd."""
+    where = "/etc /opt /srv /var/cache /var/lib/private /run/systemd/system"
+    return service.run(f"find {where} -xdev -name '*nstd*'")
+
+
+@pytest.mark.slow
+def test_an_upgrade_goes_on_with_what_ran_and_waited(debian: int) -> None:
+    """From a version of before, by the commands of the page."""
+    old = old_source()
+    service = Service(debian)
+    try:
+        source = service.guest.root / SOURCE.lstrip("/")
+        shutil.move(source, source.with_name("new"))
+        with tarfile.open(fileobj=io.BytesIO(old)) as tar:
+            tar.extractall(source, filter="data")
+        service.install()
+        service.reset(hurry=True)
+        service.in_the_middle("running", **{"options.steps": 100})
+        service.submit("waiting", **SHORT)
+        wait_for(lambda: service.events("job.claimed", name="waiting"), 60)
+        service.guest.write("/srv/nstd/inbox/later.yaml", "content: later.jpg\nstyle: later.jpg\n")
+        process = service.show("MainPID")
+        shutil.rmtree(source)
+        shutil.move(source.with_name("new"), source)
+        for line in block_with("--upgrade ."):
+            service.run(line)
+        assert service.show("MainPID") != process
+        assert service.finished("running")["attempt"] == 1
+        service.finished("waiting")
+        assert (service.folder / "inbox" / "later.yaml").exists()
+        service.submit("hers", **LONG)
+        wait_for(lambda: service.events("job.started", name="hers"), 60)
+        service.run(f"{NSTD} cancel hers -c /srv/nstd", user="alice")
+        wait_for(lambda: service.events("job.failed", name="hers"), 60)
+    finally:
+        service.guest.close()
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_what_was_uninstalled(lonely: Service) -> None:
+    """By the commands of the page, with a job in the middle."""
+    lonely.in_the_middle("running")
+    for line in block_with("userdel nstd"):
+        lonely.run(line)
+    assert remains(lonely) == ""
+    assert lonely.run("find / -xdev -nouser -o -xdev -nogroup") == ""
+    assert "nstd" not in lonely.run("cat /etc/passwd /etc/group")
+    assert "nstd" not in lonely.run("systemctl list-unit-files; systemctl --failed")
+
+
+TELL = """#!/bin/bash
+exec 3<>/dev/tcp/10.0.0.1/5000 && echo "$NSTD_NAME" >&3
+"""
+
+
+def test_a_hook_reaches_the_network_only_when_the_unit_lets_it(service: Service) -> None:
+    """Beside cpu-only.conf, as the page on hooks says; a server listens in the same guest."""
+    told = [code for code in inline("RestrictAddressFamilies=AF_INET AF_INET6`") if "=" in code]
+    settings = [code for code in told if code.split("=")[0] in {
+        "IPAddressDeny", "RestrictAddressFamilies", "PrivateNetwork"
+    }]
+    assert len(settings) == 3
+    service.guest.write("/opt/tell.sh", TELL, 0o755)
+    service.run("ip address replace 10.0.0.1/8 dev lo")
+    service.run("systemd-run --unit=server python3 -m http.server --bind 10.0.0.1 5000")
+    service.configure(hooks={"on_success": ["/opt/tell.sh"]})
+    service.run("systemctl reload nstd")
+    try:
+        service.submit("silent", **SHORT)
+        job = service.finished("silent")["job"]
+        wait_for(lambda: service.events("hook.failed", job=job), 60)
+        service.drop_in("override", "\n".join(["[Service]", *settings, ""]))
+        service.run("systemctl restart nstd")
+        service.submit("heard", **SHORT)
+        job = service.finished("heard")["job"]
+        wait_for(lambda: service.events("hook.finished", job=job), 60)
+    finally:
+        service.drop_in("override", "")
+        service.run("systemctl stop server; systemctl reset-failed server", check=False)
+
+
+@pytest.mark.slow
+def test_a_worker_that_takes_too_much_memory_costs_its_job_and_not_the_daemon(debian: int) -> None:
+    """`MemoryMax=` in a drop-in: the kernel ends the worker, or the job is refused before."""
+    service = Service.installed(debian, memory=True)
+    try:
+        service.reset(hurry=True)
+        service.drop_in("override", "[Service]\nMemoryMax=900M\n")
+        service.run("systemctl restart nstd")
+        if service.guest.memory_limit("nstd.service") > 2**30:
+            pytest.skip("this machine hands no memory controller to the guest")
+        process = service.show("MainPID")
+        service.submit("large", **{"output.size": 4000, "options.preset": "draft"})
+        end = wait_for(lambda: service.events("job.failed", name="large"), 280, "its end")[0]
+        assert end["code"] in {"out_of_memory", "worker_died"}
+        service.submit("small", **PICTURE)
+        service.finished("small")
+        assert service.show("MainPID") == process
+    finally:
+        service.guest.close()
+
+
+RAY = "#!/opt/nstd/bin/python3\nfrom ray.scripts.scripts import main\nmain()\n"
+"""What pip lays down as /opt/nstd/bin/ray, where it installs the package into the folder."""
+
+
+@pytest.mark.slow
+def test_jobs_run_on_a_real_ray_head_in_its_unit(lonely: Service) -> None:
+    """The first machine of the page on clusters, without a GPU; the head is lost and comes back."""
+    pytest.importorskip("ray")
+    lonely.guest.write("/opt/nstd/bin/ray", RAY, 0o755)
+    lonely.run("ip address replace 10.0.0.1/8 dev lo")
+    commands = [code for code in inline("RAY_NODE=--head") if code.startswith("sudo ")]
+    head = next(code for code in inline("RAY_NODE=--head") if code.startswith("RAY_NODE=--head"))
+    for line in commands:
+        if "enable --now nstd-ray-node" in line:
+            lonely.guest.write("/etc/nstd-ray.conf", head + "\n")
+        if "restart nstd" in line:
+            executor = {"kind": "ray", "address": "10.0.0.1:6379", "num_gpus": 0, "num_cpus": 1}
+            lonely.configure(executor=executor)
+        lonely.run(line)
+    assert lonely.run(f"ls {DROP_INS}").split() == ["cpu-only.conf", "hurry.conf", "ray.conf"]
+    lonely.submit("far", **PICTURE)
+    assert lonely.finished("far", 240)["device"].startswith("studio1/")
+    lonely.submit("kept", **(SHORT | {"options.steps": 60, "options.pause": 0.1}))
+    wait_for(lambda: lonely.events("job.started", name="kept"), 60)
+    lonely.run("systemctl restart nstd-ray-node")
+    assert lonely.finished("kept", 240)["attempt"] == 1
+    assert lonely.is_up()
