@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from systemd.service import Service
 
 DEBIAN = [12, pytest.param(13, marks=pytest.mark.slow)]

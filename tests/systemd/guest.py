@@ -33,7 +33,7 @@ _MEMORY = Path("/sys/fs/cgroup/memory")
 # tests, which are bound into the guest, are on its path.
 _WRAPPER = """#!/bin/sh
 {python} "$@" || exit
-case "$1 $2" in "-m venv") printf '%s\\n' {sites} > "$3/lib/{version}/site-packages/tests.pth" ;; esac
+[ "$1 $2" != "-m venv" ] || printf '%s\\n' {sites} > "$3/lib/{version}/site-packages/tests.pth"
 """
 _PIP = "[global]\nno-index = true\nno-deps = true\nno-build-isolation = false\n"
 """Nothing is fetched. `no-build-isolation = false` is how pip is told not to isolate a build."""
@@ -99,17 +99,17 @@ class Guest:
         assert status == 0 or not check, f"{command} ended with {status}:\n{printed}"
         return printed
 
-    def attempt(
-        self, command: str, *, user: str = "root", timeout: float = 120
-    ) -> tuple[int, str]:
+    def attempt(self, command: str, *, user: str = "root", timeout: float = 120) -> tuple[int, str]:
         """The exit status of a line of shell in the guest, and what it printed."""
         environment = [f"{key}={value}" for key, value in _ENVIRONMENT.items()]
         shell = ["bash", "-o", "pipefail", "-c", command]
         inside = shell if user == "root" else ["sudo", "-u", user, *shell]
         folder = SOURCE if user == "root" else f"/home/{user}"
         done = subprocess.run(
-            ["nsenter", f"--target={self._pid}", "--all", "env", "-i", *environment]
-            + ["env", f"--chdir={folder}", *inside],
+            [
+                *("nsenter", f"--target={self._pid}", "--all"),
+                *("env", "-i", f"--chdir={folder}", *environment, *inside),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -164,7 +164,7 @@ class Guest:
         ]
         if self._cgroup:
             self._cgroup.mkdir()
-            enter = f"echo $$ > {self._cgroup}/cgroup.procs && exec \"$@\""
+            enter = f'echo $$ > {self._cgroup}/cgroup.procs && exec "$@"'
             # Read by systemd 256 and 257, which start in this mode only when they are told to.
             command = ["sh", "-c", enter, "sh", *command, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
         unified = "0" if self._legacy else "1"

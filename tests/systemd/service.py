@@ -11,6 +11,7 @@ import yaml
 from plugins_support import install
 from puppet import PUPPET
 from support import matching, wait_for
+
 from systemd.guest import PYTHON, SOURCE, Guest
 from systemd.image import image, missing
 from systemd.page import block_with

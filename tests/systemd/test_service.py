@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from support import wait_for
+
 from systemd.page import block_with
 from systemd.service import INSTALL, LONG, MARKS, NSTD, PICTURE, SHORT, Service
 
@@ -87,7 +88,7 @@ def test_a_daemon_that_is_killed_comes_back_and_goes_on(service: Service) -> Non
 
 
 def assert_that_it_resumed(service: Service, name: str) -> None:
-    """The job of this name ends well, at its first attempt, begun twice: the second time further."""
+    """The job of this name ends well, at its first attempt; its second beginning is further on."""
     job = service.finished(name)["job"]
     starts = service.events("job.started", job=job)
     assert [start["attempt"] for start in starts] == [1, 1]
@@ -127,7 +128,9 @@ def test_people_of_the_group_hand_in_look_on_cancel_and_take_out(service: Servic
     ask = f"{NSTD} status -c /srv/nstd"
     assert "mine" in service.run(ask, user="alice")
     assert "mine" in service.run(f"{NSTD} logs mine -c /srv/nstd", user="alice")
-    service.run("cp /srv/nstd/outbox/mine/mine.png . && mv /srv/nstd/outbox/mine taken", user="alice")
+    service.run(
+        "cp /srv/nstd/outbox/mine/mine.png . && mv /srv/nstd/outbox/mine taken", user="alice"
+    )
     assert not (service.folder / "outbox" / "mine").exists()
     service.submit("hers", **LONG)
     for times in (1, 2):
