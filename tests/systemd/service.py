@@ -66,6 +66,11 @@ class Service:
             raise
         return service
 
+    @property
+    def site(self) -> Path:
+        """Where pip installs packages for it."""
+        return self.guest.root / "opt/nstd/lib" / PYTHON / "site-packages"
+
     def install(self) -> None:
         """Every command of the page, in order; then a backend for tests, and pictures for alice."""
         for line in block_with(INSTALL):
@@ -74,8 +79,7 @@ class Service:
             found = f"$(find {SOURCE} -name {sample}.jpg)"
             self.run(f"install -m 644 -o alice {found} /home/alice/{name}.jpg")
 
-        site = self.guest.root / "opt/nstd/lib" / PYTHON / "site-packages"
-        install(site, "puppet", PUPPET, attribute="Puppet")
+        install(self.site, "puppet", PUPPET, attribute="Puppet")
 
     def reset(self, hurry: bool) -> None:
         """As if just installed, whatever a test did: it runs, with settings that hurry."""
