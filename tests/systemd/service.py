@@ -34,10 +34,10 @@ SETTINGS: dict[str, Any] = {
 """Settings with which a test does not wait long."""
 HURRY = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=1\nWatchdogSec=10\n"
 """The same for the unit, where it would be a minute."""
-LONG = {"backend": "puppet", "options.pause": 0.1, "options.steps": 100_000}
+LONG: dict[str, Any] = {"backend": "puppet", "options.pause": 0.1, "options.steps": 100_000}
 """What alice asks for to have a job that runs until it is cancelled; a tenth of a second a step."""
-SHORT = {"backend": "puppet"}
-PICTURE = {"output.size": 48, "options.preset": "draft"}
+SHORT: dict[str, Any] = {"backend": "puppet"}
+PICTURE: dict[str, Any] = {"output.size": 48, "options.preset": "draft"}
 """The same by the real engine."""
 
 
@@ -122,11 +122,11 @@ class Service:
         """The ids of the jobs that wait or run."""
         return [path.name for path in self.folder.glob("work/[!.]*") if path.is_dir()]
 
-    def submit(self, name: str, user: str = "alice", **options: Any) -> None:
+    def submit(self, name: str, **options: Any) -> None:
         """Hand in a pair as alice."""
         wishes = " ".join(f"-o {key}={value}" for key, value in options.items())
         self.run(
-            f"{NSTD} submit -c /srv/nstd beach.jpg starry.jpg --name {name} {wishes}", user=user
+            f"{NSTD} submit -c /srv/nstd beach.jpg starry.jpg --name {name} {wishes}", user="alice"
         )
 
     def finished(self, name: str, seconds: float = 120) -> dict[str, Any]:

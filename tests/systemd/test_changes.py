@@ -167,30 +167,33 @@ RAY = "#!/opt/nstd/bin/python3\nfrom ray.scripts.scripts import main\nmain()\n"
 """What pip lays down as /opt/nstd/bin/ray, where it installs the package into the folder."""
 
 
+def be_a_head(service: Service) -> None:
+    """The first machine of the page on clusters, without a GPU, by its commands in their order."""
+    service.guest.write("/opt/nstd/bin/ray", RAY, 0o755)
+    service.run("ip address replace 10.0.0.1/8 dev lo")
+    told = inline("RAY_NODE=--head")
+    head = next(code for code in told if code.startswith("RAY_NODE=--head"))
+    doctor = f"sudo -u nstd {NSTD} doctor -c /srv/nstd/config.yaml"
+    for line in [code for code in told if code.startswith("sudo ")]:
+        if "enable --now nstd-ray-node" in line:
+            service.guest.write("/etc/nstd-ray.conf", head + "\n")
+        if "restart nstd" in line:
+            executor = {"kind": "ray", "address": "10.0.0.1:6379", "num_gpus": 0, "num_cpus": 1}
+            service.configure(executor=executor)
+            wait_for(lambda: service.attempt(doctor)[0] == 0, 180, "the doctor to find the head")
+        service.run(line, timeout=200)
+
+
 @pytest.mark.slow
 def test_jobs_run_on_a_real_ray_head_in_its_unit(lonely: Service) -> None:
-    """The first machine of the page on clusters, without a GPU; the head is lost and comes back."""
+    """With all drop-ins at once; the head is lost in the middle of a job, and comes back."""
     pytest.importorskip("ray")
-    lonely.guest.write("/opt/nstd/bin/ray", RAY, 0o755)
-    lonely.run("ip address replace 10.0.0.1/8 dev lo")
-    commands = [code for code in inline("RAY_NODE=--head") if code.startswith("sudo ")]
-    head = next(code for code in inline("RAY_NODE=--head") if code.startswith("RAY_NODE=--head"))
-    for line in commands:
-        if "enable --now nstd-ray-node" in line:
-            lonely.guest.write("/etc/nstd-ray.conf", head + "\n")
-        if "restart nstd" in line:  # "`nstd doctor` says what it finds there"
-            executor = {"kind": "ray", "address": "10.0.0.1:6379", "num_gpus": 0, "num_cpus": 1}
-            lonely.configure(executor=executor)
-            doctor = f"sudo -u nstd {NSTD} doctor -c /srv/nstd/config.yaml"
-            wait_for(
-                lambda: lonely.attempt(doctor)[0] == 0, 180, "the cluster in the doctor's eyes"
-            )
-        lonely.run(line)
+    be_a_head(lonely)
     assert lonely.run(f"ls {DROP_INS}").split() == ["cpu-only.conf", "hurry.conf", "ray.conf"]
     lonely.submit("far", **PICTURE)
     assert lonely.finished("far", 240)["device"].startswith("studio1/")
-    lonely.submit("kept", **(SHORT | {"options.steps": 60, "options.pause": 0.1}))
+    lonely.submit("kept", **(LONG | {"options.steps": 60}))
     wait_for(lambda: lonely.events("job.started", name="kept"), 60)
     lonely.run("systemctl restart nstd-ray-node")
-    assert lonely.finished("kept", 240)["attempt"] == 1
+    assert lonely.finished("kept", 300)["attempt"] == 1
     assert lonely.is_up()
