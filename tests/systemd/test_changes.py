@@ -127,8 +127,11 @@ HOG = """
 import time
 from pydantic import BaseModel
 
+class Nothing(BaseModel):
+    pass
+
 class Hog:
-    name, size, Options = "hog", None, BaseModel
+    name, size, Options = "hog", None, Nothing
 
     def run(self, task, report):
         taken = []
@@ -192,7 +195,7 @@ def test_jobs_run_on_a_real_ray_head_in_its_unit(lonely: Service) -> None:
     assert lonely.run(f"ls {DROP_INS}").split() == ["cpu-only.conf", "hurry.conf", "ray.conf"]
     lonely.submit("far", **PICTURE)
     assert lonely.finished("far", 240)["device"].startswith("studio1/")
-    lonely.submit("kept", **(LONG | {"options.steps": 60}))
+    lonely.submit("kept", **(LONG | {"options.steps": 150}))
     wait_for(lambda: lonely.events("job.started", name="kept"), 60)
     lonely.run("systemctl restart nstd-ray-node")
     assert lonely.finished("kept", 300)["attempt"] == 1
