@@ -155,7 +155,7 @@ def test_a_copy_that_only_its_owner_may_read_waits_and_is_told_of(service: Servi
     told = wait_for(lambda: service.events("inbox.unreadable", path=path), 60)
     assert "private/beach.jpg" in told[0]["error"]
     service.run(f"chmod g+r {folder}/beach.jpg", user="alice")
-    service.finished("private/private")
+    service.finished("private")
 
 
 def journal_lines() -> list[str]:
