@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from support import wait_for
@@ -204,9 +205,10 @@ class Guest:
         assert self._nspawn.poll() is None, (self._folder / "console").read_text()
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text()
         for child in children.split():
-            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
-            if command.endswith((b"/systemd", b"/init")):
-                return int(child)
+            with suppress(OSError):  # a helper of nspawn, which is gone by now
+                command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
+                if command.endswith((b"/systemd", b"/init")):
+                    return int(child)
         return 0
 
     def _is_up(self) -> bool:
