@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "jobs": {"checkpoint": "1s", "backoff": "1s"},
 }
 """Settings with which a test does not wait long."""
-HURRY = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=1\nWatchdogSec=10\n"
+HURRY = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=1\nWatchdogSec=10\nNice=0\n"
 """The same for the unit, where it would be a minute."""
 LONG: dict[str, Any] = {"backend": "puppet", "options.pause": 0.1, "options.steps": 100_000}
 """What alice asks for to have a job that runs until it is cancelled; a tenth of a second a step."""
@@ -129,7 +129,7 @@ class Service:
             f"{NSTD} submit -c /srv/nstd beach.jpg starry.jpg --name {name} {wishes}", user="alice"
         )
 
-    def finished(self, name: str, seconds: float = 120) -> dict[str, Any]:
+    def finished(self, name: str, seconds: float = 240) -> dict[str, Any]:
         """The line that ends the job of this name, as soon as it is there; not of a failure."""
         ends = wait_for(
             lambda: self.events("job.finished", name=name) + self.events("job.failed", name=name),

@@ -194,7 +194,7 @@ def test_jobs_run_on_a_real_ray_head_in_its_unit(lonely: Service) -> None:
     be_a_head(lonely)
     assert lonely.run(f"ls {DROP_INS}").split() == ["cpu-only.conf", "hurry.conf", "ray.conf"]
     lonely.submit("far", **PICTURE)
-    assert lonely.finished("far", 240)["device"].startswith("studio1/")
+    assert lonely.finished("far")["device"].startswith("studio1/")
     lonely.submit("kept", **(LONG | {"options.steps": 150}))
     wait_for(lambda: lonely.events("job.started", name="kept"), 60)
     lonely.run("systemctl restart nstd-ray-node")
