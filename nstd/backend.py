@@ -2,7 +2,8 @@
 
 A backend is one class, named by an entry point of the group `nstd.backends`. Its options are
 parsed in the daemon, so importing it must stay light (no torch); the work is done by `run` in a
-worker process of its own. `nstd.backends.registry` finds backends; README shows one in about 25 lines.
+worker process of its own. `nstd.backends.registry` finds backends; `nstd help backend` shows how to
+write one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nstd.system.disk_cache import Cache
+    from nstd.system.disk_cache import DiskCache
 
     Pixels = NDArray[np.float32]
     """A picture: (height, width, 3) float32, sRGB, values in [0, 1]."""
@@ -67,7 +68,7 @@ class Task:
     state: bytes | None = None
     init: Pixels | None = None
     series: tuple[Pixels, ...] = ()
-    cache: Cache | None = None
+    cache: DiskCache | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from support import Playground
+from support.playground import Playground
 
 import nstd
 

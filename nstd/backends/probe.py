@@ -6,12 +6,10 @@ writes one line of JSON to a socket of its own, which nothing that the backend p
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -19,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 from pydantic import BaseModel
+
+from nstd.system.child import Child, import_path, python_module
 
 GROUP = "nstd.backends"
 PROBE_SECONDS = 20.0
@@ -32,7 +31,7 @@ _TORCH = (
 )
 
 
-class Status(StrEnum):
+class BackendStatus(StrEnum):
     """What became of looking at a plugin."""
 
     OK = "ok"
@@ -49,7 +48,7 @@ class Status(StrEnum):
 class Health:
     """What a probe found; `summary` is the first line of the backend's docstring."""
 
-    status: Status
+    status: BackendStatus
     reason: str = ""
     summary: str = ""
 
@@ -61,19 +60,21 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        channel = theirs.fileno()
+        command = python_module("nstd.backends.probe", channel, name, value, seconds)
         try:
-            child = _start(name, value, seconds, theirs.fileno())
+            child = Child(command, import_path(), pass_fds=[channel])
         except OSError as error:
-            return Health(Status.DIED, f"its probe did not start: {error}")
+            return Health(BackendStatus.DIED, f"its probe did not start: {error}")
         try:
             theirs.close()
             line = _read_line(ours, time.monotonic() + seconds)
         finally:
-            code = _end(child)
+            child.kill()
     if line is None:
-        return Health(Status.TIMEOUT, f"it was still being imported after {seconds:g} s")
+        return Health(BackendStatus.TIMEOUT, f"it was still being imported after {seconds:g} s")
     return _parse(line) or Health(
-        Status.DIED, f"it ended its process with {_cause(code)} while it was imported"
+        BackendStatus.DIED, f"its process ended while it was imported: {child.ending}"
     )
 
 
@@ -82,36 +83,38 @@ def look(name: str, value: str) -> Health:
     try:
         found = EntryPoint(name, value, GROUP).load()
     except BaseException as error:  # a plugin may call sys.exit while it is imported
-        return Health(Status.LOAD_ERROR, describe(error))
+        return Health(BackendStatus.LOAD_ERROR, describe(error))
     try:
         health = judge(name, found)
-        if health.status is Status.OK:
+        if health.status is BackendStatus.OK:
             found.Options.model_json_schema()  # `nstd schema` prints it
             found()
     except BaseException as error:
-        return Health(Status.INVALID, f"looking at it raised {describe(error)}")
-    return Health(Status.IMPORTS_TORCH, _TORCH) if "torch" in sys.modules else health
+        return Health(BackendStatus.INVALID, f"looking at it raised {describe(error)}")
+    return Health(BackendStatus.IMPORTS_TORCH, _TORCH) if "torch" in sys.modules else health
 
 
 def judge(name: str, found: object) -> Health:
     """Whether `found`, the object of the entry point `name`, is a usable backend class."""
     if not isinstance(found, type):
-        return Health(Status.INVALID, "its entry point does not name a class")
+        return Health(BackendStatus.INVALID, "its entry point does not name a class")
     options = getattr(found, "Options", None)
     if not (isinstance(options, type) and issubclass(options, BaseModel)):
-        return Health(Status.INVALID, "it has no Options that is a pydantic model")
+        return Health(BackendStatus.INVALID, "it has no Options that is a pydantic model")
     if not callable(getattr(found, "run", None)):
-        return Health(Status.INVALID, "it has no run(task, report)")
+        return Health(BackendStatus.INVALID, "it has no run(task, report)")
     size = getattr(found, "size", ...)
     if size is not None and (type(size) is not int or size < 1):
-        return Health(Status.INVALID, "its size is not a number of pixels or None")
+        return Health(BackendStatus.INVALID, "its size is not a number of pixels or None")
     takes: object = getattr(found, "takes", frozenset())
     if not isinstance(takes, frozenset | set) or not all(isinstance(each, str) for each in takes):
-        return Health(Status.INVALID, "its takes is not a set of names")
+        return Health(BackendStatus.INVALID, "its takes is not a set of names")
     said = getattr(found, "name", None)
     if said != name:
-        return Health(Status.NAME_MISMATCH, f"it calls itself {said!r}, its entry point {name!r}")
-    return Health(Status.OK, summary=(found.__doc__ or "").strip().partition("\n")[0][:200])
+        return Health(
+            BackendStatus.NAME_MISMATCH, f"it calls itself {said!r}, its entry point {name!r}"
+        )
+    return Health(BackendStatus.OK, summary=(found.__doc__ or "").strip().partition("\n")[0][:200])
 
 
 def describe(error: BaseException) -> str:
@@ -130,29 +133,6 @@ def main(arguments: Sequence[str]) -> None:
     health = look(name, value)
     os.write(channel, json.dumps(asdict(health)).encode() + b"\n")
     os._exit(0)  # no exit handlers or threads of the plugin
-
-
-def _start(name: str, value: str, seconds: float, channel: int) -> subprocess.Popen[bytes]:
-    """The child, with this process's import path and a process group of its own."""
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "nstd.backends.probe",
-            str(channel),
-            name,
-            value,
-            str(seconds),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": path},
-        pass_fds=(channel,),
-        start_new_session=True,
-    )
 
 
 def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
@@ -175,24 +155,9 @@ def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
 def _parse(line: bytes) -> Health | None:
     try:
         said = json.loads(line)
-        return Health(Status(said["status"]), str(said["reason"]), str(said["summary"]))
+        return Health(BackendStatus(said["status"]), str(said["reason"]), str(said["summary"]))
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _end(child: subprocess.Popen[bytes]) -> int:
-    """Kill the child and all that it started; its exit status where it had ended by itself."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    return child.wait()
-
-
-def _cause(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    with contextlib.suppress(ValueError):
-        return signal.Signals(-code).name
-    return f"signal {-code}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Backends, found by the entry-point group `nstd.backends`; built-ins come by the same door.
 
 No plugin can harm the daemon by being installed: each is probed in a child process before it is
-imported here (`nstd.backends.probe`), and an unhealthy one is listed with its status and the reason.
+imported here (`nstd.backends.probe`), and an unhealthy one is listed with its status and the
+reason. Only the backends of the distribution nstd itself are imported here at once.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import cast
 
 from nstd.backend import Backend
-from nstd.backends.probe import GROUP, PROBE_SECONDS, Health, Status, describe, judge, probe
+from nstd.backends.probe import GROUP, PROBE_SECONDS, BackendStatus, Health, describe, judge, probe
 from nstd.errors import BackendError, nearest
 
-__all__ = ["GROUP", "Plugin", "Plugins", "Status", "load"]
+__all__ = ["GROUP", "BackendStatus", "Backends", "Plugin", "load"]
 
 _OWN = "nstd"  # the distribution whose backends keep their names whatever else is installed
 _PROBES_AT_ONCE = 4
+_FIELD = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Plugin:
     """
 
     name: str
-    status: Status
+    status: BackendStatus
     reason: str = ""
     distribution: str = ""
     version: str = ""
@@ -40,7 +42,7 @@ class Plugin:
     summary: str = ""
 
 
-class Plugins:
+class Backends:
     """The installed backends; each is probed at most once, when it is first asked for."""
 
     def __init__(self, probe_seconds: float = PROBE_SECONDS) -> None:
@@ -81,15 +83,17 @@ class Plugins:
         return self._instances[name]
 
     def _probe(self, plugin: Plugin) -> Health:
+        if _own(plugin):
+            return _load(plugin)[1]
         return probe(plugin.name, plugin.value, self._seconds)
 
     def _needs_probe(self, plugin: Plugin) -> bool:
-        return plugin.status is Status.OK and plugin.name not in self._health
+        return plugin.status is BackendStatus.OK and plugin.name not in self._health
 
     def _judged(self, plugin: Plugin) -> Plugin:
         """`plugin` with what its probe found; at most one plugin of a name is ever probed."""
         health = self._health.get(plugin.name)
-        if plugin.status is not Status.OK or health is None:
+        if plugin.status is not BackendStatus.OK or health is None:
             return plugin
         return replace(plugin, status=health.status, reason=health.reason, summary=health.summary)
 
@@ -124,21 +128,27 @@ def _discover() -> list[Plugin]:
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
-    """The name and version of a distribution; empty where its metadata cannot be read."""
+    """The name and version of a distribution; empty where its metadata cannot be read.
+
+    `distribution.metadata` would parse the whole file as an e-mail: for a hundred distributions
+    that takes longer than all else that `nstd run` does at its start.
+    """
     try:
-        return distribution.metadata["Name"] or "", distribution.metadata["Version"] or ""
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     except Exception:
         return "", ""
+    fields = dict(reversed(_FIELD.findall(text)))  # the first of each counts
+    return fields.get("Name", ""), fields.get("Version", "")
 
 
 def _entries(distribution: Distribution, name: str, version: str) -> Iterator[Plugin]:
     try:
         for entry in distribution.entry_points:
             if entry.group == GROUP:
-                yield Plugin(entry.name, Status.OK, "", name, version, entry.value)
+                yield Plugin(entry.name, BackendStatus.OK, "", name, version, entry.value)
     except Exception as error:
         reason = f"its entry points cannot be read: {type(error).__name__}: {error}"
-        yield Plugin(name or "unknown", Status.LOAD_ERROR, reason, name, version)
+        yield Plugin(name or "unknown", BackendStatus.LOAD_ERROR, reason, name, version)
 
 
 def _settle(found: list[Plugin]) -> Iterator[Plugin]:
@@ -153,7 +163,7 @@ def _settle(found: list[Plugin]) -> Iterator[Plugin]:
             yield plugin
         else:
             names = ", ".join(sorted(other.distribution or "unknown" for other in rivals))
-            yield replace(plugin, status=Status.DUPLICATE, reason=f"also claimed by {names}")
+            yield replace(plugin, status=BackendStatus.DUPLICATE, reason=f"also claimed by {names}")
 
 
 def _pick(found: list[Plugin], name: str) -> Plugin:
@@ -161,19 +171,29 @@ def _pick(found: list[Plugin], name: str) -> Plugin:
     named = [plugin for plugin in found if plugin.name == name]
     if not named:
         raise _unknown(name, sorted({plugin.name for plugin in found}))
-    return min(named, key=lambda plugin: plugin.status is not Status.OK)
+    return min(named, key=lambda plugin: plugin.status is not BackendStatus.OK)
 
 
 def _make(plugin: Plugin) -> Backend | Health:
     """The backend itself, imported into this process; or why there is none."""
-    if plugin.status is not Status.OK:
+    if plugin.status is not BackendStatus.OK:
         return Health(plugin.status, plugin.reason)
+    found, health = _load(plugin)
+    if health.status is not BackendStatus.OK:
+        return health
+    try:
+        return cast(type[Backend], found)()
+    except (Exception, SystemExit) as error:
+        return Health(BackendStatus.LOAD_ERROR, describe(error))
+
+
+def _load(plugin: Plugin) -> tuple[object, Health]:
+    """What the entry point names, imported into this process, and whether it is a backend."""
     try:
         found = EntryPoint(plugin.name, plugin.value, GROUP).load()
-        health = judge(plugin.name, found)
-        return cast(Backend, found()) if health.status is Status.OK else health
+        return found, judge(plugin.name, found)
     except (Exception, SystemExit) as error:
-        return Health(Status.LOAD_ERROR, describe(error))
+        return None, Health(BackendStatus.LOAD_ERROR, describe(error))
 
 
 def _own(plugin: Plugin) -> bool:

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.bench.columns import Column
 from nstd.bench.comparison import Cell, Cells
 from nstd.bench.pairs import Pair
 from nstd.daemon.daemon import Daemon
 from nstd.documents.config import Config
-from nstd.documents.settings import Folders, Gallery, Log, Watch
+from nstd.documents.settings import FolderSettings, GallerySettings, LogSettings, WatchSettings
 from nstd.documents.sidecar import parse_sidecar
 from nstd.documents.sidecar_writer import without_places
 from nstd.errors import SidecarError
 from nstd.executors.devices import resolve
 from nstd.intake.plan import make_order, safe_name
+from nstd.outbox.record import Record
+from nstd.outbox.results import read_reason, read_record
 from nstd.system.layout import FAILED, REASON
 
 _WARM_UP = ("output.size=16",)
 _APART = 1_000_000  # nanoseconds
-_POINT = {"step", "level", "seconds"}  # of a point of the losses: what is no loss
 
 
 class _Job(NamedTuple):
@@ -39,7 +39,7 @@ class _Job(NamedTuple):
         return self.pair.sidecar(self.column.options, self.name)
 
 
-class Batch:
+class BenchBatch:
     """The variants of pairs, under the settings of `config`; valid once it is made.
 
     Raises SidecarError and BackendError for a variant that no backend takes.
@@ -48,7 +48,7 @@ class Batch:
     def __init__(self, config: Config, pairs: Sequence[Pair], columns: Sequence[Column]) -> None:
         self._config = config
         self._jobs = list(_jobs(pairs, columns))
-        plugins = Plugins()
+        plugins = Backends()
         for job in self._jobs:
             _check(job, config, plugins)
 
@@ -85,15 +85,15 @@ class Batch:
 def one_slot(config: Config, root: Path, console: Literal["text", "none"]) -> Config:
     """The settings of `config` for a root of its own, with one slot on the first device."""
     said = {name: config.folder(name) for name in ("styles", "networks")}
-    folders = Folders(**{name: path for name, path in said.items() if path.is_dir()})
+    folders = FolderSettings(**{name: path for name, path in said.items() if path.is_dir()})
     kept = {name: getattr(config, name) for name in ("jobs", "backends", "limits")}
     return Config.at(
         root,
         folders=folders,
-        watch=Watch(settle=0.2),
+        watch=WatchSettings(settle=0.2),
         devices=resolve(config.devices)[:1],
-        log=Log(console=console),
-        gallery=Gallery(enabled=False),
+        log=LogSettings(console=console),
+        gallery=GallerySettings(enabled=False),
         workers=config.workers.model_copy(update={"cache": 0}),  # all have the same work to do
         **kept,
     )
@@ -108,7 +108,7 @@ def _jobs(pairs: Sequence[Pair], columns: Sequence[Column]) -> Iterator[_Job]:
             yield _Job(pair, column, name.rstrip())
 
 
-def _check(job: _Job, config: Config, plugins: Plugins) -> None:
+def _check(job: _Job, config: Config, plugins: Backends) -> None:
     """Refuse now what the daemon would refuse after hours."""
     what = f"{job.pair.name} with {' '.join(job.column.options) or 'its own options'}"
     try:
@@ -120,34 +120,31 @@ def _check(job: _Job, config: Config, plugins: Plugins) -> None:
 def _collect(job: _Job, outbox: Path, pictures: Path) -> Cell:
     """Keep the picture and the record of a job that is over."""
     folder, target = outbox / job.name, pictures / safe_name(job.column.label)
-    try:
-        record = json.loads((folder / f"{job.name}.json").read_bytes())
-    except FileNotFoundError:
+    record = read_record(folder / f"{job.name}.json")
+    if record is None:
         return Cell(failed=_reason(outbox / FAILED / job.name / REASON))
     target.mkdir(exist_ok=True)
-    made = folder / record["output"]["file"]
+    made = folder / record.output.file
     picture = target / f"{job.pair.name}{made.suffix}"
     shutil.move(made, picture)
     shutil.move(folder / f"{job.name}.json", picture.with_name(f"{job.pair.name}.json"))
     return _cell(picture, record)
 
 
-def _cell(picture: Path, record: dict[str, Any]) -> Cell:
-    last = record["losses"][-1] if record["losses"] else {}
+def _cell(picture: Path, record: Record) -> Cell:
     return Cell(
         picture=picture,
-        seconds={name: took for name, took in record["seconds"].items() if name != "queued"},
-        peak_memory=record["peak_memory"],
-        steps=record["steps"],
-        stopped=record["stopped"],
-        losses={name: value for name, value in last.items() if name not in _POINT},
+        seconds={name: took for name, took in record.seconds.items() if name != "queued"},
+        peak_memory=record.peak_memory,
+        steps=record.steps,
+        stopped=record.stopped,
+        losses=record.last_losses,
     )
 
 
 def _reason(path: Path) -> dict[str, str]:
-    try:
-        reason = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    reason = read_reason(path)
+    if reason is None:
         message = "not made: the run ended before"
         return {"code": "cancelled", "message": message, "hint": "run it again"}
-    return {key: reason[key] for key in ("code", "message", "hint")}
+    return {"code": reason.code, "message": reason.message, "hint": reason.hint}

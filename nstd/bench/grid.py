@@ -14,7 +14,7 @@ _PAPER, _INK, _FAINT = (250, 250, 250), (20, 20, 20), (225, 225, 225)
 
 
 @dataclass(frozen=True)
-class Tile:
+class SheetTile:
     """A picture, or an empty place, with the lines under it."""
 
     image: Image.Image | None
@@ -26,7 +26,7 @@ class Row:
     """A row of tiles under its title."""
 
     title: str
-    tiles: Sequence[Tile]
+    tiles: Sequence[SheetTile]
 
 
 def draw_grid(headings: Sequence[str], rows: Sequence[Row], side: int) -> Image.Image:
@@ -81,9 +81,11 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[begin:]
 
 
-def _wrapped(tile: Tile, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, side: int) -> Tile:
+def _wrapped(
+    tile: SheetTile, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, side: int
+) -> SheetTile:
     lines = [part for line in tile.lines for part in wrap(line, font, side)]
-    return Tile(tile.image, tuple(lines))
+    return SheetTile(tile.image, tuple(lines))
 
 
 def _height(row: Row) -> int:
@@ -97,7 +99,7 @@ def _height(row: Row) -> int:
 def _draw_tile(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
-    tile: Tile,
+    tile: SheetTile,
     place: tuple[int, int],
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> None:

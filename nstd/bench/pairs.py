@@ -14,7 +14,7 @@ from nstd.errors import BenchError, PictureError, printable
 from nstd.intake.locator import Found, Locator
 from nstd.intake.names import is_sidecar
 from nstd.system.durable import Files
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 _HINT = "lay sidecars (NAME.yaml with `content:` and `style:`) beside their pictures there"
 
@@ -24,7 +24,7 @@ class Pair:
     """A sidecar of the folder, what it wishes, and where its pictures lie."""
 
     name: str
-    root: Root
+    root: Folder
     wish: dict[str, Any]
     pictures: tuple[Found, ...]  # as in `Sidecar.wanted`: the content, the first style, others
 
@@ -68,7 +68,7 @@ def read_pairs(folder: Path, styles: Path) -> list[Pair]:
     Raises BenchError for a folder that is absent or without sidecars, SidecarError and
     PictureError for pairs that cannot be used.
     """
-    root = Root(folder.resolve())
+    root = Folder(folder.resolve())
     try:
         names = sorted(entry.name for entry in root.entries("") if is_sidecar(entry.name))
     except OSError as error:
@@ -79,11 +79,11 @@ def read_pairs(folder: Path, styles: Path) -> list[Pair]:
     if double := [stem for stem in stems if stems.count(stem) > 1]:
         message = f"{printable(folder)}: two sidecars are called {double[0]!r}"
         raise BenchError("sidecar_invalid", message, "rename one of them")
-    locator = Locator(root, Root(styles))
+    locator = Locator(root, Folder(styles))
     return [_read_pair(root, name, locator) for name in names]
 
 
-def _read_pair(root: Root, name: str, locator: Locator) -> Pair:
+def _read_pair(root: Folder, name: str, locator: Locator) -> Pair:
     with root.open(name) as file:
         sidecar = parse_sidecar(file.read(MAX_BYTES + 1), printable(root.path / name)).sidecar
     pictures = tuple(_find(locator, name, source) for source in _sources(sidecar))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from nstd.bench.batch import Batch
+from nstd.bench.batch import BenchBatch
 from nstd.bench.columns import Column, variants
 from nstd.bench.comparison import Cell, Cells, Comparison
 from nstd.bench.pairs import read_pairs
@@ -26,10 +26,10 @@ def compare(
 ) -> Comparison:
     """Make every variant in `columns` of the pairs in `folder`; the pictures go below `out`.
 
-    Raises what `read_pairs` and `Batch` raise, before anything is made or written.
+    Raises what `read_pairs` and `BenchBatch` raise, before anything is made or written.
     """
     pairs = read_pairs(folder, config.folder("styles"))
-    batch = Batch(config, pairs, variants(columns))
+    batch = BenchBatch(config, pairs, variants(columns))
     cells: Cells = {
         (pair.name, column.label): Cell(picture=column.find(pair.name))
         for pair in pairs

@@ -10,9 +10,9 @@ from PIL import Image
 
 from nstd.bench.comparison import Comparison, describe
 from nstd.bench.crops import SIDE, Spot, find_spots
-from nstd.bench.grid import Row, Tile, draw_grid
+from nstd.bench.grid import Row, SheetTile, draw_grid
 from nstd.bench.pairs import Pair
-from nstd.documents.settings import Limits
+from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError
 from nstd.executors.worker.inputs import seen
 from nstd.images import load_image
@@ -23,7 +23,7 @@ _GIVEN = ("content", "style")
 class Sheets:
     """Draws the sheets of a comparison; its pictures are read under `limits`."""
 
-    def __init__(self, comparison: Comparison, limits: Limits) -> None:
+    def __init__(self, comparison: Comparison, limits: LimitSettings) -> None:
         self._comparison, self._limits = comparison, limits
         self._headings = [*_GIVEN, *(column.label for column in comparison.columns)]
 
@@ -101,13 +101,13 @@ def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _tile(picture: Image.Image | str, lines: tuple[str, ...]) -> Tile:
+def _tile(picture: Image.Image | str, lines: tuple[str, ...]) -> SheetTile:
     if isinstance(picture, Image.Image):
-        return Tile(picture, lines)
-    return Tile(None, (picture, *lines) if picture else lines)
+        return SheetTile(picture, lines)
+    return SheetTile(None, (picture, *lines) if picture else lines)
 
 
-def _cut(picture: Image.Image | str, spot: Spot) -> Tile:
+def _cut(picture: Image.Image | str, spot: Spot) -> SheetTile:
     if isinstance(picture, Image.Image):
-        return Tile(spot.cut(picture))
-    return Tile(None, (picture or "no picture",))
+        return SheetTile(spot.cut(picture))
+    return SheetTile(None, (picture or "no picture",))

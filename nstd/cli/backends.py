@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from nstd.backend import takes
-from nstd.backends.probe import Status
-from nstd.backends.registry import Plugins
+from nstd.backends.probe import BackendStatus
+from nstd.backends.registry import Backends
 from nstd.cli.app import config_option, config_or_defaults
 
 
@@ -20,7 +20,7 @@ from nstd.cli.app import config_option, config_or_defaults
 def command(config: Path | None, as_json: bool) -> None:
     """List backends with their status, the reason when they are off, and their options."""
     default = config_or_defaults(config).jobs.backend
-    plugins = Plugins()
+    plugins = Backends()
     found = plugins.check_all()
     if as_json:
         click.echo(json.dumps([asdict(plugin) for plugin in found], indent=2))
@@ -28,7 +28,7 @@ def command(config: Path | None, as_json: bool) -> None:
     for plugin in found:
         mark = "  (jobs.backend)" if plugin.name == default else ""
         click.echo(f"{plugin.name:16} {plugin.status.value:14} {plugin.distribution}{mark}")
-        if plugin.status is not Status.OK:
+        if plugin.status is not BackendStatus.OK:
             click.echo(f"    {plugin.reason}")
             continue
         click.echo(f"    {plugin.summary}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -10,14 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from nstd.logs.log import listen
 from nstd.system.units import format_duration
 
 _SHOWN = 12
 STARTING = "starting: torch takes some seconds"
 
 
-class Ending(NamedTuple):
+class FollowedEnd(NamedTuple):
     """A job that ended: its folder, relative to the outbox, and how it went."""
 
     output: str
@@ -32,9 +31,11 @@ class Bars:
         self._progress = make_progress(visible=visible)
         self._tasks: dict[str, TaskID] = {}
         self._unlisten: Callable[[], None] = lambda: None
-        self.endings: list[Ending] = []
+        self.endings: list[FollowedEnd] = []
 
     def __enter__(self) -> Self:
+        from nstd.logs.log import listen  # here, as `nstd submit --wait` only draws: no structlog
+
         self._progress.start()
         self._unlisten = listen(self._on_event)
         return self
@@ -55,16 +56,18 @@ class Bars:
                 self._make_room()
             self._update(line, 0, STARTING)
         elif event == "job.progress":
-            self._update(line, line["fraction"], describe(line))
+            self._update(
+                line, line["fraction"], describe(line["scale"], line["losses"], line["eta"])
+            )
         elif event == "job.finished":
             self._update(line, 1, "done")
             seconds = format_duration(round(line["seconds"]["total"]))
             size = f"{line['width']}x{line['height']}"
-            self.endings.append(Ending(line["output"], f"{size} in {seconds}", failed=False))
+            self.endings.append(FollowedEnd(line["output"], f"{size} in {seconds}", failed=False))
         elif event == "job.failed":
             self._update(line, 1, line["code"])
             words = f"{line['code']}: {line['message']}"
-            self.endings.append(Ending(line["output"], words, failed=True))
+            self.endings.append(FollowedEnd(line["output"], words, failed=True))
 
     def _make_room(self) -> None:
         """Hide the oldest bar that is full: a terminal would cut off the running ones below."""
@@ -100,12 +103,11 @@ def make_progress(*, visible: bool) -> Progress:
     )
 
 
-def describe(line: dict[str, Any]) -> str:
-    """How far a running job is, beside its bar."""
-    words = [f"scale {line['scale']}"]
-    total = line["losses"].get("total")
-    if total is not None:
+def describe(scale: str, losses: Mapping[str, float], eta: float | None) -> str:
+    """How far a running job is, beside its bar; `eta` is in seconds."""
+    words = [f"scale {scale}"]
+    if (total := losses.get("total")) is not None:
         words.append(f"loss {total:.3g}")
-    if line["eta"] is not None:
-        words.append(f"{format_duration(round(line['eta']))} left")
+    if eta is not None:
+        words.append(f"{format_duration(round(eta))} left")
     return "  ".join(words)

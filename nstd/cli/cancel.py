@@ -9,7 +9,7 @@ import click
 from nstd.cli.app import config_option, job_argument
 from nstd.client.find import find_job
 from nstd.documents.config import find_config, load_config
-from nstd.queue.control import Request, Requests
+from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK
 from nstd.system.lock import holder
@@ -26,6 +26,6 @@ def command(config: Path | None, job: str) -> None:
     settings = load_config(find_config(config))
     target = find_job(settings, job, ("batch", "work", "inbox"))
     work = settings.folder("work")
-    Requests(work, Files()).leave(Request("cancel", target.name))
+    ControlRequests(work, Files()).leave(ControlRequest("cancel", target.name))
     when = "" if holder(work / LOCK) else " when the daemon runs again"
     click.echo(f"{target.name} will be cancelled{when}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.cli.excerpt import excerpt, lines_of
 from nstd.documents import diagnostics as diagnose
@@ -31,7 +31,7 @@ from nstd.errors import (
 )
 from nstd.intake.locator import Locator
 from nstd.intake.plan import Plan, make_plan
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
 _SAID_ALREADY = {"sidecar_invalid", "config_invalid"}
@@ -57,7 +57,7 @@ class _Checker:
     def __init__(self, config: Path | None) -> None:
         if config is not None:
             find_config(config)  # whoever names one that is not there shall know first
-        self._given, self._plugins = config, Plugins()
+        self._given, self._plugins = config, Backends()
 
     @cached_property
     def _config(self) -> Config:
@@ -70,7 +70,7 @@ class _Checker:
             click.echo(f"'{name}' is a folder; name the files in it")
             return False
         try:
-            with Root(path.parent).open(path.name) as file:
+            with Folder(path.parent).open(path.name) as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
             click.echo(f"{name}: {error.strerror}")
@@ -141,7 +141,7 @@ class _Checker:
 
     def _absent(self, path: Path, file: GridFile) -> Iterator[Problem]:
         """A note of each picture that is neither beside the sidecar nor among the styles."""
-        locator = Locator(Root(path.parent), Root(self._config.folder("styles")))
+        locator = Locator(Folder(path.parent), Folder(self._config.folder("styles")))
         for source in dict.fromkeys(file.pictures):
             try:
                 if locator.find(path.name, source) is None:

@@ -10,7 +10,7 @@ from nstd.cli.app import config_option, job_argument
 from nstd.client.find import find_job
 from nstd.client.retry import failed_of, resubmit
 from nstd.documents.config import find_config, load_config
-from nstd.queue.control import Request, Requests
+from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK
 from nstd.system.lock import holder
@@ -28,7 +28,7 @@ def command(config: Path | None, job: str) -> None:
     target = find_job(settings, job, ("failed batch", "work", "failed"))
     work = settings.folder("work")
     if target.where == "work":
-        Requests(work, Files()).leave(Request("retry", target.name))
+        ControlRequests(work, Files()).leave(ControlRequest("retry", target.name))
         when = "" if holder(work / LOCK) else " when the daemon runs again"
         click.echo(f"{target.name} starts again from its inputs{when}")
         return

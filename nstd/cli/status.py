@@ -6,13 +6,12 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from nstd.cli.app import config_option
-from nstd.cli.statustext import render
+from nstd.cli.status_text import render
 from nstd.client.status import pause, read_status
 from nstd.documents.config import find_config, load_config
 
@@ -31,7 +30,7 @@ def command(config: Path | None, as_json: bool, watch: bool) -> None:
     while True:
         began = time.monotonic()
         status = read_status(settings)
-        click.echo(json.dumps(asdict(status), indent=2) if as_json else render(status))
+        click.echo(json.dumps(status.as_json(), indent=2) if as_json else render(status))
         if not watch:
             return
         time.sleep(pause(time.monotonic() - began))

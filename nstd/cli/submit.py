@@ -58,7 +58,7 @@ def command(
     With --grid there is one sidecar and a job of each CONTENT in each STYLE with each value of
     each option, such as `-o style_weight=0.5,1,2`.
     """
-    from nstd.client.submit import Request, submit
+    from nstd.client.submit import SubmitRequest, submit
     from nstd.documents.config import find_config, load_config
 
     if not contents and not styles:
@@ -71,7 +71,7 @@ def command(
     if name is not None and len(contents) > 1 and not grid:
         raise click.UsageError("--name names one job, and there are several contents")
     settings = load_config(find_config(config))
-    request = Request(contents, style, options, name, init, series, grid, styles[1:])
+    request = SubmitRequest(contents, style, options, name, init, series, grid, styles[1:])
     submitted = submit(settings, request)
     for each in submitted:
         click.echo(f"submitted {each.sidecar}", err=wait)

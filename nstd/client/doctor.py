@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from nstd.backends.registry import Plugins, Status
+from nstd.backends.registry import Backends, BackendStatus
 from nstd.backends.weights import listing
 from nstd.documents.config import Config
 from nstd.errors import ClusterError, WeightsError
@@ -250,10 +250,10 @@ def _weights(config: Config) -> Iterator[Finding]:
 
 
 def _plugins(config: Config) -> Iterator[Finding]:
-    plugins = Plugins().check_all()
+    plugins = Backends().check_all()
     for plugin in plugins:
         source = f"{plugin.name} of {plugin.distribution or 'unknown'} {plugin.version}".rstrip()
-        if plugin.status is Status.OK:
+        if plugin.status is BackendStatus.OK:
             yield Finding("ok", "backends", source)
         else:
             hint = "mend or uninstall that package; no job can use it meanwhile"

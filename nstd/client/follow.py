@@ -1,22 +1,23 @@
-"""Follows one submitted sidecar to its end, from the disk alone: the log may say too little."""
+"""Follows one submitted sidecar, a job or a batch, to its end, from the disk alone."""
 
 from __future__ import annotations
 
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from nstd.client.status import list_jobs
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.outbox.record import timestamp
-from nstd.outbox.results import list_published, read_json
+from nstd.outbox.record import Heading, Reason, Record, timestamp
+from nstd.outbox.results import list_published, read_ended, read_heading, read_reason
+from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
-from nstd.system.layout import CLAIMS, REASON
+from nstd.queue.progress import ProgressNote, read_progress
+from nstd.system.layout import CLAIMS, FAILED, REASON
 
 PATIENCE = 10.0
 """Seconds for which a job may be nowhere: what is looked at one after the other moves."""
@@ -24,11 +25,15 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Look:
-    """Where a job is; `record` and `path` are those of its end."""
+    """Where a job is; `end` is its record or its reason, which lies at `path`.
+
+    `fraction` is the share of its work that is done, in [0, 1].
+    """
 
     state: str  # "inbox", "waiting", "running", "finished" or "failed"
-    progress: dict[str, Any] = field(default_factory=dict)
-    record: dict[str, Any] = field(default_factory=dict)
+    fraction: float = 0.0
+    progress: ProgressNote | None = None
+    end: Record | Reason | None = None
     path: Path = Path()
 
     @property
@@ -39,7 +44,7 @@ class Look:
     @property
     def picture(self) -> Path:
         """Where the finished picture lies."""
-        return self.path.parent / str(self.record.get("output", {}).get("file", ""))
+        return self.path.parent / (self.end.output.file if isinstance(self.end, Record) else "")
 
 
 class Followed:
@@ -94,7 +99,8 @@ class Followed:
             return None
         if not job.running:
             return Look("waiting")
-        return Look("running", read_json(paths.progress))
+        progress = read_progress(paths.progress)
+        return Look("running", progress.fraction if progress else 0.0, progress)
 
     def _paths(self) -> JobPaths | None:
         """The paths of its folder in work, once there was one."""
@@ -106,14 +112,80 @@ class Followed:
 
     def _in_outbox(self) -> Look | None:
         for _, path in sorted(list_published(self._outbox), reverse=True):
-            record = read_json(path)
-            if self._is_own(record):
-                state = "failed" if path.name == REASON else "finished"
-                return Look(state, record=record, path=path)
+            heading = read_heading(path)
+            if heading is not None and self._is_own(heading):
+                end = read_ended(path)
+                return Look("failed" if path.name == REASON else "finished", end=end, path=path)
         return None
 
-    def _is_own(self, record: dict[str, Any]) -> bool:
+    def _is_own(self, heading: Heading) -> bool:
         if self._id is not None:
-            return record.get("job") == self._id
-        named = (record.get("name"), record.get("submitted"))
-        return named == (self.name, timestamp(self._time))
+            return heading.job == self._id
+        return (heading.name, heading.submitted) == (self.name, timestamp(self._time))
+
+
+@dataclass(frozen=True)
+class BatchLook(Look):
+    """Where a batch is, and how many of its jobs have ended."""
+
+    batch: Batch | None = None
+    outbox: Path = Path()
+
+    @property
+    def pictures(self) -> list[Path]:
+        """Where the finished pictures lie."""
+        return [self.outbox / end.output / end.picture for end in self._ends("finished")]
+
+    @property
+    def reasons(self) -> list[tuple[Path, Reason]]:
+        """Why jobs have failed, each with where that lies."""
+        paths = [self.outbox / end.output / REASON for end in self._ends("failed")]
+        return [(path, read_reason(path) or Reason()) for path in paths]
+
+    def _ends(self, state: str) -> list[End]:
+        members = self.batch.members if self.batch else ()
+        return [m.end for m in members if m.end is not None and m.end.state == state]
+
+
+class FollowedBatch(Followed):
+    """A batch that was submitted; a sidecar that is refused is a job that has failed."""
+
+    def _in_work(self) -> Look | None:
+        for paths in list_batches(self._work):
+            with suppress(StoreError):
+                if self._is_ours(batch := paths.read()):
+                    return self._under_way(batch)
+        return None
+
+    def _under_way(self, batch: Batch) -> Look:
+        fractions = [1.0] * (batch.count("finished") + batch.count("failed"))
+        for job, paths in list_jobs(self._work):
+            if job.running and job.batch is not None and job.batch.id == batch.id:
+                progress = read_progress(paths.progress)
+                fractions.append(progress.fraction if progress else 0.0)
+        fraction = min(1.0, sum(fractions) / len(batch.members))
+        return BatchLook("running", fraction, batch=batch, outbox=self._outbox)
+
+    def _in_outbox(self) -> Look | None:
+        for place in self._places():
+            batch = read_manifest(self._outbox / place)
+            if batch is not None and self._is_ours(batch):
+                state = "failed" if batch.count("failed") else "finished"
+                return BatchLook(state, batch=batch, outbox=self._outbox)
+        return super()._in_outbox()
+
+    def _places(self) -> set[PurePosixPath]:
+        """The folders of the outbox that results lie in."""
+        outputs = [
+            path.parent.relative_to(self._outbox) for _, path in list_published(self._outbox)
+        ]
+        inner = [o.relative_to(FAILED) if o.parts[0] == FAILED else o for o in outputs]
+        return {PurePosixPath(output).parent for output in inner}
+
+    def _is_ours(self, batch: Batch) -> bool:
+        return (batch.sidecar, batch.submitted) == (self._submitted.sidecar.name, self._time)
+
+
+def follow(config: Config, submitted: Submitted) -> Followed:
+    """What follows a submitted sidecar."""
+    return (FollowedBatch if submitted.is_batch else Followed)(config, submitted)

@@ -11,21 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
 from nstd.documents.config import Config
-from nstd.documents.grid import distinct, parse_grid
+from nstd.documents.grid import parse_grid
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import make_plan, safe_name
-from nstd.system.durable import Files, numbered
-from nstd.system.nofollow import Root
+from nstd.system.durable import Files
+from nstd.system.nofollow import Folder
+from nstd.system.numbered import distinct, numbered
 
 
 @dataclass(frozen=True)
-class Request:
+class SubmitRequest:
     """What a person asks for: each of `contents` in the style, which is a file or a library name.
 
     `options` are `key=value` texts. A key without a known first part is an option of the backend:
@@ -87,7 +88,7 @@ class Submitted(NamedTuple):
     is_batch: bool = False
 
 
-def submit(config: Config, request: Request) -> list[Submitted]:
+def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
     """Submit pairs; the new sidecars, in the order of the contents.
 
     Raises SidecarError before anything is copied when a job is not valid, OSError when the disk
@@ -109,14 +110,14 @@ def submit(config: Config, request: Request) -> list[Submitted]:
     return sidecars
 
 
-def _check(config: Config, request: Request) -> list[tuple[str | None, bool]]:
+def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, bool]]:
     """The name that each sidecar gives to its result, and whether that is a batch.
 
     Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
     """
-    plugins = Plugins()
+    plugins = Backends()
     files = list(dict.fromkeys(request.files))
-    called = dict(zip(files, distinct([path.name for path in files], "-{}"), strict=True))
+    called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
     for stem, wish in request.wishes(called.__getitem__):
         try:
@@ -142,7 +143,7 @@ def _check_names(names: Iterable[str]) -> None:
 
 def _check_library(config: Config, style: str) -> None:
     """Refuse a style that is neither a file here nor in the library: its job would wait."""
-    locator = Locator(Root(config.folder("inbox")), Root(config.folder("styles")))
+    locator = Locator(Folder(config.folder("inbox")), Folder(config.folder("styles")))
     if locator.find("submitted.yaml", style) is None:
         folder = printable(config.folder("styles"))
         raise refused(style, f"no such picture file, and none of that name is in {folder}")
@@ -151,7 +152,7 @@ def _check_library(config: Config, style: str) -> None:
 def _put(picture: Path, inbox: Path, files: Files) -> Path:
     """Copy a picture into the inbox; the same bytes under the same name are not copied twice."""
     digest = _digest(picture)
-    for target in numbered(inbox / picture.name):
+    for target in map(inbox.joinpath, numbered(picture.stem, picture.suffix)):
         if not os.path.lexists(target):
             break
         if target.is_file() and _digest(target) == digest:

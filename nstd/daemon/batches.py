@@ -7,19 +7,27 @@ known of the whole lies in the batch's folder, so that a restart goes on whereve
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
+from structlog.contextvars import bound_contextvars
+
+from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.logs.log import emit, has_finished, keep_job_log
-from nstd.logs.trouble import Trouble
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_finished
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.sheet_process import Sheet
-from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_published
+from nstd.outbox.sheet_process import Sheet, make_command
+from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_manifest
 from nstd.queue.job import Job
+from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
+from nstd.system.durable import Files
+from nstd.system.layout import LOGS
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on moving members in."""
@@ -42,23 +50,43 @@ class Live:
 
 
 class Batches:
-    """All of them; `is_alive` says whether jobs of the batch of that id wait, run or go out."""
+    """All of them: `claimed` are those that intake has just claimed."""
 
     def __init__(
         self,
+        config: Config,
         store: JobStore,
         outbox: Outbox,
-        logs: Path,
+        scheduler: Scheduler,
+        claimed: deque[Batch],
         trouble: Trouble,
-        is_alive: Callable[[str], bool],
-        draw: Callable[[BatchPaths], Sheet],
+        files: Files,
     ) -> None:
-        self._store, self._outbox, self._logs, self._trouble = store, outbox, logs, trouble
-        self._is_alive, self._draw = is_alive, draw
+        self._store, self._outbox, self._files = store, outbox, files
+        self._scheduler, self._claimed, self._trouble = scheduler, claimed, trouble
+        self._logs = config.folder("outbox") / LOGS
         self._live: dict[str, Live] = {}
-        self._has_looked = False
-        self.needs_repair = False
-        """An error may have left a job that nobody knows of."""
+        self._has_looked = self._is_draining = False
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings."""
+        self._limits = config.limits
+
+    def work(self, now: float) -> None:
+        """Take in what was claimed, and conclude the batches whose last job has ended."""
+        while self._claimed:
+            self.add(self._claimed.popleft())
+        if not self._is_draining:
+            self.unfold(now)
+            for job in self._scheduler.members.take_arrived():
+                with suppress(OSError):  # the end of the job tries it again
+                    self.reopen(job)
+        self._conclude_all(now)
+
+    def drain(self) -> None:
+        """Move no more members in."""
+        self._is_draining = True
 
     def __contains__(self, batch_id: str) -> bool:
         return batch_id in self._live
@@ -76,7 +104,7 @@ class Batches:
             jobs=len(batch.members),
         )
 
-    def unfold(self, now: float, budget: float = BUDGET) -> Iterator[Job]:
+    def unfold(self, now: float, budget: float = BUDGET) -> None:
         """Move staged members into the work folder, as far as the time goes; each is a job then.
 
         To be called when the jobs that an earlier run left are known.
@@ -93,10 +121,10 @@ class Batches:
                     job = self._store.move_in(live.paths, job_id)
                     if job is not None:
                         self._tell_claimed(job)
-                        yield job
+                        self._scheduler.add(job)
                 live.is_unfolded = live.may_be_over = True
             except (OSError, StoreError) as error:
-                self.needs_repair = True
+                self._store.needs_recovery = True
                 self._postpone(live, error, now)
 
     def _look(self) -> None:
@@ -134,7 +162,7 @@ class Batches:
         """
         if job.batch is None or job.batch.id in self._live:
             return
-        batch = read_published(self._outbox.path / job.place)
+        batch = read_manifest(self._outbox.path / job.place)
         if batch is None or batch.id != job.batch.id:
             return  # somebody took it away: the job is one of its own
         batch = batch.model_copy(
@@ -169,22 +197,23 @@ class Batches:
             )
         live.may_be_over = True
 
-    def work(self, now: float) -> None:
-        """Conclude the batches whose last job has ended; never waits for a sheet."""
+    def _conclude_all(self, now: float) -> None:
+        """Publish the batches that are over; never waits for a sheet."""
         for live in list(self._live.values()):
             if now < live.due or not self._is_over(live):
                 continue
-            try:
-                self._conclude(live, now)
-            except (OSError, StoreError) as error:
-                self._postpone(live, error, now)
+            with bound_contextvars(batch=live.batch.id):
+                try:
+                    self._conclude(live, now)
+                except (OSError, StoreError) as error:
+                    self._postpone(live, error, now)
 
     def _is_over(self, live: Live) -> bool:
         """Whether every member has ended; those of which nothing is left are lost."""
         if not (self._has_looked and live.is_unfolded and live.may_be_over):
             return False
         live.may_be_over = False
-        if self._is_alive(live.batch.id):
+        if self._scheduler.members.is_alive(live.batch.id):
             return False
         with suppress(StoreError):
             live.batch = live.paths.read()
@@ -199,7 +228,9 @@ class Batches:
     def _conclude(self, live: Live, now: float) -> None:
         """The sheet, then the outbox, then the event, then the folder: again until all is done."""
         if live.sheet is None:
-            live.sheet = self._draw(live.paths)
+            live.sheet = Sheet(
+                live.paths, self._files, make_command(self._outbox.path, self._limits)
+            )
         if not live.sheet.is_done(now):
             return
         batch = self._ended(live)
@@ -222,10 +253,9 @@ class Batches:
     def _tell(self, live: Live, batch: Batch) -> None:
         if live.sheet is not None and live.sheet.reason:
             reason = printable(live.sheet.reason)
-            emit("batch.sheet_failed", batch=batch.id, code="sheet_failed", reason=reason)
+            emit("batch.sheet_failed", code="sheet_failed", reason=reason)
         emit(
             "batch.finished",
-            batch=batch.id,
             name=batch.name,
             output=batch.place,
             round=batch.round,
@@ -240,10 +270,10 @@ class Batches:
             self._trouble.tell(error, live.batch.name)
         else:
             emit("job.unreadable", error=printable(str(error)))
-        live.due = now + min(AGAIN * 2**live.tries, LONGEST)
         live.tries += 1
+        live.due = now + backoff(live.tries, AGAIN, LONGEST)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End what draws sheets; they are drawn after the next start."""
         for live in self._live.values():
             if live.sheet is not None:

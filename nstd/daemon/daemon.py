@@ -9,15 +9,15 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 
 from nstd import __version__
-from nstd.backends.probe import Status
-from nstd.daemon.pipeline import Line
-from nstd.daemon.signals import Signals
+from nstd.backends.probe import BackendStatus
+from nstd.daemon.pipeline import Pipeline
 from nstd.daemon.systemd import Notifier
-from nstd.daemon.wake import Wake
+from nstd.daemon.wakeup import Signals, Wake
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
 from nstd.logs.log import Logging, emit, tell_bug
-from nstd.queue.control import Request, Requests
+from nstd.logs.throttle import Throttle
+from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
 from nstd.system.lock import Lock
@@ -46,11 +46,11 @@ class Daemon:
         self._config, self._once, self._reload = config, once, reload
         files = files or Files()
         self._wake, self._notifier = Wake(), Notifier()
-        self._line = Line(config, files, self._wake.ring)
+        self._pipeline = Pipeline(config, files, self._wake.ring)
         work = config.folder("work")
-        self._lock, self._requests = Lock(work / LOCK), Requests(work, files)
-        self._told: dict[tuple[str, str], float] = {}
-        self._draining = self._is_ended = False
+        self._lock, self._requests = Lock(work / LOCK), ControlRequests(work, files)
+        self._throttle = Throttle(_TELL_AGAIN)
+        self._is_draining = self._is_ended = False
 
     def run(self) -> int:
         """Run until a signal, or with `once` until nothing is left; the exit status.
@@ -85,13 +85,8 @@ class Daemon:
         self._try(self._sleep)
 
     def _steps(self) -> list[Callable[[float], None]]:
-        """What a round consists of; what ended makes room first, then what waits fills it."""
-        line = self._line
-        if self._draining:
-            entry = [line.collect]
-        else:
-            entry = [self._heed_requests, line.collect, line.take_in, line.dispatch]
-        return [*entry, line.put_out, line.run_hooks, line.measure, line.show, self._tell_state]
+        requests = [] if self._is_draining else [self._heed_requests]
+        return [*requests, *self._pipeline.steps(), self._tell_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
         """Take a step; False when it met an error, told once and then once a minute."""
@@ -100,51 +95,50 @@ class Daemon:
             step(now)
         except Exception as error:
             kind = step.__name__, type(error).__name__
-            if now - self._told.get(kind, -_TELL_AGAIN) >= _TELL_AGAIN:
-                self._told[kind] = now
+            if self._throttle.is_news(kind):
                 self._tell_error(error)
             return False
         return True
 
     def _tell_error(self, error: Exception) -> None:
         if isinstance(error, OSError):
-            self._line.trouble.tell(error, str(error.filename or ""))
+            self._pipeline.trouble.tell(error, str(error.filename or ""))
         else:
             tell_bug(error)
 
     def _sleep(self, now: float) -> None:
         if self._is_done():
             return
-        due = self._line.next_event(now, draining=self._draining)
+        due = self._pipeline.next_event(now)
         longest = min(self._notifier.watchdog_interval or _LONGEST_SLEEP, _LONGEST_SLEEP)
-        wait([self._wake.fileno(), *self._line.waitables()], max(0.0, min(due - now, longest)))
+        wait([self._wake.fileno(), *self._pipeline.waitables()], max(0.0, min(due - now, longest)))
         if self._wake.clear():
-            self._line.intake.hurry()
+            self._pipeline.admission.hurry()
 
     # Beginning and end
 
     def _start(self) -> None:
         """Get the executor ready, look at the plugins, and tell that we are up."""
-        self._line.open()
-        plugins = self._line.plugins.check_all()
+        self._pipeline.open()
+        plugins = self._pipeline.backends.check_all()
         for plugin in plugins:
-            if plugin.status is not Status.OK:
+            if plugin.status is not BackendStatus.OK:
                 emit(
                     "plugin.failed",
                     name=plugin.name,
                     status=plugin.status.value,
                     reason=printable(plugin.reason),
                 )
-        healthy = [plugin.name for plugin in plugins if plugin.status is Status.OK]
+        healthy = [plugin.name for plugin in plugins if plugin.status is BackendStatus.OK]
         emit("plugins.loaded", backends=healthy, refused=len(plugins) - len(healthy))
         emit(
             "daemon.started",
             version=__version__,
             pid=os.getpid(),
             root=printable(self._config.root),
-            devices=list(self._line.scheduler.breakers),
-            slots=[slot.name for slot in self._line.scheduler.slots],
-            watch=self._line.intake.watcher.mode,
+            devices=list(self._pipeline.scheduler.breakers),
+            slots=[slot.name for slot in self._pipeline.scheduler.slots],
+            watch=self._pipeline.admission.watcher.mode,
         )
         self._tell_state(time.monotonic())
         self._notifier.ready("watching the inbox")
@@ -152,13 +146,13 @@ class Daemon:
     def _is_done(self) -> bool:
         if self._is_ended or self._must_give_up():
             return True
-        if self._draining:
-            return not self._line.scheduler.running and self._line.hooks.is_idle
-        is_over = self._cannot_look() or self._line.is_worked_off
-        return self._once and self._line.is_idle and is_over and self._requests.is_empty
+        if self._is_draining:
+            return not self._pipeline.scheduler.running and self._pipeline.hooks.is_idle
+        is_over = self._cannot_look() or self._pipeline.is_worked_off
+        return self._once and self._pipeline.is_idle and is_over and self._requests.is_empty
 
     def _cannot_look(self) -> bool:
-        return self._once and self._line.intake.lost_for(time.monotonic()) > _PATIENCE
+        return self._once and self._pipeline.admission.lost_for(time.monotonic()) > _PATIENCE
 
     def _check_inbox(self) -> None:
         """With `once`, an inbox that cannot be read has not been worked off."""
@@ -166,24 +160,24 @@ class Daemon:
             raise StoreError(
                 "io_error",
                 f"the inbox {printable(self._config.folder('inbox'))} cannot be read: "
-                f"{self._line.intake.lost}",
+                f"{self._pipeline.admission.lost}",
                 "`nstd doctor` looks at folders, disks and rights",
             )
 
     def _must_give_up(self) -> bool:
         """All devices are down, and the config or `once` says not to wait for them."""
         give_up = self._once or self._config.workers.exit_when_all_down
-        return give_up and self._line.scheduler.all_down
+        return give_up and self._pipeline.scheduler.all_down
 
     def _close(self, began: float) -> None:
         """End the workers, write what can be written, and tell the counts."""
         self._notifier.stopping("stopping")
-        self._line.close()
+        self._pipeline.close()
         emit(
             "daemon.stopped",
-            finished=self._line.publisher.finished,
-            failed=self._line.publisher.failed,
-            waiting=len(self._line.scheduler.waiting) + self._line.intake.inbox.count,
+            finished=self._pipeline.publisher.finished,
+            failed=self._pipeline.publisher.failed,
+            waiting=len(self._pipeline.scheduler.waiting) + self._pipeline.admission.inbox.count,
             seconds=round(time.monotonic() - began, 1),
         )
         self._logging.close()
@@ -198,22 +192,22 @@ class Daemon:
         for number in self._signals.take():
             if number is signal.SIGHUP:
                 self._reload_config()
-            elif self._draining:
+            elif self._is_draining:
                 self._is_ended = True
             else:
                 self._drain(number.name)
 
     def _drain(self, reason: str) -> None:
         """Claim no more, have running jobs saved and put back."""
-        running = len(self._line.scheduler.running)
-        self._draining = True
+        running = len(self._pipeline.scheduler.running)
+        self._is_draining = True
         emit("daemon.stopping", reason=reason, running=running)
         self._notifier.stopping(f"saving {running} jobs")
-        self._line.drain()
+        self._pipeline.drain()
 
     def _reload_config(self) -> None:
         """HUP: take over what can be taken over; a bad config changes nothing."""
-        if self._reload is None or self._draining:
+        if self._reload is None or self._is_draining:
             return
         self._notifier.reloading()
         path = printable(self._config.root)
@@ -225,13 +219,13 @@ class Daemon:
             old = {name: getattr(self._config, name) for name in FIXED}
             later = [name for name in FIXED if getattr(config, name) != old[name]]
             self._config = config.model_copy(update=old)
-            self._line.configure(self._config)
+            self._pipeline.configure(self._config)
             self._logging.reconfigure(self._config.log)
             emit("daemon.reloaded", config=path, needs_restart=later)
         self._notifier.ready("watching the inbox")
 
     def _heed_requests(self, now: float) -> None:
-        self._line.recover(now)  # a note may be about a job of an earlier run
+        self._pipeline.recover(now)  # a note may be about a job of an earlier run
         for request in self._requests.take():
             if not self._carry_out(request, now):
                 emit(
@@ -241,17 +235,16 @@ class Daemon:
                     reason="no such job waits or runs",
                 )
 
-    def _carry_out(self, request: Request, now: float) -> bool:
+    def _carry_out(self, request: ControlRequest, now: float) -> bool:
         if request.action == "retry":
-            return self._line.retry(request.job)
-        return self._line.cancel(request.job, now)
+            return self._pipeline.dispatcher.restart(request.job)
+        return self._pipeline.cancel(request.job, now)
 
     def _tell_state(self, _now: float) -> None:
-        state = "stopping" if self._draining else "running"
-        scheduler, intake = self._line.scheduler, self._line.intake
-        self._line.state.write(
-            scheduler, state=state, paused=intake.paused, inbox_lost=intake.lost is not None
+        outlook, scheduler = self._pipeline.outlook, self._pipeline.scheduler
+        self._pipeline.health.write(
+            scheduler, state=outlook.state, paused=outlook.paused, inbox_lost=outlook.inbox_lost
         )
         running, waiting = len(scheduler.running), len(scheduler.waiting)
-        trouble = "the inbox cannot be read" if intake.lost else intake.paused
+        trouble = "the inbox cannot be read" if outlook.inbox_lost else outlook.paused
         self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())

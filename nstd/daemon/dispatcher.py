@@ -7,19 +7,24 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from nstd.daemon.health import StateFile
+from structlog.contextvars import bound_contextvars
+
+from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.executors.contract import Event, Executor, Report
+from nstd.executors.contract import Begun, Event, Executor
 from nstd.logs.log import emit
-from nstd.logs.trouble import Trouble
-from nstd.outbox.publisher import Publisher
+from nstd.logs.throttle import Trouble
+from nstd.queue.ended import EndedJobs
+from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.scheduler import Scheduler
+from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
-from nstd.queue.verdict import Decision, Verdict
 
 DISK_PAUSE = 10.0
 """Seconds without dispatch or intake after a disk refused to take the state of a job."""
@@ -34,24 +39,32 @@ class Dispatcher:
         self,
         config: Config,
         executor: Executor,
+        scheduler: Scheduler,
+        ended: EndedJobs,
         store: JobStore,
-        publisher: Publisher,
-        state: StateFile,
+        state: HealthFile,
         trouble: Trouble,
     ) -> None:
-        self.scheduler = Scheduler(executor.slots(), config)
-        self.executor = executor
-        self._store, self._publisher, self._state = store, publisher, state
+        self.scheduler, self.executor = scheduler, executor
+        self._store, self._ended, self._state = store, ended, state
         self._trouble = trouble
         self._events: deque[Event] = deque()
         self._looked = 0.0
         self._disk_until = 0.0
         self._disk_error = ""
+        self._is_draining = False
+        self.configure(config)
 
     def open(self) -> None:
         """Get the executor ready; raises NstdError when there is nowhere to run anything."""
         self.executor.open()
         self.scheduler.offer(self.executor.slots())
+
+    def work(self, now: float) -> None:
+        """Take in what has ended, which makes room, and fill it."""
+        self.collect(now)
+        if not self._is_draining:
+            self.dispatch(now)
 
     def dispatch(self, now: float) -> None:
         """Start what the scheduler wants started; the attempt is durable before it begins."""
@@ -61,20 +74,14 @@ class Dispatcher:
         if not self.scheduler.waiting:
             self._disk_error = ""  # there is nothing to try the disk with: intake will tell
         for job, slot in self.scheduler.dispatch(now):
-            begun = job.begun()
-            if not self._is_durable(begun, now):
-                self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
-                return
-            self.scheduler.started(begun, slot, now)
-            emit(
-                "job.started",
-                job=job.id,
-                name=job.name,
-                attempt=begun.attempt,
-                slot=slot.name,
-                device=slot.device,
-            )
-            self.executor.start(begun, slot, self._store.paths(job.id).folder)
+            with _bound(job.id, slot):
+                begun = job.begun()
+                if not self._is_durable(begun, now):
+                    self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
+                    return
+                self.scheduler.started(begun, slot)
+                emit("job.started", name=job.name, attempt=begun.attempt)
+                self.executor.start(begun, slot, self._store.paths(job.id).folder)
 
     def collect(self, now: float) -> None:
         """Take in what the executor has to tell, and end what takes too long."""
@@ -83,7 +90,9 @@ class Dispatcher:
         self.scheduler.offer(self.executor.slots())
         while self._events:
             event = self._events.popleft()  # before it is heeded: an error must not cost the others
-            if isinstance(event, Report):
+            if isinstance(event, Begun):
+                self.scheduler.begun(event.job, now)
+            elif isinstance(event, Report):
                 self._note(event, now)
             elif event.job in self.scheduler.running:
                 self._settle(event, now)
@@ -97,36 +106,38 @@ class Dispatcher:
             return
         self.scheduler.progressed(report.job, now)
         self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
-        if report.note:
-            emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
-        told = report.model_dump(exclude={"level", "levels", "note", "memory"})
-        scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
-        emit("job.progress", slot=running.slot.name, scale=scale, **told)
+        told = report.model_dump(exclude={"job", "level", "levels", "note", "memory"})
+        with _bound(report.job, running.slot):
+            if report.note:
+                emit("job.noted", note=printable(report.note))
+            emit("job.progress", scale=report.scale, **told)
 
     def _settle(self, outcome: Outcome, now: float) -> None:
-        verdict = self.scheduler.settle(outcome, now)
+        with _bound(outcome.job, self.scheduler.running[outcome.job].slot):
+            verdict = self.scheduler.settle(outcome, now)
+            self._tell_device(verdict)
+            self._carry_out(verdict, now)
+
+    def _carry_out(self, verdict: Verdict, now: float) -> None:
         job, failure = verdict.job, verdict.failure
-        self._tell_device(verdict)
         match verdict.decision:
             case Decision.PUBLISH:
-                self._publisher.conclude(job)
+                self._ended.add(job)
             case Decision.FAIL:
                 where = {"device": verdict.slot.device}
-                self._publisher.conclude(job, failure and failure.model_copy(update=where))
+                self._ended.add(job, failure and failure.model_copy(update=where))
             case Decision.RETRY:
                 self._retry(verdict, now)
             case Decision.REQUEUE:
                 self._requeue(verdict, now)
             case Decision.RESTART:
-                emit("job.requeued", job=job.id, slot=verdict.slot.name, reason="retry")
+                emit("job.requeued", reason="retry")
                 self._start_anew(job, now)
 
     def _retry(self, verdict: Verdict, now: float) -> None:
         job, failure = verdict.job, verdict.failure
         emit(
             "job.retried",
-            job=job.id,
-            slot=verdict.slot.name,
             attempt=job.attempt,
             code=failure.code if failure else "",
             message=failure.message if failure else "",
@@ -137,7 +148,7 @@ class Dispatcher:
     def _requeue(self, verdict: Verdict, now: float) -> None:
         job, failure = verdict.job, verdict.failure
         reason = failure.code if failure else "stopped"
-        emit("job.requeued", job=job.id, slot=verdict.slot.name, reason=reason)
+        emit("job.requeued", reason=reason)
         if failure is not None and failure.code == "disk_full":
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._tell_disk(job, full, now)
@@ -176,11 +187,10 @@ class Dispatcher:
     def _tell_device(self, verdict: Verdict) -> None:
         device, failure = verdict.slot.device, verdict.failure
         if verdict.device_up:
-            emit("device.up", device=device)
+            emit("device.up")
         if verdict.device_down is not None:
             emit(
                 "device.down",
-                device=device,
                 failures=self.scheduler.breakers[device].failures,
                 cooldown=verdict.device_down,
                 reason=failure.message if failure else "",
@@ -202,7 +212,7 @@ class Dispatcher:
             self.executor.cancel(job_id)
         elif waiting := self.scheduler.drop(job_id):
             reason = Failure(code="cancelled", message="cancelled while it was waiting")
-            self._publisher.conclude(waiting, reason)
+            self._ended.add(waiting, reason)
         return True
 
     def restart(self, job_id: str) -> bool:
@@ -217,12 +227,13 @@ class Dispatcher:
         return True
 
     def drain(self) -> None:
-        """Have every running job saved and put back."""
+        """Have every running job saved and put back, and start none."""
+        self._is_draining = True
         for job_id in list(self.scheduler.running):
             self.scheduler.stop(job_id)
             self.executor.stop(job_id)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End all workers at once; what still ran is put back, and its attempt does not count."""
         now = time.monotonic()
         self.collect(now)
@@ -256,3 +267,8 @@ class Dispatcher:
     def waitables(self) -> Sequence[Any]:
         """What to wait on for the next event of a worker."""
         return self.executor.waitables()
+
+
+def _bound(job_id: str, slot: Slot) -> AbstractContextManager[None]:
+    """What is logged meanwhile bears the job, its slot and its device."""
+    return bound_contextvars(job=job_id, slot=slot.name, device=slot.device)

@@ -18,7 +18,8 @@ from nstd.documents.config import Config
 from nstd.errors import CODES, ConfigError
 from nstd.logs.events import EVENTS
 from nstd.logs.log import listen
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
+from nstd.queue.outlook import Outlook
 from nstd.queue.scheduler import Scheduler
 from nstd.system.durable import Files
 
@@ -28,7 +29,15 @@ _DISKS = ("inbox", "work", "outbox")
 class Metrics:
     """Counts what is logged, and now and then writes it down with how things stand."""
 
-    def __init__(self, config: Config, files: Files, trouble: Trouble) -> None:
+    def __init__(
+        self,
+        config: Config,
+        files: Files,
+        scheduler: Scheduler,
+        outlook: Outlook,
+        trouble: Trouble,
+    ) -> None:
+        self._scheduler, self._outlook = scheduler, outlook
         self._settings, self._files, self._trouble = config.metrics, files, trouble
         self._folders = {name: config.folder(name) for name in _DISKS}
         self._due = 0.0
@@ -40,17 +49,18 @@ class Metrics:
             self._meters = _Meters()
             self._unlisten = listen(self._meters.count)
 
-    def work(
-        self, now: float, scheduler: Scheduler, *, inbox: int, paused: str, is_lost: bool
-    ) -> None:
+    def configure(self, config: Config) -> None:
+        """Nothing: another file needs a restart."""
+
+    def work(self, now: float) -> None:
         """Write the file, if it is due; a disk that does not take it costs nothing else."""
         if self._meters is None or now < self._due:
             return
         self._due = now + self._settings.every
-        self._meters.look(scheduler)
-        self._meters.jobs.labels("inbox").set(inbox)
-        self._meters.paused.set(bool(paused))
-        self._meters.lost.set(is_lost)
+        self._meters.look(self._scheduler)
+        self._meters.jobs.labels("inbox").set(self._outlook.inbox)
+        self._meters.paused.set(bool(self._outlook.paused))
+        self._meters.lost.set(self._outlook.inbox_lost)
         for name, folder in self._folders.items():
             with suppress(OSError):
                 self._meters.free.labels(name).set(shutil.disk_usage(folder).free)
@@ -65,9 +75,17 @@ class Metrics:
             self._meters = None
 
     @property
-    def next_event(self) -> float:
+    def is_idle(self) -> bool:
+        """Always: the last figures are written by `close`."""
+        return True
+
+    def next_event(self, _now: float) -> float:
         """When the file is due."""
         return float("inf") if self._meters is None else self._due
+
+    def waitables(self) -> tuple[()]:
+        """Nothing."""
+        return ()
 
     def _write(self) -> None:
         assert self._meters is not None

@@ -1,4 +1,4 @@
-"""The straight line, from the inbox to the outbox: every part of it, and one turn of each.
+"""The pipeline, from the inbox to the outbox: its parts, joined by the queue, and one turn of them.
 
 inbox -> claim -> job store -> scheduler -> executor -> worker -> backend -> outbox
 """
@@ -8,160 +8,108 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from nstd.backends.registry import Plugins
+from nstd.backends import Backends
 from nstd.daemon.batches import Batches
 from nstd.daemon.dispatcher import Dispatcher
-from nstd.daemon.health import StateFile
+from nstd.daemon.health import HealthFile
 from nstd.daemon.hooks import Hooks
 from nstd.daemon.metrics import Metrics
+from nstd.daemon.part import Part
 from nstd.daemon.recovery import Recovery
-from nstd.documents.config import Config
+from nstd.documents import Config
 from nstd.executors import make_executor
-from nstd.intake.admission import Intake
-from nstd.intake.claim import Claims
-from nstd.intake.cleanup import Clearance
-from nstd.intake.inbox import Inbox
-from nstd.logs.trouble import Trouble
+from nstd.intake import Admission, Claims, Inbox
+from nstd.intake.cleanup import Cleanup
+from nstd.logs.throttle import Trouble
+from nstd.outbox import Outbox, Publisher
 from nstd.outbox.gallery import Gallery
-from nstd.outbox.outbox import Outbox
-from nstd.outbox.publisher import Publisher
-from nstd.outbox.sheet_process import Sheet, make_command
-from nstd.queue.batch import BatchPaths
-from nstd.queue.job import Failure, Job
-from nstd.queue.store import JobStore
+from nstd.queue import Job, JobStore, Scheduler
+from nstd.queue.ended import EndedJobs
+from nstd.queue.outlook import Outlook
 from nstd.system.durable import Files
 from nstd.system.layout import HEALTH, LOGS, WORKERS
 
 
-class Line:
-    """The parts, joined; `ring` is called when something happens in the inbox."""
+class Pipeline:
+    """The parts; `ring` is called, from any thread, when something happens in the inbox."""
 
     def __init__(self, config: Config, files: Files, ring: Callable[[], None]) -> None:
-        work, outbox = config.folder("work"), config.folder("outbox")
+        work, logs = config.folder("work"), config.folder("outbox") / LOGS
         for name in ("work", "outbox", "inbox", "styles"):
             files.make_folder(config.folder(name))
-        self.plugins, self._outbox = Plugins(), Outbox(outbox, files)
-        self.trouble = Trouble()
-        inbox = Inbox(config)
-        self._store = JobStore(work, files)
-        claims = Claims(self._store, inbox.root, files)
-        self._files, self._limits = files, config.limits
+        # What the parts share
+        store, outbox, inbox = (
+            JobStore(work, files),
+            Outbox(config.folder("outbox"), files),
+            Inbox(config),
+        )
+        claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
+        self._store, self.trouble, self.outlook = store, Trouble(), Outlook()
+        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config)
+        self.ended = EndedJobs(self.scheduler.members)
+        self.health = HealthFile(work / HEALTH, files)
+        queue = self.scheduler, self.ended
+        # The parts, in the order of the pipeline
+        self._recovery = Recovery(config, store, claims, outbox, *queue, logs, self.trouble)
+        self.admission = Admission(
+            config, inbox, store, claims, *queue, self.backends, self.trouble, ring
+        )
         self.batches = Batches(
-            self._store, self._outbox, outbox / LOGS, self.trouble, self._has_jobs, self._draw
+            config, store, outbox, self.scheduler, self.admission.claimed, self.trouble, files
         )
-        self.intake = Intake(
-            config, inbox, self._store, claims, self.plugins, self.trouble, ring, self.batches.add
-        )
-        self._clearance = Clearance(config, inbox, files)
-        self.hooks, self.gallery = Hooks(config), Gallery(config, files)
+        self.dispatcher = Dispatcher(config, executor, *queue, store, self.health, self.trouble)
         self.publisher = Publisher(
-            self._store,
-            self._outbox,
-            outbox / LOGS,
-            self.trouble,
-            self._clearance.add,
-            self._pass_on,
-            self.batches.note_end,
+            store, outbox, self.ended, logs, self.trouble, self.batches.note_end
         )
-        executor = make_executor(config, work / WORKERS)
-        self.state = StateFile(work / HEALTH, files)
-        self._dispatcher = Dispatcher(
-            config, executor, self._store, self.publisher, self.state, self.trouble
-        )
-        self.scheduler = self._dispatcher.scheduler
-        self.metrics = Metrics(config, files, self.trouble)
-        self._recovery = Recovery(
-            config,
-            self._store,
-            claims,
-            self._outbox,
-            self.scheduler,
-            self.publisher,
-            outbox / LOGS,
-            self.trouble,
+        self._cleanup, self.hooks = Cleanup(config, inbox, files), Hooks(config)
+        self.gallery = Gallery(config, files, self.scheduler, self.outlook)
+        self._metrics = Metrics(config, files, self.scheduler, self.outlook, self.trouble)
+        self._entry: tuple[Part, ...] = (self._recovery, self.admission)
+        self._rest: tuple[Part, ...] = (
+            *(self.batches, self.dispatcher, self.publisher, self._cleanup),
+            *(self.hooks, self.gallery, self._metrics),
         )
 
     def open(self) -> None:
         """Get the executor ready; raises NstdError when there is nowhere to run anything."""
-        self._dispatcher.open()
+        self.dispatcher.open()
 
     # One turn
 
+    def steps(self) -> list[Callable[[float], None]]:
+        """What a turn consists of, each step on its own; a drain takes nothing in."""
+        entry = [] if self.outlook.state == "stopping" else [self.take_in]
+        beside = [self._cleanup.work, self.hooks.work, self.gallery.work, self._metrics.work]
+        return [*entry, self.batches.work, self.dispatcher.work, self.put_out, *beside]
+
     def recover(self, now: float) -> None:
-        """disk -> scheduler: take over what an earlier run, or an error, has left, if need be."""
-        if self.intake.needs_repair or self.batches.needs_repair:
-            self.intake.needs_repair = self.batches.needs_repair = False
-            self._recovery.ask()
+        """disk -> queue: take over what an earlier run, or an error, has left, if need be."""
         self._recovery.work(now)
-        self._unfold(now)
+        self.batches.unfold(now)
 
     def take_in(self, now: float) -> None:
-        """inbox -> store -> scheduler: claim what is ready, as far as there is room."""
+        """inbox -> job store -> scheduler, when what was there before is known."""
         self.recover(now)
-        self.intake.pause(self._dispatcher.reason_to_pause() or self.publisher.trouble)
-        for job, refused in self.intake.jobs(now, self.scheduler.admits):
-            if refused:
-                self.publisher.conclude(job)
-            else:
-                self.scheduler.add(job)
-            self._reopen(job)
-        self._unfold(now)
-
-    def _unfold(self, now: float, **budget: float) -> None:
-        """batch -> scheduler: the members of batches that were claimed become jobs."""
-        for job in self.batches.unfold(now, **budget):
-            self.scheduler.add(job)
-
-    def _reopen(self, job: Job) -> None:
-        with suppress(OSError):  # the end of the job tries it again
-            self.batches.reopen(job)
-
-    def dispatch(self, now: float) -> None:
-        """scheduler -> executor: start what is due on the slots that are free."""
-        self._dispatcher.dispatch(now)
-
-    def collect(self, now: float) -> None:
-        """executor -> scheduler: take in what the workers tell."""
-        self._dispatcher.collect(now)
+        self.admission.pause(self.dispatcher.reason_to_pause() or self.publisher.trouble)
+        self.admission.work(now)
+        self.outlook.paused, self.outlook.inbox = self.admission.paused, self.admission.inbox.count
+        self.outlook.inbox_lost = self.admission.lost is not None
 
     def put_out(self, now: float) -> None:
-        """scheduler -> outbox: publish what is over."""
+        """ended jobs -> outbox, and on to those who wait for them."""
         self.publisher.work(now)
-        self.batches.work(now)
-        self._clearance.work()
+        self._hand_on()
 
-    def run_hooks(self, now: float) -> None:
-        """Start the commands that the config has for jobs that are over."""
-        self.hooks.work(now)
-
-    def show(self, now: float, state: str = "running") -> None:
-        """Keep the gallery up to date."""
-        self.gallery.work(now, self.scheduler, lambda: self._outlook(state))
-
-    def _outlook(self, state: str) -> dict[str, Any]:
-        """What the gallery tells of the daemon."""
-        intake = self.intake
-        return {"state": state, "paused": intake.paused, "inbox": intake.inbox.count}
-
-    def _pass_on(self, job: Job, failure: Failure | None, record: Path) -> None:
-        """The job has ended, and everybody was told."""
-        self.hooks.add(job, failure, record)
-        self.gallery.add(job, failure, record)
-
-    def measure(self, now: float) -> None:
-        """Write the metrics, if it is time."""
-        intake = self.intake
-        self.metrics.work(
-            now,
-            self.scheduler,
-            inbox=intake.inbox.count,
-            paused=intake.paused,
-            is_lost=intake.lost is not None,
-        )
+    def _hand_on(self) -> None:
+        for job, failure, record, is_news in self.publisher.take():
+            if failure is None:
+                self._cleanup.add(job)
+            if is_news:
+                self.hooks.add(job, failure, record)
+                self.gallery.add(record)
 
     # What people and signals ask for
 
@@ -169,94 +117,68 @@ class Line:
         """End the job or batch with the id `name`, or the sidecar of that name; False if none."""
         if name in self.batches:
             return self._cancel_batch(name, now)
-        if self._dispatcher.cancel(name):
+        if self.dispatcher.cancel(name):
             return True
-        job = self.intake.cancel(name, now)
+        job = self.admission.cancel(name, now)
         if job is not None:
-            self.publisher.conclude(job)
+            self.ended.add(job)
             return True
         # It may have been claimed after it was seen in the inbox.
         claimed = [job.id for job in self._jobs() if sidecar_name(job) == name]
-        return bool(claimed) and self._dispatcher.cancel(max(claimed))
+        return bool(claimed) and self.dispatcher.cancel(max(claimed))
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
         """End every job of the batch that has not ended; False when there is none left."""
-        self._unfold(now, budget=float("inf"))
+        self.batches.unfold(now, budget=float("inf"))
         ours = [job.id for job in self._jobs() if job.batch and job.batch.id == batch_id]
         for job_id in ours:
-            self._dispatcher.cancel(job_id)
+            self.dispatcher.cancel(job_id)
         return bool(ours)
 
-    def retry(self, job_id: str) -> bool:
-        """Start a waiting or running job anew from its inputs; False when there is none."""
-        return self._dispatcher.restart(job_id)
+    def _jobs(self) -> list[Job]:
+        waiting = [entry.job for entry in self.scheduler.waiting.values()]
+        return waiting + [entry.job for entry in self.scheduler.running.values()]
 
     def configure(self, config: Config) -> None:
         """Take over new settings; folders, slots and running jobs stay."""
-        self._limits = config.limits
-        parts = (self.intake, self._clearance, self._dispatcher, self._recovery, self.hooks)
-        for part in (*parts, self.gallery):
+        for part in (*self._entry, *self._rest):
             part.configure(config)
 
     def drain(self) -> None:
-        """Have every running job saved and put back."""
-        self._dispatcher.drain()
+        """Take nothing in, and have every running job saved and put back."""
+        self.outlook.state = "stopping"
+        self.batches.drain()
+        self.dispatcher.drain()
         self.hooks.drain(time.monotonic())
 
     def close(self) -> None:
         """End the workers at once, and write what can be written."""
-        self.intake.watcher.stop()
-        self._dispatcher.end()
-        self.publisher.work(time.monotonic())
-        self.hooks.end()
-        self.batches.end()
-        self.gallery.close(self.scheduler, lambda: self._outlook("stopped"))
-        self.metrics.close()
+        self.outlook.state = "stopped"
+        for part in (*self._entry, *self._rest):
+            part.close()
+            self._hand_on()
 
     # What the loop needs to know
 
     @property
     def is_worked_off(self) -> bool:
         """Whether the inbox has nothing for us, nor what an earlier run left."""
-        return self.intake.is_empty and self._recovery.is_done and not self.intake.needs_repair
+        return all(part.is_idle for part in self._entry)
 
     @property
     def is_idle(self) -> bool:
         """Whether no job waits, runs or is on its way out, and no hook, batch or page is left."""
-        is_told = not self.publisher.pending and self.hooks.is_idle
-        is_shown = self.batches.is_idle and self.gallery.is_idle
-        return self._dispatcher.is_idle and is_told and is_shown
+        return all(part.is_idle for part in self._rest)
 
-    def next_event(self, now: float, *, draining: bool) -> float:
+    def next_event(self, now: float) -> float:
         """When the next turn is due, if nothing happens before."""
-        parts = (self._dispatcher, self.hooks, self.batches)
-        due = min(
-            self.publisher.next_event,
-            self.metrics.next_event,
-            self.gallery.next_event,
-            *(part.next_event(now) for part in parts),
-        )
-        return due if draining else min(due, self.intake.next_event(now, self.scheduler.admits))
+        is_draining = self.outlook.state == "stopping"
+        parts = self._rest if is_draining else (*self._entry, *self._rest)
+        return min(part.next_event(now) for part in parts)
 
     def waitables(self) -> Sequence[Any]:
-        """What to wait on for the next event of a worker."""
-        return [
-            *self._dispatcher.waitables(),
-            *self.hooks.waitables(),
-            *self.batches.waitables(),
-        ]
-
-    def _has_jobs(self, batch_id: str) -> bool:
-        """Whether jobs of the batch wait, run, or are on their way out."""
-        jobs = [*self._jobs(), *(pending.job for pending in self.publisher.pending.values())]
-        return any(job.batch is not None and job.batch.id == batch_id for job in jobs)
-
-    def _draw(self, paths: BatchPaths) -> Sheet:
-        return Sheet(paths, self._files, make_command(self._outbox.path, self._limits))
-
-    def _jobs(self) -> list[Job]:
-        waiting = [entry.job for entry in self.scheduler.waiting.values()]
-        return waiting + [entry.job for entry in self.scheduler.running.values()]
+        """What to wait on for the next event of a worker, a hook or a sheet."""
+        return [each for part in (*self._entry, *self._rest) for each in part.waitables()]
 
 
 def sidecar_name(job: Job) -> str:

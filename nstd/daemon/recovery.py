@@ -8,11 +8,11 @@ from pathlib import Path
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.intake.claim import Claims
-from nstd.logs.log import emit, has_ended, keep_job_log
-from nstd.logs.told import Told
-from nstd.logs.trouble import Trouble
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_ended
+from nstd.logs.throttle import Throttle, Trouble
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.publisher import Publisher
+from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore, State
@@ -33,16 +33,15 @@ class Recovery:
         claims: Claims,
         outbox: Outbox,
         scheduler: Scheduler,
-        out: Publisher,
+        ended: EndedJobs,
         logs: Path,
         trouble: Trouble,
     ) -> None:
         self._claims = claims
-        self._store, self._outbox, self._scheduler, self._out = store, outbox, scheduler, out
-        self._has_ended, self._trouble = partial(has_ended, logs), trouble
-        self.is_done = False
-        """Whether nothing of an earlier run is left to be taken over."""
-        self._told, self._is_broken = Told(), False
+        self._store, self._outbox, self._scheduler, self._ended = store, outbox, scheduler, ended
+        self._log_has_end, self._trouble = partial(has_ended, logs), trouble
+        self._is_done = False
+        self._told, self._is_broken = Throttle(), False
         self._due = 0.0
         self.configure(config)
 
@@ -50,43 +49,41 @@ class Recovery:
         """Take over new settings."""
         self._attempts = config.jobs.attempts
 
-    def ask(self) -> None:
-        """An error may have left a claim in flight: look at the next turn."""
-        self._due = 0.0
-
     def work(self, now: float) -> None:
         """Look, if it is due. Raises OSError; then it stays due."""
+        if self._store.needs_recovery:
+            self._store.needs_recovery, self._due = False, 0.0
         if now < self._due:
             return
-        self.is_done = False
-        self._outbox.clean(set(self._out.pending))
+        self._is_done = False
+        self._outbox.clean({ended.job.id for ended in self._ended})
         self._told.begin()
         self._is_broken = False
         for job, state in list(self._store.jobs(self._tell_broken)):
-            if job.id not in self._scheduler and job.id not in self._out.pending:
+            if job.id not in self._scheduler and job.id not in self._ended:
                 self._adopt(job, state)
         self._undo_claims(now)
 
     def _undo_claims(self, now: float) -> None:
         """After the jobs, which an inbox that cannot be read does not hold up."""
         try:
-            is_clean = self._claims.undo(now, self._has_ended)
+            is_clean = self._claims.undo(now, self._log_has_end)
         except OSError as error:
             self._trouble.tell(error, str(error.filename or "claims"))
             self._due = now + SOON
             return
-        self.is_done = True
+        self._is_done = True
         self._due = float("inf") if is_clean and not self._is_broken else now + AGAIN
 
     def _adopt(self, job: Job, state: State) -> None:
         keep_job_log(job.id, self._store.paths(job.id).log)
         emit("job.recovered", job=job.id, found=state.value)
         if state is not State.WAITING:
-            self._out.conclude(job)
+            self._ended.add(job)
             return
         waiting = self._store.forgive_crash(job)
         if job.running and waiting.attempt >= self._attempts:
-            self._out.conclude(waiting, _deadly(waiting))
+            self._ended.add(waiting, _deadly(waiting))
         else:
             self._scheduler.add(waiting)
 
@@ -94,6 +91,24 @@ class Recovery:
         self._is_broken = True
         if self._told.is_news(error.message, True):
             emit("job.unreadable", error=printable(error.message))
+
+    # What the loop needs to know
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of an earlier run is left to be taken over."""
+        return self._is_done and not self._store.needs_recovery
+
+    def next_event(self, _now: float) -> float:
+        """When it looks again."""
+        return self._due
+
+    def waitables(self) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing to write."""
 
 
 def _deadly(job: Job) -> Failure:

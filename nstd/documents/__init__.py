@@ -1,0 +1,18 @@
+"""What people write, read strictly: the config and the sidecars, with their grids and JSON Schemas.
+
+It knows how a file is said, not what becomes of it.
+"""
+
+from typing import TYPE_CHECKING
+
+from nstd.system.lazy import hand_on
+
+if TYPE_CHECKING:
+    from nstd.documents.config import Config, load_config
+    from nstd.documents.sidecar import parse_sidecar
+
+__all__ = ["Config", "load_config", "parse_sidecar"]
+
+__getattr__ = hand_on(
+    __name__, {"Config": "config", "load_config": "config", "parse_sidecar": "sidecar"}
+)

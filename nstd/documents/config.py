@@ -17,21 +17,21 @@ from nstd.documents import strict_yaml as strictyaml
 from nstd.documents.model import Model
 from nstd.documents.settings import (
     ExecutorSettings,
-    Folders,
-    Gallery,
-    Hooks,
-    Jobs,
-    Limits,
-    Log,
-    Metrics,
-    Watch,
-    Workers,
+    FolderSettings,
+    GallerySettings,
+    HooksSettings,
+    JobsSettings,
+    LimitSettings,
+    LogSettings,
+    MetricsSettings,
+    WatchSettings,
+    WorkerSettings,
 )
 from nstd.documents.strict_yaml import Document, DocumentError
 from nstd.errors import ConfigError, Problem, printable
 from nstd.system.layout import CONFIG
 
-__all__ = ["Config", "Log", "find_config", "load_config"]
+__all__ = ["Config", "LogSettings", "find_config", "load_config"]
 
 _DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
@@ -60,8 +60,8 @@ DeviceList = Annotated[list[Device], Field(min_length=1), AfterValidator(_distin
 class Config(Model):
     """Every setting of the daemon."""
 
-    folders: Folders = Folders()
-    watch: Watch = Watch()
+    folders: FolderSettings = FolderSettings()
+    watch: WatchSettings = WatchSettings()
     executor: ExecutorSettings = ExecutorSettings()
     devices: Annotated[Literal["auto"] | DeviceList, BeforeValidator(_listed)] = Field(
         "auto",
@@ -70,19 +70,19 @@ class Config(Model):
     )
     slots: dict[Device, Annotated[int, Field(ge=1, le=64)]] = Field(
         {},
-        description="Jobs at once on a device, or on each of a kind, like {cpu: 2, cuda: 1}; "
-        "1 where nothing is said.",
+        description="How many jobs run at once on a device, or on each device of a kind, like "
+        "{cpu: 2, cuda: 1}; 1 for all others.",
     )
-    jobs: Jobs = Jobs()
+    jobs: JobsSettings = JobsSettings()
     backends: dict[str, dict[str, Any]] = Field(
         {}, description="Default options of a backend, like {gatys: {preset: fine}}."
     )
-    limits: Limits = Limits()
-    workers: Workers = Workers()
-    hooks: Hooks = Hooks()
-    gallery: Gallery = Gallery()
-    log: Log = Log()
-    metrics: Metrics = Metrics()
+    limits: LimitSettings = LimitSettings()
+    workers: WorkerSettings = WorkerSettings()
+    hooks: HooksSettings = HooksSettings()
+    gallery: GallerySettings = GallerySettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     _root: Path = PrivateAttr(default=Path())
 
@@ -99,7 +99,7 @@ class Config(Model):
         return config
 
     def folder(self, name: str) -> Path:
-        """The absolute path of the folder `name`, a field of `Folders`."""
+        """The absolute path of the folder `name`, a field of `FolderSettings`."""
         path: Path = getattr(self.folders, name)
         return self.root / os.path.expanduser(path)  # noqa: PTH111 - the other one can raise
 
@@ -168,7 +168,7 @@ def _overridden(value: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str
 def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
     """A problem for each folder that is another one or lies inside another."""
     real = os.path.realpath  # unlike Path.resolve, it survives a loop of links
-    paths = {name: Path(real(config.folder(name))) for name in Folders.model_fields}
+    paths = {name: Path(real(config.folder(name))) for name in FolderSettings.model_fields}
     for (first, one), (second, other) in itertools.combinations(paths.items(), 2):
         if one == other:
             message = f"{second}: the same folder as {first}"

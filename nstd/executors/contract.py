@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from nstd.documents.config import Config
 from nstd.documents.model import Model
 from nstd.queue.job import Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.system.layout import CACHE
+
+if TYPE_CHECKING:  # a worker reads no YAML
+    from nstd.documents.config import Config
 
 
 class Assignment(Model):
@@ -48,33 +51,22 @@ class Assignment(Model):
         )
 
 
-class Report(Model):
-    """How far a running job is; `elapsed` and `eta` are seconds.
+class Begun(Model):
+    """A worker has taken the job: from here on the attempt counts, and its time runs."""
 
-    `memory` is what it holds now: bytes of its accelerator, else of its process.
-    """
-
+    kind: Literal["begun"] = "begun"
     job: str
-    step: int
-    steps: int
-    level: int
-    levels: int
-    fraction: float
-    losses: dict[str, float]
-    elapsed: float
-    eta: float | None
-    note: str = ""
-    memory: int | None = None
 
 
-Event = Report | Outcome
+Event = Begun | Report | Outcome
 Wake = Callable[[], None]
 
 
 class Executor(Protocol):
     """Runs attempts on slots. It never decides: retries, time-outs and breakers are not its own.
 
-    A started attempt ends with exactly one Outcome, whatever happens to its worker. The job's
+    A started attempt ends with exactly one Outcome, whatever happens to its worker; it is Begun
+    before any Report of it, and has an end in `workers.start` where no worker takes it. The job's
     folder is where the attempt leaves its checkpoint, preview, picture and result.
     """
 
@@ -95,11 +87,17 @@ class Executor(Protocol):
         ...
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
-        """End the attempt soon, or at once; nothing of it is wanted."""
+        """End the attempt soon, or at once; nothing of it is wanted.
+
+        One that was not handed to a worker yet ends at once, as cancelled.
+        """
         ...
 
     def stop(self, job_id: str) -> None:
-        """Have the attempt save a checkpoint and end."""
+        """Have the attempt save a checkpoint and end.
+
+        One that was not handed to a worker yet ends at once, as stopped.
+        """
         ...
 
     def events(self) -> Iterable[Event]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from nstd.queue.slots import Slot
-from nstd.system.cgroups import own_cgroups
+from nstd.system.proc import own_cgroups
 
 _SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU

@@ -11,7 +11,7 @@ from typing import Any
 
 from nstd.backends.registry import load
 from nstd.documents.config import Config
-from nstd.executors.contract import Assignment, Event
+from nstd.executors.contract import Assignment, Begun, Event
 from nstd.executors.devices import make_slots, resolve
 from nstd.executors.worker.attempt import Attempt
 from nstd.queue.job import Job
@@ -42,6 +42,7 @@ class InlineExecutor:
         """Run the whole attempt."""
         assignment = Assignment.of(job, folder, slot, slot.device, self._config)
         attempt = Attempt(assignment, Files(), self._events.append, lambda: None)
+        self._events.append(Begun(job=job.id))
         self._events.append(attempt.run(load))
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:

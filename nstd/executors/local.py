@@ -10,12 +10,20 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nstd.documents.config import Config
-from nstd.executors.channel import Message
-from nstd.executors.contract import Assignment, Event, Report
+from nstd.executors.contract import Assignment, Begun, Event
 from nstd.executors.devices import environment, torch_device
+from nstd.executors.messages import (
+    FROM_WORKER,
+    Assign,
+    Ended,
+    FromWorker,
+    Ready,
+    Reported,
+    Want,
+)
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -27,13 +35,14 @@ _LAST_WORDS = 0.5
 
 
 @dataclass
-class Seat:
+class LocalSeat:
     """What a slot's process is doing."""
 
-    process: WorkerProcess
+    process: WorkerProcess[FromWorker]
     ready: bool = False
     job: str | None = None
-    handed: float = 0.0
+    order: Assign | None = None  # the job's assignment, until the worker is there to take it
+    since: float = 0.0  # when the worker was last given something to do: to come up, to take a job
     has_begun: bool = False  # the worker has said that it took the job
     jobs: int = 0
     idle_since: float = 0.0
@@ -46,9 +55,9 @@ class LocalExecutor:
 
     def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
         self._config, self._slots, self._scratch = config, slots, scratch
-        self._seats: dict[Slot, Seat] = {}
-        self._undead: dict[Slot, WorkerProcess] = {}  # killed, and still there
-        self._unstarted: list[Outcome] = []
+        self._seats: dict[Slot, LocalSeat] = {}
+        self._undead: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and still there
+        self._ended: list[Outcome] = []  # without a worker that could tell of it
 
     def open(self) -> None:
         """Workers are started when they are needed."""
@@ -67,14 +76,21 @@ class LocalExecutor:
             seat = self._warm(slot) or self._spawn(slot)
         except OSError as error:
             message = f"no worker could be started on {slot.name}: {error}"
-            self._unstarted.append(_unable(job.id, slot, message))
+            self._ended.append(_unable(job.id, slot, message))
             return
-        seat.job, seat.handed, seat.has_begun = job.id, time.monotonic(), False
+        seat.job, seat.since, seat.has_begun = job.id, time.monotonic(), False
         seat.kill_at, seat.asked_where = None, False
         assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
-        seat.process.channel.send({"assignment": assignment.model_dump(mode="json")})
+        seat.order = Assign(assignment=assignment)
+        self._hand_over(seat)
 
-    def _warm(self, slot: Slot) -> Seat | None:
+    def _hand_over(self, seat: LocalSeat) -> None:
+        """Give the worker its job, once it has come up: until then the job can be withdrawn."""
+        if seat.ready and seat.order is not None:
+            seat.process.channel.send(seat.order)
+            seat.order, seat.since = None, time.monotonic()
+
+    def _warm(self, slot: Slot) -> LocalSeat | None:
         seat = self._seats.get(slot)
         if seat is not None and seat.process.exit_code is not None:
             self._end(slot, "died while idle")
@@ -83,73 +99,81 @@ class LocalExecutor:
             seat.process.forget_output()  # of the job before
         return seat
 
-    def _spawn(self, slot: Slot) -> Seat:
+    def _spawn(self, slot: Slot) -> LocalSeat:
         if (before := self._undead.get(slot)) is not None:
             if before.exit_code is None:
                 raise OSError(f"process {before.pid} is still there after SIGKILL")
             del self._undead[slot]
         self._scratch.mkdir(parents=True, exist_ok=True)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
-        seat = Seat(WorkerProcess(environment(slot, self._slots), output))
+        seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
         self._seats[slot] = seat
         return seat
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
         """Ask the worker to end the attempt; it is killed after the grace, or at once."""
-        self._ask(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
+        self._ask(job_id, Ending.CANCELLED, 0.0 if kill else self._config.workers.grace)
 
     def stop(self, job_id: str) -> None:
         """Ask the worker to save and end the attempt; it is killed after the grace."""
-        self._ask(job_id, "stop", self._config.workers.grace)
+        self._ask(job_id, Ending.STOPPED, self._config.workers.grace)
 
-    def _ask(self, job_id: str, wanted: str, grace: float) -> None:
-        for seat in self._seats.values():
-            if seat.job == job_id:
+    def _ask(self, job_id: str, wanted: Ending, grace: float) -> None:
+        for slot, seat in list(self._seats.items()):
+            if seat.job == job_id and seat.order is not None:
+                self._withdraw(slot, seat, Outcome(job=job_id, ending=wanted))
+            elif seat.job == job_id:
                 kill_at = time.monotonic() + grace
                 seat.kill_at = kill_at if seat.kill_at is None else min(seat.kill_at, kill_at)
-                seat.process.channel.send({"job": job_id, "wanted": wanted})
+                said: Literal["stop", "cancel"] = "stop" if wanted is Ending.STOPPED else "cancel"
+                seat.process.channel.send(Want(job=job_id, wanted=said))
+
+    def _withdraw(self, slot: Slot, seat: LocalSeat, outcome: Outcome) -> None:
+        """No worker has seen the job: it is over, and the one that comes up serves the next."""
+        seat.order = None
+        self._free(slot, seat, outcome)
+        self._ended.append(outcome)
 
     def events(self) -> Iterable[Event]:
         """Messages of all workers, and the ends of those that died or had to be killed."""
-        events: list[Event] = [*self._unstarted]
-        self._unstarted.clear()
+        events: list[Event] = [*self._ended]
+        self._ended.clear()
         for slot, seat in list(self._seats.items()):
             events += self._events(slot, seat, time.monotonic())
         return events
 
-    def _events(self, slot: Slot, seat: Seat, now: float) -> Iterator[Event]:
+    def _events(self, slot: Slot, seat: LocalSeat, now: float) -> Iterator[Event]:
         has_ended = seat.process.exit_code is not None  # asked first: its last words are all heard
         seat.process.channel.flush()
         try:
             for message in seat.process.channel.receive():
                 if self._seats.get(slot) is seat:
                     yield from self._heed(slot, seat, message)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             yield from self._lost(slot, seat, f"talked nonsense ({error})")
         else:
             if self._seats.get(slot) is seat:
                 yield from self._check(slot, seat, now, has_ended)
 
-    def _heed(self, slot: Slot, seat: Seat, message: Message) -> Iterator[Event]:
+    def _heed(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
         """One message; what is said of another job than the slot's is not heard."""
-        if "ready" in message:
-            seat.ready = True
-            seconds = round(time.monotonic() - seat.process.began, 2)
-            pid = seat.process.pid
-            emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
-        elif "begun" in message:
-            seat.has_begun = seat.has_begun or message["begun"] == seat.job
-        elif "report" in message:
-            report = Report.model_validate(message["report"])
-            if report.job == seat.job:
+        match message:
+            case Ready():
+                seat.ready = True
+                seconds = round(time.monotonic() - seat.process.began, 2)
+                pid = seat.process.pid
+                emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
+                self._hand_over(seat)
+            case Begun(job=job) if job == seat.job and not seat.has_begun:
+                seat.has_begun = True
+                yield message
+            case Reported(report=report) if report.job == seat.job:
                 yield report
-        else:
-            outcome = Outcome.model_validate(message["outcome"])
-            if outcome.job == seat.job:
+            case Ended(outcome=outcome) if outcome.job == seat.job:
                 self._free(slot, seat, outcome)
                 yield outcome
 
-    def _free(self, slot: Slot, seat: Seat, outcome: Outcome) -> None:
+    def _free(self, slot: Slot, seat: LocalSeat, outcome: Outcome) -> None:
         """The attempt is over: its worker waits for another, or is replaced."""
         seat.job, seat.kill_at, seat.idle_since = None, None, time.monotonic()
         seat.jobs += 1
@@ -159,7 +183,7 @@ class LocalExecutor:
         elif seat.jobs >= self._config.workers.recycle:
             self._end(slot, f"replaced after {seat.jobs} jobs")
 
-    def _check(self, slot: Slot, seat: Seat, now: float, has_ended: bool) -> Iterator[Outcome]:
+    def _check(self, slot: Slot, seat: LocalSeat, now: float, has_ended: bool) -> Iterator[Outcome]:
         """A worker that died, is past its grace, does not come up, or idles too long."""
         process, workers = seat.process, self._config.workers
         process.limit_output()
@@ -171,13 +195,13 @@ class LocalExecutor:
                 seat.kill_at, seat.asked_where = now + _LAST_WORDS, True
             else:
                 yield from self._lost(slot, seat, "was killed: it did not stop in time")
-        elif seat.job is not None and not seat.has_begun and now - seat.handed > workers.start:
+        elif seat.job is not None and not seat.has_begun and now - seat.since > workers.start:
             what = "take the job" if seat.ready else "come up"
             yield from self._lost(slot, seat, f"was killed: it did not {what} in time")
         elif seat.job is None and now - seat.idle_since > workers.keep_warm:
             self._end(slot, "idle")
 
-    def _lost(self, slot: Slot, seat: Seat, what: str) -> Iterator[Outcome]:
+    def _lost(self, slot: Slot, seat: LocalSeat, what: str) -> Iterator[Outcome]:
         ending, tail = self._end(slot, what), seat.process.tail()
         if seat.job is None:
             return

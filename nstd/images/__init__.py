@@ -3,7 +3,7 @@
 from nstd.images.decode import FORMATS, Picture, load_image
 from nstd.images.encode import encode_image, over_white, read_recipe, save_image, save_preview
 from nstd.images.mask import load_mask
-from nstd.images.views import encode_strip, encode_view
+from nstd.images.thumbnails import encode_strip, encode_view
 
 __all__ = [
     "FORMATS",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.intake.claim import Claims
@@ -17,9 +18,11 @@ from nstd.intake.plan import Plan, make_plan, plain_order
 from nstd.intake.staging import place_of
 from nstd.intake.watcher import Watcher
 from nstd.logs.log import emit, keep_job_log
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.batch import Batch, free_name
+from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Failure, Job
+from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
 from nstd.system.durable import is_full
 from nstd.system.nofollow import join
@@ -35,8 +38,12 @@ LOST_LOOK = 1.0
 """Seconds between looks, at most, at an inbox that cannot be read."""
 
 
-class Intake:
-    """The way in: what to claim, when to look, and when not to."""
+class Admission:
+    """The way in: what to claim, when to look, and when not to.
+
+    Claimed jobs go to the scheduler, those that are refused to the ended ones, and batches to
+    `claimed`. `pause` says from outside why nothing is to be claimed.
+    """
 
     def __init__(
         self,
@@ -44,14 +51,16 @@ class Intake:
         inbox: Inbox,
         store: JobStore,
         claims: Claims,
-        plugins: Plugins,
+        scheduler: Scheduler,
+        ended: EndedJobs,
+        backends: Backends,
         trouble: Trouble,
         ring: Callable[[], None],
-        on_batch: Callable[[Batch], None],
     ) -> None:
         self.inbox, self._store, self._claims = inbox, store, claims
-        self._plugins, self._ring = plugins, ring
-        self._trouble, self._on_batch = trouble, on_batch
+        self._scheduler, self._ended = scheduler, ended
+        self._backends, self._trouble, self._ring = backends, trouble, ring
+        self.claimed: deque[Batch] = deque()
         self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
         self._ready: list[Ready] = []
         self._next_look = self._spent = 0.0
@@ -61,8 +70,6 @@ class Intake:
         self._lost_since = 0.0
         self._full, self._try_at = "", 0.0
         self.paused = ""
-        self.needs_repair = False
-        """An error may have left a claim in flight."""
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -85,18 +92,23 @@ class Intake:
             emit("intake.paused", reason=reason)
         self.paused = reason
 
-    def jobs(self, now: float, admits: Callable[[int], bool]) -> Iterator[tuple[Job, bool]]:
-        """Claimed jobs, each with whether it was refused and so only has a reason to publish."""
+    def work(self, now: float) -> None:
+        """Look at the inbox, if it is time, and claim what is ready as far as there is room."""
         self._look(now)
-        while self._may_claim(now) and time.monotonic() < now + BUDGET:
-            if not admits(self._ready[0].priority):
-                return
+        while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
             if ready is None:  # it changed: a later look meets it again
                 continue
-            claimed = self.claim(ready, now)
-            if claimed is not None:
-                yield claimed, ready.error is not None or not claimed.inputs
+            job = self.claim(ready, now)
+            if job is None:
+                continue
+            if ready.error is not None or not job.inputs:
+                self._ended.add(job)
+            else:
+                self._scheduler.add(job)
+
+    def _can_claim(self, now: float) -> bool:
+        return self._may_claim(now) and self._scheduler.admits(self._ready[0].priority)
 
     def _may_claim(self, now: float) -> bool:
         if self._full and self.paused == self._full:
@@ -128,24 +140,12 @@ class Intake:
             emit("inbox.lost", path=path, error=printable(str(error)))
         if error is None and self.lost:
             emit("inbox.back", path=path)
-            self.needs_repair = True  # claims of an earlier run may have come back with it
+            self._store.needs_recovery = True  # claims of an earlier run may have come back with it
         self.lost = error
 
     def lost_for(self, now: float) -> float:
         """Seconds since which the inbox cannot be read; 0 while it can."""
         return now - self._lost_since if self.lost else 0.0
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is ready and nothing in the inbox is about to be."""
-        is_read = self._has_looked and self.lost is None
-        return is_read and not self._ready and not self.inbox.pending
-
-    def next_event(self, now: float, admits: Callable[[int], bool]) -> float:
-        """When the inbox is read again, or 0 while something ready can be claimed at once."""
-        if self._may_claim(now) and admits(self._ready[0].priority):
-            return 0.0
-        return self._next_look
 
     def cancel(self, name: str, now: float) -> Job | None:
         """Take the sidecar `name` out of the inbox to fail as cancelled, ready or not."""
@@ -165,7 +165,7 @@ class Intake:
         try:
             if ready.error is not None or ready.parsed is None:
                 raise ready.error or StoreError("internal_error", "a sidecar that was not read")
-            plan = make_plan(ready.name, ready.parsed, self._config, self._plugins)
+            plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
         except NstdError as error:
             failure = Failure.of(error)
         try:
@@ -174,10 +174,10 @@ class Intake:
                 return None
             job = self._claims.claim(ready, plan.order, failure)
         except (FileNotFoundError, StoreError):  # it changed under our hands: it comes again
-            self.needs_repair = True
+            self._store.needs_recovery = True
             return None
         except OSError as error:
-            self.needs_repair = True
+            self._store.needs_recovery = True
             self._postpone(ready, now, error)
             return None
         self._full = ""
@@ -192,7 +192,7 @@ class Intake:
         batch = self._claims.claim_batch(ready, plan, name)
         self._full = ""
         if batch is not None:
-            self._on_batch(batch)
+            self.claimed.append(batch)
 
     def _tell_claimed(self, job: Job) -> None:
         keep_job_log(job.id, self._store.paths(job.id).log)
@@ -223,3 +223,23 @@ class Intake:
             if free < least:
                 return f"{name}: less than limits.min_free is free ({format_size(least)})"
         return ""
+
+    # What the loop needs to know
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is ready and nothing in the inbox is about to be."""
+        is_read = self._has_looked and self.lost is None
+        return is_read and not self._ready and not self.inbox.pending and not self.claimed
+
+    def next_event(self, now: float) -> float:
+        """When the inbox is read again, or 0 while something ready can be claimed at once."""
+        return 0.0 if self._can_claim(now) else self._next_look
+
+    def waitables(self) -> tuple[()]:
+        """Nothing: the watcher rings."""
+        return ()
+
+    def close(self) -> None:
+        """End the watcher."""
+        self.watcher.stop()

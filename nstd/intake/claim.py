@@ -17,14 +17,14 @@ from typing import TypeVar
 
 from nstd.errors import NstdError
 from nstd.intake.inbox import Ready
-from nstd.intake.plan import Order, Plan
-from nstd.intake.staging import Filling
+from nstd.intake.plan import EffectiveSettings, Plan
+from nstd.intake.staging import Staging
 from nstd.queue.batch import Batch
 from nstd.queue.job import Failure, Job, new_job_id
 from nstd.queue.store import JobStore, folders_of_jobs
 from nstd.system.durable import Files, refuse_links
 from nstd.system.layout import CLAIMS
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 FORSAKEN = 3600.0
 """Seconds after which a claim that is not ours goes back to the inbox: nobody claims so long."""
@@ -34,12 +34,12 @@ Claimed = TypeVar("Claimed", Job, Batch)
 class Claims:
     """The claims in flight between an inbox and a job store."""
 
-    def __init__(self, store: JobStore, inbox: Root, files: Files) -> None:
+    def __init__(self, store: JobStore, inbox: Folder, files: Files) -> None:
         self._store, self._inbox, self._files = store, inbox, files
         self._claims = inbox.path / CLAIMS
         self._strangers: dict[str, float] = {}
 
-    def claim(self, ready: Ready, order: Order, failure: Failure | None) -> Job | None:
+    def claim(self, ready: Ready, order: EffectiveSettings, failure: Failure | None) -> Job | None:
         """Take a ready sidecar out of the inbox and copy what it names: then the job is ours.
 
         None when somebody else was faster. Raises OSError when the disk fails and StoreError when
@@ -53,7 +53,7 @@ class Claims:
         return self._claim(ready, self._store.batches, lambda filling: filling.batch(plan, name))
 
     def _claim(
-        self, ready: Ready, home: Path, fill: Callable[[Filling], Claimed]
+        self, ready: Ready, home: Path, fill: Callable[[Staging], Claimed]
     ) -> Claimed | None:
         job_id = self._begin()
         claim = self._claims / job_id / ready.name
@@ -66,7 +66,7 @@ class Claims:
                     raise
                 return None
         try:
-            made = fill(Filling(self._files, self._inbox, ready, claim, self._store.new / job_id))
+            made = fill(Staging(self._files, self._inbox, ready, claim, self._store.new / job_id))
             self._files.make_folder(home)
             self._files.rename(self._store.new / job_id, home / job_id)
         except (OSError, NstdError):

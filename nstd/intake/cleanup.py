@@ -14,7 +14,7 @@ from nstd.system.durable import Files
 from nstd.system.layout import ARCHIVE
 
 
-class Clearance:
+class Cleanup:
     """Finished jobs whose pictures wait until no sidecar needs them.
 
     Only in memory: what still waits when the daemon ends stays in the inbox.
@@ -37,7 +37,7 @@ class Clearance:
             self._waiting[job.id] = job
             self._looks = -1
 
-    def work(self) -> None:
+    def work(self, _now: float) -> None:
         """Clear what nobody needs any more; asks the inbox only when something is new.
 
         Raises OSError; pictures that could not be cleared stay where they are.
@@ -77,3 +77,21 @@ class Clearance:
         else:
             self._files.unlink(path)
         return True
+
+    # What the loop needs to know
+
+    @property
+    def is_idle(self) -> bool:
+        """Always: pictures that still wait may stay in the inbox."""
+        return True
+
+    def next_event(self, _now: float) -> float:
+        """Never by itself: it follows the looks at the inbox."""
+        return float("inf")
+
+    def waitables(self) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing to write."""

@@ -14,12 +14,13 @@ from nstd.documents.config import Config
 from nstd.documents.grid import GridFile
 from nstd.errors import NstdError, SidecarError, printable
 from nstd.intake.locator import Found, Locator, normal, too_large
-from nstd.intake.scan import Listing
-from nstd.intake.sidecar_cache import Known, Sidecars
+from nstd.intake.scan import Scan
+from nstd.intake.sidecar_cache import Known, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
-from nstd.logs.told import Told
-from nstd.system.nofollow import Root, Signature
+from nstd.logs.throttle import Throttle
+from nstd.system.backoff import backoff
+from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
 
 _FIRST = 101  # above every priority: what is refused is answered at once
@@ -65,9 +66,9 @@ class Inbox:
     """What was seen so far; all of it can be lost and is found again."""
 
     def __init__(self, config: Config) -> None:
-        self._stability, self._told = Stability(config.watch.settle), Told()
-        inbox = Root(config.folder("inbox"))
-        self._listing, self._sidecars = Listing(inbox), Sidecars(inbox)
+        self._stability, self._told = Stability(config.watch.settle), Throttle()
+        inbox = Folder(config.folder("inbox"))
+        self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._looked: dict[tuple[str, str], Looked] = {}  # in this look
         self._held: dict[str, Held] = {}
         self._orphans: dict[str, float] = {}
@@ -83,8 +84,8 @@ class Inbox:
 
     def configure(self, config: Config) -> None:
         """Take over new settings; what was seen stays."""
-        self.root = Root(config.folder("inbox"))
-        self.locator = Locator(self.root, Root(config.folder("styles")))
+        self.root = Folder(config.folder("inbox"))
+        self.locator = Locator(self.root, Folder(config.folder("styles")))
         self._stability.settle = config.watch.settle
         self._most_bytes = config.limits.picture_bytes
         self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority
@@ -130,7 +131,7 @@ class Inbox:
     def hold(self, name: str, now: float) -> None:
         """Leave the sidecar `name` alone for a while, longer each time: its claim met an error."""
         times = self._held[name].times + 1 if name in self._held else 1
-        self._held[name] = Held(now + min(_HOLD * 2 ** (times - 1), _LONGEST_HOLD), times)
+        self._held[name] = Held(now + backoff(times, _HOLD, _LONGEST_HOLD), times)
 
     def needed(self) -> set[str] | None:
         """The inbox pictures that sidecars name now, in one normal form of Unicode.

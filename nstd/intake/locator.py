@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from nstd.errors import SidecarError, printable
 from nstd.intake.names import is_ignored
-from nstd.system.nofollow import Root, Signature, join
+from nstd.system.nofollow import Folder, Signature, join
 from nstd.system.units import format_size
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
@@ -23,7 +23,7 @@ class Found:
     """A picture that a sidecar names, where it lies, and its state when it was looked at."""
 
     source: str  # as the sidecar says it
-    root: Root
+    root: Folder
     name: str  # relative to the root
     signature: Signature
 
@@ -36,7 +36,7 @@ class Found:
 class Locator:
     """Finds pictures for sidecars."""
 
-    def __init__(self, inbox: Root, styles: Root) -> None:
+    def __init__(self, inbox: Folder, styles: Folder) -> None:
         self._inbox, self._styles = inbox, styles
 
     def find(self, sidecar: str, source: str) -> Found | None:
@@ -56,7 +56,7 @@ class Locator:
             raise SidecarError(error.code, message, error.hint) from None
         return None
 
-    def places(self, sidecar: str, source: str) -> Iterator[tuple[Root, str]]:
+    def places(self, sidecar: str, source: str) -> Iterator[tuple[Folder, str]]:
         """Where the picture may lie: beside the sidecar, else in the library by name or stem."""
         yield self._inbox, join(sidecar.rpartition("/")[0], source)
         if ".." not in PurePosixPath(source).parts:
@@ -79,7 +79,7 @@ def normal(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def _look(source: str, root: Root, name: str) -> Found | None:
+def _look(source: str, root: Folder, name: str) -> Found | None:
     try:
         return Found(source, root, name, root.look(name))
     except OSError as error:
@@ -89,7 +89,7 @@ def _look(source: str, root: Root, name: str) -> Found | None:
     return Found(source, root, spelled, root.look(spelled)) if spelled else None
 
 
-def _spelled(root: Root, name: str) -> str | None:
+def _spelled(root: Folder, name: str) -> str | None:
     """`name` as the disk spells it, when only the Unicode normal form differs."""
     folder = ""
     for part in PurePosixPath(name).parts:

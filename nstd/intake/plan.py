@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from nstd.backend import takes
-from nstd.backends.registry import Plugins
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.documents.grid import Axis, GridFile, check_size, name_members
 from nstd.documents.model import Format, Model
@@ -20,7 +20,7 @@ from nstd.documents.sidecar import NAME_BYTES, SidecarFile, Wishes, check_pictur
 from nstd.errors import SidecarError
 
 
-class Order(Model):
+class EffectiveSettings(Model):
     """Every effective setting of a job."""
 
     name: str
@@ -32,23 +32,23 @@ class Order(Model):
     timeout: float
 
 
-class Member(NamedTuple):
+class PlannedJob(NamedTuple):
     """One job of a grid: its sidecar, its order, and what tells it from the others."""
 
     parsed: SidecarFile
-    order: Order
+    order: EffectiveSettings
     axes: dict[str, Any]
 
 
 class Plan(NamedTuple):
     """What a sidecar file asks for: the order of one job, or, with axes, a batch of that name."""
 
-    order: Order
+    order: EffectiveSettings
     axes: tuple[Axis, ...] = ()
-    members: tuple[Member, ...] = ()
+    members: tuple[PlannedJob, ...] = ()
 
 
-def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Plugins) -> Plan:
+def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Backends) -> Plan:
     """What the sidecar named `sidecar` asks for.
 
     Raises what `make_order` raises, and SidecarError for a grid that has too many members.
@@ -64,15 +64,17 @@ def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Plugins) ->
     told = itertools.product(*(axis.told for axis in axes))
     keys = [axis.key for axis in axes]
     members = (
-        Member(part, order.model_copy(update={"name": name}), dict(zip(keys, values, strict=True)))
+        PlannedJob(
+            part, order.model_copy(update={"name": name}), dict(zip(keys, values, strict=True))
+        )
         for part, order, name, values in zip(parts, orders, names, told, strict=True)
     )
     return Plan(plain, axes, tuple(members))
 
 
 def _make_orders(
-    sidecar: str, parts: Sequence[SidecarFile], config: Config, plugins: Plugins
-) -> list[Order]:
+    sidecar: str, parts: Sequence[SidecarFile], config: Config, plugins: Backends
+) -> list[EffectiveSettings]:
     """The order of each part; SidecarError tells what is wrong with any of them, once."""
     orders, errors = [], list[SidecarError]()
     for part in parts:
@@ -86,7 +88,9 @@ def _make_orders(
     return orders
 
 
-def make_order(sidecar: str, parsed: SidecarFile, config: Config, plugins: Plugins) -> Order:
+def make_order(
+    sidecar: str, parsed: SidecarFile, config: Config, plugins: Backends
+) -> EffectiveSettings:
     """What the sidecar named `sidecar` asks for.
 
     Raises BackendError for a backend that is absent or off, SidecarError for options that it
@@ -101,10 +105,12 @@ def make_order(sidecar: str, parsed: SidecarFile, config: Config, plugins: Plugi
     return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
 
 
-def plain_order(sidecar: str, parsed: SidecarFile | GridFile | None, config: Config) -> Order:
+def plain_order(
+    sidecar: str, parsed: SidecarFile | GridFile | None, config: Config
+) -> EffectiveSettings:
     """The part of an order that no backend has a say in; also for what never becomes one."""
     jobs = config.jobs
-    order = Order(
+    order = EffectiveSettings(
         name=safe_name(PurePosixPath(sidecar).stem),
         backend=jobs.backend,
         format=jobs.format,

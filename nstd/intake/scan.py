@@ -8,16 +8,16 @@ from pathlib import Path
 from nstd.errors import SidecarError
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.system.mounts import filesystem_of
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 DEPTH = 16
 """Sub-folders within each other that are looked into."""
 
 
-class Listing:
+class Scan:
     """Reads the directory again and again; it remembers where it was mounted."""
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Folder) -> None:
         self._root = root
         self._mount: Path | None = None
 

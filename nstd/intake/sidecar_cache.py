@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nstd.documents.grid import GridFile, parse_grid
 from nstd.documents.sidecar import MAX_BYTES
 from nstd.errors import NstdError, SidecarError
-from nstd.system.nofollow import Root, Signature
+from nstd.system.nofollow import Folder, Signature
 
 BUDGET = 5.0
 """Seconds that one look spends on reading sidecars that are new; what is left is read at the next.
@@ -30,10 +30,10 @@ class Known(NamedTuple):
     error: NstdError | None = None
 
 
-class Sidecars:
+class SidecarCache:
     """What was read so far."""
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Folder) -> None:
         self._root = root
         self._known: dict[str, Known] = {}
         self._spent = 0.0

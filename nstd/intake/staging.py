@@ -13,12 +13,12 @@ from nstd.documents.sidecar_writer import dump
 from nstd.errors import StoreError, printable
 from nstd.intake.inbox import Ready
 from nstd.intake.locator import Found
-from nstd.intake.plan import Order, Plan, safe_name
+from nstd.intake.plan import EffectiveSettings, Plan, safe_name
 from nstd.queue.batch import Batch, BatchPaths, Member
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 
 def place_of(ready: Ready) -> str:
@@ -26,20 +26,22 @@ def place_of(ready: Ready) -> str:
     return "/".join(safe_name(part) for part in PurePosixPath(ready.name).parent.parts)
 
 
-class Filling:
+class Staging:
     """Fills `folder`, which nobody looks at yet, from a ready sidecar that lies at `claim` now."""
 
-    def __init__(self, files: Files, inbox: Root, ready: Ready, claim: Path, folder: Path) -> None:
+    def __init__(
+        self, files: Files, inbox: Folder, ready: Ready, claim: Path, folder: Path
+    ) -> None:
         self._files, self._inbox, self._ready = files, inbox, ready
         self._folder, self._id = folder, folder.name
-        self._sidecar = Found(claim.name, Root(claim.parent), claim.name, ready.signature)
+        self._sidecar = Found(claim.name, Folder(claim.parent), claim.name, ready.signature)
         relative = PurePosixPath(ready.name)
         self._place = place_of(ready)
         self._name = f"{safe_name(relative.stem)}{relative.suffix}"
         self._claimed = time.time()
         self._copies: dict[str, tuple[Path, str]] = {}
 
-    def job(self, order: Order, failure: Failure | None) -> Job:
+    def job(self, order: EffectiveSettings, failure: Failure | None) -> Job:
         """One job, or what is published of a sidecar that was refused as a `failure`."""
         paths, parsed = JobPaths(self._folder), self._ready.parsed
         inputs: tuple[Input, ...] = ()
@@ -78,7 +80,12 @@ class Filling:
         return batch
 
     def _stage(
-        self, batch_paths: BatchPaths, batch: Batch, index: int, part: SidecarFile, order: Order
+        self,
+        batch_paths: BatchPaths,
+        batch: Batch,
+        index: int,
+        part: SidecarFile,
+        order: EffectiveSettings,
     ) -> None:
         """One member: its sidecar says all that is needed to run it again by itself."""
         membership, job_id = batch.membership(index), batch.members[index].job
@@ -95,7 +102,7 @@ class Filling:
         self,
         job_id: str,
         sidecar: str,
-        order: Order,
+        order: EffectiveSettings,
         inputs: tuple[Input, ...],
         membership: Membership | None,
     ) -> Job:

@@ -21,7 +21,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from nstd.documents.settings import Watch
+from nstd.documents.settings import WatchSettings
 from nstd.logs.log import emit
 from nstd.system.layout import CLAIMS
 from nstd.system.mounts import filesystem_of, is_network
@@ -55,7 +55,7 @@ class _Bell(FileSystemEventHandler):
 class Watcher:
     """Watches one folder tree; whatever ails it, the caller's rescans go on."""
 
-    def __init__(self, path: Path, settings: Watch, ring: Callable[[], None]) -> None:
+    def __init__(self, path: Path, settings: WatchSettings, ring: Callable[[], None]) -> None:
         self._path, self._settings, self._ring = path, settings, ring
         self._observer: BaseObserver | None = None
         self._watched: tuple[int, int] | None = None

@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from nstd.logs.log import emit, has_ended, keep_job_log
-from nstd.logs.trouble import Trouble
+from structlog.contextvars import bound_contextvars
+
+from nstd.documents.config import Config
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_ended
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.record import make_failure_record, make_record
+from nstd.outbox.record import Record, make_reason, make_record
+from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
 from nstd.system.durable import is_full
 
 AGAIN, LONGEST = 5.0, 60.0
@@ -23,18 +28,17 @@ BUDGET = 0.5
 """Seconds that one turn of the loop spends here; what is left is due at the next turn."""
 MANY = 3
 """So many jobs that cannot be published are not the jobs' own trouble."""
+_TOLD = ("device", "steps", "peak_memory", "network", "stopped")
+"""What the canonical line has as the record has it."""
 
 
-@dataclass
-class Pending:
-    """A job whose end is decided; `failure` is set while its reason may not be durable yet."""
+class Published(NamedTuple):
+    """A job that is published; `is_news` unless an earlier run of the daemon has told of it."""
 
     job: Job
-    failure: Failure | None = None
-    due: float = 0.0
-    tries: int = 0
-    error: OSError | None = None  # the one that the last try met
-    is_told: bool = False  # only its folder is left to be removed
+    failure: Failure | None
+    record: Path  # of the result, or the reason of the failure
+    is_news: bool
 
 
 class Publisher:
@@ -44,54 +48,56 @@ class Publisher:
         self,
         store: JobStore,
         outbox: Outbox,
+        ended: EndedJobs,
         logs: Path,
         trouble: Trouble,
-        on_finished: Callable[[Job], None],
-        on_told: Callable[[Job, Failure | None, Path], None],
-        on_over: Callable[[Job], None],
+        note_end: Callable[[Job], None],
     ) -> None:
+        """`note_end` makes the end of a batch's member durable before its folder goes."""
         self._store, self._outbox, self._logs = store, outbox, logs
-        self._trouble, self._on_finished, self._on_told = trouble, on_finished, on_told
-        self._on_over = on_over
-        self.pending: dict[str, Pending] = {}
-        self._late: dict[str, Pending] = {}  # those that have met an error
+        self._ended, self._trouble, self._note_end = ended, trouble, note_end
+        self._late: dict[str, EndedJob] = {}  # those that have met an error
+        self._published: list[Published] = []
         self.finished = self.failed = 0
 
-    def conclude(self, job: Job, failure: Failure | None = None) -> None:
-        """The job has ended: with its result on disk, or with `failure`."""
-        self.pending[job.id] = Pending(job, failure)
+    def configure(self, config: Config) -> None:
+        """Nothing to take over."""
 
     def work(self, now: float) -> None:
         """Publish what is due; what meets an error waits, and holds up nothing else."""
         until = time.monotonic() + BUDGET
-        for job_id, pending in list(self.pending.items()):
+        for pending in self._ended:
             if pending.due > now:
                 continue
             if time.monotonic() > until:
                 return
-            try:
-                self._publish(pending)
-            except OSError as error:
-                self._postpone(pending, error, now)
-            except Exception as error:  # a bug, or a result that is not what workers write
-                pending.due = now + LONGEST
-                if pending.failure is not None:
-                    raise
-                pending.failure, pending.due = _unpublishable(error), 0.0
-            else:
-                del self.pending[job_id]
-                self._late.pop(job_id, None)
-                for other in self._full():
-                    other.due = 0.0
+            with bound_contextvars(job=pending.job.id):
+                self._attend(pending, now)
 
-    def _postpone(self, pending: Pending, error: OSError, now: float) -> None:
+    def _attend(self, pending: EndedJob, now: float) -> None:
+        try:
+            self._publish(pending)
+        except OSError as error:
+            self._postpone(pending, error, now)
+        except Exception as error:  # a bug, or a result that is not what workers write
+            pending.due = now + LONGEST
+            if pending.failure is not None:
+                raise
+            pending.failure, pending.due = _unpublishable(error), 0.0
+        else:
+            self._ended.remove(pending.job)
+            self._late.pop(pending.job.id, None)
+            for other in self._full():
+                other.due = 0.0
+
+    def _postpone(self, pending: EndedJob, error: OSError, now: float) -> None:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
         pending.error = error
         self._late[pending.job.id] = pending
-        pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
         pending.tries += 1
+        pending.due = now + backoff(pending.tries, AGAIN, LONGEST)
 
-    def _full(self) -> list[Pending]:
+    def _full(self) -> list[EndedJob]:
         """Those that a full disk keeps back."""
         return [p for p in self._late.values() if p.error is not None and is_full(p.error)]
 
@@ -103,35 +109,31 @@ class Publisher:
             return "no space to publish what is done"
         return f"cannot publish: {errors[-1].strerror}" if len(errors) >= MANY else ""
 
-    @property
-    def next_event(self) -> float:
-        """When the next publication is due."""
-        return min((pending.due for pending in self.pending.values()), default=float("inf"))
-
-    def _publish(self, pending: Pending) -> None:
+    def _publish(self, pending: EndedJob) -> None:
         if not pending.is_told:
             failure = self._read_failure(pending)
             if not self._outbox.has_published(pending.job):
                 while not self._try(pending, failure):
                     pass
-                self._tell(pending.job, failure)
+                is_news = True
             else:
                 self._outbox.make_durable(pending.job)
-                if not has_ended(self._logs, pending.job.id):
-                    self._tell(pending.job, failure)
-            self._count(pending, failure)
-        self._on_over(pending.job)
+                is_news = not has_ended(self._logs, pending.job.id)
+            if is_news:
+                self._tell(pending.job, failure)
+            self._count(pending, failure, is_news=is_news)
+        self._note_end(pending.job)
         self._store.remove(pending.job)
 
-    def _count(self, pending: Pending, failure: Failure | None) -> None:
-        pending.is_told = True
+    def _count(self, pending: EndedJob, failure: Failure | None, *, is_news: bool) -> None:
+        pending.is_told, record = True, self._outbox.record_of(pending.job)
+        self._published.append(Published(pending.job, failure, record, is_news))
         if failure is None:
             self.finished += 1
-            self._on_finished(pending.job)
         else:
             self.failed += 1
 
-    def _read_failure(self, pending: Pending) -> Failure | None:
+    def _read_failure(self, pending: EndedJob) -> Failure | None:
         """Why the job failed, durably; None when it did not."""
         paths, failure = self._store.paths(pending.job.id), pending.failure
         wanted = (paths.result, paths.picture(pending.job))
@@ -143,22 +145,19 @@ class Publisher:
             self._store.fail(pending.job, failure)
         return paths.read_failure()
 
-    def _try(self, pending: Pending, failure: Failure | None) -> bool:
+    def _try(self, pending: EndedJob, failure: Failure | None) -> bool:
         """Fix a free name, then rename; False when something took the name in between."""
         target = self._outbox.free_target(pending.job, failed=failure is not None)
         job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
         paths = self._store.paths(job.id)
         if failure is None:
-            record = make_record(job, paths, time.time())
-            _summary(record)  # a record that lacks something must not get as far as the outbox
-            return self._outbox.publish(job, paths, record)
-        record = make_failure_record(job, time.time())
-        return self._outbox.publish_failure(job, paths, failure, record)
+            return self._outbox.publish(job, paths, make_record(job, paths, time.time()))
+        return self._outbox.publish_failure(job, paths, make_reason(job, failure, time.time()))
 
     def _tell(self, job: Job, failure: Failure | None) -> None:
         """The canonical line, durable before the job is removed; in the published log as well."""
         keep_job_log(job.id, self._outbox.log_of(job))
-        line = {"job": job.id, "name": job.name, "output": job.target, "backend": job.backend}
+        line = {"name": job.name, "output": job.target, "backend": job.backend}
         if job.batch is not None:
             line["batch"] = job.batch.id
         if failure is None:
@@ -169,7 +168,30 @@ class Publisher:
             where = {"device": failure.device} if failure.device else {}
             emit("job.failed", **line, **words, attempt=job.attempt, **where)
         keep_job_log(job.id, None)
-        self._on_told(job, failure, self._outbox.record_of(job))
+
+    # What the loop needs to know
+
+    def take(self) -> list[Published]:
+        """What was published since the last call."""
+        published, self._published = self._published, []
+        return published
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every job that has ended is published."""
+        return not self._ended
+
+    def next_event(self, _now: float) -> float:
+        """When the next publication is due."""
+        return min((pending.due for pending in self._ended), default=float("inf"))
+
+    def waitables(self) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def close(self) -> None:
+        """Publish what is due, once more."""
+        self.work(time.monotonic())
 
 
 def _unpublishable(error: Exception) -> Failure:
@@ -181,19 +203,14 @@ def _unpublishable(error: Exception) -> Failure:
     )
 
 
-def _summary(record: dict[str, Any]) -> dict[str, Any]:
+def _summary(record: Record) -> dict[str, Any]:
     """What the canonical line takes from the record."""
-    seconds = record["seconds"]
-    last = record["losses"][-1] if record["losses"] else {}
+    seconds = dict(record.seconds)
     return {
-        "device": record["device"],
-        "steps": record["steps"],
-        "losses": {k: v for k, v in last.items() if k not in {"step", "level", "seconds"}},
-        "seconds": {phase: value for phase, value in seconds.items() if phase != "queued"},
-        "queued": seconds["queued"],
-        "peak_memory": record["peak_memory"],
-        "width": record["output"]["width"],
-        "height": record["output"]["height"],
-        "network": record["network"],
-        "stopped": record["stopped"],
+        "queued": seconds.pop("queued", None),
+        "seconds": seconds,
+        "losses": record.last_losses,
+        "width": record.output.width,
+        "height": record.output.height,
+        **{name: getattr(record, name) for name in _TOLD},
     }

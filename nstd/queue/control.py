@@ -23,20 +23,20 @@ _NOTE = 2**16
 
 
 @dataclass(frozen=True)
-class Request:
+class ControlRequest:
     """One wish about one job: its id, or the name of a sidecar that still lies in the inbox."""
 
     action: Action
     job: str
 
 
-class Requests:
+class ControlRequests:
     """The folder of notes."""
 
     def __init__(self, work: Path, files: Files) -> None:
         self._folder, self._files = work / REQUESTS, files
 
-    def leave(self, request: Request) -> None:
+    def leave(self, request: ControlRequest) -> None:
         """Leave a note for the daemon. Raises OSError."""
         self._files.make_folder(self._folder)
         note = json.dumps({"action": request.action, "job": request.job})
@@ -47,7 +47,7 @@ class Requests:
         """Whether no note waits."""
         return not self._notes()
 
-    def take(self) -> Iterator[Request]:
+    def take(self) -> Iterator[ControlRequest]:
         """Every note, oldest first, each durably gone before it is given; a broken one is dropped.
 
         Raises OSError when a note cannot be removed: it would be heeded again and again, and
@@ -73,11 +73,13 @@ def _age(path: Path) -> tuple[int, str]:
         return 0, path.name
 
 
-def _read(path: Path) -> Request | None:
+def _read(path: Path) -> ControlRequest | None:
     try:
         with Root(path.parent).open(path.name) as file:
             note = json.loads(file.read(_NOTE))
         action, job = note["action"], note["job"]
     except (OSError, SidecarError, ValueError, KeyError, TypeError):
         return None
-    return Request(action, job) if action in get_args(Action) and isinstance(job, str) else None
+    return (
+        ControlRequest(action, job) if action in get_args(Action) and isinstance(job, str) else None
+    )

@@ -10,10 +10,11 @@ from functools import partial
 
 from nstd.documents.config import Config
 from nstd.queue.breaker import Breaker
-from nstd.queue.entries import Running, Waiting
+from nstd.queue.ended import LiveMembers
+from nstd.queue.entries import Decision, Running, Verdict, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
-from nstd.queue.verdict import Decision, Verdict
+from nstd.system.backoff import backoff
 
 LONGEST_BACKOFF = 3600.0
 """Seconds before another attempt at most, unless the config asks for more before the second."""
@@ -31,6 +32,7 @@ class Scheduler:
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
+        self.members = LiveMembers()
         self._is_leaving = False  # whether a job still runs on a device that has no slot any more
         self.configure(config)
         self.offer(slots)
@@ -68,6 +70,7 @@ class Scheduler:
         self, job: Job, not_before: float = 0.0, *, shunned: frozenset[str] = frozenset()
     ) -> None:
         """A job waits for a slot: for one of no `shunned` node, as long as there is such a one."""
+        self.members.enter(job)
         self.waiting[job.id] = Waiting(job, not_before, shunned)
 
     def drop(self, job_id: str) -> Job | None:
@@ -110,12 +113,17 @@ class Scheduler:
     def _admits(self, now: float, slot: Slot) -> bool:
         return self.breakers[slot.device].admits(now)
 
-    def started(self, job: Job, slot: Slot, now: float) -> None:
+    def started(self, job: Job, slot: Slot) -> None:
         """The attempt was dispatched."""
         shunned = self.waiting.pop(job.id).shunned
-        self.running[job.id] = Running(job, slot, now, now, shunned=shunned)
+        self.running[job.id] = Running(job, slot, shunned=shunned)
         self._warm[slot] = job.affinity
         self.breakers[slot.device].start(job.id)
+
+    def begun(self, job_id: str, now: float) -> None:
+        """A worker has taken the job: its time runs from now on."""
+        if running := self.running.get(job_id):
+            running.began = running.reported = now
 
     def progressed(self, job_id: str, now: float) -> None:
         """The job moved."""
@@ -161,12 +169,11 @@ class Scheduler:
     def _decide(self, running: Running, outcome: Outcome, failure: Failure | None) -> Decision:
         if outcome.ending is Ending.FINISHED:
             return Decision.PUBLISH
-        has_not_run = outcome.at_start and (failure is None or failure.code != "cancelled")
-        if running.sentence is not None and not running.sentence.retryable and not has_not_run:
+        if running.sentence is not None and not running.sentence.retryable:
             return Decision.FAIL
         if running.put_back is not None or failure is None:
             return running.put_back or Decision.REQUEUE
-        if has_not_run or failure.code in _FORGIVEN:
+        if outcome.at_start or failure.code in _FORGIVEN:
             return Decision.REQUEUE
         if failure.retryable and running.job.attempt < self._jobs.attempts:
             return Decision.RETRY
@@ -174,7 +181,7 @@ class Scheduler:
 
     def _backoff(self, job: Job) -> float:
         longest = max(LONGEST_BACKOFF, self._jobs.backoff)
-        return min(longest, self._jobs.backoff * 2.0 ** (job.attempt - 1))
+        return backoff(job.attempt, self._jobs.backoff, longest)
 
     def _judge_device(
         self, running: Running, outcome: Outcome, now: float
@@ -182,15 +189,14 @@ class Scheduler:
         """What the end of an attempt says about its device: the pause if it went down; up again.
 
         A worker that had to be killed because it was told to end says nothing; one that hung by
-        itself, or did not take the job in all the time that this had, does.
+        itself does.
         """
         breaker, job = self.breakers[running.slot.device], running.job.id
         if outcome.device_fault:
             self._warm.pop(running.slot, None)
         if outcome.ending is Ending.FINISHED:
             return None, breaker.success()
-        sentence = running.sentence.code if running.sentence else ""
-        has_hung = sentence == "worker_hung" or (sentence == "timed_out" and outcome.at_start)
+        has_hung = running.sentence is not None and running.sentence.code == "worker_hung"
         if outcome.device_fault and (has_hung or not running.is_ending):
             return breaker.failure(job, now, at_start=outcome.at_start), False
         breaker.release(job)

@@ -31,6 +31,7 @@ from nstd.errors import StoreError
 from nstd.queue.batch import Batch, BatchPaths, End
 from nstd.queue.job import JOB_ID, Failure, Job
 from nstd.queue.paths import JobPaths
+from nstd.queue.result import FailureRecord
 from nstd.system.durable import Files
 from nstd.system.layout import BATCHES, NEW
 
@@ -46,7 +47,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Entry(NamedTuple):
+class StoredJob(NamedTuple):
     """A job on disk, with what its folder asks for."""
 
     job: Job
@@ -59,6 +60,8 @@ class JobStore:
     def __init__(self, work: Path, files: Files) -> None:
         self.work, self._files = work, files
         self.new, self.batches = work / NEW, work / BATCHES
+        self.needs_recovery = False
+        """An error may have left a claim in flight, or a job that nobody knows of."""
 
     def paths(self, job_id: str) -> JobPaths:
         """The paths of the job `job_id`."""
@@ -104,12 +107,12 @@ class JobStore:
             self._files.rename(batch.folder, self.new / batch.folder.name)
         self._files.remove_tree(self.new / batch.folder.name)
 
-    def jobs(self, broken: Callable[[StoreError], None] | None = None) -> Iterator[Entry]:
+    def jobs(self, broken: Callable[[StoreError], None] | None = None) -> Iterator[StoredJob]:
         """Every job on disk with its state; `broken` hears of folders that cannot be read."""
         for folder in folders_of_jobs(self.work):
             paths = JobPaths(folder)
             try:
-                yield Entry(paths.read_job(), self.state(paths))
+                yield StoredJob(paths.read_job(), self.state(paths))
             except StoreError as error:
                 if broken is not None and folder.exists():
                     broken(error)
@@ -136,7 +139,8 @@ class JobStore:
 
     def fail(self, job: Job, failure: Failure) -> None:
         """Make it durable that the job has failed, and why."""
-        self._files.write(self.paths(job.id).reason, failure.model_dump_json().encode())
+        record = FailureRecord(**failure.model_dump())
+        self._files.write(self.paths(job.id).reason, record.model_dump_json().encode())
 
     def restart(self, job: Job) -> Job:
         """Forget what the attempts have made: the job starts from its inputs."""

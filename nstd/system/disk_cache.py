@@ -23,7 +23,7 @@ ABANDONED = 60.0
 _MARK = hashlib.sha256().digest_size
 
 
-class Cache:
+class DiskCache:
     """A file for each key; the least recently used go first."""
 
     def __init__(self, folder: Path, limit: int, files: Files) -> None:

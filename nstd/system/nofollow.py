@@ -40,7 +40,7 @@ class Signature(NamedTuple):
         return self[:4] == other[:4]
 
 
-class Entry(NamedTuple):
+class FolderEntry(NamedTuple):
     """One entry of a folder."""
 
     name: str
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Root:
+class Folder:
     """Files below `path`, by names relative to it.
 
     A name is walked folder by folder, by descriptors that only hold their place (`O_PATH`), and
@@ -83,7 +83,7 @@ class Root:
         finally:
             os.close(fd)
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[FolderEntry]:
         """What lies in `folder`; "" is the root itself. Raises OSError and SidecarError."""
         held = self._walk(folder, _parts(folder))
         try:
@@ -95,7 +95,7 @@ class Root:
             os.close(held)
         try:
             with os.scandir(fd) as entries:
-                return [Entry(e.name, e.is_dir(follow_symlinks=False)) for e in entries]
+                return [FolderEntry(e.name, e.is_dir(follow_symlinks=False)) for e in entries]
         finally:
             os.close(fd)
 

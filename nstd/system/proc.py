@@ -1,12 +1,11 @@
-"""What this process holds of the machine's memory, and what it may still take."""
+"""What the kernel tells of processes: their memory, their start, and their control groups."""
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
-
-from nstd.system.cgroups import own_cgroups
 
 
 def resident(pid: int | None = None) -> int:
@@ -55,3 +54,32 @@ def _number(field: str, file: Path) -> int:
         found = re.search(rf"^{field}:\s+(\d+) kB$", file.read_text(), re.M)
         return int(found[1]) * 1024 if found else 0
     return 0
+
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def own_cgroups() -> list[Path]:
+    """The folder of this process's cgroup, and those above it; none where there is no v2."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        own = next(line[3:] for line in lines if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return []
+    folder = ROOT / own.lstrip("/")
+    return [level for level in (folder, *folder.parents) if level.is_relative_to(ROOT)]
+
+
+_ENDED = ("Z", "X")  # proc_pid_stat(5): a process that has ended, and waits for its parent
+
+
+def born(pid: int | None = None) -> str:
+    """When a process, or this one, started, in ticks since boot; "" once it has ended.
+
+    The 3rd and 22nd fields of proc_pid_stat(5); the second, its name, may have spaces and brackets.
+    """
+    with suppress(OSError):
+        stat = Path("/proc", str(pid or os.getpid()), "stat").read_text().rpartition(")")[2]
+        state, *fields = stat.split()
+        return "" if state in _ENDED else fields[18]
+    return ""

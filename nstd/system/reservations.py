@@ -15,8 +15,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TextIO
 
-from nstd.system import proc as memory
-from nstd.system import processes
+from nstd.system import proc
 
 FOLDER = Path(tempfile.gettempdir()) / f"nstd-memory-{os.getuid()}"
 """Shared by the workers of one user; a file means nothing once its process has ended."""
@@ -38,10 +37,10 @@ def outstanding() -> int:
         with suppress(OSError, ValueError):  # it ended just now, or the file is none of ours
             pid = int(file.stem)
             born, peak = file.read_text().split()
-            if born != processes.born(pid):
+            if born != proc.born(pid):
                 file.unlink()
             elif pid != os.getpid():
-                total += max(0, int(peak) - memory.resident(pid))
+                total += max(0, int(peak) - proc.resident(pid))
     return total
 
 
@@ -49,7 +48,7 @@ def reserve(peak: int) -> None:
     """Have others know that this process will hold up to `peak` bytes, until `release`."""
     if _is_ours():
         with suppress(OSError):
-            _mine().write_text(f"{processes.born()} {peak}")
+            _mine().write_text(f"{proc.born()} {peak}")
 
 
 def release() -> None:

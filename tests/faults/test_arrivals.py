@@ -11,7 +11,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from support import Playground, codes, wait_for
+from support.playground import Playground, codes, wait_for
 
 SETTLE, BYTE = 1.5, 0.05
 """Seconds: the short form writes twenty times as fast, and waits less for the next byte."""

@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import powercut
 import pytest
-from batchfarm import BatchPlot, plant_batch
-from farm import Farm
-from forge import Forge
-from powercut import State, cuts
+from support import powercut
+from support.batch_farm import BatchPlot, plant_batch
+from support.farm import Farm
+from support.forge import Forge
+from support.powercut import State, cuts
 
 pytestmark = pytest.mark.timeout(3600)
 SOME = 13

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import Playground, codes, finished, wait_for
+from support.playground import Playground, codes, finished, wait_for
 
 
 def test_a_device_that_fails_every_job_is_left_alone_and_tried_again(
@@ -46,7 +46,7 @@ def test_a_daemon_without_any_device_ends_if_it_is_told_to(
     if how == "once":
         assert playground.once().returncode == 5
     else:
-        assert playground.start().wait(timeout=60) == 5
+        assert playground.start().wait(timeout=120) == 5
     assert len(codes(playground)) == 2
     (job,) = playground.work.glob("*/job.json")
     assert json.loads(job.read_text())["attempt"] == 0

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from farm import KINDS, Farm, fail_at_every_step, kill_at_every_step
-from support import Playground
+from support.farm import KINDS, Farm, fail_at_every_step, kill_at_every_step
+from support.playground import Playground
 
 SOME = 5
 """The short form tries every fifth step; the slow one tries all."""

@@ -9,11 +9,11 @@ import shutil
 
 import psutil
 import pytest
-from support import Playground, wait_for
-from support_mounts import View, mount, needs_mounts
+from support.mounts import View, mount, needs_mounts
+from support.playground import Playground, wait_for
 
 from nstd.intake.inbox import Inbox
-from nstd.system.nofollow import Entry, Root
+from nstd.system.nofollow import Folder, FolderEntry
 
 
 @needs_mounts
@@ -55,16 +55,16 @@ def test_a_folder_that_cannot_be_read_for_a_while_is_not_forgotten(
     """The time since which its sidecars wait for their pictures goes on."""
     playground.configure(watch={"settle": "0s", "orphan": "100s"})
     playground.sidecar("sub/lonely")
-    inbox, entries = Inbox(playground.config), Root.entries
+    inbox, entries = Inbox(playground.config), Folder.entries
 
-    def stale(root: Root, folder: str) -> list[Entry]:
+    def stale(root: Folder, folder: str) -> list[FolderEntry]:
         if folder:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), folder)
         return entries(root, folder)
 
     assert inbox.ready(0.0) == []
     with monkeypatch.context() as patch:
-        patch.setattr(Root, "entries", stale)
+        patch.setattr(Folder, "entries", stale)
         assert inbox.ready(50.0) == []
         assert inbox.pending == 1
         assert inbox.ready(56.0) == []

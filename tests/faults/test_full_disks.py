@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support import Playground, wait_for
-from support_mounts import View, mount, needs_mounts
+from support.mounts import View, mount, needs_mounts
+from support.playground import Playground, wait_for
 
 pytestmark = needs_mounts
 

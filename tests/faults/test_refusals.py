@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from PIL import Image
-from support import Playground, codes, wait_for
+from support.playground import Playground, codes, wait_for
 
 SECRET = "the secret beside the inbox"
 MEMORY = 50 * 2**20

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plugins_support import install
-from puppet import PUPPET
-from support import Playground, codes, finished, wait_for
+from support.playground import Playground, codes, finished, wait_for
+from support.plugins import install
+from support.puppet import PUPPET
 
 # The watchdog
 
@@ -123,7 +123,7 @@ def test_two_daemons_on_one_inbox(playground: Playground, neighbour: Playground)
             restless = neighbour.start()
             time.sleep(0.1)
             restless.kill()
-            restless.wait(timeout=10)
+            restless.wait(timeout=120)
     last = neighbour.start()
     wait_for(lambda: finished(playground) | finished(neighbour) == names, what="all jobs")
     assert playground.ended() + neighbour.ended() == len(names)
@@ -146,7 +146,7 @@ def test_two_daemons_race_over_a_crowd(
         playground.pair(name)
     wait_for(lambda: playground.ended() and neighbour.ended() > count // 10, what="the race")
     doomed.kill()
-    doomed.wait(timeout=10)
+    doomed.wait(timeout=120)
     wait_for(lambda: not list(playground.inbox.glob("*.yaml")), 250, "an empty inbox")
     wait_for(lambda: not list(playground.work.glob("2*")), 250, "what the first has claimed")
     theirs = {job["name"] for job in jobs_in(neighbour)}

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support import Playground, codes, finished, wait_for
+from support.playground import Playground, codes, finished, wait_for
 
 
 @pytest.mark.parametrize("act", ["exit", "kill"])
@@ -51,6 +51,28 @@ def test_a_job_that_takes_too_long_is_ended_without_a_kill(playground: Playgroun
     assert codes(playground) == {"slow": "timed_out"}
     assert finished(playground) == {"good"}
     assert len(playground.events("worker.started")) == 1
+
+
+SLOW = """
+import sys, time
+if "nstd.executors.worker.main" in sys.orig_argv:
+    time.sleep(6)
+"""
+"""A worker that takes long to come up, as from a network disk."""
+
+
+def test_a_worker_that_comes_up_slowly_uses_up_no_time_of_its_job(playground: Playground) -> None:
+    """Neither is the job ended before it began, nor the device blamed for it."""
+    playground.configure(workers={"stall": "4s", "grace": "1s", "failures": 1})
+    playground.sabotage(SLOW)
+    playground.pair("quick", priority=90, timeout="4s")
+    playground.pair("slow", timeout="500ms", options={"steps": 9999, "pause": 0.01})
+    assert playground.once().returncode == 0
+    assert finished(playground) == {"quick"}
+    assert codes(playground) == {"slow": "timed_out"}
+    assert len(playground.events("worker.started")) == 1
+    assert not playground.events("job.requeued")
+    assert not playground.events("device.down")
 
 
 def test_a_worker_without_progress_is_killed_and_its_job_tried_again(

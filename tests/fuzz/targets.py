@@ -18,7 +18,7 @@ import numpy as np
 from nstd.backends.gatys import Gatys
 from nstd.documents.config import Config, load_config
 from nstd.documents.grid import check_size, parse_grid
-from nstd.documents.settings import Folders
+from nstd.documents.settings import FolderSettings
 from nstd.documents.sidecar import SidecarFile, parse_options
 from nstd.errors import CODES, FileError, NstdError, PictureError, SidecarError
 from nstd.images import load_image, load_mask
@@ -89,7 +89,7 @@ def config(data: bytes) -> None:
     path.write_bytes(data)
     try:
         made = load_config(path)
-        for name in Folders.model_fields:
+        for name in FolderSettings.model_fields:
             assert made.folder(name).is_absolute()
         json.dumps(made.model_dump(mode="json"), allow_nan=False).encode()
     except NstdError as error:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from executor_support import TWO, Bench, install_backends, make_config
-from ray_support import RayCluster, ray_cluster
-from support import Playground, wait_for
+from support.clusters import RayCluster, ray_cluster
+from support.executors import TWO, Bench, install_backends, make_config
+from support.playground import Playground, wait_for
 
 from nstd.executors.contract import Executor
 from nstd.executors.local import LocalExecutor

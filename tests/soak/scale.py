@@ -25,13 +25,14 @@ from PIL import Image
 import nstd.daemon.pipeline
 from nstd.daemon.daemon import Daemon
 from nstd.daemon.dispatcher import Dispatcher
-from nstd.daemon.health import StateFile
-from nstd.daemon.pipeline import Line
-from nstd.daemon.wake import Wake
+from nstd.daemon.health import HealthFile
+from nstd.daemon.pipeline import Pipeline
+from nstd.daemon.wakeup import Wake
 from nstd.documents.config import Config
-from nstd.executors.contract import Event, Report
+from nstd.executors.contract import Begun, Event
 from nstd.intake.inbox import Inbox
 from nstd.queue.job import Ending, Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.system.durable import Files
 from soak.meter import Meter
@@ -44,6 +45,7 @@ class Fleet:
     def __init__(self, slots: int, lasting: float) -> None:
         self._slots = [Slot(f"node{number // 8}/gpu:{number % 8}", 0) for number in range(slots)]
         self._lasting, self._wake = lasting, Wake()
+        self._begun: list[Begun] = []
         self._running: deque[tuple[float, str]] = deque()
         self._reported = 0.0
         self._timer: Timer | None = None
@@ -69,6 +71,7 @@ class Fleet:
         facts |= dict.fromkeys(("network", "seed", "stopped", "device_name"))
         facts |= {"losses": [], "seconds": {"total": 0.0}, "peak_memory": {}, "versions": {}}
         (folder / "result.json").write_text(json.dumps(facts))
+        self._begun.append(Begun(job=job.id))
         self._running.append((time.monotonic() + self._lasting, job.id))
         self.most = max(self.most, len(self._running))
 
@@ -79,9 +82,11 @@ class Fleet:
         """Too late."""
 
     def events(self) -> Iterable[Event]:
-        """The ends since the last call, and once a second a report of each that runs."""
+        """What began and ended since the last call, and once a second a report of each."""
         self._wake.clear()
         now = time.monotonic()
+        yield from self._begun
+        self._begun.clear()
         while self._running and self._running[0][0] <= now:
             yield Outcome(job=self._running.popleft()[1], ending=Ending.FINISHED)
         if now >= self._reported + 1.0:
@@ -114,12 +119,12 @@ class Fleet:
 PARTS: dict[str, tuple[type, str]] = {
     "start up": (Daemon, "_start"),
     "scan": (Inbox, "ready"),
-    "claim": (Line, "take_in"),
-    "dispatch": (Line, "dispatch"),
-    "collect": (Line, "collect"),
+    "claim": (Pipeline, "take_in"),
+    "dispatch": (Pipeline, "dispatch"),
+    "collect": (Pipeline, "collect"),
     "progress": (Dispatcher, "_note"),
-    "publish": (Line, "put_out"),
-    "state": (StateFile, "write"),
+    "publish": (Pipeline, "put_out"),
+    "state": (HealthFile, "write"),
     "worker": (Fleet, "start"),
     "asleep": (Daemon, "_sleep"),
     "all": (Daemon, "run"),

@@ -11,7 +11,7 @@ from subprocess import TimeoutExpired
 
 import psutil
 from PIL import Image
-from support import Playground
+from support.playground import Playground
 
 from soak.disks import Disk
 from soak.dropper import STYLE, Dropper

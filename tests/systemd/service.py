@@ -73,7 +73,7 @@ class Service:
 
     def install(self) -> None:
         """Every command of the page, in order; then a backend for tests, and pictures for alice."""
-        for line in block_with(INSTALL):
+        for line in block_with(INSTALL) + block_with("usermod -aG nstd alice"):
             self.log.append((line, self.run(line)))
         for sample, name in (("harbour", "beach"), ("swirls", "starry")):
             found = f"$(find {SOURCE} -name {sample}.jpg)"

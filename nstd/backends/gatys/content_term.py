@@ -15,12 +15,12 @@ from torch import Tensor
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.statistic import Statistic, as_map, by_position
 from nstd.backends.gatys.tensors import EPSILON, wide
-from nstd.backends.gatys.view import EVERYWHERE, Sums, statistic_of
+from nstd.backends.gatys.tiled_features import EVERYWHERE, Sums, statistic_of
 
 FLOOR = 1e-3  # a turned layer's scale is at least this share of its features' size: rounding
 
 
-class Layer(Protocol):
+class ContentLayer(Protocol):
     """A content layer."""
 
     def reference(self, content: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True)
-class Plain:
+class PlainContent:
     """The mean squared difference over `scale`."""
 
     scale: Tensor | float
@@ -106,11 +106,13 @@ class ContentTerm:
         ).mean()
 
 
-def _layer(content: Statistic, style: Statistic, turn: Tensor | None, *, relative: bool) -> Layer:
+def _layer(
+    content: Statistic, style: Statistic, turn: Tensor | None, *, relative: bool
+) -> ContentLayer:
     variances = content.covariance + style.covariance
     channels = len(variances)
     if turn is None:
-        return Plain(variances.trace() / channels + EPSILON if relative else 1.0)
+        return PlainContent(variances.trace() / channels + EPSILON if relative else 1.0)
     metric = turn.T @ turn
     own = (metric * content.second).sum()
     scale = ((metric * variances).sum() + FLOOR * own) / channels + EPSILON if relative else 1.0

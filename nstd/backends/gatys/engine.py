@@ -15,19 +15,19 @@ from nstd.backend import Progress, Report, Result, Task
 from nstd.backends.gatys import checkpoint, colors
 from nstd.backends.gatys.adam import Adam
 from nstd.backends.gatys.budget import Budget, Clock, Count
-from nstd.backends.gatys.faults import device_fault, require_device
+from nstd.backends.gatys.device_errors import device_fault, require_device
 from nstd.backends.gatys.footprint import admitted, in_smaller_tiles, predicted_peak
 from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
+from nstd.backends.gatys.network_cache import Warm, network_for
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
-from nstd.backends.gatys.problem import Pictures, StyleTransfer
+from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, levels_of
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.tensors import to_pixels
-from nstd.backends.gatys.warm import Warm, network_for
 from nstd.errors import BackendError
 from nstd.system import reservations
 
@@ -93,7 +93,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     mark = checkpoint.fingerprint(task)
     saved = checkpoint.load(task.state, mark, task.device)
     earlier: float = saved["seconds"] if saved else 0.0
-    pictures = Pictures(colors.before(task))
+    pictures = TaskPictures(colors.before(task))
     finish = colors.after(task)
     loading = now()
     network = network_for(task, saved["network"] if saved else None, warm)

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from nstd.backends.gatys.networks import STAGES, Request
+from nstd.backends.gatys.networks import STAGES, NetworkRequest
 from nstd.backends.gatys.pooling import pool, tap
 from nstd.backends.gatys.pyramid import shrink
 from nstd.backends.gatys.stage import Filter, responses
@@ -66,7 +66,7 @@ class Fitted:
         return {"filters": self._filters}
 
 
-def load(request: Request) -> Fitted:
+def load(request: NetworkRequest) -> Fitted:
     """Fit a network to the pictures of `request`, or take its filters from the checkpoint."""
     if request.saved is not None:
         filters = request.saved["filters"]

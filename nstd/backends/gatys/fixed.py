@@ -1,9 +1,9 @@
 """The embedded network with fixed filters: the same for every job, and nothing to fit.
 
 Its members are networks as `fitted` makes them, fitted once to the same pictures with different
-random starts, by `make_fixed`: what one of them misses, another may see. Before features are
-compared they are sphered: turned so that over many textures a layer's channels have variance
-about 1 and no correlation. Distances between such statistics are Mahalanobis distances: no common
+random starts: what one of them misses, another may see. Before features are compared they are
+sphered: turned so that over many textures a layer's channels have variance about 1 and no
+correlation. Distances between such statistics are Mahalanobis distances: no common
 trait of all pictures, such as contrast, drowns the others.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nstd.backends.gatys.fitted import Fitted, sha256
-from nstd.backends.gatys.networks import FIXED, Request
+from nstd.backends.gatys.networks import FIXED, NetworkRequest
 from nstd.backends.gatys.stage import Filter
 
 FILE = "fixed.npz"
@@ -59,7 +59,7 @@ class Fixed:
         """Nothing: the network is in the package."""
 
 
-def load(request: Request) -> Fixed:
+def load(request: NetworkRequest) -> Fixed:
     """The network in the package, on the device of `request`."""
     with resources.files(__package__).joinpath(FILE).open("rb") as file, np.load(file) as held:
         arrays = {name: torch.from_numpy(array).to(request.device) for name, array in held.items()}

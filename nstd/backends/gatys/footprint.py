@@ -19,8 +19,7 @@ from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.pyramid import Level, levels_of
 from nstd.backends.gatys.tiles import tiles_of
 from nstd.errors import BackendError
-from nstd.system import proc as memory
-from nstd.system import reservations
+from nstd.system import proc, reservations
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels
@@ -94,10 +93,10 @@ def free(task: Task) -> int | None:
         left, _ = torch.cuda.mem_get_info(task.device)
         kept = torch.cuda.memory_reserved(task.device) - torch.cuda.memory_allocated(task.device)
         return int(left + kept)
-    left_here = memory.available()
+    left_here = proc.available()
     if left_here is None:
         return None
-    return left_here - reservations.outstanding() + memory.resident() - _at_rest(task)
+    return left_here - reservations.outstanding() + proc.resident() - _at_rest(task)
 
 
 def _level(level: Level, options: Options, device: str) -> int:
@@ -121,7 +120,7 @@ def _held(pixels: Pixels) -> int:
 def _at_rest(task: Task) -> int:
     """What this process held before the pictures of its first job: its code and libraries."""
     decoded = sum(pixels.nbytes for pixels in _pictures(task))
-    return _AT_REST.setdefault("process", memory.resident() - decoded)
+    return _AT_REST.setdefault("process", proc.resident() - decoded)
 
 
 def _pictures(task: Task) -> list[Pixels]:

@@ -47,7 +47,7 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class NetworkRequest:
     """What a loader may need to make a network for one job.
 
     `pictures` are the content and the styles, (1, 3, H, W) in [0, 1]; `saved` is what `state`
@@ -68,7 +68,7 @@ class Request:
 class Loader(Protocol):
     """Makes a network; the function that `Spec.loader` names."""
 
-    def __call__(self, request: Request) -> Network: ...
+    def __call__(self, request: NetworkRequest) -> Network: ...
 
 
 class Reach(NamedTuple):
@@ -247,7 +247,7 @@ NETWORKS: dict[str, Spec] = {
 }
 
 
-def load(request: Request) -> Network:
+def load(request: NetworkRequest) -> Network:
     """The network that `request` names, made by its own loader."""
     module, function = NETWORKS[request.name].loader.split(":")
     loader: Loader = getattr(import_module(module), function)

@@ -24,9 +24,16 @@ from nstd.backends.gatys.statistic import mixed
 from nstd.backends.gatys.style_term import StyleTerm
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.targets import targets_of
+from nstd.backends.gatys.tiled_features import (
+    EVERYWHERE,
+    Sums,
+    View,
+    added,
+    number_of,
+    statistic_of,
+)
 from nstd.backends.gatys.tiles import Tile
 from nstd.backends.gatys.total_variation import total_variation
-from nstd.backends.gatys.view import EVERYWHERE, Sums, View, added, number_of, statistic_of
 
 BOX = 200.0
 """Weight of the mean square of what lies outside [0, 1]: it is cut off in the end, and a descent

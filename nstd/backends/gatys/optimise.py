@@ -24,7 +24,7 @@ RETRIES = 4  # gentler steps that are tried after NaN
 OPTIMISERS: dict[str, type[Iterate]] = {"lbfgs": LBFGS, "adam": Adam}
 
 
-class Problem(Protocol):
+class LossProblem(Protocol):
     """What is optimised."""
 
     def objective(self, level: Level) -> Evaluate:
@@ -79,7 +79,7 @@ class Descent:
     def __init__(
         self,
         *,
-        problem: Problem,
+        problem: LossProblem,
         levels: Sequence[Level],
         budget: Budget,
         start: Callable[[Tensor, Evaluate], Iterate],

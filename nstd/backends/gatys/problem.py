@@ -17,7 +17,7 @@ from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.tensors import to_tensor
 
 
-class Pictures:
+class TaskPictures:
     """The content and the styles of a task as tensors (1, 3, H, W) on its device."""
 
     def __init__(self, task: Task) -> None:
@@ -50,7 +50,7 @@ class StyleTransfer:
     def __init__(
         self,
         network: Network,
-        pictures: Pictures,
+        pictures: TaskPictures,
         options: Options,
         cache: TargetCache | None = None,
     ) -> None:

@@ -13,13 +13,13 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic
 from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss
 from nstd.backends.gatys.tensors import EPSILON
-from nstd.backends.gatys.view import Sums, statistic_of
+from nstd.backends.gatys.tiled_features import Sums, statistic_of
 
 FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
 
 
 @dataclass(frozen=True)
-class Layer:
+class StyleLayer:
     """A style layer: its loss, what the loss is divided by, and what turns its features."""
 
     loss: StyleLoss
@@ -62,10 +62,10 @@ class StyleTerm:
         ]
         return (torch.stack(losses) * self._weights).sum() / self._weights.sum()
 
-    def _layer(self, start: Statistic, target: Statistic, turn: Tensor | None) -> Layer:
+    def _layer(self, start: Statistic, target: Statistic, turn: Tensor | None) -> StyleLayer:
         """The loss towards `target`, relative to that at `start`."""
         target = target.turned(turn)
-        layer = Layer(STYLE_LOSSES[self._options.style_loss_used](target), 1.0, turn)
+        layer = StyleLayer(STYLE_LOSSES[self._options.style_loss_used](target), 1.0, turn)
         if not self._options.recipe.relative:
             return layer
         nothing = Statistic(torch.zeros_like(target.mean), torch.zeros_like(target.second))

@@ -15,8 +15,8 @@ from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.regions import Painting
 from nstd.backends.gatys.statistic import Statistic
-from nstd.backends.gatys.view import View
-from nstd.system.disk_cache import Cache
+from nstd.backends.gatys.tiled_features import View
+from nstd.system.disk_cache import DiskCache
 
 FORMAT = 1  # raised when the same pictures get other statistics, or files another form
 
@@ -27,7 +27,7 @@ Statistics = dict[str, Statistic]
 class TargetCache:
     """What a network has seen in paintings, by all that this depends on."""
 
-    def __init__(self, cache: Cache, facts: tuple[object, ...]) -> None:
+    def __init__(self, cache: DiskCache, facts: tuple[object, ...]) -> None:
         """`facts` are those about the network and the machine."""
         self._cache, self._facts = cache, facts
 

@@ -10,7 +10,7 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Painting, Region
 from nstd.backends.gatys.statistic import Statistic, mixed
 from nstd.backends.gatys.target_cache import TargetCache
-from nstd.backends.gatys.view import View, number_of, statistic_of
+from nstd.backends.gatys.tiled_features import View, number_of, statistic_of
 
 
 def targets_of(

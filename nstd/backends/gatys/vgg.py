@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nstd.backends.gatys.networks import NETWORKS, Request
+from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
 from nstd.backends.gatys.pooling import pool
 from nstd.backends.weights import find
 from nstd.errors import WeightsError
@@ -57,7 +57,7 @@ class Vgg:
         """Nothing: the weights are on disk."""
 
 
-def load(request: Request) -> Vgg:
+def load(request: NetworkRequest) -> Vgg:
     """The network with torchvision's weights, verified; raises WeightsError."""
     installed = find(request.name, request.weights)
     layers = empty_layers(request.name, request.layers)

@@ -14,7 +14,7 @@ from typing import Any
 from nstd.client import samples
 from nstd.daemon.daemon import Daemon
 from nstd.documents.config import Config
-from nstd.documents.settings import Log, Watch
+from nstd.documents.settings import LogSettings, WatchSettings
 from nstd.executors.devices import make_slots, resolve
 from nstd.system.layout import LOG, LOGS
 
@@ -29,7 +29,9 @@ def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
     root = Path(tempfile.mkdtemp(prefix="batch-", dir=folder))
     kept = {name: getattr(config, name) for name in ("devices", "slots")}
     kept["workers"] = config.workers.model_copy(update={"cache": 0})  # pictures of one style
-    quiet = Config.at(root, watch=Watch(settle=0.2), log=Log(console="none"), **kept)
+    quiet = Config.at(
+        root, watch=WatchSettings(settle=0.2), log=LogSettings(console="none"), **kept
+    )
     daemon = Daemon(quiet, once=True)
     slots = len(make_slots(resolve(quiet.devices), quiet.slots))
     _fill(quiet.folder("inbox"), jobs + slots)

@@ -21,17 +21,19 @@ from nstd.backends.gatys.tensors import to_tensor
 from nstd.bench.speed import ceiling
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
-from nstd.system import proc as memory
+from nstd.system import proc
 
 
-class PlainLoop:
+class PlainOptimiser:
     """The plain loop, and the judge of pictures by its loss."""
 
     def __init__(self, setup: Setup) -> None:
-        from nstd.bench.speed.plain import Plain  # torchvision's 160 MB are this contestant's own
+        from nstd.bench.speed.plain import (
+            PlainOptimiser,  # torchvision's 160 MB are this contestant's own
+        )
 
         content, style = (to_tensor(pixels, "cpu") for pixels in pictures(setup.size))
-        self._plain = Plain(Path(setup.weights), content, style)
+        self._plain = PlainOptimiser(Path(setup.weights), content, style)
 
     def evaluate(self, count: int) -> list[float]:
         """Seconds of each of the next `count` evaluations, with their steps."""
@@ -64,7 +66,7 @@ def main() -> None:
     from nstd.bench.speed.ours import Engine
 
     made: dict[str, Callable[[Setup], Any]] = {
-        "plain": PlainLoop,
+        "plain": PlainOptimiser,
         "ours": Engine,
         "ceiling": Ceiling,
     }
@@ -74,7 +76,7 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         method = asked.pop("do")
-        answer = memory.peak() if method == "peak" else getattr(contestant, method)(**asked)
+        answer = proc.peak() if method == "peak" else getattr(contestant, method)(**asked)
         print(json.dumps(answer), flush=True)  # noqa: T201
 
 

@@ -16,12 +16,12 @@ from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys.budget import Count
 from nstd.backends.gatys.iterate import Evaluate, Point
 from nstd.backends.gatys.lbfgs import LBFGS
+from nstd.backends.gatys.network_cache import network_for
 from nstd.backends.gatys.optimise import Descent
 from nstd.backends.gatys.precision import precision_for
-from nstd.backends.gatys.problem import Pictures, StyleTransfer
+from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, sizes
 from nstd.backends.gatys.tensors import to_pixels
-from nstd.backends.gatys.warm import network_for
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
 
@@ -122,7 +122,7 @@ class Engine:
         """With a network of its own, as the first job of a worker has it."""
         task = self._task(options)
         network = network_for(task, None, {})
-        return StyleTransfer(network, Pictures(task), options)
+        return StyleTransfer(network, TaskPictures(task), options)
 
     def _at_full_size(self, options: Options) -> tuple[Evaluate, Tensor]:
         """The loss on the last level, and the picture to start at."""

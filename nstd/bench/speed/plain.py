@@ -19,7 +19,7 @@ RATE = 0.02
 FLOOR, NOTHING = 1e-3, 1e-8  # as the engine has them
 
 
-class Plain:
+class PlainOptimiser:
     """Optimises one picture of the size of `content`; both pictures are (1, 3, H, W)."""
 
     def __init__(self, weights: Path, content: Tensor, style: Tensor) -> None:

@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SpeedPlan:
     """How much is measured.
 
     A race at `race_size` pixels is to the plain loop's loss after `race_evaluations`, for which
@@ -40,8 +40,8 @@ class Plan:
     batch: int = 10
 
 
-SHORT = Plan()
-FULL = Plan(turns=8, race_size=512, race_evaluations=500, race_steps=800, batch=20)
+SHORT = SpeedPlan()
+FULL = SpeedPlan(turns=8, race_size=512, race_evaluations=500, race_steps=800, batch=20)
 WHOLE = 500  # evaluations of the plain loop that make its picture
 
 
@@ -82,7 +82,7 @@ class Contestant:
         self._process.communicate()
 
 
-def measure(plan: Plan, config: Config, threads: int, say: Say) -> dict[str, Any]:
+def measure(plan: SpeedPlan, config: Config, threads: int, say: Say) -> dict[str, Any]:
     """All figures, by contestant; `say` is told what comes next."""
     with tempfile.TemporaryDirectory() as folder:
         weights, kind = vgg_weights(config.folder("networks"), Path(folder), say)
@@ -123,7 +123,7 @@ def vgg_weights(networks: Path, folder: Path, say: Say) -> tuple[Path, str]:
         return next(path.glob("*.pth")), "random"
 
 
-def _evaluations(plan: Plan, setup: Setup, say: Say) -> dict[str, Any]:
+def _evaluations(plan: SpeedPlan, setup: Setup, say: Say) -> dict[str, Any]:
     """Seconds of an evaluation at the full size, and the peak of memory, in turns."""
     found: dict[str, list[float]] = {"plain": [], "ours": []}
     with Contestant("plain", setup) as plain, Contestant("ours", setup) as ours:
@@ -143,7 +143,7 @@ def _evaluations(plan: Plan, setup: Setup, say: Say) -> dict[str, Any]:
         }
 
 
-def _race(plan: Plan, setup: Setup, folder: Path, say: Say) -> dict[str, Any]:
+def _race(plan: SpeedPlan, setup: Setup, folder: Path, say: Say) -> dict[str, Any]:
     """The plain loop runs; then the engine, until it has the same loss by the plain loop's word."""
     setup = replace(setup, size=plan.race_size)
     done, seconds = 0, 0.0

@@ -16,7 +16,7 @@ KEPT = 256 * 2**20
 """Bytes of styles that stay in the store; the least recently wanted go first."""
 
 
-class Pictures:
+class PictureStore:
     """The files of jobs; styles stay in the store, as many jobs share them. Threads may share it.
 
     `put` takes bytes to the store and returns a reference; they stay while anybody holds that.

@@ -13,59 +13,62 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nstd import __version__
-from nstd.documents.model import Model
-from nstd.documents.settings import Workers
-from nstd.executors.channel import Message
+from nstd.documents.settings import WorkerSettings
+from nstd.executors.cluster.messages import (
+    NEWS,
+    FileWritten,
+    FromDriver,
+    SeatEnded,
+    SeatOrder,
+    SeatStarted,
+)
 from nstd.executors.cluster.node import NodeWorker
-from nstd.executors.cluster.pictures import Pictures
+from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Place
-from nstd.executors.contract import Assignment
+from nstd.executors.contract import Begun
 from nstd.executors.devices import CPU_TUNING
+from nstd.executors.messages import Ended, Reported
 from nstd.executors.worker.failures import as_failure
 from nstd.queue.job import Ending, Failure, Outcome
 from nstd.system.durable import Files
 
 _NEWS_PATIENCE = 5.0
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
-
-
-class Order(Model):
-    """An assignment for the place `device`."""
-
-    assignment: Assignment
-    device: str
-    workers: Workers
+Pieces = dict[str, Any]
+"""References to the files of a job in Ray's store, by name."""
+_ENDINGS = {"cancel": Ending.CANCELLED, "stop": Ending.STOPPED}
 
 
 class UnableError(Exception):
     """No worker at the place took the job."""
 
 
-class Seat:
+class NodeSeat:
     """Keeps one warm worker at a place and runs one attempt at a time on it."""
 
     def __init__(
         self,
         place: Place,
         asked: Mapping[str, float],
-        say: Callable[[Message], None],
+        say: Callable[[FromDriver], None],
         confirm: Callable[[], Awaitable[None]],
-        pictures: Pictures,
+        pictures: PictureStore,
     ) -> None:
         self.place, self._asked, self._say = place, asked, say
         self._confirm, self._pictures = confirm, pictures
         self._files = Files()
         self._worker: Any = None
-        self._pid = 0
+        self._hired, self._pid = 0.0, 0  # the id of its process is known once it has answered
         self._jobs = 0
         self._idle_since, self._keep_warm = 0.0, 0.0
         self._job: str | None = None
+        self._preparing: asyncio.Task[Pieces] | None = None
         self._has_begun = False
         self._wanted: str | None = None
         self._killer: asyncio.TimerHandle | None = None
         self._killed = ""
 
-    def attend(self, order: Order) -> Coroutine[Any, Any, None]:
+    def attend(self, order: SeatOrder) -> Coroutine[Any, Any, None]:
         """Make the attempt; it ends with exactly one outcome.
 
         What is asked of it counts from this call on. When it is the cluster that is lost, it ends
@@ -73,12 +76,13 @@ class Seat:
         """
         self._job, self._has_begun = order.assignment.job.id, False
         self._wanted, self._killed = None, ""
-        return self._attend(order)
+        self._preparing = asyncio.ensure_future(self._prepare(order))
+        return self._attend(order, self._preparing)
 
-    async def _attend(self, order: Order) -> None:
+    async def _attend(self, order: SeatOrder, preparing: asyncio.Task[Pieces]) -> None:
         job = order.assignment.job
         try:
-            outcome = await self._attempt(order)
+            outcome = await self._attempt(order, preparing)
         except (RayError, UnableError) as error:
             if not self._killed:
                 await self._confirm()
@@ -88,13 +92,25 @@ class Seat:
             failure = as_failure(error, job.backend)
             outcome = Outcome(job=job.id, ending=Ending.FAILED, failure=failure)
         self._free(outcome, order.workers)
-        self._say({"outcome": outcome.model_dump(mode="json")})
+        self._say(Ended(outcome=outcome))
 
-    async def _attempt(self, order: Order) -> Outcome:
+    async def _prepare(self, order: SeatOrder) -> Pieces:
+        """Have a worker that answers, and put the files of the job into the store."""
+        patience = order.workers.start
+        await self._ready(patience)
+        files = asyncio.to_thread(self._pictures.of, order.assignment.job, order.assignment.folder)
+        try:
+            return await asyncio.wait_for(files, patience)
+        except TimeoutError:
+            raise UnableError(f"Ray did not store its pictures in {patience:g} s") from None
+
+    async def _attempt(self, order: SeatOrder, preparing: asyncio.Task[Pieces]) -> Outcome:
         assignment = order.assignment
-        await self._ready(order.workers.start)
         folder = assignment.folder
-        files = await asyncio.to_thread(self._pictures.of, assignment.job, folder)
+        await asyncio.gather(preparing, return_exceptions=True)
+        if self._wanted is not None:  # no worker has the job yet, and none is to get it
+            return Outcome(job=assignment.job.id, ending=_ENDINGS[self._wanted])
+        files = preparing.result()
         told = assignment.model_dump(mode="json")
         begin = self._worker.begin.remote(told, list(files), *files.values())
         try:
@@ -102,40 +118,38 @@ class Seat:
         except TimeoutError:
             raise UnableError(f"it did not take the job in {order.workers.start:g} s") from None
         self._has_begun = True
-        self._say({"begun": assignment.job.id})
+        self._say(Begun(job=assignment.job.id))
         if self._wanted is not None:
             self._worker.want.remote(assignment.job.id, self._wanted)
         while True:
-            for kind, *what in await self._worker.news.remote(_NEWS_PATIENCE):
-                if kind == "outcome":
-                    return Outcome.model_validate(what[0])
-                await self._take(kind, what, folder)
+            for told in await self._worker.news.remote(_NEWS_PATIENCE):
+                match NEWS.validate_python(told):
+                    case Ended(outcome=outcome):
+                        return outcome
+                    case Reported() as report:
+                        self._say(report)
+                    case FileWritten() as file:
+                        await self._keep(file, folder)
 
-    async def _take(self, kind: str, what: list[Any], folder: Path) -> None:
-        """A report, or a file of the job: only a preview may be lost to a full disk."""
-        if kind == "report":
-            self._say({"report": what[0]})
-            return
-        name, data, durable = what
+    async def _keep(self, file: FileWritten, folder: Path) -> None:
+        """Write a file of the job: only a preview may be lost to a full disk."""
         try:
-            path = folder / Path(name).name
-            await asyncio.to_thread(self._files.write, path, data, durable=durable)
+            path = folder / Path(file.name).name
+            await asyncio.to_thread(self._files.write, path, file.data, durable=file.durable)
         except OSError:
-            if durable:
+            if file.durable:
                 raise
 
     async def _ready(self, patience: float) -> None:
         """Have a worker that answers; it is tried out, as its node may have gone since."""
-        if self._worker is not None:
+        if self._pid:
             try:
                 await asyncio.wait_for(self._worker.hello.remote(), patience)
                 return
             except (RayActorError, GetTimeoutError, TimeoutError):
                 self._end("died while idle")
-                if self._killed:  # and not one that was idle
-                    raise UnableError(self._killed) from None
-        began = time.monotonic()
-        self._worker = self._hire()
+        if self._worker is None:  # else it comes up still, for a job that was withdrawn
+            self._worker, self._hired = self._hire(), time.monotonic()
         try:
             hello = await asyncio.wait_for(self._worker.hello.remote(), patience)
         except TimeoutError:
@@ -144,8 +158,8 @@ class Seat:
             theirs = f"it is nstd {hello['version']}, the daemon is {__version__}"
             raise UnableError(f"{theirs}: install the same on all nodes")
         self._pid = hello["pid"]
-        seconds = round(time.monotonic() - began, 2)
-        self._say({"started": self.place.device, "pid": self._pid, "seconds": seconds})
+        seconds = round(time.monotonic() - self._hired, 2)
+        self._say(SeatStarted(device=self.place.device, pid=self._pid, seconds=seconds))
 
     def _hire(self) -> Any:
         """Ask Ray for a worker; it comes up later, and Ray never starts it again by itself."""
@@ -169,10 +183,15 @@ class Seat:
     # What the daemon wants
 
     def ask(self, job: str, wanted: str, grace: float) -> None:
-        """Have the attempt of `job` stop or cancel itself; its worker is killed after `grace`."""
+        """Have the attempt of `job` stop or cancel itself; its worker is killed after `grace`.
+
+        One that was not handed over yet ends at once; its worker comes up for the next.
+        """
         if job != self._job:
             return
         self._wanted = wanted
+        if self._preparing is not None and self._preparing.cancel():
+            return
         if self._has_begun:
             self._worker.want.remote(job, wanted)
         due = asyncio.get_running_loop().time() + grace
@@ -212,7 +231,7 @@ class Seat:
             at_start=not self._has_begun,
         )
 
-    def _free(self, outcome: Outcome, workers: Workers) -> None:
+    def _free(self, outcome: Outcome, workers: WorkerSettings) -> None:
         """The attempt is over: its worker waits for another, or is replaced."""
         self._forget_killer()
         self._job, self._idle_since = None, time.monotonic()
@@ -235,7 +254,7 @@ class Seat:
         ray.kill(self._worker, no_restart=True)
         self._worker, self._jobs = None, 0
         if self._pid:
-            self._say({"ended": self.place.device, "pid": self._pid, "reason": reason})
+            self._say(SeatEnded(device=self.place.device, pid=self._pid, reason=reason))
         self._pid = 0
 
 

@@ -16,16 +16,18 @@ from pydantic import BaseModel, ValidationError
 from nstd import __version__
 from nstd.backend import Backend, Interrupted, Progress, Result, Task
 from nstd.errors import BackendError
-from nstd.executors.contract import Assignment, Report
+from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoder, seen, wishes
-from nstd.executors.worker.thumbnails import Views
+from nstd.executors.worker.thumbnails import Thumbnails
 from nstd.images import Picture, encode_image, save_preview
 from nstd.queue.job import Ending, Outcome
 from nstd.queue.paths import JobPaths
-from nstd.system import proc as memory
-from nstd.system.disk_cache import Cache
+from nstd.queue.progress import Report
+from nstd.queue.result import PictureFacts, WorkerResult
+from nstd.system import proc
+from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Attempt:
         self._a, self._job, self._files = assignment, assignment.job, files
         self._paths = JobPaths(assignment.folder)
         self._send, self._wanted = report, wanted
-        self._views = Views(self._paths, files, self._note_trouble)
+        self._views = Thumbnails(self._paths, files, self._note_trouble)
         self._began = time.monotonic()
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
@@ -74,7 +76,7 @@ class Attempt:
         return Outcome(job=job, ending=Ending.FINISHED)
 
     def _work(self, backend: Backend) -> None:
-        memory.reset_peak()
+        proc.reset_peak()
         options = self._options(backend)
         given = self._timed("decode", Decoder(self._a).decode)
         content = given.content
@@ -134,9 +136,9 @@ class Attempt:
         except FileNotFoundError:
             return None
 
-    def _cache(self) -> Cache | None:
+    def _cache(self) -> DiskCache | None:
         a = self._a
-        return None if a.cache is None else Cache(a.cache, a.cache_bytes, self._files)
+        return None if a.cache is None else DiskCache(a.cache, a.cache_bytes, self._files)
 
     def report(self, progress: Progress) -> None:
         """The backend's callback: note the losses, do what is due, stop if that is wanted."""
@@ -204,10 +206,10 @@ class Attempt:
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
             note=progress.note,
-            memory=(progress.device_memory or memory.resident)(),
+            memory=(progress.device_memory or proc.resident)(),
         )
 
-    def _encode(self, result: Result, content: Picture) -> dict[str, Any]:
+    def _encode(self, result: Result, content: Picture) -> PictureFacts:
         data = encode_image(
             result.pixels,
             alpha=content.alpha,
@@ -217,7 +219,7 @@ class Attempt:
         self._files.write(self._paths.picture(self._job), data)
         height, width = result.pixels.shape[:2]
         sha256 = hashlib.sha256(data).hexdigest()
-        return {"sha256": sha256, "bytes": len(data), "width": width, "height": height}
+        return PictureFacts(sha256=sha256, bytes=len(data), width=width, height=height)
 
     def _recipe(self, result: Result) -> str:
         job = self._job
@@ -232,25 +234,26 @@ class Attempt:
         }
         return json.dumps(recipe, default=_plain)
 
-    def _finish(self, result: Result, picture: dict[str, Any]) -> None:
+    def _finish(self, result: Result, picture: PictureFacts) -> None:
         """Leave `result.json`: the last write of an attempt, and the one that ends it."""
         seconds = self._seconds | dict(result.seconds)
         seconds["total"] = time.monotonic() - self._began
-        facts = {
-            "picture": picture,
-            "network": result.network and dict(result.network),
-            "seed": result.seed,
-            "stopped": result.stopped,
-            "device": self._a.slot.rpartition("/")[0],
-            "slot": self._a.slot,
-            "device_name": provenance.device_name(result),
-            "steps": self._step,
-            "losses": self._losses,
-            "seconds": {phase: round(float(value), 3) for phase, value in seconds.items()},
-            "peak_memory": provenance.peak_memory(result),
-            "versions": provenance.versions(),
-        }
-        data = json.dumps(facts, allow_nan=False, default=_plain).encode()
+        told = WorkerResult(
+            picture=picture,
+            network=None if result.network is None else dict(result.network),
+            seed=None if result.seed is None else int(result.seed),
+            stopped=result.stopped,
+            device=self._a.slot.rpartition("/")[0],
+            slot=self._a.slot,
+            device_name=provenance.device_name(result),
+            steps=self._step,
+            losses=tuple(self._losses),
+            seconds={phase: round(float(value), 3) for phase, value in seconds.items()},
+            peak_memory=provenance.peak_memory(result),
+            versions=provenance.versions(),
+        )
+        facts = told.model_dump(mode="json", fallback=_plain)
+        data = json.dumps(facts, allow_nan=False).encode()
         self._files.write(self._paths.result, data)
 
     def _timed(self, phase: str, work: Callable[[], Any]) -> Any:

@@ -9,21 +9,21 @@ from pathlib import Path
 
 from nstd import __version__
 from nstd.backend import Result
-from nstd.system import proc as memory
+from nstd.system import proc
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def peak_memory(result: Result) -> dict[str, int]:
-    """The most bytes held since `memory.reset_peak`, by this process and by the accelerator.
+    """The most bytes held since `proc.reset_peak`, by this process and by the accelerator.
 
     Beside it, what the backend had predicted.
     """
-    peak = {"process": memory.peak()}
+    peak = {"process": proc.peak()}
     if result.device_memory is not None:
-        peak["device"] = result.device_memory
+        peak["device"] = int(result.device_memory)
     if result.predicted_memory is not None:
-        peak["predicted"] = result.predicted_memory
+        peak["predicted"] = int(result.predicted_memory)
     return peak
 
 

@@ -21,7 +21,7 @@ LARGE, MIDDLE, SMALL = 1280, 640, 480
 _MOST_STYLES = 8
 
 
-class Views:
+class Thumbnails:
     """Makes the views of one attempt; `tell` hears of those that could not be made."""
 
     def __init__(self, paths: JobPaths, files: Files, tell: Callable[[str], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from nstd.errors import StoreError, printable
 from nstd.logs.log import emit
 from nstd.outbox.gallery.album import Album
 from nstd.outbox.gallery.now import Now
-from nstd.queue.job import Failure, Job
+from nstd.queue.outlook import Outlook
 from nstd.queue.scheduler import Scheduler
+from nstd.system.backoff import backoff
 from nstd.system.durable import Files, is_full
 from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
@@ -36,12 +37,13 @@ _LAST = 2.0
 class Gallery:
     """Told of each job that ends; `work` does what is due."""
 
-    def __init__(self, config: Config, files: Files) -> None:
-        self._files = files
+    def __init__(
+        self, config: Config, files: Files, scheduler: Scheduler, outlook: Outlook
+    ) -> None:
+        self._files, self._scheduler, self._outlook = files, scheduler, outlook
         self._pending: list[Path] = []
-        self._tries = 0
+        self._tries = 0  # in a row that have failed; the first is told
         self._lock: Lock | None = None
-        self._is_told = False
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -55,8 +57,8 @@ class Gallery:
         self._due, self._looked = 0.0, 0.0
         self._seen: list[int] = []
 
-    def add(self, _job: Job, _failure: Failure | None, record: Path) -> None:
-        """The job has ended, and everybody was told; `record` is that of its end."""
+    def add(self, record: Path) -> None:
+        """A job has ended, and everybody was told; `record` is that of its end."""
         if not self._settings.enabled:
             return
         self._pending.append(record)
@@ -64,21 +66,26 @@ class Gallery:
             self._pending.clear()
             self._is_open = False  # the look at the outbox finds them all
 
-    def work(self, now: float, scheduler: Scheduler, told: Callable[[], dict[str, Any]]) -> None:
+    def work(self, now: float) -> None:
         """Do what is due. Whatever goes wrong is told once and tried again later."""
         if not self._settings.enabled or now < self._due:
             return
         try:
             self._step(now)
             if self._is_open:
-                state = told() | {"revision": self._album.shelf.revision}
-                self._now.write(scheduler, state)
+                self._now.write(self._scheduler, self._told())
         except OSError as error:
             self._fail(now, "disk_full" if is_full(error) else "io_error", error)
         except Exception as error:  # a bug here must not cost a job
             self._fail(now, "internal_error", error)
         else:
-            self._is_busy = bool(scheduler.running or self._pending)
+            self._is_busy = bool(self._scheduler.running or self._pending)
+
+    def _told(self) -> dict[str, Any]:
+        """What the page tells of the daemon."""
+        outlook, revision = self._outlook, self._album.shelf.revision
+        told = {"state": outlook.state, "paused": outlook.paused, "inbox": outlook.inbox}
+        return told | {"revision": revision}
 
     def _step(self, now: float) -> None:
         self._due = now + self._settings.every
@@ -119,8 +126,7 @@ class Gallery:
                 return
         self._look, self._looked = None, now
         self._take_in()
-        if self._is_told or self._tries:
-            self._tries, self._is_told = 0, False
+        self._tries = 0
 
     def _take_in(self) -> None:
         pending, self._pending = self._pending, []
@@ -140,21 +146,21 @@ class Gallery:
 
     def _fail(self, now: float, code: str, error: Exception) -> None:
         """Tell, once, and begin again later with a look at what is there."""
-        if not self._is_told:
+        if not self._tries:
             path = os.fspath(getattr(error, "filename", None) or self._album.folder)
             emit("gallery.failed", path=printable(path), code=code, error=printable(str(error)))
-        self._is_told, self._is_open, self._is_busy, self._look = True, False, False, None
+        self._is_open, self._is_busy, self._look = False, False, None
         self._pending.clear()
-        self._due = now + min(AGAIN * 2**self._tries, LONGEST)
         self._tries += 1
+        self._due = now + backoff(self._tries, AGAIN, LONGEST)
 
-    def close(self, scheduler: Scheduler, told: Callable[[], dict[str, Any]]) -> None:
+    def close(self) -> None:
         """Write for the last time; what takes long is left for the next start."""
         until = time.monotonic() + _LAST
-        if self._settings.enabled and not self._is_told:
+        if self._settings.enabled and not self._tries:
             self._due = 0.0
-            while time.monotonic() < until and not self._is_told:
-                self.work(0.0, scheduler, told)
+            while time.monotonic() < until and not self._tries:
+                self.work(0.0)
                 if self._look is None:
                     break
                 self._due = 0.0
@@ -167,13 +173,16 @@ class Gallery:
     @property
     def is_idle(self) -> bool:
         """Whether no look at the outbox is under way; what is left then takes a moment."""
-        is_off = not self._settings.enabled or self._is_told or self._lock is None
+        is_off = not self._settings.enabled or bool(self._tries) or self._lock is None
         return is_off or self._look is None
 
-    @property
-    def next_event(self) -> float:
+    def next_event(self, _now: float) -> float:
         """When there is something to do, if nothing happens before."""
         if not self._settings.enabled:
             return float("inf")
         is_due = self._is_busy or self._look is not None or not self._is_open
         return self._due if is_due or self._pending else float("inf")
+
+    def waitables(self) -> tuple[()]:
+        """Nothing."""
+        return ()

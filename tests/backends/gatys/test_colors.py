@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from gatys_support import VGG, install_vgg, narrow, painting, photograph, plain, run, task
 from numpy.testing import assert_allclose
+from support.gatys import VGG, install_vgg, narrow, painting, photograph, plain, run, task
 
 from nstd.backend import Style
 from nstd.backends.gatys.colors import (

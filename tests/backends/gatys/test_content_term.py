@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nstd.backends.gatys.content_term import ContentTerm
 from nstd.backends.gatys.statistic import compared, statistic
-from nstd.backends.gatys.view import EVERYWHERE
+from nstd.backends.gatys.tiled_features import EVERYWHERE
 
 shapes = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 5))
 seeds = st.integers(0, 2**32 - 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from gatys_support import VGG, install_vgg, narrow, painting, photograph, plain, run, task
+from support.gatys import VGG, install_vgg, narrow, painting, photograph, plain, run, task
 
 from nstd.backend import Style
 

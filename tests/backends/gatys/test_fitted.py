@@ -18,7 +18,7 @@ from nstd.backends.gatys.fitted import (
     patches_of,
     whitening,
 )
-from nstd.backends.gatys.networks import STAGES, Request
+from nstd.backends.gatys.networks import STAGES, NetworkRequest
 
 
 def pictures(seed: int = 0) -> list[Tensor]:
@@ -36,9 +36,11 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitted, "WIDTHS", (8, 10, 10, 12, 12))
 
 
-def request(saved: dict[str, object] | None = None, seed: int = 0) -> Request:
+def request(saved: dict[str, object] | None = None, seed: int = 0) -> NetworkRequest:
     """What the engine asks of the loader."""
-    return Request("fitted", pictures(), STAGES, "max", seed, "cpu", "float32", Path("none"), saved)
+    return NetworkRequest(
+        "fitted", pictures(), STAGES, "max", seed, "cpu", "float32", Path("none"), saved
+    )
 
 
 def test_stages_have_both_signs_of_their_widths_and_halve_the_picture() -> None:

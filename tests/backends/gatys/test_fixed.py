@@ -7,23 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gatys_support import narrow, painting, photograph, run, task
+from making import fixed as make_fixed
+from making.fixed import make, turns
 from numpy.testing import assert_allclose
+from support.gatys import narrow, painting, photograph, run, task
 
 from nstd.backend import Style
-from nstd.backends.gatys import Gatys, fitted, fixed, make_fixed
+from nstd.backends.gatys import Gatys, fitted, fixed
 from nstd.backends.gatys.fixed import load, packed, unpacked
-from nstd.backends.gatys.make_fixed import make, turns
-from nstd.backends.gatys.networks import FIXED, Request
+from nstd.backends.gatys.networks import FIXED, NetworkRequest
 from nstd.backends.gatys.stage import Filter
 from nstd.backends.gatys.statistic import mixed, statistic
 
 LAYERS = FIXED["a"] + FIXED["b"]
 
 
-def request(pooling: str = "average", precision: str = "float32") -> Request:
+def request(pooling: str = "average", precision: str = "float32") -> NetworkRequest:
     """For no pictures at all."""
-    return Request("fixed", (), LAYERS, pooling, 0, "cpu", precision, Path())
+    return NetworkRequest("fixed", (), LAYERS, pooling, 0, "cpu", precision, Path())
 
 
 def picture() -> torch.Tensor:

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gatys_support import photograph, run, task
+from support.gatys import photograph, run, task
 
 from nstd.backend import Style, Task
 from nstd.backends.gatys import footprint
 from nstd.backends.gatys.footprint import admitted, needed
 from nstd.errors import BackendError, NstdError
-from nstd.system import proc as memory
-from nstd.system import reservations
+from nstd.system import proc, reservations
 
 MEGABYTE = 2**20
 
@@ -64,7 +63,7 @@ def test_what_another_worker_has_reserved_is_not_free(monkeypatch: pytest.Monkey
     given = of_size(1024)
     spared = needed(given) - needed(of_size(1024, tile=256))
     room = footprint.predicted_peak(given) + 50 * MEGABYTE
-    monkeypatch.setattr(memory, "available", lambda: room - memory.resident())
+    monkeypatch.setattr(proc, "available", lambda: room - proc.resident())
     assert admitted(given) is given
     reserved = int(next(reservations.FOLDER.glob("*.reserved")).read_text().split()[1])
     assert reserved == footprint.predicted_peak(given)

@@ -9,14 +9,13 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from gatys_support import interrupted, narrow, painting, photograph, run, task
 from pydantic import ValidationError
+from support.gatys import interrupted, narrow, painting, photograph, run, task
 from torch import Tensor
 
 from nstd.backend import Backend, Progress, Result, Style, Task
-from nstd.backends.gatys import Gatys, Options, engine, footprint
+from nstd.backends.gatys import Gatys, Options, engine, footprint, tiled_features
 from nstd.backends.gatys import objective as objective_module
-from nstd.backends.gatys import view as view_module
 from nstd.backends.gatys.iterate import Point
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.networks import NETWORKS
@@ -333,8 +332,8 @@ SCARCE: dict[str, tuple[Any, str, int]] = {
     "pictures": (engine, "Pictures", 1),
     "network": (engine, "network_for", 1),
     "targets": (objective_module, "targets_of", 1),
-    "features": (view_module.View, "features", 4),
-    "sums": (view_module.View, "sums", 4),
+    "features": (tiled_features.View, "features", 4),
+    "sums": (tiled_features.View, "sums", 4),
     "gradient": (objective_module.Objective, "_whole", 4),
     "direction": (LBFGS, "direction", 3),
     "result": (engine, "to_pixels", 1),

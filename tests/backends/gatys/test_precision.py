@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gatys_support import VGG, install_vgg, photograph, run, task
+from support.gatys import VGG, install_vgg, photograph, run, task
 
 from nstd.backends.gatys import precision
 from nstd.backends.gatys.precision import precision_for

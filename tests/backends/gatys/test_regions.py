@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from gatys_support import narrow, painting, photograph, plain, run, task
 from numpy.testing import assert_allclose, assert_array_equal
+from support.gatys import narrow, painting, photograph, plain, run, task
 
 from nstd.backend import Style
+from nstd.backends.gatys.network_cache import network_for
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.regions import regions
 from nstd.backends.gatys.tensors import to_tensor
-from nstd.backends.gatys.warm import network_for
 from nstd.errors import BackendError
 
 if TYPE_CHECKING:

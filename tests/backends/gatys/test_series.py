@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from gatys_support import narrow, painting, photograph, plain, run, task
 from numpy.testing import assert_allclose
+from support.gatys import narrow, painting, photograph, plain, run, task
 
 from nstd.backend import Style
 from nstd.backends.gatys import Gatys, fitted
 from nstd.backends.gatys.checkpoint import fingerprint
 from nstd.backends.gatys.colors import recolored
-from nstd.backends.gatys.warm import SEEN, pictures_to_fit
+from nstd.backends.gatys.network_cache import SEEN, pictures_to_fit
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels

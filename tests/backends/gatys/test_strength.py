@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gatys_support import VGG, install_vgg, narrow, painting, photograph, run, task
 from pydantic import ValidationError
+from support.gatys import VGG, install_vgg, narrow, painting, photograph, run, task
 
 from nstd.backend import Style
 from nstd.backends.gatys import Options

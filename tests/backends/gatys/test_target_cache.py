@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gatys_support import VGG, install_vgg, interrupted, narrow, painting, photograph, run, task
-from support_disk import names_in
+from support.disk import names_in
+from support.gatys import VGG, install_vgg, interrupted, narrow, painting, photograph, run, task
 
 from nstd.backend import Style, Task
 from nstd.backends.gatys import colors, target_cache, targets
+from nstd.backends.gatys.network_cache import network_for
 from nstd.backends.gatys.objective import Objective
-from nstd.backends.gatys.problem import Pictures
+from nstd.backends.gatys.problem import TaskPictures
 from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.targets import targets_of
-from nstd.backends.gatys.warm import network_for
-from nstd.system.disk_cache import Cache
+from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files
 
 LEVEL = Level(64, 80, 1)
@@ -43,9 +43,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return seen
 
 
-def kept(folder: Path) -> Cache:
+def kept(folder: Path) -> DiskCache:
     """A cache in `folder`."""
-    return Cache(folder / "cache", 1 << 30, Files())
+    return DiskCache(folder / "cache", 1 << 30, Files())
 
 
 def fixed(folder: Path | None, *styles: Style, **options: Any) -> Task:
@@ -64,7 +64,7 @@ def ask(job: Task) -> list[dict[str, Any]]:
     with torch.no_grad():
         return [
             targets_of(network, region, layers, job.options, cache)
-            for region in Pictures(colors.before(job)).regions_at(LEVEL)
+            for region in TaskPictures(colors.before(job)).regions_at(LEVEL)
         ]
 
 
@@ -167,7 +167,7 @@ def test_another_network_misses(tmp_path: Path, looks: list[Any]) -> None:
     assert len(looks) == 2
     network = network_for(vgg, None, {})
     network.sha256 = "of other weights"
-    regions = Pictures(vgg).regions_at(LEVEL)
+    regions = TaskPictures(vgg).regions_at(LEVEL)
     Objective(network, torch.rand(1, 3, 64, 80), regions, vgg.options, TargetCache.of(vgg, network))
     assert len(looks) == 3
 

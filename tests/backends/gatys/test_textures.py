@@ -5,9 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from gatys_support import photograph
-
-from nstd.backends.gatys.textures import KINDS, SIDE, textures
+from making.textures import KINDS, SIDE, textures
+from support.gatys import photograph
 
 
 def test_they_are_the_same_for_a_seed_and_differ_among_each_other() -> None:

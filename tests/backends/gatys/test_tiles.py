@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from gatys_support import VGG, install_vgg, narrow, run, task
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from support.gatys import VGG, install_vgg, narrow, run, task
 from torch import Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys import Options, networks, options
-from nstd.backends.gatys.networks import NETWORKS, Request
+from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
 from nstd.backends.gatys.tiles import tiles, whole
@@ -46,7 +46,7 @@ def objectives(
     layers = tuple(sorted({*wanted.layers[0], *wanted.layers[1]}))
     pictures = (rough(0, 96, 128).float(), rough(1, 96, 128).float())
     asked = (wanted.network, pictures, layers, wanted.pooling_used, 0, "cpu", "float64", folder)
-    network = networks.load(Request(*asked))
+    network = networks.load(NetworkRequest(*asked))
     content = rough(0)
     return (
         Objective(network, content, regions, wanted),

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 import torchvision  # type: ignore[import-untyped]
-from gatys_support import install_weights as install
-from gatys_support import interrupted
+from support.gatys import install_weights as install
+from support.gatys import interrupted
 from torch import Tensor
 from torch.nn import functional
 
 from nstd.backend import Progress, Style, Task
 from nstd.backends.gatys import Gatys, Options
-from nstd.backends.gatys.networks import NETWORKS, Request
+from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
 from nstd.backends.gatys.statistic import statistic
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.backends.gatys.vgg import DEVIATION, MEAN, empty_layers, load
@@ -43,9 +43,11 @@ def shallow_state() -> dict[str, Tensor]:
     return state
 
 
-def request(folder: Path, layers: tuple[str, ...] = SHALLOW, pooling: str = "max") -> Request:
+def request(
+    folder: Path, layers: tuple[str, ...] = SHALLOW, pooling: str = "max"
+) -> NetworkRequest:
     """What the engine asks of the loader."""
-    return Request("vgg19", (), layers, pooling, 0, "cpu", "float32", folder)
+    return NetworkRequest("vgg19", (), layers, pooling, 0, "cpu", "float32", folder)
 
 
 def test_features_are_those_of_the_formula(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""The status as text, for people."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from nstd.client.status_entries import BatchEntry, RunningEntry, Status
+from nstd.errors import printable
+from nstd.queue.health import DeviceHealth
+from nstd.queue.progress import ProgressNote
+from nstd.system.units import format_duration, format_size
+
+_BAR = 20
+_SHOWN = 10
+_RUNNING = 40
+
+
+def render(status: Status) -> str:
+    """The status for a person, in lines that fit a terminal."""
+    return "\n".join(printable(line) for line in _lines(status))
+
+
+def _lines(status: Status) -> Iterator[str]:
+    who = f"{status.state}, pid {status.pid}" if status.pid else "not running"
+    yield f"nstd {status.root}: daemon {who}"
+    if status.paused:
+        yield f"  intake is paused: {status.paused}"
+    if status.inbox_lost:
+        yield "  the inbox cannot be read: nothing is taken in"
+    yield from _devices(status.devices)
+    yield (
+        f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
+        f"{len(status.running)} running, {status.done} done, {status.failed} failed"
+    )
+    yield from map(_unreadable, status.unreadable)
+    yield from map(_running, status.running[:_RUNNING])
+    if (more := len(status.running) - _RUNNING) > 0:
+        yield f"  ... and {more} more run"
+    yield from map(_batch, status.batches)
+    for job in status.alone[:_SHOWN]:
+        yield f"  waiting  {job.id}  {job.name}"
+    if (more := len(status.alone) - _SHOWN) > 0:
+        yield f"  ... and {more} more"
+    for ended in status.recent:
+        what = "  ".join(filter(None, [ended.output, ended.message]))
+        yield f"  {ended.end.state:8} {ended.end.job}  {what}"
+
+
+def _unreadable(error: str) -> str:
+    """The first line of why a job folder cannot be read."""
+    return f"  unreadable: {error.splitlines()[0]}"
+
+
+def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:
+    """A line for each device of this machine, or for each node of a cluster."""
+    nodes: dict[str, list[DeviceHealth]] = defaultdict(list)
+    for device in devices:
+        node, slash, _ = device.device.rpartition("/")
+        if slash:
+            nodes[node].append(device)
+        else:
+            yield f"  device {device.device}: {device.state}, slots: {device.slots}"
+    sound = [node for node, held in nodes.items() if not any(map(_is_down, held))]
+    for node, held in nodes.items():
+        if node not in sound[_SHOWN:]:
+            yield f"  node {node}: {_health(held)}"
+    if (more := len(sound) - _SHOWN) > 0:
+        yield f"  ... and {more} more nodes, all up"
+
+
+def _is_down(device: DeviceHealth) -> bool:
+    return device.state != "up" or not device.slots
+
+
+def _health(devices: list[DeviceHealth]) -> str:
+    """How many of a node's devices are up, and which are not."""
+    down = [device.device.rpartition("/")[2] for device in devices if _is_down(device)]
+    up = f"{len(devices) - len(down)} of {len(devices)} devices up"
+    which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
+    return up + (f"; down: {which}" if down else "")
+
+
+def _batch(entry: BatchEntry) -> str:
+    return f"  batch    {entry.batch.id}  {entry.batch.name}  {counts(entry)}"
+
+
+def counts(entry: BatchEntry) -> str:
+    """`3 of 8 done, 1 failed, 1 running, 3 waiting`; of what there is none, nothing is said."""
+    numbers = {"failed": entry.failed, "running": entry.running, "waiting": entry.waiting}
+    parts = [f"{number} {state}" for state, number in numbers.items() if number]
+    return ", ".join([f"{entry.done} of {len(entry.batch.members)} done", *parts])
+
+
+def _running(entry: RunningEntry) -> str:
+    line = f"  running  {entry.job.id}  {entry.job.name}  {entry.slot}"
+    if (told := entry.progress) is None:
+        return f"{line}  starting"
+    bar = "#" * round(told.fraction * _BAR)
+    line += f" [{bar:<{_BAR}}] {told.step}/{told.steps}"
+    if (total := told.losses.get("total")) is not None:
+        line += f" loss {total:g}"
+    line += f" {format_duration(round(told.eta))} left" if told.eta is not None else ""
+    return f"{line} {memory(told)}".rstrip()
+
+
+def memory(told: ProgressNote) -> str:
+    """What a running job holds of its device now, in whole MiB: `644MiB`, `1.534GiB`."""
+    return format_size(told.memory >> 20 << 20) if told.memory else ""

@@ -1,0 +1,75 @@
+"""What ends the sleep of the daemon: signals, and a pipe that any thread may write to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from contextlib import suppress
+from types import FrameType
+
+
+class Wake:
+    """A pipe; the daemon waits for its end to become readable."""
+
+    def __init__(self) -> None:
+        self._out, self._in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._out
+
+    def ring(self) -> None:
+        """End the sleep, or the next one; from any thread."""
+        with suppress(BlockingIOError, OSError):  # full: it rings already
+            os.write(self._in, b"!")
+
+    def clear(self) -> bool:
+        """Whether it rang since the last call."""
+        rang = False
+        with suppress(BlockingIOError):
+            while os.read(self._out, 4096):
+                rang = True
+        return rang
+
+    def on_signals(self) -> None:
+        """Ring for every signal that has a handler."""
+        signal.set_wakeup_fd(self._in, warn_on_full_buffer=False)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        with suppress(ValueError):
+            signal.set_wakeup_fd(-1)
+        os.close(self._in)
+        os.close(self._out)
+
+
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Signals:
+    """Signals that came and were not yet taken."""
+
+    def __init__(self, wake: Wake) -> None:
+        self._arrived: deque[signal.Signals] = deque()
+        self._before: dict[int, object] = {}
+        if threading.current_thread() is threading.main_thread():  # else: embedded, as in a test
+            for number in HANDLED:
+                self._before[number] = signal.signal(number, self._note)
+            wake.on_signals()
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._arrived.append(signal.Signals(number))
+
+    def take(self) -> list[signal.Signals]:
+        """The signals since the last call, in order."""
+        taken = []
+        while self._arrived:
+            taken.append(self._arrived.popleft())
+        return taken
+
+    def restore(self) -> None:
+        """Put back the handlers that were there before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+"""A line of the structured log as a person reads it, on the console and by `nstd logs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from nstd.errors import printable
+from nstd.system.units import format_duration
+
+Line = Mapping[str, Any]
+_HEAD = {"timestamp", "level", "event", "job", "name"}
+_COLORS = {"error": "red", "warning": "yellow"}
+_GREEN = {"job.finished", "batch.finished", "device.up", "intake.resumed", "inbox.back"}
+_BAR = 10
+_NAMES = 10_000
+"""Of so many jobs the names are remembered; a daemon that runs for months meets many more."""
+
+
+class TextRenderer:
+    """Renders one line after the other; jobs go by their names, once these were told.
+
+    It can be the last processor of a chain of structlog, which it does not need.
+    """
+
+    def __init__(self, *, colors: bool = True) -> None:
+        self._colors = colors
+        self._names: dict[str, str] = {}
+
+    def __call__(self, _logger: object, _method: str, line: Line) -> str:
+        """The line as `render` has it."""
+        return self.render(line)
+
+    def render(self, line: Line) -> str:
+        """The line: local time, level, event, job, and what there is to say of it.
+
+        A text of several lines, such as a traceback, follows indented.
+        """
+        event, level = line["event"], line["level"]
+        color = _COLORS.get(level, "green" if event in _GREEN else None)
+        when = click.style(_local(line["timestamp"]), dim=True)
+        kind = click.style(f"{printable(level):7} {printable(event):14}", fg=color)
+        words = [word for word in (self._who(line), _say(line)) if word]
+        first = f"{when} {kind} {'  '.join(map(printable, words))}".rstrip()
+        text = "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
+        return text if self._colors else click.unstyle(text)
+
+    def learn(self, line: Line) -> Line:
+        """The line itself; a name that it tells is known from now on."""
+        job, name = line.get("job", line.get("batch")), line.get("name")
+        if isinstance(job, str) and isinstance(name, str):
+            self._names[job] = name
+            if len(self._names) > _NAMES:
+                del self._names[next(iter(self._names))]
+        return line
+
+    def _who(self, line: Line) -> str:
+        """The job's name, or its id where the log has not told the name; else the batch's."""
+        job = self.learn(line).get("job", line.get("batch"))
+        return self._names.get(job, job) if isinstance(job, str) else ""
+
+
+def _local(timestamp: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(timestamp).astimezone():%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError):
+        return printable(timestamp)
+
+
+def _say(line: Line) -> str:
+    """The rest in words; a line that lacks what its event has is told key by key."""
+    try:
+        return _PHRASES.get(line["event"], _plainly)(line)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return _plainly(line)
+
+
+def _plainly(line: Line) -> str:
+    rest = {key: _text(value) for key, value in line.items() if key not in _HEAD}
+    if not {"job", "batch"} & line.keys() and "name" in line:
+        rest = {"name": _text(line["name"])} | rest
+    return ", ".join(f"{key} {text}" for key, text in rest.items() if text and "\n" not in text)
+
+
+def _below(line: Line) -> Iterator[str]:
+    for value in line.values():
+        if isinstance(value, str) and "\n" in value.strip():
+            yield from value.strip().splitlines()
+    if line["event"] == "job.failed" and line.get("hint"):
+        yield str(line["hint"])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_text, value)) or "none"
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_text(each)}" for key, each in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _claimed(line: Line) -> str:
+    return f"{line['job']} from {line['sidecar']}, {line['backend']}, priority {line['priority']}"
+
+
+def _progress(line: Line) -> str:
+    bar = "#" * round(line["fraction"] * _BAR)
+    words = [f"[{bar:<{_BAR}}] {line['fraction']:4.0%}  scale {line['scale']}"]
+    if (total := line["losses"].get("total")) is not None:
+        words.append(f"loss {total:.4g}")
+    if line["eta"] is not None:
+        words.append(f"{format_duration(round(line['eta']))} left")
+    return "  ".join(words)
+
+
+def _finished(line: Line) -> str:
+    seconds = format_duration(round(line["seconds"]["total"]))
+    size = f"{line['width']}x{line['height']}"
+    return f"{size} in {seconds} on {line['device']}: {line['output']}"
+
+
+def _failed(line: Line) -> str:
+    """With the first line of a long message: all of it follows."""
+    return f"{line['code']}: {line['message'].strip().splitlines()[0]} ({line['output']})"
+
+
+def _retried(line: Line) -> str:
+    message = line["message"].strip().splitlines()[0]
+    return f"{line['code']}: {message}; again in {format_duration(line['delay'])}"
+
+
+def _batch_finished(line: Line) -> str:
+    ended = f"{line['finished']} done, {line['failed']} failed"
+    return f"{ended} in {format_duration(round(line['seconds']))}: {line['output']}"
+
+
+_PHRASES: dict[str, Callable[[Line], str]] = {
+    "job.claimed": _claimed,
+    "job.started": lambda line: f"attempt {line['attempt']} on {line['slot']}",
+    "job.progress": _progress,
+    "job.finished": _finished,
+    "job.failed": _failed,
+    "job.retried": _retried,
+    "job.requeued": lambda line: f"waits again: {line['reason']}",
+    "batch.started": lambda line: f"{line['jobs']} jobs from {line['sidecar']}",
+    "batch.finished": _batch_finished,
+}

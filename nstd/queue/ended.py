@@ -1,0 +1,80 @@
+"""Jobs whose end is decided and not yet published, and the live members of each batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nstd.queue.job import Failure, Job
+
+
+@dataclass
+class EndedJob:
+    """A job whose end is decided; `failure` is set while its reason may not be durable yet."""
+
+    job: Job
+    failure: Failure | None = None
+    due: float = 0.0
+    tries: int = 0
+    error: OSError | None = None  # what the last try to publish it met
+    is_told: bool = False  # only its folder is left to be removed
+
+
+class LiveMembers:
+    """How many jobs of each batch are waiting, running or not yet published."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, set[str]] = defaultdict(set)
+        self._arrived: dict[str, Job] = {}
+
+    def enter(self, job: Job) -> None:
+        """The job waits, or has ended; it counts once, however often it is entered."""
+        if job.batch is None:
+            return
+        if job.batch.id not in self._live:
+            self._arrived[job.batch.id] = job
+        self._live[job.batch.id].add(job.id)
+
+    def leave(self, job: Job) -> None:
+        """The job is published."""
+        if job.batch is not None and job.batch.id in self._live:
+            self._live[job.batch.id].discard(job.id)
+            if not self._live[job.batch.id]:
+                del self._live[job.batch.id]
+
+    def is_alive(self, batch_id: str) -> bool:
+        """Whether a job of the batch is live."""
+        return batch_id in self._live
+
+    def take_arrived(self) -> list[Job]:
+        """The first live job of each batch that had none at the last call."""
+        arrived, self._arrived = list(self._arrived.values()), {}
+        return arrived
+
+
+class EndedJobs:
+    """The jobs on their way out: the stages before add them, and the publisher removes them."""
+
+    def __init__(self, members: LiveMembers) -> None:
+        self._members = members
+        self._jobs: dict[str, EndedJob] = {}
+
+    def add(self, job: Job, failure: Failure | None = None) -> None:
+        """The job has ended: with its result on disk, or with `failure`."""
+        self._members.enter(job)
+        self._jobs[job.id] = EndedJob(job, failure)
+
+    def remove(self, job: Job) -> None:
+        """The job is published, and its folder is gone."""
+        del self._jobs[job.id]
+        self._members.leave(job)
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._jobs
+
+    def __iter__(self) -> Iterator[EndedJob]:
+        return iter(list(self._jobs.values()))
+
+    def __len__(self) -> int:
+        return len(self._jobs)

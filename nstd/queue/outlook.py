@@ -1,0 +1,15 @@
+"""How the daemon stands, for the parts that show it: the health file, the metrics, the gallery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Outlook:
+    """Brought up to date by the pipeline at each turn."""
+
+    state: str = "running"  # or "stopping", "stopped"
+    paused: str = ""  # why nothing is claimed
+    inbox: int = 0  # sidecars that wait in the inbox
+    inbox_lost: bool = False  # whether the inbox cannot be read

@@ -1,0 +1,139 @@
+"""`nstd check`: sidecars are validated without a run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from support.playground import Playground
+
+from nstd.cli.excerpt import excerpt, lines_of
+from nstd.documents.template import HEADER
+from nstd.errors import Problem
+
+GOOD = "content: beach.jpg\nstyle: starry.jpg\n"
+
+
+def told(text: str) -> list[str]:
+    """What is said, less the lines of the file that are shown."""
+    return [line for line in text.splitlines() if not line.startswith(" ")]
+
+
+def test_check_says_where_and_what_was_meant(playground: Playground) -> None:
+    """File, line, column, what is wrong and the nearest right key; exit 1."""
+    (playground.folder / "a.yaml").write_text("content: a.jpg\nstlye: b.jpg\noutput: {size: big}\n")
+    done = playground.command("check", "a.yaml")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "a.yaml:2:1: unknown key 'stlye'; did you mean 'style'?",
+        "    2 | stlye: b.jpg",
+        "      | ^",
+        "a.yaml:3:16: size: expected a whole number, got 'big'",
+        "    3 | output: {size: big}",
+        "      |                ^",
+    ]
+    assert done.stderr == ""
+
+
+def test_check_goes_on_after_a_wrong_file(playground: Playground) -> None:
+    """Every file is answered; one that is wrong decides the exit code."""
+    (playground.folder / "good.yaml").write_text(GOOD)
+    (playground.folder / "bad.yaml").write_text("content: [\n")
+    done = playground.command("check", "bad.yaml", "absent.yaml", "good.yaml")
+    assert done.returncode == 1
+    bad, absent, *_, good = told(done.stdout)
+    assert bad.startswith("bad.yaml:")
+    assert absent == "absent.yaml: No such file or directory"
+    assert good == "good.yaml: fine"
+    assert playground.command("check", "good.yaml").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("backend: pupet\n", "did you mean puppet?"),
+        ("backend: gatys\noptions: {presett: fine}\n", "did you mean 'preset'?"),
+        ("options: {step: 3}\n", "did you mean 'steps'?"),
+    ],
+)
+def test_check_asks_the_backend_too(playground: Playground, text: str, words: str) -> None:
+    """An unknown backend, and options that the backend refuses, are found without a run."""
+    (playground.folder / "a.yaml").write_text(GOOD + text)
+    done = playground.command("check", "a.yaml")
+    assert words in done.stdout
+    assert done.returncode == 1
+
+
+def test_check_tells_all_problems_at_once(playground: Playground) -> None:
+    """Those of the options, too, when the sidecar is no good without them."""
+    wish = "content: a.jpg\nprioritty: 7\nstyle: b.jpg\n"
+    (playground.folder / "a.yaml").write_text(f"{wish}options: {{step: 3, pause: long}}\n")
+    (playground.folder / "b.yaml").write_text(f"{wish}backend: pupet\n")
+    (playground.folder / "c.yaml").write_text(f"{wish}backend: [puppet]\noptions: 3\n")
+    done = playground.command("check", "a.yaml", "b.yaml", "c.yaml")
+    assert [line.partition(": ")[0] for line in told(done.stdout)] == [
+        *("a.yaml:2:1", "a.yaml:4:11", "a.yaml:4:27"),
+        *("b.yaml:2:1", "b.yaml:4:10"),
+        *("c.yaml:2:1", "c.yaml:4:10", "c.yaml:5:10"),
+    ]
+
+
+def test_check_notes_pictures_that_are_not_there(playground: Playground) -> None:
+    """They may come later, or are misspelt; those of the library are there."""
+    playground.picture("beach.jpg")
+    (playground.root / "styles").mkdir(exist_ok=True)
+    playground.picture("../styles/scream.png")
+    sidecar = playground.inbox / "a.yaml"
+    sidecar.write_text("content: beech.jpg\nstyle: scream\n")
+    done = playground.command("check", str(sidecar))
+    note, fine = told(done.stdout)
+    assert note == f"{sidecar}:1:10: note: 'beech.jpg' is not there yet; did you mean 'beach.jpg'?"
+    assert (fine, done.returncode) == (f"{sidecar}: fine", 0)
+
+
+def test_check_takes_a_config_for_one(playground: Playground) -> None:
+    """By its first line, or because it is the one in use."""
+    done = playground.command("check", str(playground.config_path))
+    assert (done.returncode, done.stdout) == (0, f"{playground.config_path}: fine, a config\n")
+    (playground.folder / "c.yaml").write_text(f"{HEADER}watch: {{setle: 1s}}\n")
+    done = playground.command("check", "c.yaml")
+    assert done.returncode == 1
+    assert "unknown key 'setle'; did you mean 'settle'?" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "shown", "mark"),
+    [
+        ("content: 完全.jpg", 12, "content: 完全.jpg", 13),
+        ("a: \x1b[2J", 5, "a: \\x1b[2J", 7),
+        (f"{'x' * 100}: y", 103, f"…{'x' * 85}: y", 88),
+        (f"a: {'y' * 200}", 4, f"a: {'y' * 85}…", 3),
+    ],
+)
+def test_a_mark_stands_below_its_place(line: str, column: int, shown: str, mark: int) -> None:
+    """Below wide letters, escaped ones, and in a line of which only a part is shown."""
+    lines = lines_of(f"# one\r\n{line}\n".encode())
+    above, below = excerpt(lines, Problem("a", 2, column, "")).splitlines()
+    assert (above, below) == (f"    2 | {shown}", f"      | {' ' * mark}^")
+    assert excerpt(lines, Problem("a", 0, 0, "")) == excerpt(lines, Problem("a", 9, 1, "")) == ""
+
+
+def test_check_needs_no_config(playground: Playground) -> None:
+    """Where there is none, the defaults count."""
+    (playground.folder / "a.yaml").write_text(GOOD)
+    done = playground.command("check", "a.yaml", env={"NSTD_CONFIG": ""})
+    assert (done.returncode, told(done.stdout)[-1]) == (0, "a.yaml: fine")
+
+
+def test_check_survives_odd_files(playground: Playground) -> None:
+    """Folders, FIFOs and names that are no text are answered, not opened or choked on."""
+    (playground.folder / "folder.yaml").mkdir()
+    os.mkfifo(playground.folder / "fifo.yaml")
+    odd = playground.folder / os.fsdecode(b"\xff\n.yaml")
+    odd.write_text("content: [\n")
+    done = playground.command("check", ".", "folder.yaml", "fifo.yaml", str(odd))
+    assert done.returncode == 1, done.stderr
+    assert "'.' is a folder" in done.stdout
+    assert "'folder.yaml' is a folder" in done.stdout
+    assert "'fifo.yaml' is a FIFO" in done.stdout
+    assert "/\\xff\\n.yaml:2:1:" in done.stdout

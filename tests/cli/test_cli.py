@@ -1,0 +1,142 @@
+"""What holds for every command: the config, errors, exit codes, help."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.playground import Playground
+
+from nstd import __version__
+from nstd.cli.app import _COMMANDS, EXIT_CODES
+
+
+def test_version(playground: Playground) -> None:
+    """`nstd --version` says the version."""
+    assert playground.command("--version").stdout == f"nstd, version {__version__}\n"
+
+
+@pytest.mark.parametrize("command", sorted(_COMMANDS))
+def test_every_command_has_help(playground: Playground, command: str) -> None:
+    """`-h` works on every command, and its first line is there."""
+    done = playground.command(command, "-h")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Usage: nstd {command}")
+
+
+def test_an_unknown_command_suggests_the_nearest(playground: Playground) -> None:
+    """A slip of the finger is answered with the command that was meant."""
+    done = playground.command("statsu")
+    assert done.returncode == 2
+    assert "No such command 'statsu'; did you mean 'status'?" in done.stderr
+
+
+def test_the_help_documents_every_exit_code(playground: Playground) -> None:
+    """The exit codes stand at the end of `nstd --help`."""
+    said = playground.command("--help").stdout.partition("Exit codes:")[2]
+    assert [int(code) for code in re.findall(r"^ +(\d+)  ", said, re.MULTILINE)] == list(EXIT_CODES)
+
+
+@pytest.mark.parametrize("where", ["option", "folder", "before", "variable", "here"])
+def test_the_config_is_found(playground: Playground, where: str) -> None:
+    """By `-c FILE` or `-c FOLDER`, before or after the command, NSTD_CONFIG, ./config.yaml."""
+    path, arguments, none = str(playground.config_path), ["status"], {"NSTD_CONFIG": "/absent"}
+    done = {
+        "option": lambda: playground.command(*arguments, "-c", path, env=none),
+        "folder": lambda: playground.command(*arguments, "-c", str(playground.root), env=none),
+        "before": lambda: playground.command("-c", path, *arguments, env=none),
+        "variable": lambda: playground.command(*arguments, env={"NSTD_CONFIG": path}),
+        "here": lambda: playground.command(
+            *arguments, env={"NSTD_CONFIG": ""}, cwd=playground.root
+        ),
+    }[where]()
+    assert done.returncode == 0, done.stderr
+    assert str(playground.root) in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["run", "status", "doctor", "networks", "cancel x", "retry x", "check x.yaml", "backends"],
+)
+def test_a_missing_config_is_one_line_and_a_hint(playground: Playground, command: str) -> None:
+    """Exit code 3, and how to make one."""
+    done = playground.command(*command.split(), "-c", "absent.yaml")
+    assert done.returncode == 3
+    message, hint = done.stderr.splitlines()
+    assert message == "nstd: absent.yaml: no such config file [config_invalid]"
+    assert "nstd init" in hint
+
+
+def test_a_wrong_config_says_where_and_what_was_meant(playground: Playground) -> None:
+    """Exit code 3, with file, line, column and the nearest right key."""
+    playground.config_path.write_text("jobs:\n  priorty: 3\n")
+    done = playground.command("run", "--once")
+    assert done.returncode == 3
+    assert f"{playground.config_path}:2:3: unknown key 'priorty'; did you mean 'priority'?" in (
+        done.stderr
+    )
+
+
+def test_a_second_daemon_on_the_same_root_is_refused(playground: Playground) -> None:
+    """Exit code 4, with the first one's pid."""
+    first = playground.start()
+    second = playground.once()
+    assert second.returncode == 4
+    assert f"pid {first.pid}" in second.stderr
+    assert "[already_running]" in second.stderr
+    assert first.poll() is None
+
+
+def test_a_bug_is_one_line_and_a_file(playground: Playground) -> None:
+    """Exit code 70: nobody meets a traceback, but it can be found."""
+    (playground.site / "sitecustomize.py").write_text(
+        "import nstd.client.status\n"
+        "def broken(config):\n    raise KeyError('the\\nbug')\n"
+        "nstd.client.status.read_status = broken\n"
+    )
+    done = playground.command("status", env={"TMPDIR": str(playground.folder)})
+    assert done.returncode == 70
+    message, hint = done.stderr.splitlines()
+    assert message == "nstd: a bug: KeyError: 'the\\nbug' [internal_error]"
+    (path,) = re.findall(r"/\S+\.txt", hint)
+    assert "in broken" in Path(path).read_text()
+
+
+def test_a_folder_that_cannot_be_used_is_no_bug(playground: Playground) -> None:
+    """A file operation that fails is told in one line, with the path."""
+    playground.config_path.write_text("folders: {inbox: file/inbox}\n")
+    (playground.root / "file").write_text("no folder")
+    done = playground.command("run", "--once")
+    assert done.returncode == 1
+    assert f"nstd: {playground.root}/file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_output_into_a_closed_pipe_is_no_bug(playground: Playground) -> None:
+    """`nstd status | head -0` ends quietly."""
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m nstd status --json | true"],
+        env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_commands_do_not_import_torch(playground: Playground) -> None:
+    """No command that only looks waits for torch."""
+    poison = playground.folder / "poison"
+    poison.mkdir()
+    for name in ("torch", "torchvision", "numpy", "PIL"):
+        (poison / f"{name}.py").write_text("raise RuntimeError('imported')")
+    path = os.pathsep.join([str(poison), playground.environment["PYTHONPATH"]])
+    for command in ("status", "networks", "schema", "backends"):
+        done = playground.command(command, env={"PYTHONPATH": path, "PYTHONSAFEPATH": "1"})
+        assert done.returncode == 0, done.stderr
+        assert "gatys          off" not in done.stdout

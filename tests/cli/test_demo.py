@@ -1,0 +1,92 @@
+"""`nstd demo`: from nothing to two pictures, with bars on a terminal and lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.playground import Playground, everything_from
+
+QUICK = ("--size", "32", "--preset", "draft")
+
+
+def pictures(output: str) -> list[Path]:
+    """The paths that the demo printed."""
+    return [Path(line.split("  ")[0]) for line in output.splitlines()]
+
+
+def test_demo_makes_two_pictures_and_prints_where_they_are(playground: Playground) -> None:
+    """Away from a terminal, the log is plain lines and the output is two full paths."""
+    done = playground.command("demo", "here", *QUICK, timeout=250)
+    assert done.returncode == 0, done.stderr
+    found = pictures(done.stdout)
+    assert [path.name for path in found] == ["harbour-in-swirls.png", "sunflowers-in-mosaic.png"]
+    for path in found:
+        assert path.is_relative_to(playground.folder / "here" / "outbox")
+        with Image.open(path) as picture:
+            assert max(picture.size) == 32
+    assert "\x1b" not in done.stderr
+    assert "job.finished" in done.stderr
+    assert (playground.folder / "here" / "config.yaml").exists()
+    samples = {path.name for path in (playground.folder / "here" / "inbox").glob("*.jpg")}
+    assert samples == {"harbour.jpg", "mosaic.jpg", "sunflowers.jpg", "swirls.jpg"}
+
+
+def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:
+    """Bars instead of log lines; a job that fails is told with its reason, and exit code 1."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", "demo", "here", "--size", "32", "--preset", "absent"],
+        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
+        cwd=playground.folder,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+    seen = everything_from(ours)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert output.count("options_invalid: ") == 2
+    assert all(path.is_dir() for path in pictures(output))
+    assert b"making 2 pictures" in seen
+    assert b"daemon.started" not in seen
+
+
+@pytest.mark.slow
+def test_demo_follows_its_jobs_with_bars(playground: Playground) -> None:
+    """The bars have the name, the share that is done, the loss, and end full."""
+    ours, theirs = pty.openpty()
+    os.set_inheritable(theirs, True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", "demo", "here", *QUICK],
+        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
+        cwd=playground.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = everything_from(ours)
+    assert process.wait(timeout=120) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    assert re.search(r"harbour-in-swirls .*100%  done", text)
+    assert re.search(r"sunflowers-in-mosaic .*100%  done", text)
+
+
+@pytest.mark.slow
+def test_demo_as_people_run_it(playground: Playground) -> None:
+    """At its own size and preset, twice in the same folder: nothing is overwritten."""
+    first = playground.command("demo", "here", timeout=600)
+    assert first.returncode == 0, first.stderr
+    again = playground.command("demo", "here", *QUICK, timeout=600)
+    assert [path.name for path in pictures(again.stdout)] == [
+        "harbour-in-swirls-2.png",
+        "sunflowers-in-mosaic-2.png",
+    ]
+    assert all(path.exists() for path in pictures(first.stdout))

@@ -1,0 +1,154 @@
+"""`nstd status`: read from the disk alone, whether the daemon runs or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+from support.playground import Playground, wait_for
+
+from nstd.cli.status_text import render
+from nstd.client.status_entries import Status
+from nstd.queue.health import DeviceHealth
+
+
+def status(playground: Playground) -> dict[str, Any]:
+    """The status as JSON."""
+    done = playground.command("status", "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_status_of_a_root_where_nothing_has_happened(playground: Playground) -> None:
+    """Folders that are not even there count as empty."""
+    for folder in (playground.work, playground.outbox, playground.inbox):
+        folder.rmdir()
+    found = status(playground)
+    assert (found["pid"], found["state"]) == (None, "not running")
+    assert (found["inbox"], found["waiting"], found["running"]) == ([], [], [])
+    assert (found["done"], found["failed"]) == (0, 0)
+
+
+def test_status_follows_a_job_from_the_inbox_to_the_outbox(playground: Playground) -> None:
+    """In the inbox, running with device, step, loss, ETA and memory, waiting behind it, done."""
+    playground.pair("first", priority=90, options={"steps": 4000, "pause": 0.02})
+    playground.pair("second")
+    assert status(playground)["inbox"] == ["first.yaml", "second.yaml"]
+    process = playground.start()
+    wait_for(lambda: len(playground.events("job.progress")) > 1)
+    found = status(playground)
+    assert (found["pid"], found["state"]) == (process.pid, "running")
+    (running,) = found["running"]
+    assert (running["name"], running["slot"], running["device"]) == ("first", "cpu/0", "cpu")
+    assert 0 < running["step"] < running["steps"] == 4000
+    assert running["losses"]["total"] > 0
+    assert running["eta"] > 1
+    assert running["memory"] > 2**20
+    assert [entry["name"] for entry in found["waiting"]] == ["second"]
+    assert found["devices"] == [{"device": "cpu", "slots": 1, "state": "up", "failures": 0}]
+    text = playground.command("status").stdout
+    assert f"daemon running, pid {process.pid}" in text
+    assert "first  cpu/0 [" in text
+    assert "/4000 loss " in text
+    assert re.search(r" left \d+MiB$", text, re.MULTILINE)
+
+
+def test_status_of_what_a_dead_daemon_left(playground: Playground) -> None:
+    """A job whose daemon was killed waits; nothing is said to run."""
+    playground.pair("beach", options={"steps": 500, "pause": 0.05})
+    process = playground.start()
+    wait_for(lambda: playground.events("job.started"))
+    process.kill()
+    process.wait()
+    found = status(playground)
+    assert (found["pid"], found["running"]) == (None, [])
+    assert [entry["name"] for entry in found["waiting"]] == ["beach"]
+    assert "daemon not running" in playground.command("status").stdout
+
+
+def test_status_counts_and_lists_what_has_ended(playground: Playground) -> None:
+    """Done and failed, the latest first, with the reason of a failure."""
+    playground.pair("sub/good")
+    playground.pair("bad", options={"act": "raise"})
+    playground.once()
+    found = status(playground)
+    assert (found["done"], found["failed"]) == (1, 1)
+    recent = {entry["output"]: entry for entry in found["recent"]}
+    assert set(recent) == {"sub/good", "failed/bad"}
+    assert recent["failed/bad"]["code"] == "backend_failed"
+    text = playground.command("status").stdout
+    assert "1 done, 1 failed" in text
+    assert "the puppet raises" in text
+
+
+def test_status_survives_what_others_left_in_the_folders(playground: Playground) -> None:
+    """Broken records, odd names and strange files are shown as far as they can be."""
+    playground.pair("good")
+    playground.once()
+    (playground.outbox / "good" / "good.json").write_text("{")
+    odd = playground.outbox / "failed" / "x\n\x1b[2Jy"
+    odd.mkdir(parents=True)
+    (odd / "reason.json").write_text("[]")
+    (playground.work / "20260101-000000-abcdef").mkdir()
+    (playground.work / "daemon.json").write_text("\x00")
+    (playground.inbox / os.fsdecode(b"\xff.yaml")).write_text("content: x\n")
+    done = playground.command("status")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert "x\\n\\x1b[2Jy" in done.stdout
+    assert status(playground)["failed"] == 1
+
+
+def cluster_of(nodes: int, down: set[str]) -> Status:
+    """A daemon on a cluster of nodes with eight devices each."""
+    names = [f"studio{node}/gpu:{number}" for number in range(8) for node in range(1, nodes + 1)]
+    devices = tuple(
+        DeviceHealth(device=name, slots=1, state="down" if name in down else "up", failures=0)
+        for name in names
+    )
+    return Status(root="/srv/nstd", pid=7, state="running", devices=devices)
+
+
+def test_status_has_a_line_for_each_node_of_a_cluster() -> None:
+    """With what is down on it; lines that fit a terminal."""
+    gone = {f"studio2/gpu:{number}" for number in range(8)}
+    lines = render(cluster_of(3, gone | {"studio3/gpu:5"})).splitlines()
+    assert lines[1:4] == [
+        "  node studio1: 8 of 8 devices up",
+        "  node studio2: 0 of 8 devices up; down: "
+        "gpu:0, gpu:1, gpu:2, gpu:3, gpu:4, gpu:5, gpu:6, gpu:7",
+        "  node studio3: 7 of 8 devices up; down: gpu:5",
+    ]
+
+
+def test_status_of_a_large_cluster_shows_what_is_wrong() -> None:
+    """A few of the nodes that are well, and each that is not."""
+    lines = render(cluster_of(125, {"studio77/gpu:1"})).splitlines()
+    assert len(lines) < 20
+    assert "  node studio77: 7 of 8 devices up; down: gpu:1" in lines
+    assert "  ... and 114 more nodes, all up" in lines
+
+
+def test_status_watch_goes_on_until_it_is_interrupted(playground: Playground) -> None:
+    """A new look every second; ^C ends it without a traceback."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", "status", "--watch", "-c", str(playground.config_path)],
+        env=playground.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stderr
+    looks = 0
+    while looks < 2:
+        looks += "daemon not running" in process.stdout.readline()
+    process.send_signal(2)
+    _, errors = process.communicate(timeout=120)
+    assert "Traceback" not in errors
+    assert process.returncode == 1

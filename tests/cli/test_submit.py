@@ -1,0 +1,217 @@
+"""`nstd submit`: a pair is copied into the inbox, the sidecar last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+from support.playground import Playground
+
+
+@pytest.fixture
+def pictures(playground: Playground) -> Path:
+    """A folder with two pictures of a person's own."""
+    folder = playground.folder / "mine"
+    folder.mkdir()
+    for name, color in (("beach.png", "teal"), ("starry.png", "navy")):
+        Image.new("RGB", (16, 12), color).save(folder / name)
+    return folder
+
+
+def wishes(path: Path) -> dict[str, object]:
+    """What a sidecar says."""
+    said: dict[str, object] = yaml.safe_load(path.read_text())
+    return said
+
+
+def test_submit_copies_the_pair_and_a_run_makes_the_picture(
+    playground: Playground, pictures: Path
+) -> None:
+    """Two pictures and a sidecar, named after both; nothing else is left in the inbox."""
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png")
+    assert done.returncode == 0, done.stderr
+    sidecar = playground.inbox / "beach-in-starry.yaml"
+    assert done.stdout == f"submitted {sidecar}\n"
+    assert wishes(sidecar) == {"content": "beach.png", "style": "starry.png"}
+    assert {path.name for path in playground.inbox.iterdir()} == {
+        *("beach.png", "starry.png", "beach-in-starry.yaml", ".sidecar.schema.json"),
+    }
+    playground.once()
+    assert playground.record("beach-in-starry")["inputs"]["content"]["file"] == "beach.png"
+
+
+def test_submit_takes_any_key_of_the_sidecar_and_of_the_options(
+    playground: Playground, pictures: Path
+) -> None:
+    """`-o key=value`, by dots; a key of nobody else is an option of the backend."""
+    given = {
+        "output.name": "no",
+        "output.size": "64",
+        "priority": "90",
+        "timeout": "30m",
+        "steps": "3",
+        "options.pause": "0.5",
+        "attempts_file": "1e3",
+    }
+    arguments = [word for key, value in given.items() for word in ("-o", f"{key}={value}")]
+    arguments += ["-o", 'output.name="no"', "-o", 'attempts_file="1e3"']
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", *arguments)
+    assert done.returncode == 0, done.stderr
+    playground.once()
+    record = playground.record("no")
+    assert record["settings"]["size"] == 64
+    assert record["settings"]["priority"] == 90
+    assert record["settings"]["timeout"] == 1800
+    assert record["settings"]["options"]["steps"] == 3
+    assert record["settings"]["options"]["pause"] == 0.5
+    assert record["settings"]["options"]["attempts_file"] == "1e3"
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("output.sise=3", "unknown key 'sise'; did you mean 'size'?"),
+        ("step=3", "unknown key 'step'; did you mean 'steps'?"),
+        ("steps=many", "steps: expected a whole number, got 'many'"),
+        ("priority=101", "priority: expected at most 100, got 101"),
+        ("backend=pupet", "did you mean puppet?"),
+        ("steps", "expected KEY=VALUE"),
+        ("priority.high=1", "priority: expected a whole number"),
+    ],
+)
+def test_submit_refuses_what_the_daemon_would_refuse(
+    playground: Playground, pictures: Path, option: str, words: str
+) -> None:
+    """Before anything is copied: exit code 1, the key and what was meant."""
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", "-o", option)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not list(playground.inbox.iterdir())
+
+
+def test_submit_takes_a_style_of_the_library(playground: Playground, pictures: Path) -> None:
+    """By its name, and says so when there is none."""
+    (pictures / "starry.png").rename(playground.styles / "starry-night.png")
+    done = playground.command("submit", "mine/beach.png", "starry-night")
+    assert done.returncode == 0, done.stderr
+    sidecar = playground.inbox / "beach-in-starry-night.yaml"
+    assert wishes(sidecar)["style"] == "starry-night"
+    absent = playground.command("submit", "mine/beach.png", "starry-nihgt")
+    assert absent.returncode == 1
+    assert "'starry-nihgt': no such picture file" in absent.stderr
+
+
+def test_submit_of_other_bytes_under_a_taken_name_overwrites_nothing(
+    playground: Playground, pictures: Path
+) -> None:
+    """The second picture and the second sidecar get numbers; the same bytes are not copied."""
+    first = playground.command("submit", "mine/beach.png", "mine/starry.png")
+    before = (playground.inbox / "beach.png").read_bytes()
+    Image.new("RGB", (16, 12), "red").save(pictures / "beach.png")
+    second = playground.command("submit", "mine/beach.png", "mine/starry.png")
+    assert first.returncode == second.returncode == 0, second.stderr
+    assert (playground.inbox / "beach.png").read_bytes() == before
+    assert wishes(playground.inbox / "beach-in-starry-2.yaml") == {
+        "content": "beach-2.png",
+        "style": "starry.png",
+    }
+    assert len(list(playground.inbox.glob("starry*"))) == 1
+
+
+@pytest.mark.parametrize("name", [".hidden.png", "beach.png.part", "beach.yaml"])
+def test_submit_refuses_a_name_that_the_inbox_passes_over(
+    playground: Playground, pictures: Path, name: str
+) -> None:
+    """Its job would wait for a picture that is never seen."""
+    (pictures / "beach.png").rename(pictures / name)
+    done = playground.command("submit", f"mine/{name}", "mine/starry.png")
+    assert done.returncode == 1
+    assert not list(playground.inbox.iterdir())
+
+
+def test_submit_names_the_job(playground: Playground, pictures: Path) -> None:
+    """`--name` names the sidecar, and so the result."""
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", "--name", "first")
+    assert done.stdout == f"submitted {playground.inbox / 'first.yaml'}\n"
+
+
+def test_submit_without_the_picture_is_a_wrong_command_line(playground: Playground) -> None:
+    """Exit code 2, and the name."""
+    done = playground.command("submit", "absent.png", "x.png")
+    assert done.returncode == 2
+    assert "'absent.png' does not exist" in done.stderr
+
+
+# Grids
+
+
+@pytest.fixture
+def more(pictures: Path) -> tuple[str, ...]:
+    """Two contents and two styles."""
+    for name, color in (("pier.png", "brown"), ("scream.png", "red")):
+        Image.new("RGB", (16, 12), color).save(pictures / name)
+    contents = ("mine/beach.png", "mine/pier.png")
+    return (*contents, "--style", "mine/starry.png", "--style", "mine/scream.png")
+
+
+def test_submit_grid_writes_one_sidecar_with_lists(
+    playground: Playground, more: tuple[str, ...]
+) -> None:
+    """Several contents, styles and values of an option; the daemon makes a job of each."""
+    options = ("-o", "steps=1,2", "-o", "pause=0")
+    done = playground.command("submit", "--grid", *more, *options, "--name", "studies")
+    assert done.returncode == 0, done.stderr
+    sidecar = playground.inbox / "studies.yaml"
+    assert done.stdout == f"submitted {sidecar}\n"
+    assert wishes(sidecar) == {
+        "content": ["beach.png", "pier.png"],
+        "styles": ["starry.png", "scream.png"],
+        "options": {"steps": [1, 2], "pause": 0},
+    }
+    checked = playground.command("check", str(sidecar))
+    assert checked.stdout.endswith("fine, makes 8 jobs (content 2 × style 2 × options.steps 2)\n")
+    playground.once()
+    assert len(playground.events("job.finished")) == 8
+
+
+def test_submit_grid_of_pictures_of_one_name(playground: Playground, pictures: Path) -> None:
+    """They get names of their own in the inbox, and so are no list with the same thing twice."""
+    (pictures / "other").mkdir()
+    Image.new("RGB", (16, 12), "red").save(pictures / "other" / "beach.png")
+    contents = ("mine/beach.png", "mine/other/beach.png")
+    done = playground.command("submit", "--grid", *contents, "mine/starry.png")
+    assert done.returncode == 0, done.stderr
+    said = wishes(playground.inbox / "beach-grid.yaml")
+    assert said == {"content": ["beach.png", "beach-2.png"], "style": "starry.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--style", "a", "--style", "b"), "several styles make a grid: say --grid"),
+        (("--grid", "starry-in-nothing"), "no such picture file"),
+        (("--grid", "mine/starry.png", "-o", "steps=1,1"), "stands twice in the list"),
+        (("--grid", "mine/starry.png", "-o", "steps=1,x"), "expected a whole number"),
+    ],
+)
+def test_submit_refuses_what_makes_no_grid(
+    playground: Playground, pictures: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    """Before anything is copied."""
+    done = playground.command("submit", "mine/beach.png", *arguments)
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert not list(playground.inbox.glob("*.png"))
+
+
+def test_submit_refuses_a_grid_beyond_the_cap(
+    playground: Playground, more: tuple[str, ...]
+) -> None:
+    """With the product and the cap."""
+    playground.configure(jobs={"grid_max": 3})
+    done = playground.command("submit", "--grid", *more)
+    assert done.returncode == 1
+    assert "makes 4 jobs; jobs.grid_max is 3 [grid_too_large]" in done.stderr
+    assert "shorten the lists" in done.stderr

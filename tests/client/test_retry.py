@@ -1,0 +1,84 @@
+"""A failed job goes back into the inbox, with the pictures it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from support.playground import Playground
+
+from nstd.client.retry import resubmit
+from nstd.errors import StoreError
+from nstd.system.durable import Files
+
+
+def fail(playground: Playground, name: str = "sub/beach") -> Path:
+    """A job that failed and would work now."""
+    playground.pair(
+        name, options={"act": "raise", "attempts_file": str(playground.folder / "n"), "times": 1}
+    )
+    playground.once()
+    assert playground.events("job.failed")
+    return playground.outbox / "failed" / name
+
+
+@pytest.mark.parametrize("gone", [[], ["content.png"], ["content.png", "style.png"]])
+def test_a_retried_job_has_its_pictures_again(playground: Playground, gone: list[str]) -> None:
+    """Those that are no longer in the inbox come from the copies of the failed folder."""
+    failed = fail(playground)
+    before = {name: (playground.inbox / "sub" / name).read_bytes() for name in gone}
+    for name in gone:
+        (playground.inbox / "sub" / name).unlink()
+    sidecar = resubmit(playground.config, failed, Files())
+    assert sidecar == playground.inbox / "sub" / "beach.yaml"
+    assert not failed.exists()
+    assert all((playground.inbox / "sub" / name).read_bytes() == before[name] for name in gone)
+    playground.once()
+    assert len(playground.events("job.finished")) == 1
+
+
+def test_a_picture_that_lies_there_is_not_overwritten(playground: Playground) -> None:
+    """Somebody put a better one there: that is the one they want."""
+    failed = fail(playground)
+    better = playground.picture("sub/content.png", color="red").read_bytes()
+    resubmit(playground.config, failed, Files())
+    assert (playground.inbox / "sub" / "content.png").read_bytes() == better
+
+
+def test_a_sidecar_that_lies_there_is_not_overwritten(playground: Playground) -> None:
+    """The one that comes back gets a number."""
+    failed = fail(playground)
+    playground.sidecar("sub/beach", priority=9)
+    assert resubmit(playground.config, failed, Files()).name == "beach-2.yaml"
+    assert "priority: 9" in (playground.inbox / "sub" / "beach.yaml").read_text()
+
+
+@pytest.mark.parametrize("sidecar", ["../../evil.yaml", "/tmp/evil.yaml", 7, None])
+def test_a_reason_that_was_tampered_with_leads_nowhere(
+    playground: Playground, sidecar: object
+) -> None:
+    """People can write into the outbox; nothing leaves the inbox for it."""
+    failed = fail(playground)
+    reason = json.loads((failed / "reason.json").read_text())
+    (failed / "reason.json").write_text(json.dumps(reason | {"sidecar": sidecar}))
+    with pytest.raises(StoreError, match="cannot be retried"):
+        resubmit(playground.config, failed, Files())
+    assert failed.exists()
+
+
+def test_a_failed_job_crosses_filesystems(playground: Playground) -> None:
+    """The outbox may lie on another disk than the inbox."""
+    shm = Path(f"/dev/shm/nstd-resubmit-{os.getpid()}")
+    if not shm.parent.is_dir() or shm.parent.stat().st_dev == playground.inbox.stat().st_dev:
+        pytest.skip("needs a second filesystem")
+    playground.configure(folders={"outbox": str(shm)})
+    playground.outbox = shm
+    try:
+        sidecar = resubmit(playground.config, fail(playground), Files())
+        assert sidecar.exists()
+        playground.once()
+        assert len(playground.events("job.finished")) == 1
+    finally:
+        Files().remove_tree(shm)

@@ -1,0 +1,1 @@
+"""Remakes what ships with the package: `python -m tests.making NAME`."""

@@ -1,0 +1,156 @@
+"""The short form of the storm, and a judge that sees what is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+from support import CHECKOUT
+from support.playground import Playground
+
+from soak.dropper import Submission
+from soak.judge import Judge
+from soak.report import Report
+from soak.schedule import schedule
+
+GOOD = {"beach": Submission("beach", "good", (0, 128, 128))}
+
+
+def storm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command that people run."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.soak", *arguments],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.timeout(600)
+def test_a_short_storm_loses_doubles_and_tears_nothing(
+    record_property: Callable[[str, object], None],
+) -> None:
+    """The real daemon, for less than a minute; this seed has every kind of blow early on."""
+    done = storm("--seed", "3783", "--kills", "15", "--minutes", "0.7")
+    record_property("figures", done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = dict(line.rsplit(None, 1) for line in done.stdout.splitlines())
+    for name in ("jobs", "daemon kills", "worker kills"):
+        assert int(figures[name]) > 0
+    for name in ("lost", "doubled", "torn", "mistaken", "left over", "exits", "stuck", "bugs"):
+        assert figures[name] == "0"
+
+
+def test_a_seed_replays_its_schedule() -> None:
+    """Another seed is another storm."""
+    first, again, other = (list(islice(schedule(seed), 100)) for seed in (7, 7, 8))
+    assert first == again
+    assert first != other
+
+
+def judged(ground: Playground) -> Report:
+    """What a judge says who knows of one good submission."""
+    report = Report(seed=0)
+    report.judge(Judge(ground.inbox, ground.work, ground.outbox), GOOD)
+    return report
+
+
+@pytest.fixture
+def done(playground: Playground) -> Playground:
+    """A root whose only job is done."""
+    playground.pair("beach")
+    assert playground.once().returncode == 0
+    return playground
+
+
+def test_a_judge_is_content_with_a_job_that_is_done(done: Playground) -> None:
+    """So that what the others find is theirs."""
+    report = judged(done)
+    assert report.is_good, str(report)
+    assert report.ends == {"finished": 1}
+
+
+def lose(ground: Playground) -> None:
+    shutil.rmtree(ground.outbox / "beach")
+
+
+def repeat_last_word(ground: Playground, times: int) -> None:
+    log = ground.outbox / "logs" / "nstd.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(x * times if "job.finished" in x else x for x in lines))
+
+
+def forget(ground: Playground) -> None:
+    repeat_last_word(ground, 0)
+
+
+def double(ground: Playground) -> None:
+    shutil.copytree(ground.outbox / "beach", ground.outbox / "beach-2")
+    for path in (ground.outbox / "beach-2").iterdir():
+        path.rename(path.with_name(path.name.replace("beach", "beach-2")))
+    record = ground.outbox / "beach-2" / "beach-2.json"
+    record.write_text(record.read_text().replace("beach.png", "beach-2.png"))
+
+
+def tell_twice(ground: Playground) -> None:
+    repeat_last_word(ground, 2)
+
+
+def drop_again(ground: Playground) -> None:
+    shutil.copy(ground.outbox / "beach" / "beach.yaml", ground.inbox)
+
+
+def tear_picture(ground: Playground) -> None:
+    path = ground.outbox / "beach" / "beach.png"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def take_record(ground: Playground) -> None:
+    (ground.outbox / "beach" / "beach.json").unlink()
+
+
+def tear_input(ground: Playground) -> None:
+    folder = ground.work / "20260101-000000-abcdef"
+    folder.mkdir()
+    given = [{"file": "content.png", "sha256": "0" * 64}]
+    (folder / "job.json").write_text(json.dumps({"sidecar": "beach.yaml", "inputs": given}))
+    (folder / "content.png").touch()
+
+
+def stumble(ground: Playground) -> None:
+    with (ground.outbox / "logs" / "nstd.jsonl").open("a") as log:
+        log.write('{"event": "daemon.er\n')  # cut off by a full disk
+        log.write('{"event": "daemon.error", "error": "KeyError()", "traceback": "..."}\n')
+
+
+def leave(ground: Playground) -> None:
+    (ground.outbox / ".staging" / "rest").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        (lose, "lost"),
+        (forget, "lost"),
+        (double, "doubled"),
+        (tell_twice, "doubled"),
+        (drop_again, "doubled"),
+        (tear_picture, "torn"),
+        (take_record, "torn"),
+        (tear_input, "torn"),
+        (leave, "left over"),
+        (stumble, "bugs"),
+    ],
+)
+def test_a_judge_sees_what_is_wrong(
+    done: Playground, harm: Callable[[Playground], None], found: str
+) -> None:
+    """Each kind of harm by its name."""
+    harm(done)
+    report = judged(done)
+    assert report.wrong[found], str(report)

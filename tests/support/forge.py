@@ -1,0 +1,163 @@
+"""Runs real daemons in forked processes, whose disk fails or who die at a given step.
+
+A forge imports everything once; each line on its standard input forks a daemon that works off
+an inbox, and each line on its standard output tells how that ended. Tests use `Forge`.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nstd.system.durable import Files
+from support import TESTS
+
+QUICK = 0.05
+"""Seconds that forged daemons wait after an error, where real ones wait for ten."""
+
+
+class FaultyFiles(Files):
+    """Dies or fails at the step `at`; the failure lasts for so many seconds, or is a single one.
+
+    With `reads`, it is not the changes that count and fail, but every listing of a folder and
+    every opening of a file to read it.
+    """
+
+    def __init__(
+        self, at: int = 0, fault: str = "", lasting: float = 0.0, reads: bool = False
+    ) -> None:
+        self.at, self.fault, self.lasting, self.reads = at, fault, lasting, reads
+        self.steps = 0
+        self._until = 0.0
+
+    def watch_reads(self, root: Path) -> None:
+        """Let reads below `root`, of this process, be the steps; there is no way back."""
+
+        def heed(event: str, arguments: tuple[Any, ...]) -> None:
+            if event not in {"open", "os.listdir", "os.scandir"}:
+                return
+            path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes) else ""
+            is_ours = path.startswith((str(root), "/proc/self/fd/")) or event == "os.scandir"
+            if is_ours and not (event == "open" and arguments[2] & os.O_ACCMODE):
+                self._count("read", Path(path))
+
+        sys.addaudithook(heed)
+
+    def step(self, operation: str, path: Path) -> None:
+        """A change of the disk is about to happen."""
+        if not self.reads:
+            self._count(operation, path)
+
+    def _count(self, operation: str, path: Path) -> None:
+        """Count; then do what is to happen here."""
+        self.steps += 1
+        if self.fault == "kill" and self.steps == self.at:
+            if operation == "remove_tree":  # the one step that is many
+                for file in [each for each in path.rglob("*") if each.is_file()][::2]:
+                    file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault.startswith("E"):
+            if self.steps == self.at:
+                self._until = time.monotonic() + self.lasting
+            if self.steps == self.at or time.monotonic() < self._until:
+                number = getattr(errno, self.fault)
+                raise OSError(number, os.strerror(number), str(path))
+
+
+def run_daemon(config: Path, files: FaultyFiles) -> int:
+    """Work off the inbox of `config` in this process; the exit status."""
+    from nstd.daemon.daemon import Daemon
+    from nstd.documents.config import load_config
+    from nstd.executors import inline
+
+    setattr(inline, "Files", lambda: files)  # noqa: B010 - a module is no place for attributes
+    daemon = Daemon(load_config(config), once=True, files=files)
+    if files.reads:
+        files.watch_reads(config.parent)
+    return daemon.run()
+
+
+def hurry() -> None:
+    """Shorten every wait after an error, and take every plugin for healthy without a look."""
+    from nstd.backends import registry as plugins
+    from nstd.backends.probe import BackendStatus, Health
+    from nstd.daemon import daemon, dispatcher, recovery
+    from nstd.intake import admission as intake
+    from nstd.intake import inbox
+    from nstd.outbox import publisher
+
+    daemon._AFTER_ERROR = inbox._HOLD = recovery.SOON = QUICK
+    plugins.probe = lambda *arguments: Health(BackendStatus.OK)  # type: ignore[attr-defined]
+    dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
+
+
+def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
+    """Fork a daemon for each line; gives `{"status": ..., "steps": ...}`, below 0 for a signal.
+
+    `make` makes the files of each daemon from the `files` of its line.
+    """
+    import nstd.daemon.daemon
+    import nstd.images  # noqa: F401 - imported once, here
+
+    hurry()
+    for line in sys.stdin:
+        order = json.loads(line)
+        steps, told = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(steps)
+            status = 99
+            files = make(**order["files"])
+            try:
+                status = run_daemon(Path(order["config"]), files)
+            except BaseException:
+                traceback.print_exc()
+            os.write(told, str(files.steps).encode())
+            os._exit(status)
+        os.close(told)
+        with open(steps, "rb") as pipe:  # noqa: PTH123 - a descriptor
+            counted = pipe.read()
+        _, status = os.waitpid(pid, 0)
+        answer = {"status": os.waitstatus_to_exitcode(status), "steps": int(counted or 0)}
+        print(json.dumps(answer), flush=True)
+
+
+class Forge:
+    """A forge in a process of its own, by `script`; `environment` has the puppet on its path."""
+
+    def __init__(self, environment: dict[str, str], script: str = __file__) -> None:
+        path = os.pathsep.join([str(TESTS), environment["PYTHONPATH"]])
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", script],
+            env=environment | {"PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, config: Path, **files: Any) -> tuple[int, int]:
+        """Run a daemon with such files to its end: the exit status, and how many steps it took."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"config": str(config), "files": files}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return answer["status"], answer["steps"]
+
+    def close(self) -> None:
+        """End the forge."""
+        self._process.communicate(timeout=60)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,249 @@
+"""A root to play with: drop pairs, run the real daemon, wait for what should happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from PIL import Image
+
+from nstd.client.init import make_root
+from nstd.documents.config import Config, load_config
+from support import CHECKOUT
+from support.commands import HERE, run_here
+from support.plugins import install
+from support.puppet import PUPPET
+
+T = TypeVar("T")
+
+FAST: dict[str, Any] = {
+    "watch": {"settle": "200ms", "rescan": "500ms", "poll": "200ms"},
+    "devices": ["cpu"],
+    "jobs": {"backend": "puppet", "backoff": "100ms", "checkpoint": "200ms"},
+    "limits": {"min_free": "1MiB"},
+    "workers": {"grace": "2s", "cooldown": "500ms"},
+    "log": {"console": "json"},
+}
+"""Settings with which a test does not wait long."""
+
+
+HURRY = """
+import sys
+if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
+    from nstd.daemon import daemon, dispatcher
+    from nstd.intake import admission, inbox
+    from nstd.outbox import publisher
+    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = admission.FULL_PAUSE = 0.5
+    publisher.AGAIN = 0.5
+"""
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 120.0, what: str = "") -> T:
+    """The first true value of `condition`; AssertionError when none came in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what or condition}")
+
+
+def everything_from(terminal: int) -> bytes:
+    """All that is written to a terminal until nobody holds its other end; closes this end."""
+    seen = b""
+    with suppress(OSError):  # how a terminal says that the other end is gone
+        while chunk := os.read(terminal, 4096):
+            seen += chunk
+    os.close(terminal)
+    return seen
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, section by section."""
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def matching(lines: list[dict[str, Any]], event: str, **fields: Any) -> list[dict[str, Any]]:
+    """The log lines of an event, or of any for "", that have these fields."""
+    wanted = {"event": event, **fields} if event else fields
+    return [line for line in lines if all(line.get(key) == v for key, v in wanted.items())]
+
+
+class Playground:
+    """A root in a temporary folder, with the puppet backend installed beside it."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder, self.root, self.site = folder, folder / "root", folder / "site"
+        self.inbox, self.work = self.root / "inbox", self.root / "work"
+        self.outbox, self.styles = self.root / "outbox", self.root / "styles"
+        self.site.mkdir()
+        install(self.site, "puppet", PUPPET, attribute="Puppet")
+        make_root(self.root)
+        self.config_path = self.root / "config.yaml"
+        self.settings: dict[str, Any] = {}
+        self.configure(**settings)
+        self.prefix: list[str] = []
+        """A command that sets the scene and then executes the daemon's, such as `unshare`."""
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def configure(self, **settings: Any) -> None:
+        """Write the config: the fast settings with `settings` over them."""
+        self.settings = merged(merged(FAST, self.settings), settings)
+        self.config_path.write_text(yaml.safe_dump(self.settings))
+
+    @property
+    def config(self) -> Config:
+        """The config as the daemon reads it."""
+        return load_config(self.config_path)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a command: the puppet on the path, one thread."""
+        kept = {k: v for k, v in os.environ.items() if k not in {"NSTD_CONFIG", "NOTIFY_SOCKET"}}
+        path = os.pathsep.join([str(self.site), str(CHECKOUT)])
+        return kept | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+    def picture(self, name: str, size: tuple[int, int] = (32, 24), color: str = "teal") -> Path:
+        """Drop a picture of one colour into the inbox."""
+        path = self.inbox / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size, color).save(path)
+        return path
+
+    def sidecar(self, name: str, **wishes: Any) -> Path:
+        """Drop a sidecar into the inbox, atomically; `content.png` and `style.png` by default."""
+        path = self.inbox / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        wish = {"content": "content.png", "style": "style.png", **wishes}
+        temporary.write_text(yaml.safe_dump(wish))
+        temporary.rename(path)
+        return path
+
+    def pair(self, name: str, **wishes: Any) -> Path:
+        """Drop two pictures, if they are not there, and a sidecar that names them."""
+        for picture, color in (("content.png", "teal"), ("style.png", "orange")):
+            if not (self.inbox / name).parent.joinpath(picture).exists():
+                self.picture(str(Path(name).parent / picture), color=color)
+        return self.sidecar(name, **wishes)
+
+    def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG.
+
+        In this process where nothing is asked for that needs one of its own.
+        """
+        environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
+        environment |= options.pop("env", {})
+        cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 120)
+        is_sabotaged = (self.site / "sitecustomize.py").exists()
+        is_plain = arguments[:1] and arguments[0] in HERE and not (options or self.prefix)
+        if is_plain and not is_sabotaged and not {"-f", "--follow", "--watch"} & set(arguments):
+            return run_here(arguments, environment, cwd)
+        return subprocess.run(
+            [*self.prefix, sys.executable, "-m", "nstd", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=cwd,
+            **options,
+        )
+
+    def once(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the daemon until the inbox is empty."""
+        return self.command("run", "--once", *arguments)
+
+    def sabotage(self, source: str) -> None:
+        """Have every process of the playground, daemon and worker, run `source` first."""
+        (self.site / "sitecustomize.py").write_text(source)
+
+    def hurry(self) -> None:
+        """Shorten the waits of the daemon after a disk error, which are seconds and minutes."""
+        self.sabotage(HURRY)
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start the daemon and wait until it is up; `close` ends it at the latest."""
+        before = len(self.told("daemon.started"))
+        with (self.folder / "stderr").open("ab") as stderr:
+            process = subprocess.Popen(
+                [
+                    *(*self.prefix, sys.executable, "-m", "nstd", "run"),
+                    *("-c", str(self.config_path), *arguments),
+                ],
+                env=self.environment | (env or {}),
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                cwd=self.folder,
+            )
+        self._processes.append(process)
+        wait_for(
+            lambda: len(self.told("daemon.started")) > before or process.poll() is not None,
+            what="daemon.started",
+        )
+        return process
+
+    def stop(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        process.send_signal(number)
+        return process.wait(timeout=120)
+
+    def close(self) -> None:
+        """End every daemon that still runs."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(timeout=10)
+
+    def events(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
+        """The lines of the log, rotated ones too, oldest first: those that match."""
+        files = sorted(self.outbox.glob("logs/nstd.jsonl*"), reverse=True)
+        lines = [json.loads(text) for path in files for text in path.read_text().splitlines()]
+        return matching(lines, event, **fields)
+
+    def told(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
+        """The same of what started daemons wrote on standard error, whatever became of the log."""
+        path = self.folder / "stderr"
+        texts = path.read_text().splitlines() if path.exists() else []
+        lines = [json.loads(text) for text in texts if text.startswith("{")]
+        return matching(lines, event, **fields)
+
+    def ended(self) -> int:
+        """How many terminal events the log holds."""
+        return len(self.events("job.finished")) + len(self.events("job.failed"))
+
+    def record(self, name: str) -> dict[str, Any]:
+        """The record of a result."""
+        record: dict[str, Any] = json.loads(
+            (self.outbox / name / f"{Path(name).name}.json").read_text()
+        )
+        return record
+
+    def reason(self, name: str) -> dict[str, Any]:
+        """The reason of a failure."""
+        reason: dict[str, Any] = json.loads(
+            (self.outbox / "failed" / name / "reason.json").read_text()
+        )
+        return reason
+
+
+def codes(playground: Playground) -> dict[str, str]:
+    """The codes of the jobs that failed, by name."""
+    return {line["name"]: line["code"] for line in playground.events("job.failed")}
+
+
+def finished(playground: Playground) -> set[str]:
+    """The names of the jobs that have made their pictures."""
+    return {line["name"] for line in playground.events("job.finished")}
