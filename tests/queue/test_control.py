@@ -64,7 +64,7 @@ def test_a_broken_note_is_dropped(requests: ControlRequests, tmp_path: Path, tex
 
 
 def test_what_is_no_note_neither_holds_up_the_daemon_nor_asks_anything(
-    requests: Requests, tmp_path: Path
+    requests: ControlRequests, tmp_path: Path
 ) -> None:
     """The folder may be open to a group: a FIFO, links, a folder, more than anybody reads."""
     folder = tmp_path / ".requests"
@@ -75,8 +75,8 @@ def test_what_is_no_note_neither_holds_up_the_daemon_nor_asks_anything(
     (folder / "2.json").symlink_to(tmp_path)
     (folder / "3.json").mkdir()
     (folder / "4.json").write_text(json.dumps({"action": "cancel", "job": "c" * 2**20}))
-    requests.leave(Request("cancel", "a"))
-    assert list(requests.take()) == [Request("cancel", "a")]
+    requests.leave(ControlRequest("cancel", "a"))
+    assert list(requests.take()) == [ControlRequest("cancel", "a")]
     assert requests.is_empty
     assert (tmp_path / "elsewhere").exists()
 

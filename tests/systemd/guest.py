@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from support import wait_for
+from support.playground import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "/root/nstd"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from plugins_support import install
-from puppet import PUPPET
-from support import matching, wait_for
+from support.playground import matching, wait_for
+from support.plugins import install
+from support.puppet import PUPPET
 
 from systemd.guest import PYTHON, SOURCE, Guest
 from systemd.image import image, missing

@@ -9,8 +9,8 @@ import tarfile
 from collections.abc import Iterator
 
 import pytest
-from plugins_support import install
-from support import wait_for
+from support.playground import wait_for
+from support.plugins import install
 
 from systemd.guest import ROOT, SOURCE
 from systemd.page import block_with, blocks, documents

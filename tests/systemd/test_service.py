@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from support import wait_for
+from support.playground import wait_for
 
 from systemd.page import block_with
 from systemd.service import INSTALL, LONG, MARKS, NSTD, PICTURE, SHORT, Service
