@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from nstd.errors import SidecarError
 from nstd.system.durable import Files
 from nstd.system.layout import REQUESTS
-from nstd.system.nofollow import Root
+from nstd.system.nofollow import Folder
 
 Action = Literal["cancel", "retry"]
 _NOTE = 2**16
@@ -75,7 +75,7 @@ def _age(path: Path) -> tuple[int, str]:
 
 def _read(path: Path) -> ControlRequest | None:
     try:
-        with Root(path.parent).open(path.name) as file:
+        with Folder(path.parent).open(path.name) as file:
             note = json.loads(file.read(_NOTE))
         action, job = note["action"], note["job"]
     except (OSError, SidecarError, ValueError, KeyError, TypeError):
