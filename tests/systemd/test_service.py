@@ -160,7 +160,8 @@ def test_a_copy_that_only_its_owner_may_read_waits_and_is_told_of(service: Servi
 
 def journal_lines() -> list[str]:
     """The page's commands for the journal: errors, one job, systemd's own words."""
-    return [line for line in block_with("journalctl -u nstd -o cat -f") if line[0] != "#"]
+    block = "\n".join(block_with("journalctl -u nstd -o cat -f"))
+    return [command.strip() for command in re.split(r"^#.*$", block, flags=re.M)[1:]]
 
 
 def test_the_filters_of_the_journal_find_what_they_are_for(service: Service) -> None:
