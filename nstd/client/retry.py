@@ -32,10 +32,14 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
             raise TypeError("its reason names no sidecar")
         name = PurePosixPath(join("", reason["sidecar"]))
         inbox = Folder(config.folder("inbox"))
-        for picture in _pictures(reason.get("inputs")):
-            copy = failed / "inputs" / PurePosixPath(picture["copy"]).name
-            _restore(inbox, config, name, copy, picture["file"], files)
+        copies = {
+            picture["file"]: failed / "inputs" / PurePosixPath(picture["copy"]).name
+            for picture in _pictures(reason.get("inputs"))
+        }
+        _restore_all(inbox, config, name, copies, files)
         sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
+        # One that lay there may have gone with another job; from now on the sidecar keeps it.
+        _restore_all(inbox, config, name, copies, files)
         files.remove_tree(failed)
     except (OSError, ValueError, KeyError, TypeError, SidecarError) as error:
         raise StoreError(
@@ -63,6 +67,14 @@ def _pictures(described: object) -> Iterator[dict[str, Any]]:
     if isinstance(described, list):
         for each in described:
             yield from _pictures(each)
+
+
+def _restore_all(
+    inbox: Folder, config: Config, sidecar: PurePosixPath, copies: dict[str, Path], files: Files
+) -> None:
+    """Put back what the sidecar names and the inbox lacks."""
+    for source, copy in copies.items():
+        _restore(inbox, config, sidecar, copy, source, files)
 
 
 def _restore(

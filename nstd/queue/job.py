@@ -14,6 +14,7 @@ from pydantic import Field
 
 from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
 from nstd.errors import CODES, NstdError
+from nstd.system.nofollow import Signature
 
 JOB_ID = re.compile(rf"{BATCH_ID.pattern}(-\d{{3}})?")
 """A job of its own, or a member of a batch: the id of that and a number."""
@@ -44,6 +45,7 @@ class Input(Model):
     weight: float = 1.0
     scale: float = 1.0
     origin: str | None = None  # its name in the inbox, when it came from there
+    signature: Signature | None = None  # of the file in the inbox, as it was claimed
 
 
 class Failure(Model):

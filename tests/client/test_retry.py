@@ -82,3 +82,21 @@ def test_a_failed_job_crosses_filesystems(playground: Playground) -> None:
         assert len(playground.events("job.finished")) == 1
     finally:
         Files().remove_tree(shm)
+
+
+def test_a_picture_that_goes_while_its_job_is_put_back_is_there_again(
+    playground: Playground,
+) -> None:
+    """Another job was done with it just before the sidecar came to need it."""
+    failed = fail(playground)
+    content = playground.inbox / "sub" / "content.png"
+
+    class Clearing(Files):
+        """The daemon removes the picture just before the sidecar is back."""
+
+        def step(self, operation: str, path: Path) -> None:
+            if operation == "link" and path.suffix == ".yaml":
+                content.unlink()
+
+    resubmit(playground.config, failed, Clearing())
+    assert content.exists()
