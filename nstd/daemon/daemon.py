@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
+from pathlib import Path
 
 from nstd import __version__
 from nstd.backends.probe import BackendStatus
@@ -47,7 +48,8 @@ class Daemon:
         self._wake, self._notifier = Wake(), Notifier()
         self._pipeline = Pipeline(config, files, self._wake.ring)
         work = config.folder("work")
-        self._lock, self._requests = Lock(work / LOCK), ControlRequests(work, files)
+        self._lock = Lock(work / LOCK)
+        self._requests = ControlRequests(work, files, _refuse_note)
         self._told: dict[tuple[str, str], float] = {}
         self._is_draining = self._is_ended = False
 
@@ -248,3 +250,9 @@ class Daemon:
         running, waiting = len(scheduler.running), len(scheduler.waiting)
         trouble = "the inbox cannot be read" if outlook.inbox_lost else outlook.paused
         self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())
+
+
+def _refuse_note(path: Path, error: OSError) -> None:
+    """What a person asked for cannot be taken in: often a note that another user has left."""
+    reason = f"{path}: {error.strerror}; it needs to belong to the user that the daemon runs as"
+    emit("request.refused", action="", name=printable(path.name), reason=printable(reason))

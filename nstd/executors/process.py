@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nstd.executors.channel import DaemonEnd
+from nstd.system.durable import inherit_owner
 
 _TAIL = 2000
 _MOST_OUTPUT = 8 * 2**20
@@ -39,6 +40,7 @@ class WorkerProcess:
         try:
             # appending, so that what is cut off here makes room there
             with theirs, output.open("ab") as sink:
+                inherit_owner(sink.fileno(), output.parent)
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                     env={**os.environ, **environment, "PYTHONPATH": path},

@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.system.durable import Files
+from nstd.system.durable import Files, inherit_owner
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -72,7 +72,7 @@ class LogFile(logging.Handler):
                     return self._fd
         self._let_go()
         self._is_named = False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        Files().make_folder(self.path.parent)
         self._fd = fd = self._open()
         size = os.fstat(fd).st_size
         self._is_torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
@@ -82,6 +82,7 @@ class LogFile(logging.Handler):
         """Open the file. People may write to its folder: no link, FIFO or device is written to."""
         folder = os.open(self.path.parent, _FOLDER)
         try:
+            is_new = not os.path.lexists(self.path)
             fd = os.open(self.path.name, _APPEND, 0o644, dir_fd=folder)
         except OSError as error:
             error.filename = str(self.path)
@@ -91,6 +92,8 @@ class LogFile(logging.Handler):
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "not a regular file", str(self.path))
+        if is_new:
+            inherit_owner(fd, self.path.parent)
         return fd
 
     def _rotate(self) -> None:

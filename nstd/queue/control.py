@@ -6,8 +6,9 @@ The daemon alone moves jobs; the commands only leave a note, and the note is dur
 from __future__ import annotations
 
 import json
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -29,8 +30,12 @@ class ControlRequest:
 class ControlRequests:
     """The folder of notes."""
 
-    def __init__(self, work: Path, files: Files) -> None:
-        self._folder, self._files = work / REQUESTS, files
+    def __init__(
+        self, work: Path, files: Files, refuse: Callable[[Path, OSError], None] | None = None
+    ) -> None:
+        """`refuse` hears once of each note that cannot be read or removed."""
+        self._folder, self._files, self._refuse = work / REQUESTS, files, refuse
+        self._stuck: set[Path] = set()
 
     def leave(self, request: ControlRequest) -> None:
         """Leave a note for the daemon. Raises OSError."""
@@ -40,21 +45,42 @@ class ControlRequests:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no note waits."""
-        return not any(self._folder.glob("*.json"))
+        """Whether no note waits that could be taken."""
+        return not set(self._folder.glob("*.json")) - self._stuck
 
     def take(self) -> Iterator[ControlRequest]:
         """Every note, oldest first, each durably gone before it is given; a broken one is dropped.
 
-        Raises OSError when a note cannot be removed: it would be heeded again and again, and
-        after a power cut perhaps about another sidecar of the same name.
+        One that cannot be read or removed is passed over, and tried again at the next call: it
+        would be heeded again and again, and after a power cut perhaps about another sidecar of
+        the same name.
         """
-        for path in sorted(self._folder.glob("*.json"), key=_age):
-            request = _read(path)
-            self._files.unlink(path)
-            self._files.sync_folder(self._folder)
+        before, self._stuck = self._stuck, set()
+        for path in self._notes(before):
+            try:
+                request = _read(path)
+                self._files.unlink(path)
+                self._files.sync_folder(self._folder)
+            except OSError as error:
+                self._pass_over(path, error, before)
+                continue
             if request is not None:
                 yield request
+
+    def _notes(self, before: set[Path]) -> list[Path]:
+        try:
+            names = os.listdir(self._folder)  # noqa: PTH208 - glob hides a folder that is closed
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self._pass_over(self._folder, error, before)
+            return []
+        return sorted((self._folder / n for n in names if n.endswith(".json")), key=_age)
+
+    def _pass_over(self, path: Path, error: OSError, before: set[Path]) -> None:
+        self._stuck.add(path)
+        if path not in before and self._refuse is not None:
+            self._refuse(path, error)
 
 
 def _age(path: Path) -> tuple[int, str]:
@@ -65,10 +91,11 @@ def _age(path: Path) -> tuple[int, str]:
 
 
 def _read(path: Path) -> ControlRequest | None:
+    """What a note asks, or None for a broken one. Raises OSError when it cannot be read."""
     try:
         note = json.loads(path.read_bytes())
         action, job = note["action"], note["job"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return (
         ControlRequest(action, job) if action in get_args(Action) and isinstance(job, str) else None

@@ -56,7 +56,14 @@ class Files:
 
     def _make(self, path: Path, *, exist_ok: bool) -> None:
         self.step("mkdir", path)
-        path.mkdir(exist_ok=exist_ok)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not exist_ok or not path.is_dir():
+                raise
+        else:
+            with suppress(OSError):
+                hand_over(path)
         try:
             self.sync_folder(path.parent)
         except OSError:  # not durable: the next try must not take it for done
@@ -77,6 +84,7 @@ class Files:
         """Write `chunks` to `path`, which must not exist, and fsync it."""
         self.step("create", path)
         with path.open("xb") as file:
+            inherit_owner(file.fileno(), path.parent)
             for chunk in chunks:
                 self.step("write", path)
                 file.write(chunk)
@@ -246,6 +254,27 @@ class Files:
             target.unlink()
             raise
         return True
+
+
+def inherit_owner(fd: int, folder: Path) -> None:
+    """Give a file or folder of ours that was just made the owner of the folder that it lies in.
+
+    Only root can, and for root it matters: what `sudo nstd` leaves behind would be closed to the
+    daemon. Where it cannot be done nothing changes.
+    """
+    if os.geteuid() == 0:
+        with suppress(OSError):
+            owner = folder.stat()
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def hand_over(folder: Path) -> None:
+    """The same for a folder that was just made. Raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        inherit_owner(fd, folder.parent)
+    finally:
+        os.close(fd)
 
 
 def refuse_links(root: Path, path: Path) -> None:

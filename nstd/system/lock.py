@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nstd.errors import StoreError
+from nstd.system.durable import inherit_owner
 
 PATIENCE = 0.5
 """Seconds for which a taken lock is tried again: `holder` takes it for a moment as well."""
@@ -23,7 +24,7 @@ class Lock:
 
     def acquire(self) -> None:
         """Take the lock or raise StoreError `already_running` with the holder's pid."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = _open(self.path)
         deadline = time.monotonic() + PATIENCE
         while not _is_locked(fd, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
@@ -59,6 +60,19 @@ def holder(path: Path) -> int | None:
         return None if _is_locked(fd, fcntl.LOCK_SH) else int(os.read(fd, 32) or 0)
     finally:
         os.close(fd)
+
+
+def _open(path: Path) -> int:
+    """The lock file, made if need be; for reading alone where another user has left it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except PermissionError:  # the kernel locks it all the same
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    inherit_owner(fd, path.parent)
+    return fd
 
 
 def _is_locked(fd: int, how: int) -> bool:
