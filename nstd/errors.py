@@ -76,6 +76,19 @@ class NstdError(Exception):
         return CODES[self.code].retryable
 
 
+def clean(text: object) -> str:
+    """`text`, or what `str()` makes of it, as Unicode that can be written as UTF-8.
+
+    Texts of others, such as an exception's, can hold lone surrogates; these become `\\udcff`. An
+    object whose `str()` raises, or gives no text, is told by its type.
+    """
+    try:
+        said = text if type(text) is str else str(text)
+    except BaseException:  # whatever it is: it is not ours
+        said = f"a {type(text).__name__} that cannot be told"
+    return str.encode(said, "utf-8", "backslashreplace").decode()
+
+
 def printable(text: str | os.PathLike[str]) -> str:
     """`text`, often a file name, on one line: whatever cannot be printed is escaped.
 

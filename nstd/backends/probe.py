@@ -23,6 +23,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from nstd.errors import clean
+
 GROUP = "nstd.backends"
 PROBE_SECONDS = 20.0
 _REPORT_BYTES = 64 * 1024
@@ -118,7 +120,7 @@ def judge(name: str, found: object) -> Health:
 
 def describe(error: BaseException) -> str:
     """`ValueError: what (file.py:12)`: the error and the innermost line it comes from."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    text = f"{type(error).__name__}: {clean(error)}".splitlines()[0][:500]
     frames = traceback.extract_tb(error.__traceback__)
     return text + (f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else "")
 
@@ -177,7 +179,7 @@ def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
 def _parse(line: bytes) -> Health | None:
     try:
         said = json.loads(line)
-        return Health(BackendStatus(said["status"]), str(said["reason"]), str(said["summary"]))
+        return Health(BackendStatus(said["status"]), clean(said["reason"]), clean(said["summary"]))
     except (ValueError, KeyError, TypeError):
         return None
 

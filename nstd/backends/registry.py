@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import cast
 
 from nstd.backend import Backend
 from nstd.backends.probe import GROUP, PROBE_SECONDS, BackendStatus, Health, describe, judge, probe
-from nstd.errors import BackendError, nearest
+from nstd.errors import BackendError, NstdError, nearest
 
 __all__ = ["GROUP", "BackendStatus", "Backends", "Plugin", "load"]
 
@@ -93,6 +94,24 @@ class Backends:
         if plugin.status is not BackendStatus.OK or health is None:
             return plugin
         return replace(plugin, status=health.status, reason=health.reason, summary=health.summary)
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Whatever code of the backend `name` raises is its own fault, and ends nothing of ours.
+
+    Raises BackendError `backend_failed`; our own errors pass.
+    """
+    try:
+        yield
+    except NstdError:
+        raise
+    except BaseException as error:
+        raise BackendError(
+            "backend_failed",
+            f"backend {name!r} raised {describe(error)}",
+            "report it to whoever wrote the backend",
+        ) from error
 
 
 def load(name: str) -> Backend:
@@ -173,7 +192,7 @@ def _make(plugin: Plugin) -> Backend | Health:
         found = EntryPoint(plugin.name, plugin.value, GROUP).load()
         health = judge(plugin.name, found)
         return cast(Backend, found()) if health.status is BackendStatus.OK else health
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # it may call sys.exit, or raise what no one expects
         return Health(BackendStatus.LOAD_ERROR, describe(error))
 
 

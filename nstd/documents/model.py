@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from nstd.errors import clean
 
 Role = Literal["content", "style", "region", "mask", "init", "series"]
 """What a picture is for; regions and masks belong to a style."""
@@ -13,6 +15,14 @@ Format = Literal["png", "jpg", "webp", "tiff"]
 """The file formats of results."""
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 """The id of a batch, or of a job that belongs to none."""
+
+
+def _cleaned(value: object) -> object:
+    return clean(value) if isinstance(value, str) else value
+
+
+CleanText = Annotated[str, BeforeValidator(_cleaned)]
+"""A text that comes from outside: whatever cannot be written as UTF-8 is escaped."""
 
 
 class Model(BaseModel):

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
+from nstd.documents.model import BATCH_ID, CleanText, Format, Membership, Model, Role
 from nstd.errors import CODES, NstdError
 from nstd.system.nofollow import Signature
 
@@ -52,9 +52,9 @@ class Failure(Model):
     """Why an attempt or a job failed, in the words that reach the person."""
 
     code: str
-    message: str
-    hint: str = ""
-    detail: str = ""
+    message: CleanText
+    hint: CleanText = ""
+    detail: CleanText = ""
     device: str = ""  # where the attempt ran that ended the job
 
     @classmethod

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from nstd import __version__
 from nstd.backend import Backend, Interrupted, Progress, Result, Task
-from nstd.errors import BackendError
+from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment, Report
 from nstd.executors.worker import provenance
 from nstd.executors.worker.failures import as_failure
@@ -63,10 +63,8 @@ class Attempt:
         job = self._job.id
         try:
             self._work(load(self._job.backend))
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # a backend may even call sys.exit
-            if isinstance(error, Interrupted) and self._asked is not None:
+            if self._asked is not None and _is_interruption(error):
                 return Outcome(job=job, ending=self._asked)
             failure = as_failure(error, self._job.backend)
             fault = failure.code == "device_failed"
@@ -203,7 +201,7 @@ class Attempt:
             losses=_finite(progress.losses),
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
-            note=progress.note,
+            note=clean(progress.note),
             memory=(progress.device_memory or proc.resident)(),
         )
 
@@ -250,8 +248,8 @@ class Attempt:
             "peak_memory": provenance.peak_memory(result),
             "versions": provenance.versions(),
         }
-        data = json.dumps(facts, allow_nan=False, default=_plain).encode()
-        self._files.write(self._paths.result, data)
+        text = json.dumps(facts, allow_nan=False, ensure_ascii=False, default=_plain)
+        self._files.write(self._paths.result, text.encode(errors="replace"))
 
     def _timed(self, phase: str, work: Callable[[], Any]) -> Any:
         began = time.monotonic()
@@ -264,7 +262,16 @@ class Attempt:
 
 def _finite(losses: Mapping[str, float]) -> dict[str, float]:
     """The losses that are numbers, to six digits; JSON has no NaN."""
-    return {key: float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)}
+    return {
+        clean(key): float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)
+    }
+
+
+def _is_interruption(error: BaseException) -> bool:
+    """Whether a backend let our interruption through, also in a group, as task groups make them."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(Interrupted) is not None
+    return isinstance(error, Interrupted)
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from nstd.errors import NstdError
+from nstd.errors import CODES, NstdError, clean
 from nstd.queue.job import Failure
 from nstd.system.durable import is_full
 
@@ -15,9 +15,9 @@ _POISONED = ("CUDA error", "device-side assert")  # a CUDA context never recover
 
 def as_failure(error: BaseException, backend: str) -> Failure:
     """The failure of an attempt in which `error` was raised, by `backend` or on its behalf."""
-    if isinstance(error, NstdError):
-        return Failure.of(error)
-    text = str(error).strip() or type(error).__name__
+    if isinstance(error, NstdError) and error.code in CODES:
+        return Failure(code=error.code, message=clean(error.message), hint=clean(error.hint))
+    text = clean(error).strip() or type(error).__name__
     code, message, hint = _judged(error, text, backend)
     detail = "".join(traceback.format_exception(error))[-_DETAIL:]
     return Failure(code=code, message=message, hint=hint, detail=detail)
@@ -31,6 +31,6 @@ def _judged(error: BaseException, text: str, backend: str) -> tuple[str, str, st
         return "device_failed", text, "see `nstd doctor`; `detail` has the traceback"
     if isinstance(error, OSError):
         return "disk_full" if is_full(error) else "io_error", text, "see `nstd doctor`"
-    message = f"backend {backend!r} raised {type(error).__name__}: {error}"
+    message = f"backend {backend!r} raised {type(error).__name__}: {text}"
     hint = "the traceback is in `detail`; report it to whoever wrote the backend"
     return "backend_failed", message, hint
