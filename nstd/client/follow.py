@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -50,7 +51,8 @@ class Followed:
         self.name, self._submitted = submitted.name, submitted
         self._inbox, self._work = config.folder("inbox"), config.folder("work")
         self._outbox = config.folder("outbox")
-        self._time = submitted.mtime_ns / 1e9
+        # Its arrival, which the daemon notes, comes after its last write, by any clock.
+        self._since = timestamp(min(submitted.mtime_ns / 1e9, time.time()))
         self._id: str | None = None
         self._seen = time.monotonic()
 
@@ -86,9 +88,9 @@ class Followed:
         return None
 
     def _in_work(self) -> Look | None:
-        paths = self._paths()
-        if paths is None:
+        if (own := self._own_id()) is None:
             return None
+        paths = JobPaths(self._work / own)
         try:
             job = paths.read_job()
         except StoreError:
@@ -97,27 +99,32 @@ class Followed:
             return Look("waiting")
         return Look("running", read_json(paths.progress))
 
-    def _paths(self) -> JobPaths | None:
-        """The paths of its folder in work, once there was one."""
+    def _own_id(self) -> str | None:
+        """The id of the job, once there is one: the first of its name since it was written.
+
+        Work before the outbox, as jobs move that way; both, as a later one of its name may wait.
+        """
         if self._id is None:
-            for job, _ in list_jobs(self._work):
-                if (job.name, job.submitted) == (self.name, self._time):
-                    self._id = job.id
-        return None if self._id is None else JobPaths(self._work / self._id)
+            known = [
+                (timestamp(job.submitted), job.id)
+                for job, _ in list_jobs(self._work)
+                if job.name == self.name
+            ]
+            for _, path in list_published(self._outbox):
+                record = read_json(path)
+                if record.get("name") == self.name:
+                    known.append((str(record.get("submitted")), str(record.get("job"))))
+            self._id = min((k for k in known if k[0] >= self._since), default=("", None))[1]
+        return self._id
 
     def _in_outbox(self) -> Look | None:
-        for _, path in sorted(list_published(self._outbox), reverse=True):
+        own = self._own_id()
+        for _, path in sorted(list_published(self._outbox), reverse=True) if own else ():
             record = read_json(path)
-            if self._is_own(record):
+            if record.get("job") == own:
                 state = "failed" if path.name == REASON else "finished"
                 return Look(state, record=record, path=path)
         return None
-
-    def _is_own(self, record: dict[str, Any]) -> bool:
-        if self._id is not None:
-            return record.get("job") == self._id
-        named = (record.get("name"), record.get("submitted"))
-        return named == (self.name, timestamp(self._time))
 
 
 @dataclass(frozen=True)
@@ -146,12 +153,35 @@ class BatchLook(Look):
 class FollowedBatch(Followed):
     """A batch that was submitted; a sidecar that is refused is a job that has failed."""
 
+    _batch_id: str | None = None
+
     def _in_work(self) -> Look | None:
+        own = self._own_batch_id()
+        for batch in self._batches_in_work():
+            if batch.id == own:
+                return self._under_way(batch)
+        return None
+
+    def _own_batch_id(self) -> str | None:
+        """The id of the batch, once there is one: the first of its sidecar's name since then."""
+        if self._batch_id is None:
+            known = [
+                (timestamp(batch.submitted), batch.id)
+                for batch in (*self._batches_in_work(), *self._published())
+                if batch.sidecar == self._submitted.sidecar.name
+            ]
+            self._batch_id = min((k for k in known if k[0] >= self._since), default=("", None))[1]
+        return self._batch_id
+
+    def _batches_in_work(self) -> Iterator[Batch]:
         for paths in list_batches(self._work):
             with suppress(StoreError):
-                if self._is_ours(batch := paths.read()):
-                    return self._under_way(batch)
-        return None
+                yield paths.read()
+
+    def _published(self) -> Iterator[Batch]:
+        for place in self._places():
+            if (batch := read_published(self._outbox / place)) is not None:
+                yield batch
 
     def _under_way(self, batch: Batch) -> Look:
         fractions = [1.0] * (batch.count("finished") + batch.count("failed"))
@@ -162,9 +192,9 @@ class FollowedBatch(Followed):
         return BatchLook("running", progress, batch=batch, outbox=self._outbox)
 
     def _in_outbox(self) -> Look | None:
-        for place in self._places():
-            batch = read_published(self._outbox / place)
-            if batch is not None and self._is_ours(batch):
+        own = self._own_batch_id()
+        for batch in self._published():
+            if batch.id == own:
                 state = "failed" if batch.count("failed") else "finished"
                 return BatchLook(state, batch=batch, outbox=self._outbox)
         return super()._in_outbox()
@@ -176,9 +206,6 @@ class FollowedBatch(Followed):
         ]
         inner = [o.relative_to(FAILED) if o.parts[0] == FAILED else o for o in outputs]
         return {PurePosixPath(output).parent for output in inner}
-
-    def _is_ours(self, batch: Batch) -> bool:
-        return (batch.sidecar, batch.submitted) == (self._submitted.sidecar.name, self._time)
 
 
 def follow(config: Config, submitted: Submitted) -> Followed:

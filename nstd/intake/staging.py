@@ -64,7 +64,7 @@ class Staging:
             name=name,
             folder=self._place,
             sidecar=self._name,
-            submitted=self._ready.signature.mtime_ns / 1e9,
+            submitted=min(self._ready.arrived, self._claimed),
             claimed=self._claimed,
             axes={axis.key: axis.told for axis in plan.axes},
             members=tuple(
@@ -111,7 +111,7 @@ class Staging:
             folder=self._place,
             sidecar=sidecar,
             inputs=inputs,
-            submitted=self._ready.signature.mtime_ns / 1e9,
+            submitted=min(self._ready.arrived, self._claimed),
             claimed=self._claimed,
             batch=membership,
             **order.model_dump(),
