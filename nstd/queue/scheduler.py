@@ -86,11 +86,23 @@ class Scheduler:
         for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
             affinity, admits = waiting.job.affinity, partial(self._admits, now)
             shunned = waiting.shunned if self._is_up_beside(waiting.shunned) else frozenset()
+            shunned |= self._left_to_others(waiting.job, due, now)
             slot = sound.take(affinity, admits, shunned) or suspect.take(affinity, admits, shunned)
             if slot is not None:
                 yield waiting.job, slot
             elif not shunned:
                 return
+
+    def _left_to_others(self, job: Job, due: list[Waiting], now: float) -> set[str]:
+        """The nodes whose device is due for a trial, and went down with the job, not with all."""
+        left = {
+            name
+            for name, breaker in self.breakers.items()
+            if breaker.has_blamed(job.id)
+            and breaker.admits(now)
+            and not all(breaker.has_blamed(waiting.job.id) for waiting in due)
+        }
+        return {slot.node for slot in self.slots if slot.device in left}
 
     def _is_up_beside(self, nodes: frozenset[str]) -> bool:
         """Whether another device than those of `nodes`, if any, is up."""

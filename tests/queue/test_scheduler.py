@@ -389,6 +389,23 @@ def test_a_device_goes_down_is_tried_by_one_job_and_comes_up() -> None:
     assert len(start(scheduler, 32.0)) == 2
 
 
+def test_a_device_is_tried_again_with_another_job_than_those_that_took_it_down() -> None:
+    """A job that kills every worker would keep the good ones waiting; alone, it is the trial."""
+    scheduler = make(workers={"failures": 2, "cooldown": "30s"}, jobs={"attempts": 9})
+    for bad in ("bad", "worse"):
+        scheduler.add(make_job(bad, priority=90))
+        assert set(start(scheduler)) == {bad}
+        scheduler.settle(failed(bad, device_fault=True), 0.0)
+    assert scheduler.breakers["cpu"].is_open
+    scheduler.add(make_job("bad", priority=90))
+    scheduler.add(make_job("worse", priority=90))
+    scheduler.add(make_job("good"))
+    assert set(start(scheduler, 31.0)) == {"good"}
+    scheduler.settle(failed("good", "cancelled"), 31.0)
+    assert scheduler.breakers["cpu"].is_open, "it says nothing of the device"
+    assert set(start(scheduler, 31.0)) == {"bad"}
+
+
 def test_a_failed_trial_doubles_the_cooldown() -> None:
     """The device is left alone for longer each time."""
     scheduler = make(workers={"failures": 2, "cooldown": "30s"})
