@@ -29,7 +29,7 @@ def command(config: Path | None, job: str) -> None:
     work = settings.folder("work")
     if target.where == "work":
         ControlRequests(work, Files()).leave(ControlRequest("retry", target.name))
-        when = "" if holder(work / LOCK) else " when the daemon runs again"
+        when = " when the daemon runs again" if holder(work / LOCK) is None else ""
         click.echo(f"{target.name} starts again from its inputs{when}")
         return
     outbox = settings.folder("outbox")

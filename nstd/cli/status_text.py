@@ -21,7 +21,7 @@ def render(status: Status) -> str:
 
 
 def _lines(status: Status) -> Iterator[str]:
-    who = f"{status.state}, pid {status.pid}" if status.pid else "not running"
+    who = f"{status.state}, pid {status.pid}" if status.pid else status.state
     yield f"nstd {status.root}: daemon {who}"
     if status.paused:
         yield f"  intake is paused: {status.paused}"

@@ -49,8 +49,8 @@ def draw(status: Status, width: int, height: int) -> RenderableType:
 
 
 def _head(status: Status) -> Iterator[Text]:
-    who = f"{status.state}, pid {status.pid}" if status.pid else "not running"
-    style = "bold" if status.pid else "bold red"
+    who = f"{status.state}, pid {status.pid}" if status.pid else status.state
+    style = "bold red" if status.state == "not running" else "bold"
     now = f"{datetime.now().astimezone():%H:%M:%S}"
     yield _line(("nstd ", "bold"), f"{status.root}  ", (f"daemon {who}", style), f"  {now}")
     if status.paused:

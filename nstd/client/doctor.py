@@ -266,4 +266,5 @@ def _plugins(config: Config) -> Iterator[Finding]:
 
 def _daemon(config: Config) -> Iterator[Finding]:
     pid = holder(config.folder("work") / LOCK)
-    yield Finding("ok", "daemon", f"runs as pid {pid}" if pid else "none runs on this root")
+    runs = f"runs as pid {pid}" if pid else "runs; its pid is not known"
+    yield Finding("ok", "daemon", "none runs on this root" if pid is None else runs)

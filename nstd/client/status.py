@@ -47,13 +47,14 @@ def read_status(config: Config) -> Status:
     """The status of the root of `config`. Folders that are not there count as empty."""
     work, outbox = config.folder("work"), config.folder("outbox")
     pid = holder(work / LOCK)
-    daemon = read_json(work / HEALTH) if pid else {}
-    if daemon.get("pid") != pid:  # it has not written yet: this is what another one left
+    is_running = pid is not None
+    daemon = read_json(work / HEALTH) if is_running else {}
+    if daemon.get("pid") != (pid or _alive(daemon.get("pid"))):  # what another one has left
         daemon = {}
     waiting, running = [], []
     for job, paths in list_jobs(work):
         entry = _describe(job)
-        if pid and job.running and JobStore.state(paths) is State.WAITING:
+        if is_running and job.running and JobStore.state(paths) is State.WAITING:
             running.append(entry | _progress(job, paths, daemon))
         else:
             waiting.append(entry | {"state": JobStore.state(paths).value})
@@ -62,8 +63,10 @@ def read_status(config: Config) -> Status:
     failed = sum(path.name == REASON for _, path in published)
     return Status(
         root=str(config.root),
-        pid=pid,
-        state=daemon.get("state", "starting") if pid else "not running",
+        pid=pid or daemon.get("pid"),
+        state=daemon.get("state", "starting" if pid else "running")
+        if is_running
+        else "not running",
         paused=daemon.get("paused", ""),
         inbox_lost=daemon.get("inbox_lost") is True,
         devices=daemon.get("devices", []),
@@ -75,6 +78,11 @@ def read_status(config: Config) -> Status:
         recent=recent,
         batches=[_describe_batch(b, waiting, running) for b in _batches(work, outbox, recent)],
     )
+
+
+def _alive(pid: object) -> object:
+    """`pid`, where there is such a process here; the lock did not say whose it is."""
+    return pid if Path(f"/proc/{pid}").exists() else None
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:

@@ -57,7 +57,7 @@ class Daemon:
         """Run until a signal, or with `once` until nothing is left; the exit status.
 
         Raises StoreError `already_running` when another daemon has the root, and `io_error` when
-        `once` could not read the inbox.
+        `once` could not read the inbox, or when the folder `work` was taken away.
         """
         self._lock.acquire()
         self._logging = Logging(self._config.folder("outbox") / LOGS, self._config.log)
@@ -77,13 +77,25 @@ class Daemon:
             self._close(began)
 
     def _turn(self) -> None:
-        """One round: each step on its own, so that none that fails stops the others."""
+        """One round: each step on its own, so that none that fails stops the others.
+
+        Raises StoreError when the root is not ours any more: another daemon may start on it.
+        """
+        self._keep_lock()
         results = [self._try(self._heed_signals)]
         results += [self._try(step) for step in self._steps()]
         self._notifier.watchdog()
         if not all(results):
             time.sleep(_AFTER_ERROR)
         self._try(self._sleep)
+
+    def _keep_lock(self) -> None:
+        try:
+            self._lock.keep()
+        except StoreError as error:
+            running = len(self._pipeline.scheduler.running)
+            emit("daemon.stopping", reason=error.message, running=running)
+            raise
 
     def _steps(self) -> list[Callable[[float], None]]:
         requests = [] if self._is_draining else [self._heed_requests]
