@@ -117,6 +117,9 @@ class Dispatcher:
         verdict = self.scheduler.settle(outcome, now)
         job, failure = verdict.job, verdict.failure
         self._tell_device(verdict)
+        if outcome.full_path:
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), outcome.full_path)
+            self._trouble.tell(full, outcome.full_path, job=job.id)
         match verdict.decision:
             case Decision.PUBLISH:
                 self._ended.add(job)
@@ -148,9 +151,6 @@ class Dispatcher:
         job, failure = verdict.job, verdict.failure
         reason = failure.code if failure else "stopped"
         emit("job.requeued", job=job.id, slot=verdict.slot.name, reason=reason)
-        if failure is not None and failure.code == "disk_full":
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._tell_disk(job, full, now)
         self._give_back(verdict, now, forgive=True)
 
     def _give_back(self, verdict: Verdict, now: float, *, forgive: bool) -> None:
@@ -181,7 +181,7 @@ class Dispatcher:
     def _tell_disk(self, job: Job, error: OSError, now: float) -> None:
         self._trouble.tell(error, "work", job=job.id)
         self._disk_until = now + DISK_PAUSE
-        self._disk_error = f"work: {error.strerror}"
+        self._disk_error = f"{printable(str(error.filename or 'work'))}: {error.strerror}"
 
     def _tell_device(self, verdict: Verdict) -> None:
         device, failure = verdict.slot.device, verdict.failure

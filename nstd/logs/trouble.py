@@ -21,6 +21,8 @@ class Trouble:
     def tell(self, error: OSError, path: str, *, job: str = "") -> None:
         """Tell that `error` befell `path`, as `disk.full` or `disk.failed`.
 
+        Where the error itself names a file, that one is told.
+
         A full disk fails everything at once, so it is one trouble whatever the path is.
         """
         now, full = time.monotonic(), is_full(error)
@@ -29,5 +31,5 @@ class Trouble:
         if kind in self._told:
             return
         self._told[kind] = now
-        words = {"path": printable(path), "error": printable(str(error))}
+        words = {"path": printable(str(error.filename or path)), "error": printable(str(error))}
         emit("disk.full" if full else "disk.failed", **words, **({"job": job} if job else {}))

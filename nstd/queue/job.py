@@ -139,4 +139,6 @@ class Outcome(Model):
     ending: Ending
     failure: Failure | None = None
     device_fault: bool = False  # the worker or device is to blame, not (only) the job
+    full_path: str = ""  # what a full disk of ours did not take
+    had_room: bool = False  # all that it was to write was free when it started
     at_start: bool = False  # no worker took the job: it has nothing to do with it

@@ -5,6 +5,7 @@ The caller passes the time in, does what comes out, and reports what happened.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -18,8 +19,12 @@ from nstd.queue.slots import FreeSlots, Slot
 LONGEST_BACKOFF = 3600.0
 """Seconds before another attempt at most, unless the config asks for more before the second."""
 
+DISK_WAIT, LONGEST_DISK_WAIT = 10.0, 600.0
+"""Seconds that a job waits which met a full disk; doubles from the first. Others go first."""
+
 _FORGIVEN = {"disk_full", "cluster_lost"}
-"""Failures that an attempt has nothing to do with: it does not count."""
+"""Failures that an attempt has nothing to do with: it does not count. A full disk does where the
+job had all the room that it was predicted to need: it would fill any disk."""
 
 
 class Scheduler:
@@ -31,6 +36,7 @@ class Scheduler:
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
+        self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
         self.members = LiveMembers()
         self._is_leaving = False  # whether a job still runs on a device that has no slot any more
         self.configure(config)
@@ -75,6 +81,7 @@ class Scheduler:
     def drop(self, job_id: str) -> Job | None:
         """Take a waiting job out of the queue; None when it does not wait."""
         waiting = self.waiting.pop(job_id, None)
+        self._full.pop(job_id, None)
         return waiting.job if waiting else None
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
@@ -170,7 +177,7 @@ class Scheduler:
         running = self.running.pop(outcome.job)
         failure = _why(running, outcome)
         decision = self._decide(running, outcome, failure)
-        delay = self._backoff(running.job) if decision is Decision.RETRY else 0.0
+        delay = self._delay(running.job, decision, failure)
         down, up = self._judge_device(running, outcome, now)
         shunned = running.shunned
         if failure is not None and failure.code == "out_of_memory":
@@ -184,11 +191,21 @@ class Scheduler:
             return Decision.FAIL
         if running.put_back is not None or failure is None:
             return running.put_back or Decision.REQUEUE
-        if outcome.at_start or failure.code in _FORGIVEN:
+        is_forgiven = failure.code in _FORGIVEN and not outcome.had_room
+        if outcome.at_start or is_forgiven:
             return Decision.REQUEUE
         if failure.retryable and running.job.attempt < self._jobs.attempts:
             return Decision.RETRY
         return Decision.FAIL
+
+    def _delay(self, job: Job, decision: Decision, failure: Failure | None) -> float:
+        """Seconds until the job may start again."""
+        is_full = failure is not None and failure.code == "disk_full"
+        if decision is Decision.REQUEUE and is_full:
+            self._full[job.id] += 1
+            return min(LONGEST_DISK_WAIT, DISK_WAIT * 2.0 ** (self._full[job.id] - 1))
+        self._full.pop(job.id, None)
+        return self._backoff(job) if decision is Decision.RETRY else 0.0
 
     def _backoff(self, job: Job) -> float:
         longest = max(LONGEST_BACKOFF, self._jobs.backoff)

@@ -83,15 +83,20 @@ class Files:
     def write_new(self, path: Path, chunks: Iterator[bytes], *, durable: bool = True) -> None:
         """Write `chunks` to `path`, which must not exist, and fsync it."""
         self.step("create", path)
-        with path.open("xb") as file:
-            inherit_owner(file.fileno(), path.parent)
-            for chunk in chunks:
-                self.step("write", path)
-                file.write(chunk)
-            file.flush()
-            if durable:
-                self.step("fsync", path)
-                os.fsync(file.fileno())
+        try:
+            with path.open("xb") as file:
+                inherit_owner(file.fileno(), path.parent)
+                for chunk in chunks:
+                    self.step("write", path)
+                    file.write(chunk)
+                file.flush()
+                if durable:
+                    self.step("fsync", path)
+                    os.fsync(file.fileno())
+        except OSError as error:
+            if is_full(error) and error.filename is None:  # a write does not say of which file
+                error.filename = str(path)
+            raise
 
     def replace(self, source: Path, target: Path) -> None:
         """Rename `source` to `target`, over a file that is there; not yet durable."""

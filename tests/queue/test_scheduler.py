@@ -186,6 +186,31 @@ def test_what_is_not_the_jobs_fault_uses_no_attempt(outcome: Outcome) -> None:
     assert job.attempt == 0
 
 
+def test_a_job_that_fills_a_disk_waits_longer_each_time_and_then_begins_anew() -> None:
+    """The wait is its own, and is short again once it has got through."""
+    scheduler, job, delays = make(), make_job("a"), []
+    for _ in range(8):
+        run(scheduler, job, 0.0)
+        delays.append(scheduler.settle(failed("a", "disk_full"), 0.0).delay)
+    assert delays == [10, 20, 40, 80, 160, 320, 600, 600]
+    run(scheduler, job, 0.0)
+    scheduler.settle(failed("a"), 0.0)
+    run(scheduler, job, 0.0)
+    assert scheduler.settle(failed("a", "disk_full"), 0.0).delay == 10
+
+
+def test_a_full_disk_costs_an_attempt_where_all_that_the_job_needs_was_free() -> None:
+    """It would fill any disk: it ends after its attempts."""
+    scheduler, job = make(jobs={"attempts": 2}), make_job("a")
+    decisions = []
+    for _ in range(2):
+        run(scheduler, job)
+        verdict = scheduler.settle(failed("a", "disk_full", had_room=True), 0.0)
+        decisions.append(verdict.decision)
+        job = verdict.job.given_back(forgive=False)
+    assert decisions == [Decision.RETRY, Decision.FAIL]
+
+
 def test_a_jobs_time_runs_from_the_moment_that_a_worker_took_it() -> None:
     """However long a worker takes to come up: that is neither the job's time nor a hang."""
     scheduler = make(workers={"stall": "50s"})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 REPORT_EVERY = 1.0
 PREVIEW_EVERY = 5.0
 _LOSSES_KEPT = 500
+DISK_BYTES = 64
+"""Bytes on disk for each pixel that an attempt is predicted to write: a checkpoint with the state
+of an optimiser, beside the one before, the picture and its previews."""
 
 
 class Attempt:
@@ -56,6 +61,9 @@ class Attempt:
         self._step, self._has_told = 0, False
         self._seconds: dict[str, float] = {}
         self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
+        self._had_room = False
+        self._is_inside = False  # whether the backend runs
+        self._met: OSError | None = None  # what a write of ours met
         self._asked: Ending | None = None  # how it ends because the daemon wants it to
 
     def run(self, load: Callable[[str], Backend]) -> Outcome:
@@ -66,10 +74,26 @@ class Attempt:
         except BaseException as error:  # a backend may even call sys.exit
             if self._asked is not None and _is_interruption(error):
                 return Outcome(job=job, ending=self._asked)
-            failure = as_failure(error, self._job.backend)
-            fault = failure.code == "device_failed"
-            return Outcome(job=job, ending=Ending.FAILED, failure=failure, device_fault=fault)
+            return self._failed(error)
         return Outcome(job=job, ending=Ending.FINISHED)
+
+    def _failed(self, error: BaseException) -> Outcome:
+        failure = as_failure(error, self._job.backend, is_ours=not self._is_of_backend(error))
+        full_path = ""
+        if isinstance(error, OSError) and failure.code == "disk_full":
+            full_path = clean(error.filename or self._paths.folder)
+        return Outcome(
+            job=self._job.id,
+            ending=Ending.FAILED,
+            failure=failure,
+            device_fault=failure.code == "device_failed",
+            full_path=full_path,
+            had_room=bool(full_path) and self._had_room,
+        )
+
+    def _is_of_backend(self, error: BaseException) -> bool:
+        """Whether the backend met the error itself, and not in a file that we write for it."""
+        return self._is_inside and error is not self._met
 
     def _work(self, backend: Backend) -> None:
         proc.reset_peak()
@@ -89,7 +113,11 @@ class Attempt:
         )
         if self._a.views:
             self._timed("views", lambda: self._views.of_inputs(task))
+        free = shutil.disk_usage(self._paths.folder).free
+        self._had_room = free >= DISK_BYTES * content.pixels.shape[0] * content.pixels.shape[1]
+        self._is_inside = True
         result = self._timed("backend", lambda: backend.run(task, self.report))
+        self._is_inside = False
         self._check(result, content)
         picture = self._timed("encode", lambda: self._encode(result, content))
         if self._a.views:
@@ -147,7 +175,7 @@ class Attempt:
         if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
             self._send(self._report(progress, now))
         if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
-            self._files.write(self._paths.checkpoint, progress.state())
+            self._write(self._paths.checkpoint, progress.state())
         if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
             self._show(progress.picture())
 
@@ -161,8 +189,16 @@ class Attempt:
     def _interrupt(self, wanted: str, progress: Progress) -> None:
         self._asked = Ending.STOPPED if wanted == "stop" else Ending.CANCELLED
         if wanted == "stop" and progress.state:
-            self._files.write(self._paths.checkpoint, progress.state())
+            self._write(self._paths.checkpoint, progress.state())
         raise Interrupted
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Write a file of ours while the backend runs; it must not be blamed for an error."""
+        try:
+            self._files.write(path, data)
+        except OSError as error:
+            self._met = error
+            raise
 
     def _show(self, pixels: Pixels) -> None:
         """Replace the preview; the job goes on where a disk does not take it."""

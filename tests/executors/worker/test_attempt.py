@@ -408,7 +408,7 @@ def test_options_that_only_a_worker_refuses_fail_the_job_as_options(bench: Bench
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", False),
         (RuntimeError("CUDA error: an illegal memory access"), "device_failed", True),
         (RuntimeError("CUDA error: device-side assert triggered"), "device_failed", True),
-        (OSError(errno.ENOSPC, "no space left"), "disk_full", False),
+        (OSError(errno.ENOSPC, "no space left", "/tmp/x"), "io_error", False),
         (OSError(errno.EIO, "input/output error"), "io_error", False),
     ],
     ids=lambda value: str(value) if isinstance(value, str) else None,
@@ -468,7 +468,37 @@ def test_a_full_disk_at_the_end_is_no_failure_of_the_backend(bench: Bench) -> No
                 raise OSError(errno.ENOSPC, "no space left on device", str(path))
 
     bench.files = Full()
-    assert bench.fail(same).code == "disk_full"
+    outcome = bench.run(same)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "disk_full"
+    assert outcome.full_path.endswith(".tmp")
+    assert outcome.full_path in outcome.failure.message
+
+
+@pytest.mark.parametrize("had_room", [True, False])
+def test_a_full_disk_under_a_checkpoint_tells_its_path_and_whether_there_was_room(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, had_room: bool
+) -> None:
+    """The backend is not blamed for the file that we write for it."""
+
+    class Full(Files):
+        def step(self, operation: str, path: Path) -> None:
+            if operation == "write" and "checkpoint" in path.name:
+                raise OSError(errno.ENOSPC, "no space left on device")
+
+    def work(task: Task, report: Tell) -> Result:
+        report(Progress(step=1, steps=2, fraction=0.5, state=lambda: b"state"))
+        raise AssertionError("the checkpoint was written")
+
+    if not had_room:
+        monkeypatch.setattr(attempt_module, "DISK_BYTES", 10**15)
+    bench.files = Full()
+    bench.wanted = "stop"
+    outcome = bench.run(work)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "disk_full"
+    assert "checkpoint" in outcome.full_path
+    assert outcome.had_room is had_room
 
 
 def test_a_package_that_is_not_installed_is_left_out_of_the_versions(
