@@ -31,6 +31,9 @@ CODES: dict[str, Code] = {
     ),
     "path_refused": Code(False, "a path leaves the roots, or is a link or a special file"),
     "backend_unknown": Code(False, "no backend of that name is installed and healthy"),
+    "backend_unavailable": Code(
+        True, "the backend cannot be used for a reason that may pass; its sidecars wait"
+    ),
     "backend_failed": Code(False, "the backend raised an error"),
     "options_invalid": Code(False, "the backend refused its options"),
     "weights_missing": Code(False, "the network's weights are not installed"),

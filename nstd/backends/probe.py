@@ -7,6 +7,7 @@ writes one line of JSON to a socket of its own, which nothing that the backend p
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ from nstd.errors import clean
 GROUP = "nstd.backends"
 PROBE_SECONDS = 20.0
 _REPORT_BYTES = 64 * 1024
+_SHORT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOSPC}
 _TORCH = (
     "importing it imports torch, which the daemon must stay free of; "
     "import torch inside run() or in a module that only run() imports"
@@ -49,11 +51,15 @@ class BackendStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Health:
-    """What a probe found; `summary` is the first line of the backend's docstring."""
+    """What a probe found; `summary` is the first line of the backend's docstring.
+
+    With `may_pass` the backend may be fine: what was found says something of this machine, now.
+    """
 
     status: BackendStatus
     reason: str = ""
     summary: str = ""
+    may_pass: bool = False
 
 
 def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
@@ -66,17 +72,19 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
         try:
             child = _start(name, value, seconds, theirs.fileno())
         except OSError as error:
-            return Health(BackendStatus.DIED, f"its probe did not start: {error}")
+            reason = f"its probe did not start: {error}"
+            return Health(BackendStatus.DIED, reason, may_pass=may_pass(error))
         try:
             theirs.close()
             line = _read_line(ours, time.monotonic() + seconds)
         finally:
             code = _end(child)
     if line is None:
-        return Health(BackendStatus.TIMEOUT, f"it was still being imported after {seconds:g} s")
-    return _parse(line) or Health(
-        BackendStatus.DIED, f"it ended its process with {_cause(code)} while it was imported"
-    )
+        reason = f"it was still being imported after {seconds:g} s"
+        return Health(BackendStatus.TIMEOUT, reason, may_pass=True)
+    reason = f"it ended its process with {_cause(code)} while it was imported"
+    # The kernel kills so when memory runs out.
+    return _parse(line) or Health(BackendStatus.DIED, reason, may_pass=code == -signal.SIGKILL)
 
 
 def look(name: str, value: str) -> Health:
@@ -84,14 +92,15 @@ def look(name: str, value: str) -> Health:
     try:
         found = EntryPoint(name, value, GROUP).load()
     except BaseException as error:  # a plugin may call sys.exit while it is imported
-        return Health(BackendStatus.LOAD_ERROR, describe(error))
+        return Health(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
     try:
         health = judge(name, found)
         if health.status is BackendStatus.OK:
             found.Options.model_json_schema()  # `nstd schema` prints it
             found()
     except BaseException as error:
-        return Health(BackendStatus.INVALID, f"looking at it raised {describe(error)}")
+        reason = f"looking at it raised {describe(error)}"
+        return Health(BackendStatus.INVALID, reason, may_pass=may_pass(error))
     return Health(BackendStatus.IMPORTS_TORCH, _TORCH) if "torch" in sys.modules else health
 
 
@@ -116,6 +125,13 @@ def judge(name: str, found: object) -> Health:
             BackendStatus.NAME_MISMATCH, f"it calls itself {said!r}, its entry point {name!r}"
         )
     return Health(BackendStatus.OK, summary=(found.__doc__ or "").strip().partition("\n")[0][:200])
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error is of a machine that is short of something just now."""
+    if isinstance(error, OSError):
+        return error.errno in _SHORT
+    return isinstance(error, MemoryError) or "can't start new thread" in clean(error)
 
 
 def describe(error: BaseException) -> str:
@@ -179,7 +195,8 @@ def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
 def _parse(line: bytes) -> Health | None:
     try:
         said = json.loads(line)
-        return Health(BackendStatus(said["status"]), clean(said["reason"]), clean(said["summary"]))
+        words = clean(said["reason"]), clean(said["summary"])
+        return Health(BackendStatus(said["status"]), *words, may_pass=said["may_pass"] is True)
     except (ValueError, KeyError, TypeError):
         return None
 

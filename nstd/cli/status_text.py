@@ -27,11 +27,16 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"  intake is paused: {status.paused}"
     if status.inbox_lost:
         yield "  the inbox cannot be read: nothing is taken in"
+    for name, reason in status.unavailable.items():
+        yield f"  backend {name} cannot be used for now, and its sidecars wait: {reason}"
     yield from _devices(status.devices)
     yield (
         f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
         f"{len(status.running)} running, {status.done} done, {status.failed} failed"
     )
+    for entry in status.unreadable:
+        yield f"  {entry['job']} cannot be read; `nstd retry {entry['job']}` puts its sidecar back:"
+        yield f"    {entry['error']}"
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
         yield f"  ... and {more} more run"

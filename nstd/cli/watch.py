@@ -57,6 +57,11 @@ def _head(status: Status) -> Iterator[Text]:
         yield _line((f"intake is paused: {status.paused}", "yellow"))
     if status.inbox_lost:
         yield _line(("the inbox cannot be read: nothing is taken in", "red"))
+    for name, reason in status.unavailable.items():
+        told = f"backend {name} cannot be used for now, and its sidecars wait: {reason}"
+        yield _line((told, "yellow"))
+    for entry in status.unreadable:
+        yield _line((f"{entry['job']} cannot be read: {entry['error']}", "red"))
     yield _line("")
 
 

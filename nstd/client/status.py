@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nstd.documents.config import Config
-from nstd.errors import StoreError
+from nstd.errors import StoreError, printable
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.outbox.results import batch_of, list_published, read_json
 from nstd.queue.batch import Batch, list_batches, read_published
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
-from nstd.queue.store import JobStore, State
+from nstd.queue.store import JobStore, State, folders_of_jobs
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, HEALTH, LOCK, REASON
 from nstd.system.lock import holder
@@ -41,6 +41,10 @@ class Status:
     failed: int
     recent: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Backends that cannot be used for now, and why; their sidecars wait in the inbox."""
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+    """Folders of jobs and batches in work that cannot be read, and why."""
 
 
 def read_status(config: Config) -> Status:
@@ -52,6 +56,7 @@ def read_status(config: Config) -> Status:
     if daemon.get("pid") != (pid or _alive(daemon.get("pid"))):  # what another one has left
         daemon = {}
     waiting, running = [], []
+    unreadable = list_unreadable(work)
     for job, paths in list_jobs(work):
         entry = _describe(job)
         if is_running and job.running and JobStore.state(paths) is State.WAITING:
@@ -77,6 +82,8 @@ def read_status(config: Config) -> Status:
         failed=failed,
         recent=recent,
         batches=[_describe_batch(b, waiting, running) for b in _batches(work, outbox, recent)],
+        unavailable=daemon.get("unavailable", {}),
+        unreadable=[{"job": folder.name, "error": reason} for folder, reason in unreadable],
     )
 
 
@@ -90,6 +97,20 @@ def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
     store = JobStore(work, Files())
     for job, _ in store.jobs():
         yield job, store.paths(job.id)
+
+
+def list_unreadable(work: Path) -> list[tuple[Path, str]]:
+    """The folders of jobs and batches that cannot be read, and why: another version's, or torn."""
+    found = [(folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)]
+    found += [(paths.folder, paths.read) for paths in list_batches(work)]  # type: ignore[list-item]
+    broken = []
+    for folder, read in found:
+        try:
+            read()
+        except StoreError as error:
+            if folder.exists():  # else its job is done, just now
+                broken.append((folder, printable(" ".join(error.message.split())[:300])))
+    return broken
 
 
 def _describe(job: Job) -> dict[str, Any]:

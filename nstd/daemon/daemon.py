@@ -50,6 +50,8 @@ class Daemon:
         work = config.folder("work")
         self._lock = Lock(work / LOCK)
         self._requests = ControlRequests(work, files, _refuse_note)
+        self._pipeline.backends.is_patient = not once  # a run with `once` has to end
+        self._unavailable: set[str] = set()
         self._told: dict[tuple[str, str], float] = {}
         self._is_draining = self._is_ended = False
 
@@ -134,17 +136,7 @@ class Daemon:
     def _start(self) -> None:
         """Get the executor ready, look at the plugins, and tell that we are up."""
         self._pipeline.open()
-        plugins = self._pipeline.backends.check_all()
-        for plugin in plugins:
-            if plugin.status is not BackendStatus.OK:
-                emit(
-                    "plugin.failed",
-                    name=plugin.name,
-                    status=plugin.status.value,
-                    reason=printable(plugin.reason),
-                )
-        healthy = [plugin.name for plugin in plugins if plugin.status is BackendStatus.OK]
-        emit("plugins.loaded", backends=healthy, refused=len(plugins) - len(healthy))
+        self._tell_backends()
         emit(
             "daemon.started",
             version=__version__,
@@ -156,6 +148,20 @@ class Daemon:
         )
         self._tell_state(time.monotonic())
         self._notifier.ready("watching the inbox")
+
+    def _tell_backends(self) -> None:
+        """Look at the plugins that are not known yet, and tell what there is."""
+        plugins = self._pipeline.backends.check_all()
+        for plugin in plugins:
+            if plugin.status is not BackendStatus.OK:
+                emit(
+                    "plugin.failed",
+                    name=plugin.name,
+                    status=plugin.status.value,
+                    reason=printable(plugin.reason),
+                )
+        healthy = [plugin.name for plugin in plugins if plugin.status is BackendStatus.OK]
+        emit("plugins.loaded", backends=healthy, refused=len(plugins) - len(healthy))
 
     def _is_done(self) -> bool:
         if self._is_ended or self._must_give_up():
@@ -236,6 +242,8 @@ class Daemon:
             self._pipeline.configure(self._config)
             self._logging.reconfigure(self._config.log)
             emit("daemon.reloaded", config=path, needs_restart=later)
+            self._pipeline.backends.forget_failures()
+            self._tell_backends()
         self._notifier.ready("watching the inbox")
 
     def _heed_requests(self, now: float) -> None:
@@ -256,9 +264,10 @@ class Daemon:
 
     def _tell_state(self, _now: float) -> None:
         outlook, scheduler = self._pipeline.outlook, self._pipeline.scheduler
-        self._pipeline.health.write(
-            scheduler, state=outlook.state, paused=outlook.paused, inbox_lost=outlook.inbox_lost
-        )
+        self._pipeline.health.write(scheduler, outlook)
+        if self._unavailable - outlook.unavailable.keys():  # one is back, or has failed for good
+            self._tell_backends()
+        self._unavailable = set(outlook.unavailable)
         running, waiting = len(scheduler.running), len(scheduler.waiting)
         trouble = "the inbox cannot be read" if outlook.inbox_lost else outlook.paused
         self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())

@@ -143,6 +143,10 @@ class Inbox:
         times = self._held[name].times + 1 if name in self._held else 1
         self._held[name] = Held(now + min(_HOLD * 2 ** (times - 1), _LONGEST_HOLD), times)
 
+    def rest(self, name: str, until: float) -> None:
+        """Leave the sidecar `name` alone until then: there is nothing wrong with it."""
+        self._held[name] = Held(until, 0)
+
     def needed(self) -> set[str] | None:
         """The inbox pictures that sidecars name now, in one normal form of Unicode.
 
