@@ -87,11 +87,12 @@ class Backends:
     def check_all(self) -> list[Plugin]:
         """Every plugin with its status, sorted by name; probes several at a time."""
         unknown = [plugin for plugin in self._found if self._needs_probe(plugin)]
-        with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
-            found = pool.map(self._probe, unknown)
-            self._health |= {
-                plugin.name: health for plugin, health in zip(unknown, found, strict=True)
-            }
+        try:
+            with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
+                found = list(pool.map(self._probe, unknown))
+        except RuntimeError:  # no thread to be had: one after the other
+            found = [self._probe(plugin) for plugin in unknown]
+        self._health |= {plugin.name: health for plugin, health in zip(unknown, found, strict=True)}
         return [self._judged(plugin) for plugin in self._found]
 
     def get(self, name: str) -> Backend:

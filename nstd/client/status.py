@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -101,8 +101,10 @@ def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
 
 def list_unreadable(work: Path) -> list[tuple[Path, str]]:
     """The folders of jobs and batches that cannot be read, and why: another version's, or torn."""
-    found = [(folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)]
-    found += [(paths.folder, paths.read) for paths in list_batches(work)]  # type: ignore[list-item]
+    found: list[tuple[Path, Callable[[], object]]] = [
+        *((folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)),
+        *((paths.folder, paths.read) for paths in list_batches(work)),
+    ]
     broken = []
     for folder, read in found:
         try:

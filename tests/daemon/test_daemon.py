@@ -107,3 +107,15 @@ def test_a_root_with_an_odd_name_works(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert playground.record("beach")["state"] == "finished"
     assert "\\n" in playground.events("daemon.started")[0]["root"]
+
+
+def test_names_of_any_language_work_in_the_c_locale_without_utf8_mode(
+    playground: Playground,
+) -> None:
+    """As cron and small containers start programs."""
+    playground.picture("größe.png")
+    playground.sidecar("日本", content="größe.png", style="größe.png", output={"name": "çà"})
+    locale = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = playground.command("run", "--once", env=locale)
+    assert done.returncode == 0, done.stderr
+    assert (playground.outbox / "çà" / "çà.png").exists()
