@@ -2,8 +2,8 @@
 
 A backend is one class, named by an entry point of the group `nstd.backends`. Its options are
 parsed in the daemon, so importing it must stay light (no torch); the work is done by `run` in a
-worker process of its own. `nstd.backends.registry` finds backends; README shows one in about
-25 lines.
+worker process of its own. `nstd.backends.registry` finds backends; `nstd help backend` shows how to
+write one.
 """
 
 from __future__ import annotations

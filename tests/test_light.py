@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,24 +26,6 @@ def processor_time(pid: int) -> float:
     return sum(int(stat.read_text().split()[0]) for stat in stats) / 1e9
 
 
-def test_status_answers_at_once(
-    playground: Playground, record_property: Callable[[str, object], None]
-) -> None:
-    """The aim is 0.3 s on a machine with nothing else to do; the bound here is for a busy one."""
-    playground.pair("beach")
-    playground.once()
-    times = []
-    for _ in range(5):
-        began = time.monotonic()
-        assert playground.command("status").returncode == 0
-        times.append(time.monotonic() - began)
-    record_property("seconds", statistics.median(times))
-    print(
-        f"nstd status: {min(times):.2f} s at best, {statistics.median(times):.2f} s in the middle"
-    )
-    assert min(times) < 1.5
-
-
 def test_status_loads_nothing_heavy(playground: Playground) -> None:
     """Neither structlog and rich nor the watcher, nor anything of the daemon."""
     (playground.site / "sitecustomize.py").write_text(
@@ -64,6 +45,28 @@ def test_status_loads_nothing_heavy(playground: Playground) -> None:
         "nstd.daemon.daemon",
     }
     assert not loaded & heavy
+
+
+def test_a_worker_that_encodes_a_picture_loads_no_yaml_reader(playground: Playground) -> None:
+    """Nor anything else of the daemon or the commands; asked at its last rename."""
+    listing = playground.folder / "modules"
+    playground.sabotage(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "def hook(event, given):\n"
+        "    if event == 'os.rename' and 'nstd.images.encode' in sys.modules:\n"
+        f"        Path({str(listing)!r}).write_text(' '.join(sys.modules))\n"
+        "sys.addaudithook(hook)\n"
+    )
+    playground.pair("beach", backend="color-transfer")
+    playground.once()
+    assert playground.events("job.finished")
+    loaded = set(listing.read_text().split())
+    assert {"nstd.executors.worker.attempt", "PIL.Image"} <= loaded
+    elsewhere = {"yaml", "click", "watchdog", "jinja2", "torch"}
+    assert not loaded & elsewhere
+    parts = ("nstd.daemon", "nstd.intake", "nstd.outbox", "nstd.client", "nstd.cli")
+    assert not [name for name in loaded if name.startswith(parts)]
 
 
 def test_an_idle_daemon_is_small(

@@ -6,13 +6,11 @@ writes one line of JSON to a socket of its own, which nothing that the backend p
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -20,11 +18,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 from pydantic import BaseModel
 
 from nstd.errors import clean
+from nstd.system.child import Child, import_path, python_module
 
 GROUP = "nstd.backends"
 PROBE_SECONDS = 20.0
@@ -69,8 +67,10 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        channel = theirs.fileno()
+        command = python_module("nstd.backends.probe", channel, name, value, seconds)
         try:
-            child = _start(name, value, seconds, theirs.fileno())
+            child = Child(command, import_path(), pass_fds=[channel])
         except OSError as error:
             reason = f"its probe did not start: {error}"
             return Health(BackendStatus.DIED, reason, may_pass=may_pass(error))
@@ -78,13 +78,13 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
             theirs.close()
             line = _read_line(ours, time.monotonic() + seconds)
         finally:
-            code = _end(child)
+            child.kill()
     if line is None:
         reason = f"it was still being imported after {seconds:g} s"
         return Health(BackendStatus.TIMEOUT, reason, may_pass=True)
-    reason = f"it ended its process with {_cause(code)} while it was imported"
+    reason = f"its process ended while it was imported: {child.ending}"
     # The kernel kills so when memory runs out.
-    return _parse(line) or Health(BackendStatus.DIED, reason, may_pass=code == -signal.SIGKILL)
+    return _parse(line) or Health(BackendStatus.DIED, reason, may_pass="SIGKILL" in child.ending)
 
 
 def look(name: str, value: str) -> Health:
@@ -152,29 +152,6 @@ def main(arguments: Sequence[str]) -> None:
     os._exit(0)  # no exit handlers or threads of the plugin
 
 
-def _start(name: str, value: str, seconds: float, channel: int) -> subprocess.Popen[bytes]:
-    """The child, with this process's import path and a process group of its own."""
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "nstd.backends.probe",
-            str(channel),
-            name,
-            value,
-            str(seconds),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": path},
-        pass_fds=(channel,),
-        start_new_session=True,
-    )
-
-
 def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
     """What came up to a newline or the other end's close; None when the deadline passed first."""
     received = b""
@@ -199,21 +176,6 @@ def _parse(line: bytes) -> Health | None:
         return Health(BackendStatus(said["status"]), *words, may_pass=said["may_pass"] is True)
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _end(child: subprocess.Popen[bytes]) -> int:
-    """Kill the child and all that it started; its exit status where it had ended by itself."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    return child.wait()
-
-
-def _cause(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    with contextlib.suppress(ValueError):
-        return signal.Signals(-code).name
-    return f"signal {-code}"
 
 
 if __name__ == "__main__":

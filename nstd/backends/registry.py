@@ -2,7 +2,7 @@
 
 No plugin can harm the daemon by being installed: each is probed in a child process before it is
 imported here (`nstd.backends.probe`), and an unhealthy one is listed with its status and the
-reason.
+reason. Only the backends of the distribution nstd itself are imported here at once.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _OWN = "nstd"  # the distribution whose backends keep their names whatever else 
 _PROBES_AT_ONCE = 4
 FIRST_WAIT, LONGEST_WAIT = 5.0, 600.0
 """Seconds until a backend is probed again whose trouble may pass; doubles from the first."""
+_FIELD = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ class Backends:
         wait.is_probing = False
 
     def _probe(self, plugin: Plugin) -> Health:
+        if _own(plugin):
+            return _load(plugin)[1]
         return probe(plugin.name, plugin.value, self._seconds)
 
     def _needs_probe(self, plugin: Plugin) -> bool:
@@ -214,11 +217,17 @@ def _discover() -> list[Plugin]:
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
-    """The name and version of a distribution; empty where its metadata cannot be read."""
+    """The name and version of a distribution; empty where its metadata cannot be read.
+
+    `distribution.metadata` would parse the whole file as an e-mail: for a hundred distributions
+    that takes longer than all else that `nstd run` does at its start.
+    """
     try:
-        return distribution.metadata["Name"] or "", distribution.metadata["Version"] or ""
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     except Exception:
         return "", ""
+    fields = dict(reversed(_FIELD.findall(text)))  # the first of each counts
+    return fields.get("Name", ""), fields.get("Version", "")
 
 
 def _entries(distribution: Distribution, name: str, version: str) -> Iterator[Plugin]:
@@ -258,12 +267,22 @@ def _make(plugin: Plugin) -> Backend | Health:
     """The backend itself, imported into this process; or why there is none."""
     if plugin.status is not BackendStatus.OK:
         return Health(plugin.status, plugin.reason)
+    found, health = _load(plugin)
+    if health.status is not BackendStatus.OK:
+        return health
     try:
-        found = EntryPoint(plugin.name, plugin.value, GROUP).load()
-        health = judge(plugin.name, found)
-        return cast(Backend, found()) if health.status is BackendStatus.OK else health
+        return cast(type[Backend], found)()
     except BaseException as error:  # it may call sys.exit, or raise what no one expects
         return Health(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
+
+
+def _load(plugin: Plugin) -> tuple[object, Health]:
+    """What the entry point names, imported into this process, and whether it is a backend."""
+    try:
+        found = EntryPoint(plugin.name, plugin.value, GROUP).load()
+        return found, judge(plugin.name, found)
+    except (Exception, SystemExit) as error:
+        return None, Health(BackendStatus.LOAD_ERROR, describe(error))
 
 
 def _own(plugin: Plugin) -> bool:

@@ -19,7 +19,7 @@ from nstd.backends.registry import Backends, BackendStatus
 from nstd.backends.weights import listing
 from nstd.client.status import list_unreadable
 from nstd.documents.config import Config
-from nstd.errors import ClusterError, WeightsError
+from nstd.errors import ClusterError, WeightsError, printable
 from nstd.executors import make_executor
 from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
 from nstd.system.layout import LOCK
@@ -273,7 +273,7 @@ def _jobs(config: Config) -> Iterator[Finding]:
     broken = list_unreadable(config.folder("work"))
     for folder, reason in broken:
         hint = f"`nstd retry {folder.name}` puts its sidecar back; or mend the file"
-        yield Finding("fail", "jobs", f"{folder} cannot be read: {reason}", hint)
+        yield Finding("fail", "jobs", printable(reason.splitlines()[0]), hint)
     if not broken:
         yield Finding("ok", "jobs", "all that is in work can be read")
 

@@ -6,18 +6,18 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from nstd.client.status import list_jobs
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.outbox.record import timestamp
-from nstd.outbox.results import list_published, read_json
-from nstd.queue.batch import Batch, End, list_batches, read_published
+from nstd.outbox.record import Reason, Record, timestamp
+from nstd.outbox.results import list_published, read_ended, read_heading, read_reason
+from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import ProgressNote, read_progress
 from nstd.system.layout import CLAIMS, FAILED, REASON
 
 PATIENCE = 10.0
@@ -26,11 +26,15 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Look:
-    """Where a job is; `record` and `path` are those of its end."""
+    """Where a job is; `end` is its record or its reason, which lies at `path`.
+
+    `fraction` is the share of its work that is done, in [0, 1].
+    """
 
     state: str  # "inbox", "waiting", "running", "finished" or "failed"
-    progress: dict[str, Any] = field(default_factory=dict)
-    record: dict[str, Any] = field(default_factory=dict)
+    fraction: float = 0.0
+    progress: ProgressNote | None = None
+    end: Record | Reason | None = None
     path: Path = Path()
 
     @property
@@ -41,7 +45,7 @@ class Look:
     @property
     def picture(self) -> Path:
         """Where the finished picture lies."""
-        return self.path.parent / str(self.record.get("output", {}).get("file", ""))
+        return self.path.parent / (self.end.output.file if isinstance(self.end, Record) else "")
 
 
 class Followed:
@@ -97,7 +101,8 @@ class Followed:
             return None
         if not job.running:
             return Look("waiting")
-        return Look("running", read_json(paths.progress))
+        progress = read_progress(paths.progress)
+        return Look("running", progress.fraction if progress else 0.0, progress)
 
     def _own_id(self) -> str | None:
         """The id of the job, once there is one: the first of its name since it was written.
@@ -111,19 +116,19 @@ class Followed:
                 if job.name == self.name
             ]
             for _, path in list_published(self._outbox):
-                record = read_json(path)
-                if record.get("name") == self.name:
-                    known.append((str(record.get("submitted")), str(record.get("job"))))
+                heading = read_heading(path)
+                if heading is not None and heading.name == self.name:
+                    known.append((heading.submitted, heading.job))
             self._id = min((k for k in known if k[0] >= self._since), default=("", None))[1]
         return self._id
 
     def _in_outbox(self) -> Look | None:
         own = self._own_id()
         for _, path in sorted(list_published(self._outbox), reverse=True) if own else ():
-            record = read_json(path)
-            if record.get("job") == own:
-                state = "failed" if path.name == REASON else "finished"
-                return Look(state, record=record, path=path)
+            heading = read_heading(path)
+            if heading is not None and heading.job == own:
+                end = read_ended(path)
+                return Look("failed" if path.name == REASON else "finished", end=end, path=path)
         return None
 
 
@@ -140,10 +145,10 @@ class BatchLook(Look):
         return [self.outbox / end.output / end.picture for end in self._ends("finished")]
 
     @property
-    def reasons(self) -> list[tuple[Path, dict[str, Any]]]:
+    def reasons(self) -> list[tuple[Path, Reason]]:
         """Why jobs have failed, each with where that lies."""
         paths = [self.outbox / end.output / REASON for end in self._ends("failed")]
-        return [(path, read_json(path)) for path in paths]
+        return [(path, read_reason(path) or Reason()) for path in paths]
 
     def _ends(self, state: str) -> list[End]:
         members = self.batch.members if self.batch else ()
@@ -180,16 +185,17 @@ class FollowedBatch(Followed):
 
     def _published(self) -> Iterator[Batch]:
         for place in self._places():
-            if (batch := read_published(self._outbox / place)) is not None:
+            if (batch := read_manifest(self._outbox / place)) is not None:
                 yield batch
 
     def _under_way(self, batch: Batch) -> Look:
         fractions = [1.0] * (batch.count("finished") + batch.count("failed"))
         for job, paths in list_jobs(self._work):
             if job.running and job.batch is not None and job.batch.id == batch.id:
-                fractions.append(float(read_json(paths.progress).get("fraction", 0)))
-        progress = {"fraction": min(1.0, sum(fractions) / len(batch.members))}
-        return BatchLook("running", progress, batch=batch, outbox=self._outbox)
+                progress = read_progress(paths.progress)
+                fractions.append(progress.fraction if progress else 0.0)
+        fraction = min(1.0, sum(fractions) / len(batch.members))
+        return BatchLook("running", fraction, batch=batch, outbox=self._outbox)
 
     def _in_outbox(self) -> Look | None:
         own = self._own_batch_id()

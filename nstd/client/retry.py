@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from nstd.documents.config import Config
 from nstd.documents.sidecar import parse_sidecar
 from nstd.errors import SidecarError, StoreError
 from nstd.intake.locator import Locator
 from nstd.intake.names import is_sidecar
-from nstd.outbox.results import batch_of, list_published, read_json
+from nstd.outbox.results import list_published, read_heading, read_reason
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, NEW, REASON
 from nstd.system.nofollow import Folder, join
@@ -29,21 +27,22 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
     Raises StoreError when the folder has no reason or no sidecar, or the disk fails.
     """
     try:
-        reason = json.loads((failed / REASON).read_bytes())
-        if not isinstance(reason["sidecar"], str):
-            raise TypeError("its reason names no sidecar")
-        name = PurePosixPath(join("", reason["sidecar"]))
+        reason = read_reason(failed / REASON)
+        if reason is None or not reason.sidecar:
+            raise ValueError("its reason names no sidecar")
+        name = PurePosixPath(join("", reason.sidecar))
         inbox = Folder(config.folder("inbox"))
         copies = {
-            picture["file"]: failed / "inputs" / PurePosixPath(picture["copy"]).name
-            for picture in _pictures(reason.get("inputs"))
+            picture.file: failed / "inputs" / PurePosixPath(picture.kept).name
+            for picture in reason.inputs.pictures()
+            if picture.kept is not None
         }
         _restore_all(inbox, config, name, copies, files)
         sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
         # One that lay there may have gone with another job; from now on the sidecar keeps it.
         _restore_all(inbox, config, name, copies, files)
         files.remove_tree(failed)
-    except (OSError, ValueError, KeyError, TypeError, SidecarError) as error:
+    except (OSError, ValueError, SidecarError) as error:
         raise StoreError(
             "io_error", f"{failed} cannot be retried: {error}", "submit its sidecar again"
         ) from None
@@ -79,8 +78,11 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
 
 def _place(folder: Path) -> str:
     """The folder of the inbox that a job came from; the top where that cannot be known."""
-    place = read_json(folder / "job.json").get("folder")
-    return join("", place) if isinstance(place, str) and place else ""
+    try:
+        place = json.loads((folder / "job.json").read_bytes())["folder"]
+        return join("", place) if place else ""
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, SidecarError):
+        return ""
 
 
 def _copies(folder: Path, sidecar: Path) -> dict[str, Path]:
@@ -97,21 +99,10 @@ def failed_of(outbox: Path, batch_id: str) -> list[Path]:
     """The folders of the jobs of a batch that have failed, in its order."""
     found = []
     for _, path in list_published(outbox / FAILED):
-        batch = batch_of(read_json(path))
-        if batch and batch["id"] == batch_id:
-            found.append((batch.get("index", 0), path.parent))
+        told = read_heading(path)
+        if told is not None and told.batch is not None and told.batch.id == batch_id:
+            found.append((told.batch.index, path.parent))
     return [folder for _, folder in sorted(found)]
-
-
-def _pictures(described: object) -> Iterator[dict[str, Any]]:
-    """Every picture that a reason's `inputs` describe; a style has others inside it."""
-    if isinstance(described, dict):
-        if "copy" in described:
-            yield described
-        described = list(described.values())
-    if isinstance(described, list):
-        for each in described:
-            yield from _pictures(each)
 
 
 def _restore_all(

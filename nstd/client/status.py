@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
 from nstd.documents.config import Config
-from nstd.errors import StoreError, printable
+from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
-from nstd.outbox.results import batch_of, list_published, read_json
-from nstd.queue.batch import Batch, list_batches, read_published
+from nstd.outbox.record import Reason, Record
+from nstd.outbox.results import read_ended, scan_published
+from nstd.queue.batch import Batch, list_batches, read_manifest
+from nstd.queue.health import Health, read_health
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import read_progress
 from nstd.queue.store import JobStore, State, folders_of_jobs
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, HEALTH, LOCK, REASON
@@ -24,70 +27,49 @@ from nstd.system.lock import holder
 RECENT = 10
 
 
-@dataclass(frozen=True)
-class Status:
-    """A look at a root; every entry is ready to be printed as JSON."""
-
-    root: str
-    pid: int | None
-    state: str
-    paused: str
-    inbox_lost: bool
-    devices: list[dict[str, Any]]
-    inbox: list[str]
-    waiting: list[dict[str, Any]]
-    running: list[dict[str, Any]]
-    done: int
-    failed: int
-    recent: list[dict[str, Any]] = field(default_factory=list)
-    batches: list[dict[str, Any]] = field(default_factory=list)
-    unavailable: dict[str, str] = field(default_factory=dict)
-    """Backends that cannot be used for now, and why; their sidecars wait in the inbox."""
-    unreadable: list[dict[str, str]] = field(default_factory=list)
-    """Folders of jobs and batches in work that cannot be read, and why."""
-
-
 def read_status(config: Config) -> Status:
     """The status of the root of `config`. Folders that are not there count as empty."""
     work, outbox = config.folder("work"), config.folder("outbox")
     pid = holder(work / LOCK)
     is_running = pid is not None
-    daemon = read_json(work / HEALTH) if is_running else {}
-    if daemon.get("pid") != (pid or _alive(daemon.get("pid"))):  # what another one has left
-        daemon = {}
+    health = read_health(work / HEALTH) if is_running else None
+    if health is None or health.pid != (pid or _alive(health.pid)):  # another one left this
+        health = Health(pid=pid or 0, state="starting" if pid else "running")
     waiting, running = [], []
-    unreadable = list_unreadable(work)
-    for job, paths in list_jobs(work):
-        entry = _describe(job)
-        if is_running and job.running and JobStore.state(paths) is State.WAITING:
-            running.append(entry | _progress(job, paths, daemon))
+    for job, state in JobStore(work, Files()).jobs():
+        if is_running and job.running and state is State.WAITING:
+            progress = read_progress(JobPaths(work / job.id).progress)
+            running.append(RunningEntry(job, health.running.get(job.id, ""), progress))
         else:
-            waiting.append(entry | {"state": JobStore.state(paths).value})
-    published = list(list_published(outbox))
-    recent = [_outcome(path, outbox) for path in _latest(published)]
-    failed = sum(path.name == REASON for _, path in published)
+            waiting.append(WaitingEntry(job, state.value))
+    published = list(scan_published(outbox))
+    latest = heapq.nlargest(RECENT, published)
+    recent = tuple(_outcome(Path(path), outbox) for _, path in latest)
+    failed = sum(path.endswith(f"/{REASON}") for _, path in published)
+    at_work = {entry.job.id for entry in running}
+    under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     return Status(
         root=str(config.root),
-        pid=pid or daemon.get("pid"),
-        state=daemon.get("state", "starting" if pid else "running")
-        if is_running
-        else "not running",
-        paused=daemon.get("paused", ""),
-        inbox_lost=daemon.get("inbox_lost") is True,
-        devices=daemon.get("devices", []),
-        inbox=sorted(list_sidecars(config.folder("inbox"))),
-        waiting=sorted(waiting, key=lambda entry: (-entry["priority"], entry["submitted"])),
-        running=running,
+        pid=(pid or health.pid or None) if is_running else None,
+        state=health.state if is_running else "not running",
+        paused=health.paused,
+        inbox_lost=health.inbox_lost,
+        devices=health.devices,
+        inbox=tuple(sorted(list_sidecars(config.folder("inbox")))),
+        waiting=tuple(sorted(waiting, key=lambda each: (-each.job.priority, each.job.submitted))),
+        running=tuple(running),
         done=len(published) - failed,
         failed=failed,
         recent=recent,
-        batches=[_describe_batch(b, waiting, running) for b in _batches(work, outbox, recent)],
-        unavailable=daemon.get("unavailable", {}),
-        unreadable=[{"job": folder.name, "error": reason} for folder, reason in unreadable],
+        batches=tuple(
+            _describe_batch(batch, under_way, at_work) for batch in _batches(work, outbox, recent)
+        ),
+        unreadable=tuple(reason for _, reason in list_unreadable(work)),
+        unavailable=health.unavailable,
     )
 
 
-def _alive(pid: object) -> object:
+def _alive(pid: int) -> int | None:
     """`pid`, where there is such a process here; the lock did not say whose it is."""
     return pid if Path(f"/proc/{pid}").exists() else None
 
@@ -111,23 +93,11 @@ def list_unreadable(work: Path) -> list[tuple[Path, str]]:
             read()
         except StoreError as error:
             if folder.exists():  # else its job is done, just now
-                broken.append((folder, printable(" ".join(error.message.split())[:300])))
+                broken.append((folder, error.message))
     return broken
 
 
-def _describe(job: Job) -> dict[str, Any]:
-    return {
-        "job": job.id,
-        "name": job.name,
-        "folder": job.folder,
-        "backend": job.backend,
-        "priority": job.priority,
-        "attempt": job.attempt,
-        "submitted": job.submitted,
-    } | ({"batch": job.batch.id, "index": job.batch.index} if job.batch else {})
-
-
-def _batches(work: Path, outbox: Path, recent: list[dict[str, Any]]) -> list[Batch]:
+def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Batch]:
     """The batches under way, and those that are over of which a recent job is one."""
     found: dict[str, Batch] = {}
     for paths in list_batches(work):
@@ -135,45 +105,29 @@ def _batches(work: Path, outbox: Path, recent: list[dict[str, Any]]) -> list[Bat
             batch = paths.read()
             found[batch.id] = batch
     for entry in recent:
-        if entry.get("batch", "") in {"", *found}:
+        if entry.end.batch is None or entry.end.batch.id in found:
             continue
-        place = PurePosixPath(entry["output"]).parent
+        place = PurePosixPath(entry.output).parent
         is_failed = place.parts[:1] == (FAILED,)
-        over = read_published(outbox / (place.relative_to(FAILED) if is_failed else place))
+        over = read_manifest(outbox / (place.relative_to(FAILED) if is_failed else place))
         if over is not None:
             found[over.id] = over
     return list(found.values())
 
 
-def _describe_batch(
-    batch: Batch, waiting: list[dict[str, Any]], running: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[str]) -> BatchEntry:
     """How many of its jobs are where; one that was put back has not ended."""
-    back = {e["index"] for e in [*waiting, *running] if e.get("batch") == batch.id}
-    ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in back]
+    ours = {job.batch.index: job.id for job in under_way if job.batch and job.batch.id == batch.id}
+    ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in ours]
     done = sum(end.state == "finished" for end in ended)
-    run = sum(entry.get("batch") == batch.id for entry in running)
-    of = len(batch.members)
-    return {
-        "batch": batch.id,
-        "name": batch.name,
-        "output": batch.place,
-        "of": of,
-        "done": done,
-        "failed": len(ended) - done,
-        "running": run,
-        "waiting": of - len(ended) - run,
-        "sheet": batch.sheet,
-    }
-
-
-def _progress(job: Job, paths: JobPaths, daemon: dict[str, Any]) -> dict[str, Any]:
-    slot = daemon.get("running", {}).get(job.id, "")
-    note = read_json(paths.progress)
-    kept = ("step", "steps", "level", "levels", "fraction", "losses", "elapsed", "eta", "memory")
-    return {"slot": slot, "device": slot.rpartition("/")[0]} | {
-        key: note[key] for key in (*kept, "time") if key in note
-    }
+    run = sum(job_id in running for job_id in ours.values())
+    return BatchEntry(
+        batch=batch,
+        done=done,
+        failed=len(ended) - done,
+        running=run,
+        waiting=len(batch.members) - len(ended) - run,
+    )
 
 
 def list_sidecars(inbox: Path) -> Iterator[str]:
@@ -185,18 +139,10 @@ def list_sidecars(inbox: Path) -> Iterator[str]:
                 yield str((Path(folder) / name).relative_to(inbox))
 
 
-def _latest(published: list[tuple[float, Path]]) -> list[Path]:
-    return [path for _, path in sorted(published, reverse=True)[:RECENT]]
-
-
-def _outcome(path: Path, outbox: Path) -> dict[str, Any]:
-    record = read_json(path)
-    kept = ("code", "message", "hint", "finished", "device")
-    named = {key: str(record.get(key, "")) for key in ("job", "name", "state")}
-    output = str(path.parent.relative_to(outbox))
-    told = {key: record[key] for key in kept if key in record} | {"output": output}
-    batch = batch_of(record)
-    return named | told | ({"batch": batch["id"]} if batch else {})
+def _outcome(path: Path, outbox: Path) -> EndedEntry:
+    """A job that has ended; of a record that cannot be read, only the place is told."""
+    blank = Reason() if path.name == REASON else Record()
+    return EndedEntry(read_ended(path) or blank, str(path.parent.relative_to(outbox)))
 
 
 def pause(took: float) -> float:

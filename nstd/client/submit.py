@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 from nstd.backends.registry import Backends
 from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
 from nstd.documents.config import Config
-from nstd.documents.grid import distinct, parse_grid
+from nstd.documents.grid import parse_grid
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import make_plan, safe_name
-from nstd.system.durable import Files, numbered
+from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
+from nstd.system.numbered import distinct, numbered
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     """
     plugins = Backends()
     files = list(dict.fromkeys(request.files))
-    called = dict(zip(files, distinct([path.name for path in files], "-{}"), strict=True))
+    called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
     for stem, wish in request.wishes(called.__getitem__):
         try:
@@ -168,7 +169,7 @@ def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
 def _same(picture: Path, inbox: Path) -> Path | None:
     """The picture in the inbox that has the same bytes and the same name, or `-2` ... of it."""
     digest = _digest(picture)
-    for target in numbered(inbox / picture.name):
+    for target in map(inbox.joinpath, numbered(picture.stem, picture.suffix)):
         if not os.path.lexists(target):
             break
         if target.is_file() and _digest(target) == digest:

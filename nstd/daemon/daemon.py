@@ -17,6 +17,7 @@ from nstd.daemon.wakeup import Signals, Wake
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
 from nstd.logs.log import Logging, emit, tell_bug
+from nstd.logs.throttle import Throttle
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
@@ -52,7 +53,7 @@ class Daemon:
         self._requests = ControlRequests(work, files, _refuse_note)
         self._pipeline.backends.is_patient = not once  # a run with `once` has to end
         self._unavailable: set[str] = set()
-        self._told: dict[tuple[str, str], float] = {}
+        self._throttle = Throttle(_TELL_AGAIN)
         self._is_draining = self._is_ended = False
 
     def run(self) -> int:
@@ -110,8 +111,7 @@ class Daemon:
             step(now)
         except Exception as error:
             kind = step.__name__, type(error).__name__
-            if now - self._told.get(kind, -_TELL_AGAIN) >= _TELL_AGAIN:
-                self._told[kind] = now
+            if self._throttle.is_news(kind):
                 self._tell_error(error)
             return False
         return True

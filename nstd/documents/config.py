@@ -70,8 +70,8 @@ class Config(Model):
     )
     slots: dict[Device, Annotated[int, Field(ge=1, le=64)]] = Field(
         {},
-        description="Jobs at once on a device, or on each of a kind, like {cpu: 2, cuda: 1}; "
-        "1 where nothing is said.",
+        description="How many jobs run at once on a device, or on each device of a kind, like "
+        "{cpu: 2, cuda: 1}; 1 for all others.",
     )
     jobs: JobsSettings = JobsSettings()
     backends: dict[str, dict[str, Any]] = Field(

@@ -95,7 +95,7 @@ class WatchSettings(Model):
 
 
 class ExecutorSettings(Model):
-    """Where jobs run. All but `kind` is about a Ray cluster: see "More machines" in the README."""
+    """Where jobs run. All but `kind` is about a Ray cluster: see `nstd help cluster`."""
 
     kind: Literal["local", "ray", "inline"] = Field(
         "local",
@@ -105,47 +105,55 @@ class ExecutorSettings(Model):
     address: str = Field(
         "auto",
         min_length=1,
-        description="The cluster's head: HOST:PORT, or ray://HOST:PORT from a machine that is no "
-        "node; auto: that of the node on this machine.",
+        description="The head of the cluster: HOST:PORT, or ray://HOST:PORT from a machine that is "
+        "no node; auto: the head that the node on this machine belongs to.",
     )
-    namespace: str = Field("nstd", min_length=1, description="The workers' namespace on it.")
-    jobs: int = Field(64, ge=1, le=10_000, description="Jobs at once on all nodes together.")
+    namespace: str = Field(
+        "nstd", min_length=1, description="The namespace of the workers in the cluster."
+    )
+    jobs: int = Field(
+        64, ge=1, le=10_000, description="The most jobs that run at once, on all nodes together."
+    )
     num_gpus: Annotated[Amount, AfterValidator(_whole_beyond_one)] = Field(
-        1.0, description="What each job asks of its node; may be 0.5."
+        1.0, description="GPUs that each job asks for; may be a fraction, like 0.5."
     )
-    num_cpus: Amount = Field(1.0, description="The same of its cores.")
+    num_cpus: Amount = Field(1.0, description="CPU cores that each job asks for.")
     memory: Bytes = Field(
         0,
-        description="The same of its memory, which Ray only counts; 0 asks for none. Whether a job "
+        description="Memory that each job asks for; 0: none. Ray only counts it; whether a job "
         "fits is predicted on its node.",
     )
     resources: dict[str, Annotated[Amount, Field(gt=0)]] = Field(
-        {}, description="The same of Ray's custom resources, like {nstd: 1}."
+        {}, description="Custom resources of Ray that each job asks for, like {nstd: 1}."
     )
 
 
 class JobsSettings(Model):
-    """Defaults for what a sidecar leaves unsaid, and how attempts are repeated."""
+    """Defaults of jobs, for what their sidecars do not say, and how attempts are repeated."""
 
     backend: str = Field("gatys", description="What makes the pictures: see `nstd backends`.")
     format: Format = Field("png", description="png, jpg, webp or tiff.")
     priority: int = Field(50, ge=0, le=100, description="From 0 to 100; the highest runs first.")
     timeout: Seconds = Field(7200.0, gt=0, description="The longest one attempt may take.")
     queue: int = Field(
-        100, ge=1, description="Claimed jobs that wait at once; more sidecars stay in the inbox."
+        100,
+        ge=1,
+        description="The most claimed jobs that wait; further sidecars stay in the inbox.",
     )
     grid_max: int = Field(
         100, ge=1, le=500, description="The most jobs that one sidecar with lists may make."
     )
-    attempts: int = Field(3, ge=1, le=100, description="Attempts at a job whose error may pass.")
+    attempts: int = Field(
+        3, ge=1, le=100, description="How often a job is tried if its error may pass."
+    )
     backoff: Seconds = Field(
         10.0, description="Wait before the second attempt; doubles with each one after it."
     )
     checkpoint: Seconds = Field(30.0, gt=0, description="A running job is saved this often.")
     pictures: Literal["keep", "archive", "delete"] = Field(
         "keep",
-        description="What becomes of pictures in the inbox once their job is done and no other "
-        "sidecar waits for them; archive moves them to outbox/archive.",
+        description="What happens to pictures in the inbox when their job is done and no other "
+        "sidecar waits for them: keep, delete, or archive, which moves them to outbox/archive.",
     )
 
 
@@ -155,7 +163,9 @@ class LimitSettings(Model):
     picture_pixels: int = Field(
         100_000_000, gt=0, description="Pictures with more pixels are refused before decoding."
     )
-    picture_bytes: Bytes = Field(512 * 2**20, gt=0, description="Larger files are refused unread.")
+    picture_bytes: Bytes = Field(
+        512 * 2**20, gt=0, description="Larger files are not read, but refused."
+    )
     min_free: Bytes = Field(
         256 * 2**20, description="No job is taken in while a disk has less free space than this."
     )
@@ -171,18 +181,18 @@ class WorkerSettings(Model):
         900.0, gt=0, description="A worker that reports no progress for this long is killed."
     )
     grace: Seconds = Field(
-        20.0, description="How long a job that is told to stop has before it is killed."
+        20.0, description="A job that should stop, and does not, is killed after this long."
     )
     cache: Bytes = Field(
         256 * 2**20,
-        description="The most that work/.cache may hold, which spares jobs with the same style "
-        "some work; 0: nothing is kept. It may be deleted at any time. Nodes of a Ray cluster keep "
-        "as much in ~/.cache/nstd-kept.",
+        description="The most that work/.cache may hold; 0: nothing is kept. It saves work for "
+        "jobs with the same style, and may be deleted at any time. Each node of a Ray cluster "
+        "keeps as much in ~/.cache/nstd-kept.",
     )
     failures: int = Field(
         3,
         ge=1,
-        description="After so many failures in a row, over several jobs, a device is closed.",
+        description="A device is closed after this many failures in a row, of several jobs.",
     )
     cooldown: Seconds = Field(
         30.0,
@@ -202,17 +212,23 @@ class HooksSettings(Model):
     on_success: Command = Field([], description="Run when a picture is in the outbox.")
     on_failure: Command = Field([], description="Run when a job has failed or was cancelled.")
     timeout: Seconds = Field(
-        30.0, gt=0, description="One that takes longer is killed, with what it started."
+        30.0,
+        gt=0,
+        description="A command that takes longer is killed, with everything that it started.",
     )
-    at_once: int = Field(2, ge=1, le=64, description="So many run at a time; others wait.")
+    at_once: int = Field(2, ge=1, le=64, description="This many run at the same time; others wait.")
 
 
 class GallerySettings(Model):
     """outbox/index.html: a page of all results, to be opened in a browser or served as it is."""
 
-    enabled: bool = Field(True, description="Whether it is made, with small pictures of results.")
-    title: str | None = Field(None, description="Its heading; null: the name of the root.")
-    every: Seconds = Field(2.0, gt=0, description="It is brought up to date at most this often.")
+    enabled: bool = Field(True, description="Whether the page is made, and small pictures for it.")
+    title: str | None = Field(
+        None, description="The heading of the page; null: the name of the root."
+    )
+    every: Seconds = Field(
+        2.0, gt=0, description="The page is brought up to date at most this often."
+    )
 
 
 class MetricsSettings(Model):
@@ -220,7 +236,7 @@ class MetricsSettings(Model):
     prometheus-client: pip install 'nstd[metrics]'."""
 
     file: Annotated[Path, AfterValidator(_prom)] | None = Field(
-        None, description="Where it is written, like metrics/nstd.prom; null: nowhere."
+        None, description="The path of the file, like metrics/nstd.prom; null: none is written."
     )
     every: Seconds = Field(15.0, ge=1, description="How often.")
 
@@ -229,7 +245,7 @@ class LogSettings(Model):
     """The structured log, in outbox/logs and on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least that is logged: debug, info, warning or error."
+        "info", description="The lowest level that is logged: debug, info, warning or error."
     )
     size: Bytes = Field(
         20 * 2**20, gt=0, description="The file nstd.jsonl is rotated at this size."

@@ -1,6 +1,6 @@
 """The event vocabulary: every line of the structured log is one of these, with these fields.
 
-README's table is held against this one by a test. Fields in brackets may be absent. Every line
+The manual's table is held against this one by a test. Fields in brackets may be absent. Every line
 also has `timestamp` (UTC, ISO 8601) and `level`; every line about a job has `job`, its id.
 """
 
@@ -32,6 +32,13 @@ class Event(NamedTuple):
         return set(self.order)
 
 
+LEVELS = ("debug", "info", "warning", "error")
+"""From the least to the most serious."""
+HEAD = ("timestamp", "level", "event")
+"""Every line begins with these."""
+CONTEXT = {"job", "batch", "slot", "device"}
+"""May be bound for all that is logged below; an event takes of it what it has a field for."""
+
 TERMINAL = ("job.finished", "job.failed")
 """Exactly one of these ends every job."""
 DURABLE = (*TERMINAL, "batch.finished")
@@ -46,17 +53,23 @@ EVENTS: dict[str, Event] = {
         "info", "finished failed waiting seconds", "the last line; counts since daemon.started"
     ),
     "daemon.reloaded": Event(
-        "info", "config needs_restart", "HUP: the config was read again; some changes come later"
+        "info",
+        "config needs_restart",
+        "HUP: the config was read again; needs_restart: what waits for the next start",
     ),
     "daemon.reload_failed": Event("error", "config error", "HUP: the old config is kept"),
     "daemon.error": Event("error", "error traceback", "a bug; the daemon goes on"),
     "library.warning": Event(
-        "warning", "warning source", "Python or a library warns of something; the daemon goes on"
+        "warning",
+        "warning source [job] [slot]",
+        "Python or a library warns of something; the daemon goes on",
     ),
     "plugins.loaded": Event("info", "backends refused", "backends that sidecars may name"),
     "plugin.failed": Event("warning", "name status reason", "a backend that is off, and why"),
     "inbox.waiting": Event("info", "sidecar missing", "a sidecar whose pictures have not come"),
-    "inbox.lost": Event("error", "path error", "the inbox cannot be read; nothing is inferred"),
+    "inbox.lost": Event(
+        "error", "path error", "the inbox cannot be read; no file counts as deleted"
+    ),
     "inbox.back": Event("info", "path", "the inbox can be read again"),
     "inbox.unreadable": Event(
         "error", "path error", "a file or folder of the inbox cannot be read; the others go on"
@@ -68,7 +81,9 @@ EVENTS: dict[str, Event] = {
         "error", "path error [job]", "a disk is full; what is done waits to be written"
     ),
     "disk.failed": Event("error", "path error [job]", "a file operation failed; it is repeated"),
-    "request.refused": Event("warning", "action name reason", "a cancel or retry with no object"),
+    "request.refused": Event(
+        "warning", "action name reason", "a cancel or retry of a job that is not there"
+    ),
     "job.claimed": Event(
         "info",
         "job name sidecar backend priority [batch]",
@@ -87,7 +102,7 @@ EVENTS: dict[str, Event] = {
     "job.noted": Event(
         "warning",
         "job slot note",
-        "what its backend has to say, such as: smaller tiles",
+        "a note of its backend, such as: smaller tiles",
     ),
     "job.retried": Event(
         "warning", "job [slot] attempt code message delay", "another attempt follows"
@@ -112,7 +127,7 @@ EVENTS: dict[str, Event] = {
     "batch.finished": Event(
         "info",
         "batch name output round finished failed sheet seconds",
-        "its last job has ended; round: once more each time that members were put back",
+        "its last job has ended; round: 1, and one more each time after a retry",
     ),
     "batch.sheet_failed": Event("warning", "batch code reason", "there is no contact sheet"),
     "hook.finished": Event("info", "job hook seconds", "a command of `hooks` has run for the job"),
@@ -128,10 +143,14 @@ EVENTS: dict[str, Event] = {
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
     "worker.ended": Event("info", "slot pid [device] reason [exit]", "a worker process is gone"),
     "cluster.changed": Event(
-        "info", "address nodes slots", "what there is of the Ray cluster, at first and from now on"
+        "info",
+        "address nodes slots",
+        "nodes and slots of the Ray cluster, at the start and at a change",
     ),
     "cluster.lost": Event(
-        "error", "address reason", "no way to the Ray cluster; its jobs wait, and it is tried again"
+        "error",
+        "address reason",
+        "the Ray cluster is out of reach; jobs wait, and it is tried again",
     ),
     "device.down": Event(
         "error", "device failures cooldown reason", "the breaker opened; it is tried again later"

@@ -8,15 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from structlog.contextvars import bound_contextvars
+
 from nstd.documents.config import Config
 from nstd.errors import clean
-from nstd.logs.log import emit, has_ended, keep_job_log
-from nstd.logs.trouble import Trouble
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_ended
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.record import make_failure_record, make_record
+from nstd.outbox.record import Record, make_reason, make_record
 from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
 from nstd.system.durable import is_full
 
 AGAIN, LONGEST = 5.0, 60.0
@@ -25,6 +29,8 @@ BUDGET = 0.5
 """Seconds that one turn of the loop spends here; what is left is due at the next turn."""
 MANY = 3
 """So many jobs that cannot be published are not the jobs' own trouble."""
+_TOLD = ("device", "steps", "peak_memory", "network", "stopped")
+"""What the canonical line has as the record has it."""
 
 
 class Published(NamedTuple):
@@ -66,29 +72,33 @@ class Publisher:
                 continue
             if time.monotonic() > until:
                 return
-            try:
-                self._publish(pending)
-            except OSError as error:
-                self._postpone(pending, error, now)
-            except Exception as error:  # a bug, or a result that is not what workers write
-                pending.due = now + LONGEST
-                if pending.is_replaced:
-                    raise
-                what = "result" if pending.failure is None else "reason"
-                pending.failure, pending.due = _unpublishable(what, error), 0.0
-                pending.is_replaced = True
-            else:
-                self._ended.remove(pending.job)
-                self._late.pop(pending.job.id, None)
-                for other in self._full():
-                    other.due = 0.0
+            with bound_contextvars(job=pending.job.id):
+                self._attend(pending, now)
+
+    def _attend(self, pending: EndedJob, now: float) -> None:
+        try:
+            self._publish(pending)
+        except OSError as error:
+            self._postpone(pending, error, now)
+        except Exception as error:  # a bug, or a result that is not what workers write
+            pending.due = now + LONGEST
+            if pending.is_replaced:
+                raise
+            what = "result" if pending.failure is None else "reason"
+            pending.failure, pending.due = _unpublishable(what, error), 0.0
+            pending.is_replaced = True
+        else:
+            self._ended.remove(pending.job)
+            self._late.pop(pending.job.id, None)
+            for other in self._full():
+                other.due = 0.0
 
     def _postpone(self, pending: EndedJob, error: OSError, now: float) -> None:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
         pending.error = error
         self._late[pending.job.id] = pending
-        pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
         pending.tries += 1
+        pending.due = now + backoff(pending.tries, AGAIN, LONGEST)
 
     def _full(self) -> list[EndedJob]:
         """Those that a full disk keeps back."""
@@ -144,16 +154,13 @@ class Publisher:
         job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
         paths = self._store.paths(job.id)
         if failure is None:
-            record = make_record(job, paths, time.time())
-            _summary(record)  # a record that lacks something must not get as far as the outbox
-            return self._outbox.publish(job, paths, record)
-        record = make_failure_record(job, time.time())
-        return self._outbox.publish_failure(job, paths, failure, record)
+            return self._outbox.publish(job, paths, make_record(job, paths, time.time()))
+        return self._outbox.publish_failure(job, paths, make_reason(job, failure, time.time()))
 
     def _tell(self, job: Job, failure: Failure | None) -> None:
         """The canonical line, durable before the job is removed; in the published log as well."""
         keep_job_log(job.id, self._outbox.log_of(job))
-        line = {"job": job.id, "name": job.name, "output": job.target, "backend": job.backend}
+        line = {"name": job.name, "output": job.target, "backend": job.backend}
         if job.batch is not None:
             line["batch"] = job.batch.id
         if failure is None:
@@ -199,19 +206,14 @@ def _unpublishable(what: str, error: Exception) -> Failure:
     )
 
 
-def _summary(record: dict[str, Any]) -> dict[str, Any]:
+def _summary(record: Record) -> dict[str, Any]:
     """What the canonical line takes from the record."""
-    seconds = record["seconds"]
-    last = record["losses"][-1] if record["losses"] else {}
+    seconds = dict(record.seconds)
     return {
-        "device": record["device"],
-        "steps": record["steps"],
-        "losses": {k: v for k, v in last.items() if k not in {"step", "level", "seconds"}},
-        "seconds": {phase: value for phase, value in seconds.items() if phase != "queued"},
-        "queued": seconds["queued"],
-        "peak_memory": record["peak_memory"],
-        "width": record["output"]["width"],
-        "height": record["output"]["height"],
-        "network": record["network"],
-        "stopped": record["stopped"],
+        "queued": seconds.pop("queued", None),
+        "seconds": seconds,
+        "losses": record.last_losses,
+        "width": record.output.width,
+        "height": record.output.height,
+        **{name: getattr(record, name) for name in _TOLD},
     }

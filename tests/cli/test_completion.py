@@ -1,4 +1,4 @@
-"""Completion in a shell, by the line of README."""
+"""Completion in a shell, by the line of the manual."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from readme_tables import README, tables_of
+from manual.documents import marked, page
 from support.playground import Playground
 
 
@@ -50,9 +50,9 @@ def test_jobs_are_completed_by_the_places_where_a_command_looks(playground: Play
     assert completed(playground, "nstd retry bea") == []
 
 
-def test_the_line_of_the_readme_makes_bash_complete(playground: Playground) -> None:
+def test_the_line_of_the_manual_makes_bash_complete(playground: Playground) -> None:
     """Bash takes it, and asks us for the words of `nstd`."""
-    (line,) = re.findall(r"```sh\n(.*)\n```", tables_of(README.read_text())["completion"])
+    (line,) = re.findall(r"```sh\n(.*)\n```", marked(page("commands"))["completion"])
     program = playground.folder / "bin" / "nstd"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m nstd "$@"\n')
@@ -80,7 +80,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_get_a_script_of_their_own(playground: Playground, shell: str) -> None:
-    """The one that README names for them."""
-    assert f"`{shell}_source`" in README.read_text()
+    """The one that the manual names for them."""
+    assert f"{shell}_source" in page("commands")
     done = playground.command("--help", env={"_NSTD_COMPLETE": f"{shell}_source"})
     assert "_NSTD_COMPLETE" in done.stdout

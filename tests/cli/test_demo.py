@@ -34,6 +34,8 @@ def test_demo_makes_two_pictures_and_prints_where_they_are(playground: Playgroun
     assert "\x1b" not in done.stderr
     assert "job.finished" in done.stderr
     assert (playground.folder / "here" / "config.yaml").exists()
+    samples = {path.name for path in (playground.folder / "here" / "inbox").glob("*.jpg")}
+    assert samples == {"harbour.jpg", "mosaic.jpg", "sunflowers.jpg", "swirls.jpg"}
 
 
 def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:

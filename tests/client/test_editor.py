@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from manual.documents import page
 from PIL import Image
-from readme_tables import README
 from support.playground import Playground
 
 from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
@@ -31,7 +31,7 @@ def test_init_gives_the_config_its_schema(playground: Playground) -> None:
     playground.command("init", "new")
     schema = schema_of(playground.folder / "new" / "config.yaml")
     assert set(schema["properties"]) == set(Config.model_fields)
-    hooks = schema["$defs"]["Hooks"]["properties"]
+    hooks = schema["$defs"]["HooksSettings"]["properties"]
     assert hooks["at_once"]["minimum"] == 1
     assert "killed" in hooks["timeout"]["description"]
     assert (playground.folder / "new" / "inbox" / ".sidecar.schema.json").is_file()
@@ -46,7 +46,7 @@ def test_submit_gives_the_sidecar_its_schema(playground: Playground) -> None:
     schema = schema_of(sidecar)
     assert set(yaml.safe_load(sidecar.read_text())) <= set(schema["properties"])
     assert "puppet" in schema["properties"]["backend"]["examples"]
-    assert SIDECAR_LINE.strip() in README.read_text()
+    assert SIDECAR_LINE.strip() in page("sidecar")
     assert playground.command("check", str(sidecar)).returncode == 0
     assert playground.once().returncode == 0
     assert len(playground.events("job.finished")) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 from nstd.documents.config import Config
 from nstd.intake.inbox import Inbox, Ready
 from nstd.intake.locator import Found
-from nstd.logs.log import listen
 
 SETTLE, ORPHAN = 5.0, 60.0
 
@@ -23,14 +21,16 @@ SETTLE, ORPHAN = 5.0, 60.0
 class Desk:
     """An inbox with a clock, and the events that it tells."""
 
-    def __init__(self, root: Path, **settings: Any) -> None:
+    def __init__(
+        self, root: Path, told: list[dict[str, Any]] | None = None, **settings: Any
+    ) -> None:
+        self.told = [] if told is None else told
         self.root, self.folder, self.styles = root, root / "inbox", root / "styles"
         self.folder.mkdir()
         self.styles.mkdir()
         watch = {"settle": SETTLE, "orphan": ORPHAN} | settings.pop("watch", {})
         self.config = Config.at(root, watch=watch, **settings)
         self.inbox, self.now = Inbox(self.config), 1000.0
-        self.told: list[dict[str, Any]] = []
 
     def drop(self, name: str, text: str = "x") -> Path:
         """Put a file into the inbox."""
@@ -67,12 +67,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, logged: list[dict[str, Any]]) -> Desk:
     """An empty inbox."""
-    desk = Desk(tmp_path)
-    stop = listen(lambda event, line: desk.told.append(line))
-    yield desk
-    stop()
+    return Desk(tmp_path, logged)
 
 
 def test_what_lies_there_at_the_start_has_to_settle_too(desk: Desk) -> None:
@@ -140,7 +137,7 @@ def test_sidecar_and_pictures_come_in_any_order(desk: Desk, first: str) -> None:
         assert desk.look(ORPHAN * 10) == []
         desk.pair("a.yaml")
         assert desk.names(desk.settled()) == ["a.yaml"]
-        assert desk.told == []
+        assert not desk.told
         return
     desk.drop("a.yaml", "content: c.png\nstyle: s.png\n")
     for _ in range(3):

@@ -2,7 +2,7 @@
 
 The invariant: a job is in exactly one of inbox, work, outbox and failed; the bytes of its inputs
 exist until its result is durable; the outbox holds only complete results; every submission
-reaches exactly one terminal event. README's table of legal states says what counts as what.
+reaches exactly one terminal event. The manual's table of states says what counts as what.
 """
 
 from __future__ import annotations

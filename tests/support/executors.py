@@ -11,16 +11,17 @@ from typing import Any
 from PIL import Image
 
 from nstd.documents.config import Config
-from nstd.executors.contract import Begun, Event, Executor, Report
+from nstd.executors.contract import Begun, Event, Executor
 from nstd.queue.job import Input, Job, Outcome
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from support.playground import FAST, merged
 from support.plugins import install
 from support.puppet import PUPPET
 
 GREMLIN = """
-import json, os, signal, sys, time
+import json, os, signal, sys, time, warnings
 from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from nstd.backend import Progress, Result
@@ -47,6 +48,10 @@ class Gremlin:
                 "oom": Path("/proc/self/oom_score_adj").read_text().strip(),
                 "session": os.getsid(0), "pid": os.getpid()}
         Path(task.options.note).write_text(json.dumps(dict(os.environ) | said))
+
+    def say(self, task, report):
+        print("hello")
+        warnings.warn("oh")
 
     def print_a_lot(self, task, report):
         for _ in range(3000):

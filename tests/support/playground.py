@@ -19,6 +19,7 @@ from PIL import Image
 from nstd.client.init import make_root
 from nstd.documents.config import Config, load_config
 from support import CHECKOUT
+from support.commands import HERE, run_here
 from support.plugins import install
 from support.puppet import PUPPET
 
@@ -142,15 +143,24 @@ class Playground:
         return self.sidecar(name, **wishes)
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG."""
+        """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG.
+
+        In this process where nothing is asked for that needs one of its own.
+        """
         environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
+        environment |= options.pop("env", {})
+        cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 120)
+        is_sabotaged = (self.site / "sitecustomize.py").exists()
+        is_plain = arguments[:1] and arguments[0] in HERE and not (options or self.prefix)
+        if is_plain and not is_sabotaged and not {"-f", "--follow", "--watch"} & set(arguments):
+            return run_here(arguments, environment, cwd)
         return subprocess.run(
             [*self.prefix, sys.executable, "-m", "nstd", *arguments],
-            env=environment | options.pop("env", {}),
+            env=environment,
             capture_output=True,
             text=True,
-            timeout=options.pop("timeout", 120),
-            cwd=options.pop("cwd", self.folder),
+            timeout=timeout,
+            cwd=cwd,
             **options,
         )
 

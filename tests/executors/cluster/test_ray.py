@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+from manual.documents import page
 from support import CHECKOUT
 from support.clusters import RayCluster, free_port, needs_ray, ray_cluster
 from support.executors import Bench, make_config, make_job
@@ -130,7 +131,7 @@ def test_a_machine_that_is_no_node_runs_jobs_through_the_client(
 
 @pytest.fixture
 def units(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """What `systemctl start nstd-ray-node` does with a line of README's; it returns the port."""
+    """What `systemctl start nstd-ray-node` does with a line of the manual; it returns the port."""
     unit = (CHECKOUT / "systemd" / "nstd-ray-node.service").read_text()
     command = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)[0]
     port, started = str(free_port()), []
@@ -154,12 +155,11 @@ def units(tmp_path: Path) -> Iterator[Callable[[str], str]]:
 
 
 @pytest.mark.slow
-def test_the_unit_makes_a_cluster_of_the_lines_in_the_readme(
+def test_the_unit_makes_a_cluster_of_the_lines_in_the_manual(
     units: Callable[[str], str], tmp_path: Path
 ) -> None:
     """The head's, then another machine's: the daemon has a place on each."""
-    readme = (CHECKOUT / "README.md").read_text()
-    head, other = re.findall(r"`(RAY_NODE=[^`]*)`", readme)
+    head, other = re.findall(r"^RAY_NODE=.*$", page("cluster"), re.MULTILINE)
     address = units(head)
     asked = {"kind": "ray", "address": address, "num_gpus": 0}
     config = make_config(tmp_path, executor=asked)

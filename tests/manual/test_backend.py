@@ -1,4 +1,4 @@
-"""README's backend of about 25 lines, to the letter: built, installed, listed and run."""
+"""The backend of the manual, about 25 lines, to the letter: built, installed, listed and run."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 from PIL import Image
 from support.playground import Playground
 
-README = Path(__file__).parent.parent / "README.md"
+from manual.documents import page
 
 
 def block(name: str) -> str:
-    """The fenced block of README that is marked as the file `name`."""
+    """The fenced block that is marked as the file `name`."""
     marked = re.search(
-        rf"<!-- backend: {re.escape(name)} -->\n```\w+\n(.*?)```\n", README.read_text(), re.DOTALL
+        rf"<!-- backend: {re.escape(name)} -->\n```\w+\n(.*?)```\n", page("backend"), re.DOTALL
     )
-    assert marked is not None, f"README has no block for {name}"
+    assert marked is not None, f"the page has no block for {name}"
     return marked[1]
 
 
 @pytest.fixture
 def installed(playground: Playground, tmp_path: Path) -> Playground:
-    """A playground beside which pip has installed the distribution of README."""
+    """A playground beside which pip has installed the distribution of the manual."""
     source = tmp_path / "source"
     source.mkdir()
     for name in ("posterize.py", "pyproject.toml"):

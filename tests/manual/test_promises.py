@@ -1,4 +1,4 @@
-"""README's list of promises names tests that exist, and each promise has one."""
+"""The list of promises in the manual names tests that exist, and each promise has one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ast
 import re
 from pathlib import Path
 
-from readme_tables import README, tables_of
+from manual.documents import marked, page
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 def names_of(file: str) -> set[str]:
@@ -19,7 +19,7 @@ def names_of(file: str) -> set[str]:
 
 def test_every_promise_names_a_test_that_exists() -> None:
     """A test that is renamed or removed takes its promise with it."""
-    head, _, *rows = tables_of(README.read_text())["promises"].splitlines()
+    head, _, *rows = marked(page("design"))["promises"].splitlines()
     assert head == "| promise | test |"
     assert len(rows) > 10
     for row in rows:

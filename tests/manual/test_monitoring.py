@@ -1,4 +1,4 @@
-"""README's lines for jq and journalctl, to the letter, on the log of a real daemon."""
+"""The manual's commands for jq and journalctl, to the letter, on the log of a real daemon."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from readme_tables import README, tables_of
 from support.playground import Playground, wait_for
 
+from manual.documents import SOURCE, marked, page
 from nstd.errors import CODES
 from nstd.logs.events import EVENTS
 
@@ -20,12 +20,12 @@ needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
 
 def commands(name: str) -> dict[str, str]:
     """The commands of the block between the marks, by the comment above each."""
-    (code,) = re.findall(r"```sh\n(.*?)```", tables_of(README.read_text())[name], re.DOTALL)
-    return dict(re.findall(r"^# (.*)\n(.*)$", code, re.MULTILINE))
+    (code,) = re.findall(r"```sh\n(.*?)```", marked(page("monitoring"))[name], re.DOTALL)
+    return dict(re.findall(r"^# (.*)\n((?:[^#].*\n)+)", code, re.MULTILINE))
 
 
 def printed(command: str, folder: Path, **environment: str) -> list[str]:
-    """The lines that a command of README prints in a folder."""
+    """The lines that a command of the manual prints in a folder."""
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=folder,
@@ -67,6 +67,9 @@ def test_the_lines_for_jq_find_what_they_are_for(worked: Playground) -> None:
     assert any("the puppet raises" in line for line in worth)
     codes = found.pop("failures by code, the most frequent first")
     assert sorted(line.split() for line in codes) == [["1", "backend_failed"], ["2", "worker_died"]]
+    failed = [line.split("\t") for line in found.pop("when, which and why")]
+    assert [line[1:3] for line in failed if line[1] == "pier"] == [["pier", "backend_failed"]]
+    assert len(failed) == 3
     assert found.pop("when the last picture was finished") == [
         worked.events("job.finished")[-1]["timestamp"]
     ]
@@ -74,9 +77,9 @@ def test_the_lines_for_jq_find_what_they_are_for(worked: Playground) -> None:
     assert unended == [f"{left}\tleft"]
     means = dict(line.split("\t") for line in found.pop("the mean seconds of each phase"))
     assert float(means["total"]) > 0
-    assert "device.down" in "".join(found.pop("devices, as they were last told of"))
-    assert found.pop("the same where a power cut may have torn a line") == []
-    assert not found, "README has a line that no test looks at"
+    assert "device.down" in "".join(found.pop("devices, as the log last reported them"))
+    assert found.pop("bugs, in a file in which a power cut may have torn a line") == []
+    assert not found, "the manual has a command that no test looks at"
 
 
 JOURNALCTL = """#!/bin/sh
@@ -113,10 +116,9 @@ def test_the_filters_of_the_journal_find_what_they_are_for(worked: Playground) -
 
 def test_the_table_of_what_to_alert_on_names_what_there_is() -> None:
     """Events, error codes and metrics that exist, in its rows."""
-    section = README.read_text().split("## Watch the service")[1].split("With `jq`")[0]
-    words = re.findall(r"`([a-z_.]+)`", section)
+    words = re.findall(r"`([a-z_.]+)`", marked(page("monitoring"))["alerts"])
     assert len(words) > 20
-    metrics = (Path(README).parent / "nstd" / "metrics.py").read_text()
+    metrics = (SOURCE / "nstd" / "daemon" / "metrics.py").read_text()
     for word in words:
         is_metric = word.startswith("nstd_") and word.removeprefix("nstd_").removesuffix("_total")
         known = word in EVENTS or word in CODES or word == "code"

@@ -1,4 +1,4 @@
-"""The tables of README.md that come from the code: `python tests/readme_tables.py` renews them."""
+"""The tables of the manual that come from the code: `python tests/manual/tables.py` renews them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nstd.cli.app import EXIT_CODES
 from nstd.errors import CODES
 from nstd.logs.events import EVENTS
 
-README = Path(__file__).parent.parent / "README.md"
+MANUAL = Path(__file__).parents[2] / "nstd" / "manual"
 
 
 def events() -> str:
@@ -57,22 +57,19 @@ def networks() -> str:
     return _table(head, rows)
 
 
-TABLES = {"events": events, "errors": errors, "exits": exits, "networks": networks}
+TABLES = {
+    ("log", "events"): events,
+    ("log", "errors"): errors,
+    ("commands", "exits"): exits,
+    ("styles", "networks"): networks,
+}
+"""Each table, by the page in which it stands and the name in its marks."""
 
 
-def tables_of(text: str) -> dict[str, str]:
-    """The tables between the marks in `text`, by name."""
-    found = re.findall(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", text, re.DOTALL)
-    return dict(found)
-
-
-def renewed(text: str) -> str:
-    """`text` with every table as the code has it."""
-    for name, render in TABLES.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        table = render()
-        text = pattern.sub(lambda mark, table=table: mark[1] + table + mark[2], text)  # type: ignore[misc]
-    return text
+def renewed(text: str, name: str, table: str) -> str:
+    """`text` with `table` between the marks of that name."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    return pattern.sub(lambda mark: mark[1] + table + mark[2], text)
 
 
 def _fields(fields: str) -> str:
@@ -87,4 +84,6 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(renewed(README.read_text()))
+    for (page, name), render in TABLES.items():
+        path = MANUAL / f"{page}.md"
+        path.write_text(renewed(path.read_text(), name, render()))

@@ -1,0 +1,36 @@
+"""Markdown as rich shows it, but with nothing cut off, and with code that can be copied."""
+
+from __future__ import annotations
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import CodeBlock, Markdown, TableElement
+from rich.table import Table
+from rich.text import Text
+
+
+class _Code(CodeBlock):
+    """Code as it stands: no frame, no blanks at the ends, and no line is broken."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(str(self.text).rstrip(), style="cyan", no_wrap=True, overflow="ignore")
+
+
+class _WholeTable(TableElement):
+    """A table that breaks long words, instead of cutting them off."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for table in super().__rich_console__(console, options):
+            if isinstance(table, Table):
+                for column in table.columns:
+                    column.overflow = "fold"
+            yield table
+
+
+class Page(Markdown):
+    """A page of the manual. Its code blocks stand outside of lists, where rich would cut them."""
+
+    elements = Markdown.elements | {
+        "fence": _Code,
+        "code_block": _Code,
+        "table_open": _WholeTable,
+    }
