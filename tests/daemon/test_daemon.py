@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_a_free_slot_is_filled_at_once(playground: Playground) -> None:
 def test_the_folders_of_the_root_are_made(playground: Playground) -> None:
     """A root that lost a folder gets it back."""
     for folder in (playground.work, playground.outbox, playground.inbox, playground.styles):
-        folder.rmdir()
+        shutil.rmtree(folder)
     assert playground.once().returncode == 0
     for folder in (playground.work, playground.outbox, playground.inbox, playground.styles):
         assert folder.is_dir()
