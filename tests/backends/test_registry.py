@@ -156,7 +156,7 @@ def test_a_hanging_plugin_leaves_no_process_behind(site: Path, tmp_path: Path) -
         time.sleep(600)
     """
     install(site, "hangs", before=spawn)
-    assert statuses(Backends(probe_seconds=1.0)) == {"hangs": BackendStatus.TIMEOUT}
+    assert statuses(Backends(probe_seconds=SECONDS)) == {"hangs": BackendStatus.TIMEOUT}
     for pid in pids.read_text().split():
         assert not _runs(int(pid))
 
