@@ -42,6 +42,8 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     """
     if task.options.strength == 0:
         return _untouched(task, report)
+    if task.options.style_weight == 0:
+        report(Progress(0, 1, 0.0, note="style_weight is 0: the style counts for nothing"))
     require_device(task.device)
     task, note = without_margins(task)
     if note:
