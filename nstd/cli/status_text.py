@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,7 @@ def _lines(status: Status) -> Iterator[str]:
         f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
         f"{len(status.running)} running, {status.done} done, {status.failed} failed"
     )
+    yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
         yield f"  ... and {more} more run"
@@ -44,6 +46,16 @@ def _lines(status: Status) -> Iterator[str]:
     for entry in status.recent:
         what = entry.get("message", "").splitlines()[:1]
         yield f"  {entry['state']:8} {entry['job']}  {'  '.join([entry['output'], *what])}"
+
+
+def note_lines(status: Status, shown: int) -> Iterator[str]:
+    """A line for each file of the inbox that becomes no job as it is, and why."""
+    for note in status.notes[:shown]:
+        since = note["since"]
+        age = f" (for {format_duration(max(0, round(time.time() - since)))})" if since else ""
+        yield f"{note['name']} {note['message']}{age}"
+    if (more := len(status.notes) - shown) > 0:
+        yield f"... and {more} more"
 
 
 def _devices(devices: list[dict[str, Any]]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.status_text import counts, memory
+from nstd.cli.status_text import counts, memory, note_lines
 from nstd.client.status import Status, pause, read_status
 from nstd.documents.config import Config
 from nstd.errors import printable
@@ -41,6 +41,7 @@ def draw(status: Status, width: int, height: int) -> RenderableType:
     parts: list[RenderableType] = [*_head(status), _devices(status, width)]
     left = max(2 * _FEWEST, height - 9 - len(status.running) - len(status.devices))
     left = max(2 * _FEWEST, left - len(status.batches) - bool(status.batches))
+    left = max(2 * _FEWEST, left - min(len(status.notes), _FEWEST + 1))
     waiting = min(len(_alone(status)), max(_FEWEST, left - len(status.recent)))
     parts += _batches(status)
     parts += _waiting(status, waiting)
@@ -131,6 +132,7 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     yield _line("")
     count = f"WAITING {len(status.waiting)}, in the inbox {len(status.inbox)}"
     yield _line((count, "bold"))
+    yield from (_line((line, "yellow")) for line in note_lines(status, _FEWEST))
     table = _table(header=False)
     for _ in range(2):
         table.add_column(no_wrap=True, justify="right")

@@ -12,6 +12,7 @@ from typing import Any
 from nstd.documents.config import Config
 from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.notes import look_once
 from nstd.outbox.results import batch_of, list_published, read_json
 from nstd.queue.batch import Batch, list_batches, read_published
 from nstd.queue.job import Job
@@ -41,6 +42,7 @@ class Status:
     failed: int
     recent: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_status(config: Config) -> Status:
@@ -60,6 +62,8 @@ def read_status(config: Config) -> Status:
     published = list(list_published(outbox))
     recent = [_outcome(path, outbox) for path in _latest(published)]
     failed = sum(path.name == REASON for _, path in published)
+    has_made = bool(published or waiting or running)
+    notes = list(_notes(config, daemon.get("notes", []) if pid else None, has_made))
     return Status(
         root=str(config.root),
         pid=pid,
@@ -74,7 +78,19 @@ def read_status(config: Config) -> Status:
         failed=failed,
         recent=recent,
         batches=[_describe_batch(b, waiting, running) for b in _batches(work, outbox, recent)],
+        notes=notes,
     )
+
+
+def _notes(config: Config, told: object, has_made: bool) -> Iterator[dict[str, Any]]:
+    """What in the inbox becomes no job as it is: as the daemon has `told`, or by a look of ours.
+
+    Pictures that no sidecar names are told of only while nothing was ever made.
+    """
+    notes = [note.model_dump(mode="json") for note in look_once(config)] if told is None else told
+    for note in notes if isinstance(notes, list) else []:
+        if isinstance(note, dict) and not (has_made and note.get("kind") == "unnamed"):
+            yield note
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:

@@ -242,9 +242,7 @@ class Daemon:
 
     def _tell_state(self, _now: float) -> None:
         outlook, scheduler = self._pipeline.outlook, self._pipeline.scheduler
-        self._pipeline.health.write(
-            scheduler, state=outlook.state, paused=outlook.paused, inbox_lost=outlook.inbox_lost
-        )
+        self._pipeline.health.write(scheduler, outlook)
         running, waiting = len(scheduler.running), len(scheduler.waiting)
         trouble = "the inbox cannot be read" if outlook.inbox_lost else outlook.paused
         self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())

@@ -13,6 +13,7 @@ from typing import Any
 
 from nstd import __version__
 from nstd.executors.contract import Report
+from nstd.queue.outlook import Outlook
 from nstd.queue.paths import JobPaths
 from nstd.queue.scheduler import Scheduler
 from nstd.system.durable import Files
@@ -26,15 +27,16 @@ class HealthFile:
         self._started = time.time()
         self._last = ""
 
-    def write(self, scheduler: Scheduler, *, state: str, paused: str, inbox_lost: bool) -> None:
+    def write(self, scheduler: Scheduler, outlook: Outlook) -> None:
         """Tell the health of the daemon, its intake and its devices."""
         health = {
             "pid": os.getpid(),
             "version": __version__,
             "started": self._started,
-            "state": state,
-            "paused": paused,
-            "inbox_lost": inbox_lost,
+            "state": outlook.state,
+            "paused": outlook.paused,
+            "inbox_lost": outlook.inbox_lost,
+            "notes": [note.model_dump(mode="json") for note in outlook.notes],
             "devices": list(_devices(scheduler)),
             "running": {job_id: running.slot.name for job_id, running in scheduler.running.items()},
         }

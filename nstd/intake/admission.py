@@ -21,6 +21,7 @@ from nstd.logs.log import emit, keep_job_log
 from nstd.logs.trouble import Trouble
 from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
@@ -68,6 +69,8 @@ class Admission:
         self.lost: OSError | None = None
         """Why the inbox cannot be read."""
         self._lost_since = 0.0
+        self.notes: list[InboxNote] = []
+        """What the last look met that becomes no job as it is."""
         self._full, self._try_at = "", 0.0
         self.paused = ""
         self.configure(config)
@@ -121,6 +124,7 @@ class Admission:
         self.watcher.check()
         try:
             self._ready = self.inbox.ready(now)
+            self.notes = self.inbox.notes()
             self._note_lost(None, now)
         except OSError as error:
             self._ready = []

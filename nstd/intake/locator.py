@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from nstd.errors import SidecarError, printable
-from nstd.intake.names import is_ignored
+from nstd.intake.names import is_ignored, is_sidecar
 from nstd.system.nofollow import Folder, Signature, join
 from nstd.system.units import format_size
 
@@ -63,15 +63,48 @@ class Locator:
             for suffix in ("", *SUFFIXES):
                 yield self._styles, join("", source + suffix)
 
-    def nearest(self, sidecar: str, source: str) -> str | None:
-        """The name beside the sidecar that looks most like a picture that is not there."""
-        try:
-            entries = self._inbox.entries(str(PurePosixPath(sidecar).parent))
-        except (OSError, SidecarError):
-            return None
-        names = [entry.name for entry in entries if not is_ignored(entry.name)]
-        near = difflib.get_close_matches(PurePosixPath(source).name, names, n=1, cutoff=0.7)
-        return near[0] if near else None
+    def nearest(self, sidecar: str, source: str) -> str:
+        """What a sidecar should say for the picture that looks most like one that is not there.
+
+        The empty string when none does. Case does not count, nor does an ending that is missing or
+        another; it may lie beside the sidecar, where the sidecar says, or in the library.
+        """
+        wanted = PurePosixPath(source)
+        there = self._there(sidecar, wanted.parent)
+        for form in (_folded, _stem):
+            for name, said in there.items():
+                if form(name) == form(wanted.name) or form(name) == _folded(wanted.name):
+                    return said
+        folded = {_folded(name): said for name, said in there.items()}
+        near = difflib.get_close_matches(_folded(wanted.name), folded, n=1, cutoff=0.7)
+        return folded[near[0]] if near else ""
+
+    def _there(self, sidecar: str, parent: PurePosixPath) -> dict[str, str]:
+        """The names of files near the sidecar, and what it would call each."""
+        beside = str(PurePosixPath(sidecar).parent)
+        places = {
+            (self._inbox, beside): "",
+            (self._inbox, str(PurePosixPath(beside, parent))): "" if parent.name == "" else parent,
+            (self._styles, ""): "",
+        }
+        there: dict[str, str] = {}
+        for (root, folder), said in places.items():
+            try:
+                entries = root.entries("" if folder == "." else folder)
+            except (OSError, SidecarError):
+                continue
+            for entry in entries:
+                if not (entry.is_folder or is_ignored(entry.name) or is_sidecar(entry.name)):
+                    there.setdefault(entry.name, str(PurePosixPath(said, entry.name)))
+        return there
+
+
+def _folded(name: str) -> str:
+    return normal(name).casefold()
+
+
+def _stem(name: str) -> str:
+    return _folded(PurePosixPath(name).stem)
 
 
 def normal(name: str) -> str:

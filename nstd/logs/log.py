@@ -111,9 +111,9 @@ def emit(event: str, **fields: Any) -> None:
     if unknown or absent:
         raise TypeError(f"{event}: unknown fields {unknown}, absent fields {absent}")
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = {"timestamp": now.replace("+00:00", "Z"), "level": entry.level, "event": event}
+    line = {"timestamp": now.replace("+00:00", "Z"), "level": entry.level_of(fields), "event": event}
     line |= {name: _plain(fields[name]) for name in entry.order if name in fields}
-    level = logging.getLevelNamesMapping()[entry.level.upper()]
+    level = logging.getLevelNamesMapping()[line["level"].upper()]
     if _logger.isEnabledFor(level):
         record = _logger.makeRecord("nstd", level, "", 0, line, (), None)
         record.durable = event in DURABLE

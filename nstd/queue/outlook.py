@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from nstd.queue.inbox_note import InboxNote
 
 
 @dataclass
@@ -13,3 +16,4 @@ class Outlook:
     paused: str = ""  # why nothing is claimed
     inbox: int = 0  # sidecars that wait in the inbox
     inbox_lost: bool = False  # whether the inbox cannot be read
+    notes: Sequence[InboxNote] = ()  # what in the inbox becomes no job as it is

@@ -122,9 +122,8 @@ class Shelf:
 
     def put_detail(self, detail: dict[str, Any]) -> None:
         """Write what else there is to know of a job. Raises OSError."""
-        self._files.write(
-            self._detail(detail["id"]), script("nstd.queue.job", detail), durable=False
-        )
+        data = script("nstd.job", detail)
+        self._files.write(self._detail(detail["id"]), data, durable=False)
 
     def has_detail(self, identity: str) -> bool:
         """Whether it is there; a power cut may have left an empty file."""
