@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -89,6 +89,18 @@ def _escape(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # how Python carries an undecodable byte
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
+
+
+def text_of(value: object, show: Callable[[Any], str] = str) -> str:
+    """The text of any object, which UTF-8 can carry; never raises.
+
+    The text of an exception of a plug-in may hold lone surrogates, be None, or raise itself.
+    """
+    try:
+        text = show(value)
+    except Exception:
+        text = f"<{type(value).__name__} without a text>"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

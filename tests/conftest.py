@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 from support.clusters import RayCluster, ray_cluster
 from support.executors import install_backends
 from support.playground import Playground
 
+from nstd.logs.processors import PROCESSORS
 from nstd.system import reservations
 
 # A shell that starts the tests in the background has it ignored, and every process would inherit
@@ -22,6 +25,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def own_reservations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests reserve of the machine's memory is not this one's concern."""
     monkeypatch.setattr(reservations, "FOLDER", tmp_path / "reserved")
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """The lines that this process logs; meanwhile none goes to a file."""
+    with capture_logs(processors=PROCESSORS) as lines:
+        yield cast("list[dict[str, Any]]", lines)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from nstd.logs.log import listen
 from nstd.system.units import format_duration
 
 _SHOWN = 12
@@ -35,6 +34,8 @@ class Bars:
         self.endings: list[FollowedEnd] = []
 
     def __enter__(self) -> Self:
+        from nstd.logs.log import listen  # here, as `nstd submit --wait` only draws: no structlog
+
         self._progress.start()
         self._unlisten = listen(self._on_event)
         return self

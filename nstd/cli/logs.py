@@ -7,23 +7,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import click
 
 from nstd.cli.app import config_option, job_argument
-from nstd.cli.log_text import Renderer
 from nstd.client.find import SHORTEST, find_job
 from nstd.documents.config import Config, find_config, load_config
+from nstd.logs.events import LEVELS
 from nstd.logs.reader import LogReader
+from nstd.logs.text import Line, TextRenderer
 from nstd.system.layout import LOG, LOGS
 
-LEVELS = ("debug", "info", "warning", "error")
 _CHATTER = {"job.progress"}
 """Of such lines there are so many that nothing else would be seen between them."""
 _POLL = 0.5
-
-Line = dict[str, Any]
 
 
 @click.command("logs")
@@ -47,7 +44,7 @@ def command(
     settings = load_config(find_config(config))
     reader = LogReader(settings.folder("outbox") / LOGS, LOG)
     chosen = _Chosen(job, LEVELS.index(level))
-    renderer = Renderer()
+    renderer = TextRenderer()
     show = _shower(renderer)
     old: Iterable[Line] = filter(chosen, map(renderer.learn, reader.read()))
     for line in old if lines is None else deque(old, maxlen=lines):
@@ -116,6 +113,6 @@ def _own_log(config: Config, job: str) -> Iterator[Line]:
     return LogReader(folder, name).read()
 
 
-def _shower(renderer: Renderer) -> Callable[[Line], None]:
+def _shower(renderer: TextRenderer) -> Callable[[Line], None]:
     color = False if os.environ.get("NO_COLOR") else None  # None: where it is a terminal
     return lambda line: click.echo(renderer.render(line), color=color)

@@ -53,7 +53,7 @@ def note_lines(status: Status, shown: int) -> Iterator[str]:
     for note in status.notes[:shown]:
         since = note["since"]
         age = f" (for {format_duration(max(0, round(time.time() - since)))})" if since else ""
-        yield f"{note['name']} {note['message']}{age}"
+        yield f"{note['name']}{age} {note['message']}"
     if (more := len(status.notes) - shown) > 0:
         yield f"... and {more} more"
 

@@ -12,9 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from structlog.contextvars import bound_contextvars
+
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.logs.log import emit, has_finished, keep_job_log
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_finished
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.sheet_process import Sheet, make_command
@@ -198,10 +201,11 @@ class Batches:
         for live in list(self._live.values()):
             if now < live.due or not self._is_over(live):
                 continue
-            try:
-                self._conclude(live, now)
-            except (OSError, StoreError) as error:
-                self._postpone(live, error, now)
+            with bound_contextvars(batch=live.batch.id):
+                try:
+                    self._conclude(live, now)
+                except (OSError, StoreError) as error:
+                    self._postpone(live, error, now)
 
     def _is_over(self, live: Live) -> bool:
         """Whether every member has ended; those of which nothing is left are lost."""
@@ -248,10 +252,9 @@ class Batches:
     def _tell(self, live: Live, batch: Batch) -> None:
         if live.sheet is not None and live.sheet.reason:
             reason = printable(live.sheet.reason)
-            emit("batch.sheet_failed", batch=batch.id, code="sheet_failed", reason=reason)
+            emit("batch.sheet_failed", code="sheet_failed", reason=reason)
         emit(
             "batch.finished",
-            batch=batch.id,
             name=batch.name,
             output=batch.place,
             round=batch.round,

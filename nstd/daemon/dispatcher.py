@@ -7,7 +7,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
+
+from structlog.contextvars import bound_contextvars
 
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
@@ -19,6 +22,7 @@ from nstd.queue.ended import EndedJobs
 from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.scheduler import Scheduler
+from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
 
 DISK_PAUSE = 10.0
@@ -69,20 +73,14 @@ class Dispatcher:
         if not self.scheduler.waiting:
             self._disk_error = ""  # there is nothing to try the disk with: intake will tell
         for job, slot in self.scheduler.dispatch(now):
-            begun = job.begun()
-            if not self._is_durable(begun, now):
-                self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
-                return
-            self.scheduler.started(begun, slot)
-            emit(
-                "job.started",
-                job=job.id,
-                name=job.name,
-                attempt=begun.attempt,
-                slot=slot.name,
-                device=slot.device,
-            )
-            self.executor.start(begun, slot, self._store.paths(job.id).folder)
+            with _bound(job.id, slot):
+                begun = job.begun()
+                if not self._is_durable(begun, now):
+                    self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
+                    return
+                self.scheduler.started(begun, slot)
+                emit("job.started", name=job.name, attempt=begun.attempt)
+                self.executor.start(begun, slot, self._store.paths(job.id).folder)
 
     def collect(self, now: float) -> None:
         """Take in what the executor has to tell, and end what takes too long."""
@@ -107,16 +105,21 @@ class Dispatcher:
             return
         self.scheduler.progressed(report.job, now)
         self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
-        if report.note:
-            emit("job.noted", job=report.job, slot=running.slot.name, note=printable(report.note))
-        told = report.model_dump(exclude={"level", "levels", "note", "memory"})
+        told = report.model_dump(exclude={"job", "level", "levels", "note", "memory"})
         scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
-        emit("job.progress", slot=running.slot.name, scale=scale, **told)
+        with _bound(report.job, running.slot):
+            if report.note:
+                emit("job.noted", note=printable(report.note))
+            emit("job.progress", scale=scale, **told)
 
     def _settle(self, outcome: Outcome, now: float) -> None:
-        verdict = self.scheduler.settle(outcome, now)
+        with _bound(outcome.job, self.scheduler.running[outcome.job].slot):
+            verdict = self.scheduler.settle(outcome, now)
+            self._tell_device(verdict)
+            self._carry_out(verdict, now)
+
+    def _carry_out(self, verdict: Verdict, now: float) -> None:
         job, failure = verdict.job, verdict.failure
-        self._tell_device(verdict)
         match verdict.decision:
             case Decision.PUBLISH:
                 self._ended.add(job)
@@ -128,15 +131,13 @@ class Dispatcher:
             case Decision.REQUEUE:
                 self._requeue(verdict, now)
             case Decision.RESTART:
-                emit("job.requeued", job=job.id, slot=verdict.slot.name, reason="retry")
+                emit("job.requeued", reason="retry")
                 self._start_anew(job, now)
 
     def _retry(self, verdict: Verdict, now: float) -> None:
         job, failure = verdict.job, verdict.failure
         emit(
             "job.retried",
-            job=job.id,
-            slot=verdict.slot.name,
             attempt=job.attempt,
             code=failure.code if failure else "",
             message=failure.message if failure else "",
@@ -147,7 +148,7 @@ class Dispatcher:
     def _requeue(self, verdict: Verdict, now: float) -> None:
         job, failure = verdict.job, verdict.failure
         reason = failure.code if failure else "stopped"
-        emit("job.requeued", job=job.id, slot=verdict.slot.name, reason=reason)
+        emit("job.requeued", reason=reason)
         if failure is not None and failure.code == "disk_full":
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._tell_disk(job, full, now)
@@ -186,11 +187,10 @@ class Dispatcher:
     def _tell_device(self, verdict: Verdict) -> None:
         device, failure = verdict.slot.device, verdict.failure
         if verdict.device_up:
-            emit("device.up", device=device)
+            emit("device.up")
         if verdict.device_down is not None:
             emit(
                 "device.down",
-                device=device,
                 failures=self.scheduler.breakers[device].failures,
                 cooldown=verdict.device_down,
                 reason=failure.message if failure else "",
@@ -267,3 +267,8 @@ class Dispatcher:
     def waitables(self) -> Sequence[Any]:
         """What to wait on for the next event of a worker."""
         return self.executor.waitables()
+
+
+def _bound(job_id: str, slot: Slot) -> AbstractContextManager[None]:
+    """What is logged meanwhile bears the job, its slot and its device."""
+    return bound_contextvars(job=job_id, slot=slot.name, device=slot.device)

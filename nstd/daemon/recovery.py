@@ -8,7 +8,8 @@ from pathlib import Path
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.intake.claim import Claims
-from nstd.logs.log import emit, has_ended, keep_job_log
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_ended
 from nstd.logs.told import Told
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nstd.executors.channel import DaemonEnd
 
-_TAIL = 2000
+_TAIL = 4000
 _MOST_OUTPUT = 8 * 2**20
 _LAST_WAIT = 2.0
 

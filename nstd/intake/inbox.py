@@ -139,7 +139,7 @@ class Inbox:
         if not self.pending:  # else a sidecar may name them that is not yet read
             found = [each.picture for each in self._looked.values() if each.picture]
             named = {picture.name for picture in found if picture.root == self.root}
-            told += notes.unnamed(self._listing.pictures, named)
+            told += notes.unnamed(self._listing.pictures, named, told)
         return told[:MOST_NOTES]
 
     def hold(self, name: str, now: float) -> None:

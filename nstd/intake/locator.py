@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from nstd.errors import SidecarError, printable
-from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.names import is_ignored
 from nstd.system.nofollow import Folder, Signature, join
 from nstd.system.units import format_size
 
@@ -75,7 +75,8 @@ class Locator:
             for name, said in there.items():
                 if form(name) == form(wanted.name) or form(name) == _folded(wanted.name):
                     return said
-        folded = {_folded(name): said for name, said in there.items()}
+        form = _folded if wanted.suffix else _stem
+        folded = {form(name): said for name, said in there.items()}
         near = difflib.get_close_matches(_folded(wanted.name), folded, n=1, cutoff=0.7)
         return folded[near[0]] if near else ""
 
@@ -94,7 +95,7 @@ class Locator:
             except (OSError, SidecarError):
                 continue
             for entry in entries:
-                if not (entry.is_folder or is_ignored(entry.name) or is_sidecar(entry.name)):
+                if entry.name.lower().endswith(SUFFIXES) and not is_ignored(entry.name):
                     there.setdefault(entry.name, str(PurePosixPath(said, entry.name)))
         return there
 

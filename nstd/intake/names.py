@@ -44,7 +44,8 @@ def mistake(name: str) -> str:
         return f"is no sidecar, as its name does not end in .yaml: rename it to {match[1]!r}"
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in _TEXTS:
-        return f"is no sidecar: a sidecar is YAML text in a file such as {PurePosixPath(name).stem}.yaml"
+        like = f"{PurePosixPath(name).stem}.yaml"
+        return f"is no sidecar: a sidecar is YAML text in a file such as {like!r}"
     if suffix in _FILMS:
         return "is a film; nstd paints single pictures: export one, and name it in a sidecar"
     return ""

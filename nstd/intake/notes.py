@@ -12,7 +12,7 @@ from nstd.intake.names import mistake
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import SidecarCache
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
-from nstd.system.nofollow import Folder
+from nstd.system.nofollow import Folder, join
 
 _LOOK = 1.0
 """Seconds that a single look spends on sidecars."""
@@ -25,10 +25,13 @@ def mistaken(mistakes: Iterable[str]) -> Iterator[InboxNote]:
         yield InboxNote(name=name, kind="mistake", message=message)
 
 
-def unnamed(pictures: Iterable[str], named: set[str]) -> Iterator[InboxNote]:
-    """A note of each picture that is not among those that sidecars name."""
+def unnamed(
+    pictures: Iterable[str], named: set[str], told: Iterable[InboxNote]
+) -> Iterator[InboxNote]:
+    """A note of each picture that is not among those that sidecars name, or seem to have meant."""
+    meant = {join(n.name.rpartition("/")[0], n.nearest) for n in told if n.nearest}
     for name in pictures:
-        if name not in named:
+        if name not in named and name not in meant:
             message = f"is named by no sidecar: `nstd submit {printable(name)} STYLE` makes a job"
             yield InboxNote(name=name, kind="unnamed", message=message)
 
@@ -71,7 +74,7 @@ def look_once(config: Config) -> list[InboxNote]:
         except (OSError, SidecarError) as error:
             notes.append(unreadable(name, error))
     else:
-        notes += [*mistaken(scan.mistakes), *unnamed(scan.pictures, named)]
+        notes += [*mistaken(scan.mistakes), *unnamed(scan.pictures, named, notes)]
     return notes[:MOST_NOTES]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import threading
@@ -13,23 +12,22 @@ _LINES = 2000
 _PATIENCE = 2.0
 
 
-class Console(logging.Handler):
+class Console:
     """Writes to the descriptor itself: a thread stuck in `sys.stderr` would hold its lock, and
     with it the end of the process."""
 
     def __init__(self, fd: int = STDERR) -> None:
-        super().__init__()
         self._fd = fd
         self._lines: queue.Queue[bytes | None] = queue.Queue(_LINES)
-        self._thread = threading.Thread(target=self._write, name="console", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="console", daemon=True)
         self._thread.start()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def write(self, line: str) -> None:
         """Have one line written, or drop it when too many wait already."""
         with suppress(queue.Full):
-            self._lines.put_nowait(self.format(record).encode(errors="backslashreplace") + b"\n")
+            self._lines.put_nowait(line.encode(errors="backslashreplace") + b"\n")
 
-    def _write(self) -> None:
+    def _work(self) -> None:
         while (line := self._lines.get()) is not None:
             with suppress(OSError):  # nobody reads any more, or nobody ever did
                 while line:
@@ -40,4 +38,3 @@ class Console(logging.Handler):
         with suppress(queue.Full):
             self._lines.put(None, timeout=_PATIENCE)
             self._thread.join(_PATIENCE)
-        super().close()

@@ -38,6 +38,13 @@ class Event(NamedTuple):
         return set(self.order)
 
 
+LEVELS = ("debug", "info", "warning", "error")
+"""From the least to the most serious."""
+HEAD = ("timestamp", "level", "event")
+"""Every line begins with these."""
+CONTEXT = {"job", "batch", "slot", "device"}
+"""May be bound for all that is logged below; an event takes of it what it has a field for."""
+
 TERMINAL = ("job.finished", "job.failed")
 """Exactly one of these ends every job."""
 DURABLE = (*TERMINAL, "batch.finished")
@@ -59,7 +66,9 @@ EVENTS: dict[str, Event] = {
     "daemon.reload_failed": Event("error", "config error", "HUP: the old config is kept"),
     "daemon.error": Event("error", "error traceback", "a bug; the daemon goes on"),
     "library.warning": Event(
-        "warning", "warning source", "Python or a library warns of something; the daemon goes on"
+        "warning",
+        "warning source [job] [slot]",
+        "Python or a library warns of something; the daemon goes on",
     ),
     "plugins.loaded": Event("info", "backends refused", "backends that sidecars may name"),
     "plugin.failed": Event("warning", "name status reason", "a backend that is off, and why"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import stat
 from contextlib import suppress
@@ -15,31 +14,28 @@ _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class LogFile(logging.Handler):
+class LogFile:
     """Appends to `path`; `path.1` is the last rotated file, `path.KEEP` the oldest.
 
-    Nothing is buffered: a line is in the file when `emit` returns, or it is lost because the
+    Nothing is buffered: a line is in the file when `write` returns, or it is lost because the
     disk did not take it. A line that got there only in part ends before the next one begins.
     """
 
     def __init__(self, path: Path, size: int, keep: int) -> None:
-        super().__init__()
         self.path, self.size, self.keep = path, size, keep
         self._fd: int | None = None
         self._is_torn = False
         self._is_named = False  # whether its name would survive a power cut
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def write(self, line: str, *, durable: bool = False) -> None:
         """Append one line; a disk that does not take it costs the line, not the daemon.
 
-        Raises OSError only for a record that has to be `durable`; that is synced as well.
+        Raises OSError only for a line that has to be `durable`; that is synced as well.
         """
-        line = self.format(record).encode() + b"\n"
-        is_durable = getattr(record, "durable", False)
         try:
-            self._write(line, is_durable)
+            self._write(line.encode() + b"\n", durable)
         except OSError:
-            if is_durable:
+            if durable:
                 raise
 
     def _write(self, line: bytes, is_durable: bool) -> None:
@@ -73,24 +69,9 @@ class LogFile(logging.Handler):
         self._let_go()
         self._is_named = False
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = fd = self._open()
+        self._fd = fd = open_to_append(self.path)
         size = os.fstat(fd).st_size
         self._is_torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-        return fd
-
-    def _open(self) -> int:
-        """Open the file. People may write to its folder: no link, FIFO or device is written to."""
-        folder = os.open(self.path.parent, _FOLDER)
-        try:
-            fd = os.open(self.path.name, _APPEND, 0o644, dir_fd=folder)
-        except OSError as error:
-            error.filename = str(self.path)
-            raise
-        finally:
-            os.close(folder)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
-            raise OSError(errno.EINVAL, "not a regular file", str(self.path))
         return fd
 
     def _rotate(self) -> None:
@@ -113,7 +94,31 @@ class LogFile(logging.Handler):
     def close(self) -> None:
         """Let go of the file."""
         self._let_go()
-        super().close()
+
+
+def append(path: Path, line: str) -> None:
+    """Append one line to the file at `path`. Raises OSError."""
+    with open(open_to_append(path, 0o666), "ab") as file:
+        file.write(line.encode() + b"\n")
+
+
+def open_to_append(path: Path, mode: int = 0o644) -> int:
+    """A descriptor of the file at `path`, which is made if need be. Raises OSError.
+
+    People may write to its folder: no link, FIFO or device is written to.
+    """
+    folder = os.open(path.parent, _FOLDER)
+    try:
+        fd = os.open(path.name, _APPEND, mode, dir_fd=folder)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return fd
 
 
 def sync_names(folder: Path) -> None:

@@ -1,16 +1,20 @@
-"""Reads the structured log from beside the daemon: every line once, across rotations."""
+"""Reads the structured log: every line once, across rotations, or whether it tells of an end."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from nstd.errors import SidecarError
+from nstd.logs.events import HEAD, TERMINAL
+from nstd.logs.file import sync_names
+from nstd.system.layout import LOG
 from nstd.system.nofollow import Folder
 
 
@@ -77,12 +81,48 @@ class LogReader:
             yield f"{self._name}.{number}"
 
 
+def has_ended(folder: Path, job: str) -> bool:
+    """Whether the log in `folder` already holds the terminal event of `job`, durably from now on.
+
+    The `job` may also be a batch. Asked only after a crash between publication and clean-up, so
+    reading it all is fine. A line that a power cut has torn tells nothing. Raises OSError when
+    what is there cannot be synced.
+    """
+    return _holds(folder, job, lambda line: _ends(line, job))
+
+
+def has_finished(folder: Path, batch: str, round_: int) -> bool:
+    """The same for the event that ends the batch for the `round_`th time."""
+    return _holds(folder, batch, lambda line: _ends(line, batch) and line.get("round") == round_)
+
+
+def _holds(folder: Path, about: str, is_wanted: Callable[[dict[str, Any]], bool]) -> bool:
+    """Whether the log has a line with the id `about` that is wanted; then it is synced."""
+    logs = Folder(folder)  # people may write there: links and FIFOs are passed over
+    for path in sorted(folder.glob(f"{LOG}*")):
+        with (
+            suppress(FileNotFoundError, PermissionError, SidecarError),
+            logs.open(path.name) as file,
+        ):
+            lines = (_parse(raw) for raw in file if about.encode() in raw)
+            if any(is_wanted(line) for line in lines if line is not None):
+                os.fsync(file.fileno())
+                sync_names(folder)
+                return True
+    return False
+
+
+def _ends(line: dict[str, Any], job: str) -> bool:
+    """Whether a line of the log is the terminal event of `job`, or of a batch of that id."""
+    if line["event"] == "batch.finished":
+        return bool(line.get("batch") == job)
+    return line.get("job") == job and line["event"] in TERMINAL
+
+
 def _parse(raw: bytes) -> dict[str, Any] | None:
     try:
         line = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    is_line = isinstance(line, dict) and all(
-        isinstance(line.get(key), str) for key in ("timestamp", "level", "event")
-    )
+    is_line = isinstance(line, dict) and all(isinstance(line.get(key), str) for key in HEAD)
     return line if is_line else None

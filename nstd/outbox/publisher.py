@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from structlog.contextvars import bound_contextvars
+
 from nstd.documents.config import Config
-from nstd.logs.log import emit, has_ended, keep_job_log
+from nstd.logs.log import emit, keep_job_log
+from nstd.logs.reader import has_ended
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import make_failure_record, make_record
@@ -65,20 +68,24 @@ class Publisher:
                 continue
             if time.monotonic() > until:
                 return
-            try:
-                self._publish(pending)
-            except OSError as error:
-                self._postpone(pending, error, now)
-            except Exception as error:  # a bug, or a result that is not what workers write
-                pending.due = now + LONGEST
-                if pending.failure is not None:
-                    raise
-                pending.failure, pending.due = _unpublishable(error), 0.0
-            else:
-                self._ended.remove(pending.job)
-                self._late.pop(pending.job.id, None)
-                for other in self._full():
-                    other.due = 0.0
+            with bound_contextvars(job=pending.job.id):
+                self._attend(pending, now)
+
+    def _attend(self, pending: EndedJob, now: float) -> None:
+        try:
+            self._publish(pending)
+        except OSError as error:
+            self._postpone(pending, error, now)
+        except Exception as error:  # a bug, or a result that is not what workers write
+            pending.due = now + LONGEST
+            if pending.failure is not None:
+                raise
+            pending.failure, pending.due = _unpublishable(error), 0.0
+        else:
+            self._ended.remove(pending.job)
+            self._late.pop(pending.job.id, None)
+            for other in self._full():
+                other.due = 0.0
 
     def _postpone(self, pending: EndedJob, error: OSError, now: float) -> None:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
@@ -150,7 +157,7 @@ class Publisher:
     def _tell(self, job: Job, failure: Failure | None) -> None:
         """The canonical line, durable before the job is removed; in the published log as well."""
         keep_job_log(job.id, self._outbox.log_of(job))
-        line = {"job": job.id, "name": job.name, "output": job.target, "backend": job.backend}
+        line = {"name": job.name, "output": job.target, "backend": job.backend}
         if job.batch is not None:
             line["batch"] = job.batch.id
         if failure is None:

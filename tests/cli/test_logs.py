@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from support.playground import Playground, everything_from
 
-from nstd.cli.log_text import Renderer
 from nstd.documents.settings import LogSettings
 from nstd.logs.events import EVENTS
 from nstd.logs.log import Logging, emit
 from nstd.logs.reader import LogReader
+from nstd.logs.text import TextRenderer
 from nstd.system.layout import LOG
 
 
@@ -110,14 +110,14 @@ def test_any_event_with_any_values_is_rendered_on_printable_lines(event: str) ->
     for value in odd:
         line: dict[str, Any] = {"timestamp": "2026-11-23T08:15:00Z", "level": "info"}
         line |= {"event": event} | dict.fromkeys(EVENTS[event].order, value)
-        text = Renderer().render(line)
+        text = TextRenderer().render(line)
         text = text.replace("\x1b[2m", "").replace("\x1b[0m", "").replace("\x1b[32m", "")
         assert all(part.isprintable() for part in text.split("\n")), text
 
 
 def test_a_job_goes_by_its_name_once_this_was_told() -> None:
     """Before, and where it never was, by its id."""
-    renderer = Renderer()
+    renderer = TextRenderer()
     head = {"timestamp": "2026-11-23T08:15:00.000Z", "level": "info", "job": "20261123-081500-3f9a"}
     assert "20261123-081500-3f9a" in renderer.render({**head, "event": "job.recovered"})
     renderer.render({**head, "event": "job.started", "name": "beach", "attempt": 1, "slot": "cpu"})

@@ -67,6 +67,7 @@ FULL = Status(
             **{"code": "picture_missing", "message": f"never came{' for ages' * 40}\nmore"},
         },
     ],
+    notes=[{"name": "first.yaml", "message": f"waits for {EVIL!r}", "since": time.time() - 70}],
 )
 EMPTY = Status("/r", None, "not running", "", False, [], [], [], [], 0, 0)
 
@@ -104,6 +105,7 @@ def test_it_fits_the_width_and_says_all_that_matters(width: int) -> None:
         assert "the inbox cannot be read" in text
         assert "picture_missing: never came" in text
         assert "b/a  cpu" in text
+        assert re.search(r"first.yaml \(for 1m\S+\) waits for", text)
     if width >= 200:
         assert "45/100" in text
         assert "x\\n\\x1b[2J[red]\\u202e" in text

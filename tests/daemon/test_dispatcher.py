@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.executors.contract import Begun, Event, Report
-from nstd.logs.log import emit, listen
+from nstd.logs.log import emit
 from nstd.logs.trouble import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -136,12 +136,9 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture
-def log() -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+def log(logged: list[dict[str, Any]]) -> Callable[[str], list[dict[str, Any]]]:
     """The log lines of an event."""
-    lines: list[dict[str, Any]] = []
-    forget = listen(lambda event, line: lines.append(line))
-    yield lambda event: [line for line in lines if line["event"] == event]
-    forget()
+    return lambda event: [line for line in logged if line["event"] == event]
 
 
 Log = Callable[[str], list[dict[str, Any]]]

@@ -19,7 +19,6 @@ from nstd.executors.contract import Executor
 from nstd.executors.inline import InlineExecutor
 from nstd.executors.local import LocalExecutor
 from nstd.executors.worker.attempt import PREVIEW_EVERY
-from nstd.logs.log import listen
 from nstd.queue.job import Ending, Outcome
 from nstd.system.layout import CACHE
 
@@ -151,18 +150,16 @@ def test_a_running_attempt_can_be_cancelled(bench: Bench) -> None:
     ("ask", "ending"), [("cancel", Ending.CANCELLED), ("stop", Ending.STOPPED)]
 )
 def test_an_attempt_can_be_ended_before_a_worker_took_it(
-    bench: Bench, ask: str, ending: Ending
+    bench: Bench, ask: str, ending: Ending, logged: list[dict[str, Any]]
 ) -> None:
     """While its worker still comes up: it never begins, and the worker is there for the next."""
-    told: list[str] = []
-    forget = listen(lambda event, line: told.append(event))
     bench.start("beach", steps=10_000, pause=0.02)
     getattr(bench.executor, ask)("beach")
     assert bench.outcome("beach") == Outcome(job="beach", ending=ending)
     assert not bench.begun("beach")
     assert bench.run("next").ending is Ending.FINISHED
-    assert [event for event in told if event.startswith("worker.")] == ["worker.started"]
-    forget()
+    told = [line["event"] for line in logged if line["event"].startswith("worker.")]
+    assert told == ["worker.started"]
 
 
 @everywhere

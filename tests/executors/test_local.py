@@ -19,7 +19,6 @@ from support.executors import TWO, Bench, install_backends, make_config
 from support.playground import wait_for
 
 from nstd.executors.local import LocalExecutor
-from nstd.logs.log import listen
 from nstd.queue.job import Ending, Outcome
 
 Make = Callable[..., Bench]
@@ -44,18 +43,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         executor.close()
 
 
-@pytest.fixture
-def told() -> Iterator[list[dict[str, Any]]]:
-    """The events of workers, as logged."""
-    lines: list[dict[str, Any]] = []
-    forget = listen(lambda event, line: lines.append(line) if event.startswith("worker.") else None)
-    yield lines
-    forget()
-
-
-def pids(told: list[dict[str, Any]], slot: str = "cpu/0") -> list[int]:
+def pids(logged: list[dict[str, Any]], slot: str = "cpu/0") -> list[int]:
     """The workers that came up on a slot, in order."""
-    return [x["pid"] for x in told if x["event"] == "worker.started" and x["slot"] == slot]
+    return [x["pid"] for x in logged if x["event"] == "worker.started" and x["slot"] == slot]
 
 
 def environment(bench: Bench, name: str = "look", slot: int = 0) -> dict[str, Any]:
@@ -82,7 +72,7 @@ def test_a_worker_is_pinned_before_its_python_starts(
 
 
 def test_a_worker_that_dies_leaves_its_neighbour_alone(
-    make: Make, told: list[dict[str, Any]]
+    make: Make, logged: list[dict[str, Any]]
 ) -> None:
     """The neighbour goes on with its job, and with the next, in the same process."""
     bench = make()
@@ -95,8 +85,8 @@ def test_a_worker_that_dies_leaves_its_neighbour_alone(
     assert bench.outcome("slow").ending is Ending.FINISHED
     assert bench.run("more", slot=1).ending is Ending.FINISHED
     assert bench.run("next", slot=0).ending is Ending.FINISHED
-    assert len(pids(told, "cpu/1")) == 1
-    assert len(set(pids(told, "cpu/0"))) == 2
+    assert len(pids(logged, "cpu/1")) == 1
+    assert len(set(pids(logged, "cpu/0"))) == 2
 
 
 def test_a_worker_that_is_stopped_dead_is_killed_after_the_grace(make: Make) -> None:
@@ -141,63 +131,65 @@ def test_a_crash_in_native_code_leaves_a_traceback(make: Make) -> None:
     assert "in segfault" in failure.detail
 
 
-def test_a_worker_is_replaced_after_so_many_jobs(make: Make, told: list[dict[str, Any]]) -> None:
+def test_a_worker_is_replaced_after_so_many_jobs(make: Make, logged: list[dict[str, Any]]) -> None:
     """Two jobs each; leaks do not live for ever."""
     bench = make(recycle=2)
     for number in range(5):
         assert bench.run(f"job-{number}").ending is Ending.FINISHED
-    assert len(set(pids(told))) == 3
+    assert len(set(pids(logged))) == 3
 
 
 def test_a_worker_is_replaced_after_it_ran_out_of_memory(
-    make: Make, told: list[dict[str, Any]]
+    make: Make, logged: list[dict[str, Any]]
 ) -> None:
     """A traceback may hold on to what filled the memory; a new process does not."""
     bench = make()
     bench.run("bad", act="oom")
     bench.run("next")
-    assert len(set(pids(told))) == 2
+    assert len(set(pids(logged))) == 2
 
 
 def test_an_error_of_a_backend_keeps_its_worker_warm(
-    make: Make, told: list[dict[str, Any]]
+    make: Make, logged: list[dict[str, Any]]
 ) -> None:
     """A broken picture is no reason to load the networks again."""
     bench = make()
     bench.run("bad", act="raise")
     bench.run("next")
-    assert len(pids(told)) == 1
+    assert len(pids(logged)) == 1
 
 
-def test_an_idle_worker_ends_after_a_while(make: Make, told: list[dict[str, Any]]) -> None:
+def test_an_idle_worker_ends_after_a_while(make: Make, logged: list[dict[str, Any]]) -> None:
     """And gives its memory back; the next job starts another."""
     bench = make(keep_warm="300ms")
     bench.run("first")
     bench.until(lambda: not bench.executor.waitables())
-    assert [line["reason"] for line in told if line["event"] == "worker.ended"] == ["idle"]
-    assert not psutil.pid_exists(pids(told)[0])
+    assert [line["reason"] for line in logged if line["event"] == "worker.ended"] == ["idle"]
+    assert not psutil.pid_exists(pids(logged)[0])
     assert bench.run("second").ending is Ending.FINISHED
 
 
-def test_a_worker_that_died_while_idle_costs_no_job(make: Make, told: list[dict[str, Any]]) -> None:
+def test_a_worker_that_died_while_idle_costs_no_job(
+    make: Make, logged: list[dict[str, Any]]
+) -> None:
     """The kernel may take a warm worker when memory runs short."""
     bench = make()
     bench.run("first")
-    os.kill(pids(told)[0], signal.SIGKILL)
-    threads = Path(f"/proc/{pids(told)[0]}/task")  # its main thread may be gone before the others
+    os.kill(pids(logged)[0], signal.SIGKILL)
+    threads = Path(f"/proc/{pids(logged)[0]}/task")  # its main thread may be gone before the others
     wait_for(lambda: len(list(threads.iterdir())) == 1)
-    wait_for(lambda: psutil.Process(pids(told)[0]).status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: psutil.Process(pids(logged)[0]).status() == psutil.STATUS_ZOMBIE)
     assert bench.run("second").ending is Ending.FINISHED
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_worker_lost_before_it_took_its_job_costs_no_attempt(
-    make: Make, told: list[dict[str, Any]], how: str, tmp_path: Path
+    make: Make, logged: list[dict[str, Any]], how: str, tmp_path: Path
 ) -> None:
     """A warm one that dies in the moment of hand-over, or takes nothing any more."""
     bench = make()
     bench.run("first")
-    (pid,) = pids(told)
+    (pid,) = pids(logged)
     os.kill(pid, signal.SIGSTOP)
     bench.executor.configure(make_config(tmp_path, workers={"start": "1s"}))
     bench.start("second")
@@ -262,7 +254,7 @@ def test_a_worker_that_does_not_come_up_is_killed(
 
 
 def test_a_process_that_sigkill_cannot_end_closes_its_slot(
-    make: Make, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    make: Make, logged: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A driver may hold it for ever: nothing else is started beside it on that slot."""
     bench = make(grace="0s")
@@ -271,7 +263,7 @@ def test_a_process_that_sigkill_cannot_end_closes_its_slot(
         patch.setattr("nstd.executors.process._LAST_WAIT", 0.05)
         bench.start("bad", act="stop")
         bench.until(lambda: bench.reports("bad"))
-        wait_for(lambda: psutil.Process(pids(told)[0]).status() == psutil.STATUS_STOPPED)
+        wait_for(lambda: psutil.Process(pids(logged)[0]).status() == psutil.STATUS_STOPPED)
         bench.executor.cancel("bad")
         ended = bench.outcome("bad").failure
         assert ended is not None
@@ -279,11 +271,21 @@ def test_a_process_that_sigkill_cannot_end_closes_its_slot(
         refused = bench.run("next")
     assert refused.at_start
     assert refused.failure is not None
-    assert f"process {pids(told)[0]} is still there" in refused.failure.message
-    os.kill(pids(told)[0], signal.SIGKILL)
+    assert f"process {pids(logged)[0]} is still there" in refused.failure.message
+    os.kill(pids(logged)[0], signal.SIGKILL)
     # Its state says "zombie" while threads of it still end; the wait does not.
-    os.waitid(os.P_PID, pids(told)[0], os.WEXITED | os.WNOWAIT)
+    os.waitid(os.P_PID, pids(logged)[0], os.WEXITED | os.WNOWAIT)
     assert bench.run("last").ending is Ending.FINISHED
+
+
+def test_what_a_worker_prints_bears_its_job_and_its_slot(make: Make) -> None:
+    """The words of a backend, and a warning that Python prints for it."""
+    bench = make()
+    assert bench.run("beach", "gremlin", act="say").ending is Ending.FINISHED
+    said = (bench.folder / ".workers" / "cpu-0.log").read_text().splitlines()
+    assert said[0].endswith(" beach cpu/0  hello")
+    assert any(line.endswith("UserWarning: oh") for line in said)
+    assert all(" beach cpu/0  " in line for line in said)
 
 
 def test_a_backend_that_prints_without_end_does_not_fill_the_disk(make: Make) -> None:

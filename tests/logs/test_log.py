@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars
 from support.playground import Playground, everything_from, wait_for
 
 from nstd.documents.config import LogSettings
-from nstd.logs.log import Logging, emit, has_ended, keep_job_log, listen
+from nstd.logs.log import Logging, emit, keep_job_log, listen, tell_bug
+from nstd.logs.reader import has_ended
 
 
 @pytest.fixture
@@ -78,6 +80,92 @@ def test_a_line_is_one_line_of_strict_json(log: Logging, folder: Path) -> None:
     assert first["sidecar"] == 'a\nb\x1b[2J\\udcff"}{'
     assert second["losses"] == {"total": None}
     assert second["elapsed"] is None
+
+
+class NamelessError(Exception):
+    """An error of a plug-in that has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class VoicelessError(Exception):
+    """An error of a plug-in whose text is None."""
+
+    def __str__(self) -> str:
+        return None  # type: ignore[return-value]  # noqa: PLE0307 - what plug-ins do
+
+
+ODD = {
+    "surrogate": ("a\ud800b", "a\\ud800b"),
+    "undecodable": ("a\udcffb", "a\\udcffb"),
+    "bytes": (b"\xff", "b'\\xff'"),
+    "error": (ValueError("a\ud800"), "a\\ud800"),
+    "nameless": (NamelessError(), "<NamelessError without a text>"),
+    "voiceless": (VoicelessError(), "<VoicelessError without a text>"),
+    "group": (ExceptionGroup("two", [NamelessError(), OSError()]), "two (2 sub-exceptions)"),
+    "path": (Path("a\udcff"), "a\\udcff"),
+    "infinity": (float("-inf"), None),
+    "huge": (10**5000, "<int without a text>"),
+    "set": ({"a\ud800"}, ["a\\ud800"]),
+    "nested": ([("x", {"y": NamelessError()})], [["x", {"y": "<NamelessError without a text>"}]]),
+}
+"""What plug-ins and disks may hand over, and what is written of it."""
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_value_makes_a_line_that_cannot_be_written(log: Logging, folder: Path, odd: str) -> None:
+    """Neither as a value nor deep inside one; the event that ends a job is durable all the same."""
+    value, written = ODD[odd]
+    emit("intake.paused", reason=value)
+    end("j1", message=value, hint={"deep": [value]})
+    paused, failed = lines(folder / "nstd.jsonl")
+    assert paused["reason"] == failed["message"] == written
+    assert failed["hint"] == {"deep": [written]}
+    assert has_ended(folder, "j1")
+
+
+def test_no_key_makes_a_line_that_cannot_be_written(log: Logging, folder: Path) -> None:
+    """The losses of a plug-in have names of its own, which need not be texts."""
+    emit("intake.paused", reason={"a\udcff": 1, 2: 3, NamelessError: {None: 4}})
+    (line,) = lines(folder / "nstd.jsonl")
+    assert list(line["reason"]) == ["a\\udcff", "2", str(NamelessError)]
+    assert line["reason"][str(NamelessError)] == {"None": 4}
+
+
+@pytest.mark.parametrize("error", [NamelessError(), VoicelessError(), ValueError("a\ud800")])
+def test_an_error_without_a_text_is_told_like_any_other(
+    log: Logging, folder: Path, error: Exception
+) -> None:
+    """The loop of the daemon tells of it and goes on."""
+    tell_bug(error)
+    (line,) = lines(folder / "nstd.jsonl")
+    assert type(error).__name__ in line["error"]
+    assert type(error).__name__ in line["traceback"]
+
+
+# What is bound
+
+
+def test_a_line_bears_what_is_bound_around_it_as_far_as_its_event_has_it(
+    log: Logging, folder: Path
+) -> None:
+    """The job and the slot are said once, around all that is done about them."""
+    with bound_contextvars(job="j1", slot="cpu/0", device="cpu"):
+        emit("job.requeued", reason="stopped")
+        emit("device.up")
+        emit("watch.degraded", reason="r")
+        with bound_contextvars(job="j2"):
+            emit("job.requeued", reason="stopped")
+        emit("job.requeued", job="j3", reason="stopped")
+    requeued, device, watch, inner, given = lines(folder / "nstd.jsonl")
+    assert list(requeued) == ["timestamp", "level", "event", "job", "slot", "reason"]
+    assert (requeued["job"], requeued["slot"]) == ("j1", "cpu/0")
+    assert list(device) == ["timestamp", "level", "event", "device"]
+    assert list(watch) == ["timestamp", "level", "event", "reason"]
+    assert (inner["job"], given["job"]) == ("j2", "j3")
+    with pytest.raises(TypeError, match="job"):
+        emit("job.requeued", reason="stopped")
 
 
 def test_text_for_a_terminal_cannot_be_forged(playground: Playground) -> None:
@@ -141,10 +229,10 @@ def test_the_end_of_a_job_is_found_in_rotated_files_too(folder: Path) -> None:
     assert not has_ended(folder, "j2")
 
 
-def end(job: str) -> None:
+def end(job: str, **fields: Any) -> None:
     """Emit the terminal event of a job."""
     words = {"name": "n", "output": "o", "backend": "b", "message": "m", "hint": "h", "attempt": 1}
-    emit("job.failed", job=job, code="cancelled", **words)
+    emit("job.failed", job=job, code="cancelled", **words | fields)
 
 
 def test_an_ending_that_a_power_cut_has_torn_is_told_again(log: Logging, folder: Path) -> None:

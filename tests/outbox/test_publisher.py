@@ -14,7 +14,8 @@ import pytest
 from support.disk import StepFiles, names_in
 
 from nstd.documents.settings import LogSettings
-from nstd.logs.log import Logging, listen
+from nstd.logs.events import TERMINAL
+from nstd.logs.log import Logging
 from nstd.logs.trouble import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.publisher import AGAIN, LONGEST, MANY, Publisher
@@ -47,7 +48,6 @@ class Press:
         self.cleared: list[str] = []
         self.hooked: list[tuple[str, Path]] = []
         self.noted: list[str] = []
-        self.told: list[dict[str, Any]] = []
         self.now, self._number = 0.0, 0
         self.log = Logging(self.outbox / "logs", LogSettings(console="none"))
         self.publisher = self.started()
@@ -106,14 +106,13 @@ class Press:
 
     def ends(self) -> list[tuple[str, str]]:
         """Each terminal event of the log file, with its output."""
+        return [(line["event"], line["output"]) for line in self.events(*TERMINAL)]
+
+    def events(self, *events: str) -> list[dict[str, Any]]:
+        """The lines of the log file about these events."""
         text = (self.outbox / "logs" / "nstd.jsonl").read_text()
         lines = [json.loads(line) for line in text.splitlines()]
-        wanted = {"job.finished", "job.failed"}
-        return [(line["event"], line["output"]) for line in lines if line["event"] in wanted]
-
-    def events(self, event: str) -> list[dict[str, Any]]:
-        """What was told."""
-        return [line for line in self.told if line["event"] == event]
+        return [line for line in lines if line["event"] in events]
 
 
 @pytest.fixture
@@ -121,9 +120,7 @@ def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
     """Nothing to publish yet; one turn does all that is due, however slow the disk is today."""
     monkeypatch.setattr("nstd.outbox.publisher.BUDGET", math.inf)
     press = Press(tmp_path)
-    stop = listen(lambda event, line: press.told.append(line))
     yield press
-    stop()
     press.log.close()
 
 

@@ -20,7 +20,7 @@ from support.plugins import install
 from support.puppet import PUPPET
 
 GREMLIN = """
-import json, os, signal, sys, time
+import json, os, signal, sys, time, warnings
 from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from nstd.backend import Progress, Result
@@ -47,6 +47,10 @@ class Gremlin:
                 "oom": Path("/proc/self/oom_score_adj").read_text().strip(),
                 "session": os.getsid(0), "pid": os.getpid()}
         Path(task.options.note).write_text(json.dumps(dict(os.environ) | said))
+
+    def say(self, task, report):
+        print("hello")
+        warnings.warn("oh")
 
     def print_a_lot(self, task, report):
         for _ in range(3000):

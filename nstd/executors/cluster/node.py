@@ -23,6 +23,7 @@ from nstd import __version__
 from nstd.backends.registry import load
 from nstd.executors.contract import Assignment, Report
 from nstd.executors.worker.attempt import Attempt
+from nstd.executors.worker.output import attributed
 from nstd.system import proc
 from nstd.system.durable import Files
 
@@ -88,7 +89,8 @@ class NodeWorker:
             wanted = partial(self._wanted_of, here.job.id)
             files = NodeFiles(here.folder, self._news)
             try:
-                outcome = Attempt(here, files, self._report, wanted).run(self._backend)
+                with attributed(here):
+                    outcome = Attempt(here, files, self._report, wanted).run(self._backend)
             except BaseException:  # this thread would end alone, and nobody hear of it
                 traceback.print_exc()
                 os._exit(1)

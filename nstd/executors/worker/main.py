@@ -43,12 +43,15 @@ class Worker:
         """Serve for ever; `_listen` ends the process when the daemon is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._channel.send({"ready": os.getpid()})
+        from nstd.executors.worker.output import attributed  # structlog takes its time: we are up
+
         while True:
             assignment = self._assignments.get()
             self._channel.send({"begun": assignment.job.id})  # from here on the attempt counts
             wanted = partial(self._wanted_of, assignment.job.id)
             attempt = Attempt(assignment, Files(), self._report, wanted)
-            outcome = attempt.run(self._backend)
+            with attributed(assignment):
+                outcome = attempt.run(self._backend)
             self._channel.send({"outcome": outcome.model_dump(mode="json")})
 
     def _wanted_of(self, job: str) -> str | None:

@@ -1,8 +1,8 @@
-"""A line of the structured log as a person reads it."""
+"""A line of the structured log as a person reads it, on the console and by `nstd logs`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,18 +11,28 @@ import click
 from nstd.errors import printable
 from nstd.system.units import format_duration
 
-Line = dict[str, Any]
+Line = Mapping[str, Any]
 _HEAD = {"timestamp", "level", "event", "job", "name"}
 _COLORS = {"error": "red", "warning": "yellow"}
 _GREEN = {"job.finished", "batch.finished", "device.up", "intake.resumed", "inbox.back"}
 _BAR = 10
+_NAMES = 10_000
+"""Of so many jobs the names are remembered; a daemon that runs for months meets many more."""
 
 
-class Renderer:
-    """Renders one line after the other; jobs go by their names, once these were told."""
+class TextRenderer:
+    """Renders one line after the other; jobs go by their names, once these were told.
 
-    def __init__(self) -> None:
+    It can be the last processor of a chain of structlog, which it does not need.
+    """
+
+    def __init__(self, *, colors: bool = True) -> None:
+        self._colors = colors
         self._names: dict[str, str] = {}
+
+    def __call__(self, _logger: object, _method: str, line: Line) -> str:
+        """The line as `render` has it."""
+        return self.render(line)
 
     def render(self, line: Line) -> str:
         """The line: local time, level, event, job, and what there is to say of it.
@@ -35,13 +45,16 @@ class Renderer:
         kind = click.style(f"{printable(level):7} {printable(event):14}", fg=color)
         words = [word for word in (self._who(line), _say(line)) if word]
         first = f"{when} {kind} {'  '.join(map(printable, words))}".rstrip()
-        return "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
+        text = "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
+        return text if self._colors else click.unstyle(text)
 
     def learn(self, line: Line) -> Line:
         """The line itself; a name that it tells is known from now on."""
         job, name = line.get("job", line.get("batch")), line.get("name")
         if isinstance(job, str) and isinstance(name, str):
             self._names[job] = name
+            if len(self._names) > _NAMES:
+                del self._names[next(iter(self._names))]
         return line
 
     def _who(self, line: Line) -> str:
