@@ -39,7 +39,11 @@ def _picture_path(text: str) -> str:
     _no_controls(text)
     if "\\" in text:
         raise ValueError("must have / between folders, not \\")
+    if "://" in text:
+        raise ValueError("must be a file, not an address; put the picture beside the sidecar")
     path = PurePosixPath(text)
+    if path.parts[:1] == ("~",):
+        raise ValueError("must be relative to the sidecar: ~ is not your home folder here")
     if path.is_absolute():
         raise ValueError("must be relative to the sidecar, not an absolute path")
     if path.name in ("", ".."):

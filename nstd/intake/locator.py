@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Locator:
                     found := _look(source, root, name)
                 ):
                     return found
+            refuse_ignored(source)
         except SidecarError as error:
             message = f"{printable(sidecar)}: {error.message}"
             raise SidecarError(error.code, message, error.hint) from None
@@ -98,6 +100,28 @@ class Locator:
                 if entry.name.lower().endswith(SUFFIXES) and not is_ignored(entry.name):
                     there.setdefault(entry.name, str(PurePosixPath(said, entry.name)))
         return there
+
+
+def refuse_ignored(source: str) -> None:
+    """Raise SidecarError `path_refused` for a name that will never be found."""
+    for part in PurePosixPath(source).parts:
+        if part != ".." and is_ignored(part):
+            raise SidecarError(
+                "path_refused",
+                f"'{printable(source)}' is never seen: names like {printable(part)!r} are those of "
+                "hidden, temporary or half-copied files",
+                "rename the picture, and name it so in the sidecar",
+            )
+
+
+def misread(source: str) -> str:
+    """What was probably meant by a name that is several or a pattern; nothing for a usual one."""
+    parts = [part.strip() for part in re.split(r"[,;]", source)]
+    if len(parts) > 1 and all(part.lower().endswith(SUFFIXES) for part in parts):
+        return f"; several pictures are a list: [{', '.join(parts)}]"
+    if "*" in source or "?" in source:
+        return f"; a sidecar takes no patterns: `nstd submit {source} STYLE` makes a job of each"
+    return ""
 
 
 def _folded(name: str) -> str:

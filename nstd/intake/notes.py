@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, did_you_mean, printable
-from nstd.intake.locator import Locator
+from nstd.intake.locator import Locator, misread
 from nstd.intake.names import mistake
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import SidecarCache
@@ -39,7 +39,7 @@ def unnamed(
 def waiting(sidecar: str, missing: Iterable[str], nearest: str, since: float) -> InboxNote:
     """The note of a sidecar whose pictures have not come."""
     names = tuple(missing)
-    message = f"waits for {', '.join(map(repr, names))}{did_you_mean(nearest)}"
+    message = f"waits for {', '.join(map(repr, names))}{did_you_mean(nearest) or misread(names[0])}"
     return InboxNote(
         name=sidecar, kind="waiting", message=message, missing=names, nearest=nearest, since=since
     )

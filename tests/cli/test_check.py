@@ -91,6 +91,45 @@ def test_check_notes_pictures_that_are_not_there(playground: Playground) -> None
     assert (fine, done.returncode) == (f"{sidecar}: fine", 0)
 
 
+@pytest.mark.parametrize(
+    ("said", "words", "code"),
+    [
+        ("'*.jpg'", "note: '*.jpg' is not there yet; a sidecar takes no patterns", 0),
+        ("a.jpg, b.jpg", "several pictures are a list: [a.jpg, b.jpg]", 0),
+        ("Chelsea.JPG", "did you mean 'chelsea.jpg'?", 0),
+        ("sub/chelsea.jpg", "did you mean 'chelsea.jpg'?", 0),
+        ("scraem.png", "did you mean 'scream.png'?", 0),
+        ("~/photos/x.jpg", "content: must be relative to the sidecar: ~ is not your home", 1),
+        ("https://x.org/x.jpg", "content: must be a file, not an address", 1),
+        ("~x.png", "'~x.png' is never seen: names like '~x.png' are those of hidden", 1),
+        ("a.jpg.part", "'a.jpg.part' is never seen", 1),
+        ("old~/a.jpg", "names like 'old~' are those of", 1),
+    ],
+)
+def test_check_says_which_names_are_hopeless_and_what_to_write(
+    playground: Playground, said: str, words: str, code: int
+) -> None:
+    """With the place; even where a file of such a name is there."""
+    playground.picture("chelsea.jpg")
+    playground.picture("~x.png")
+    playground.picture("../styles/scream.png")
+    sidecar = playground.inbox / "a.yaml"
+    sidecar.write_text(f"content: {said}\nstyle: scream\n")
+    done = playground.command("check", str(sidecar))
+    assert words in done.stdout
+    assert f"{sidecar}:1:10: " in done.stdout
+    assert done.returncode == code
+
+
+def test_check_looks_for_pictures_where_the_daemon_will(playground: Playground) -> None:
+    """From a folder of the inbox a sidecar may name what lies above it."""
+    playground.picture("beach.png")
+    playground.picture("sub/style.png")
+    sidecar = playground.sidecar("sub/a", content="../beach.png")
+    done = playground.command("check", str(sidecar))
+    assert (done.returncode, done.stdout) == (0, f"{sidecar}: fine\n")
+
+
 def test_check_takes_a_config_for_one(playground: Playground) -> None:
     """By its first line, or because it is the one in use."""
     done = playground.command("check", str(playground.config_path))
