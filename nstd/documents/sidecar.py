@@ -269,9 +269,12 @@ def parse_options(
         (key,): "options from the config" for key in value if key not in said
     }
     try:
-        return diagnose.validate(options, value, source.document, at=("options",), elsewhere=below)
+        return diagnose.validate(
+            options, value, source.document, at=("options",), elsewhere=below, whole=Sidecar
+        )
     except DocumentError as error:
-        hint = "`nstd backends` lists what each backend takes"
+        is_unknown = any("unknown key" in problem.message for problem in error.problems)
+        hint = "`nstd backends` lists what each backend takes" if is_unknown else ""
         raise SidecarError.of("options_invalid", error.problems, hint) from None
     except Exception as error:  # a plugin's own code ran
         what = printable(f"{type(error).__name__}: {error}")
