@@ -47,6 +47,28 @@ def test_status_loads_nothing_heavy(playground: Playground) -> None:
     assert not loaded & heavy
 
 
+def test_a_worker_that_encodes_a_picture_loads_no_yaml_reader(playground: Playground) -> None:
+    """Nor anything else of the daemon or the commands; asked at its last rename."""
+    listing = playground.folder / "modules"
+    playground.sabotage(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "def hook(event, given):\n"
+        "    if event == 'os.rename' and 'nstd.images.encode' in sys.modules:\n"
+        f"        Path({str(listing)!r}).write_text(' '.join(sys.modules))\n"
+        "sys.addaudithook(hook)\n"
+    )
+    playground.pair("beach", backend="color-transfer")
+    playground.once()
+    assert playground.events("job.finished")
+    loaded = set(listing.read_text().split())
+    assert {"nstd.executors.worker.attempt", "PIL.Image"} <= loaded
+    elsewhere = {"yaml", "click", "watchdog", "jinja2", "torch"}
+    assert not loaded & elsewhere
+    parts = ("nstd.daemon", "nstd.intake", "nstd.outbox", "nstd.client", "nstd.cli")
+    assert not [name for name in loaded if name.startswith(parts)]
+
+
 def test_an_idle_daemon_is_small(
     playground: Playground, record_property: Callable[[str, object], None]
 ) -> None:

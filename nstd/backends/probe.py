@@ -6,12 +6,10 @@ writes one line of JSON to a socket of its own, which nothing that the backend p
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -19,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 from pydantic import BaseModel
+
+from nstd.system.child import Child, import_path, python_module
 
 GROUP = "nstd.backends"
 PROBE_SECONDS = 20.0
@@ -61,19 +60,21 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        channel = theirs.fileno()
+        command = python_module("nstd.backends.probe", channel, name, value, seconds)
         try:
-            child = _start(name, value, seconds, theirs.fileno())
+            child = Child(command, import_path(), pass_fds=[channel])
         except OSError as error:
             return Health(BackendStatus.DIED, f"its probe did not start: {error}")
         try:
             theirs.close()
             line = _read_line(ours, time.monotonic() + seconds)
         finally:
-            code = _end(child)
+            child.kill()
     if line is None:
         return Health(BackendStatus.TIMEOUT, f"it was still being imported after {seconds:g} s")
     return _parse(line) or Health(
-        BackendStatus.DIED, f"it ended its process with {_cause(code)} while it was imported"
+        BackendStatus.DIED, f"its process ended while it was imported: {child.ending}"
     )
 
 
@@ -134,29 +135,6 @@ def main(arguments: Sequence[str]) -> None:
     os._exit(0)  # no exit handlers or threads of the plugin
 
 
-def _start(name: str, value: str, seconds: float, channel: int) -> subprocess.Popen[bytes]:
-    """The child, with this process's import path and a process group of its own."""
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "nstd.backends.probe",
-            str(channel),
-            name,
-            value,
-            str(seconds),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": path},
-        pass_fds=(channel,),
-        start_new_session=True,
-    )
-
-
 def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
     """What came up to a newline or the other end's close; None when the deadline passed first."""
     received = b""
@@ -180,21 +158,6 @@ def _parse(line: bytes) -> Health | None:
         return Health(BackendStatus(said["status"]), str(said["reason"]), str(said["summary"]))
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _end(child: subprocess.Popen[bytes]) -> int:
-    """Kill the child and all that it started; its exit status where it had ended by itself."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    return child.wait()
-
-
-def _cause(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    with contextlib.suppress(ValueError):
-        return signal.Signals(-code).name
-    return f"signal {-code}"
 
 
 if __name__ == "__main__":

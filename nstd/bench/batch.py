@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from nstd.backends.registry import Backends
 from nstd.bench.columns import Column
@@ -23,11 +22,12 @@ from nstd.documents.sidecar_writer import without_places
 from nstd.errors import SidecarError
 from nstd.executors.devices import resolve
 from nstd.intake.plan import make_order, safe_name
+from nstd.outbox.record import Record
+from nstd.outbox.results import read_reason, read_record
 from nstd.system.layout import FAILED, REASON
 
 _WARM_UP = ("output.size=16",)
 _APART = 1_000_000  # nanoseconds
-_POINT = {"step", "level", "seconds"}  # of a point of the losses: what is no loss
 
 
 class _Job(NamedTuple):
@@ -120,34 +120,31 @@ def _check(job: _Job, config: Config, plugins: Backends) -> None:
 def _collect(job: _Job, outbox: Path, pictures: Path) -> Cell:
     """Keep the picture and the record of a job that is over."""
     folder, target = outbox / job.name, pictures / safe_name(job.column.label)
-    try:
-        record = json.loads((folder / f"{job.name}.json").read_bytes())
-    except FileNotFoundError:
+    record = read_record(folder / f"{job.name}.json")
+    if record is None:
         return Cell(failed=_reason(outbox / FAILED / job.name / REASON))
     target.mkdir(exist_ok=True)
-    made = folder / record["output"]["file"]
+    made = folder / record.output.file
     picture = target / f"{job.pair.name}{made.suffix}"
     shutil.move(made, picture)
     shutil.move(folder / f"{job.name}.json", picture.with_name(f"{job.pair.name}.json"))
     return _cell(picture, record)
 
 
-def _cell(picture: Path, record: dict[str, Any]) -> Cell:
-    last = record["losses"][-1] if record["losses"] else {}
+def _cell(picture: Path, record: Record) -> Cell:
     return Cell(
         picture=picture,
-        seconds={name: took for name, took in record["seconds"].items() if name != "queued"},
-        peak_memory=record["peak_memory"],
-        steps=record["steps"],
-        stopped=record["stopped"],
-        losses={name: value for name, value in last.items() if name not in _POINT},
+        seconds={name: took for name, took in record.seconds.items() if name != "queued"},
+        peak_memory=record.peak_memory,
+        steps=record.steps,
+        stopped=record.stopped,
+        losses=record.last_losses,
     )
 
 
 def _reason(path: Path) -> dict[str, str]:
-    try:
-        reason = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    reason = read_reason(path)
+    if reason is None:
         message = "not made: the run ended before"
         return {"code": "cancelled", "message": message, "hint": "run it again"}
-    return {key: reason[key] for key in ("code", "message", "hint")}
+    return {"code": reason.code, "message": reason.message, "hint": reason.hint}

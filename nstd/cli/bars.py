@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -56,7 +56,9 @@ class Bars:
                 self._make_room()
             self._update(line, 0, STARTING)
         elif event == "job.progress":
-            self._update(line, line["fraction"], describe(line))
+            self._update(
+                line, line["fraction"], describe(line["scale"], line["losses"], line["eta"])
+            )
         elif event == "job.finished":
             self._update(line, 1, "done")
             seconds = format_duration(round(line["seconds"]["total"]))
@@ -101,12 +103,11 @@ def make_progress(*, visible: bool) -> Progress:
     )
 
 
-def describe(line: dict[str, Any]) -> str:
-    """How far a running job is, beside its bar."""
-    words = [f"scale {line['scale']}"]
-    total = line["losses"].get("total")
-    if total is not None:
+def describe(scale: str, losses: Mapping[str, float], eta: float | None) -> str:
+    """How far a running job is, beside its bar; `eta` is in seconds."""
+    words = [f"scale {scale}"]
+    if (total := losses.get("total")) is not None:
         words.append(f"loss {total:.3g}")
-    if line["eta"] is not None:
-        words.append(f"{format_duration(round(line['eta']))} left")
+    if eta is not None:
+        words.append(f"{format_duration(round(eta))} left")
     return "  ".join(words)

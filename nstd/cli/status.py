@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -31,7 +30,7 @@ def command(config: Path | None, as_json: bool, watch: bool) -> None:
     while True:
         began = time.monotonic()
         status = read_status(settings)
-        click.echo(json.dumps(asdict(status), indent=2) if as_json else render(status))
+        click.echo(json.dumps(status.as_json(), indent=2) if as_json else render(status))
         if not watch:
             return
         time.sleep(pause(time.monotonic() - began))

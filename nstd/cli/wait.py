@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.progress import TaskID
@@ -15,6 +14,7 @@ from nstd.client.follow import BatchLook, Followed, Look, follow
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import printable
+from nstd.outbox.record import Reason
 from nstd.system.layout import LOCK
 from nstd.system.lock import holder
 
@@ -42,7 +42,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
         while tasks:
             for task, followed in list(tasks.items()):
                 look = followed.look()
-                done = 1 if look.is_over else look.progress.get("fraction", 0)
+                done = 1 if look.is_over else look.fraction
                 progress.update(task, completed=done, note=_note(look))
                 if look.is_over:
                     del tasks[task]
@@ -59,13 +59,11 @@ def _note(look: Look) -> str:
         failed = f", {batch.count('failed')} failed" if batch.count("failed") else ""
         return f"{batch.count('finished')} of {len(batch.members)} done{failed}"
     if look.state == "failed":
-        return str(look.record.get("code", "failed"))
+        return look.end.code if isinstance(look.end, Reason) else "failed"
     if look.state != "running":
         return _NOTES[look.state]
     told = look.progress
-    if "step" not in told:
-        return STARTING
-    return describe({**told, "scale": f"{told['level']}/{told['levels']}"})
+    return STARTING if told is None else describe(told.scale, told.losses, told.eta)
 
 
 def _tell(name: str, look: Look) -> bool:
@@ -74,7 +72,7 @@ def _tell(name: str, look: Look) -> bool:
     if look.state == "finished":
         click.echo(printable(look.picture))
         return True
-    _tell_reason(name, look.record, look.path)
+    _tell_reason(name, look.end if isinstance(look.end, Reason) else Reason(), look.path)
     return False
 
 
@@ -83,15 +81,15 @@ def _tell_batch(look: BatchLook) -> bool:
     for picture in look.pictures:
         click.echo(printable(picture))
     for path, reason in look.reasons:
-        _tell_reason(str(reason.get("name")), reason, path)
+        _tell_reason(reason.name, reason, path)
     if look.batch is not None and look.batch.sheet:
         sheet = look.outbox / look.batch.place / look.batch.sheet
         click.echo(f"contact sheet: {printable(sheet)}", err=True)
     return not look.reasons
 
 
-def _tell_reason(name: str, reason: dict[str, Any], path: Path) -> None:
-    click.echo(printable(f"nstd: {name}: {reason.get('message')} [{reason.get('code')}]"), err=True)
-    if hint := reason.get("hint"):
-        click.echo(f"      {printable(hint)}", err=True)
+def _tell_reason(name: str, reason: Reason, path: Path) -> None:
+    click.echo(printable(f"nstd: {name}: {reason.message} [{reason.code}]"), err=True)
+    if reason.hint:
+        click.echo(f"      {printable(reason.hint)}", err=True)
     click.echo(f"      {printable(path)}", err=True)

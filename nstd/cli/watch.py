@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,9 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from nstd.cli.status_text import counts, memory, note_lines
-from nstd.client.status import Status, pause, read_status
+from nstd.client.status import pause, read_status
+from nstd.client.status_entries import RunningEntry, Status
 from nstd.documents.config import Config
 from nstd.errors import printable
+from nstd.outbox.record import Reason
+from nstd.queue.health import DeviceHealth
 from nstd.system.units import format_duration
 
 _WIDE = 100
@@ -42,7 +44,7 @@ def draw(status: Status, width: int, height: int) -> RenderableType:
     left = max(2 * _FEWEST, height - 9 - len(status.running) - len(status.devices))
     left = max(2 * _FEWEST, left - len(status.batches) - bool(status.batches))
     left = max(2 * _FEWEST, left - min(len(status.notes), _FEWEST + 1))
-    waiting = min(len(_alone(status)), max(_FEWEST, left - len(status.recent)))
+    waiting = min(len(status.alone), max(_FEWEST, left - len(status.recent)))
     parts += _batches(status)
     parts += _waiting(status, waiting)
     parts += _recent(status, max(_FEWEST, left - waiting), width)
@@ -58,6 +60,8 @@ def _head(status: Status) -> Iterator[Text]:
         yield _line((f"intake is paused: {status.paused}", "yellow"))
     if status.inbox_lost:
         yield _line(("the inbox cannot be read: nothing is taken in", "red"))
+    for error in status.unreadable:
+        yield _line((f"unreadable: {error.splitlines()[0]}", "red"))
     yield _line("")
 
 
@@ -74,36 +78,36 @@ def _devices(status: Status, width: int) -> Table:
         table.add_column(name, no_wrap=True, justify="right")
     for entry in status.running:
         table.add_row(*_running(entry, is_wide))
-    busy = {entry["device"] for entry in status.running}
+    busy = {entry.device for entry in status.running}
     for device in status.devices:
-        if device["device"] not in busy or device["state"] != "up":
-            table.add_row(_text(device["device"]), _health(device))
+        if device.device not in busy or device.state != "up":
+            table.add_row(_text(device.device), _health(device))
     return table
 
 
-def _running(entry: dict[str, Any], is_wide: bool) -> Iterator[RenderableType]:
-    yield _text(entry["slot"])
-    yield _text(entry["name"])
-    if "step" not in entry:
+def _running(entry: RunningEntry, is_wide: bool) -> Iterator[RenderableType]:
+    yield _text(entry.slot)
+    yield _text(entry.job.name)
+    if (told := entry.progress) is None:
         yield _text("starting")
         return
-    loss, eta = entry["losses"].get("total"), entry["eta"]
-    yield ProgressBar(total=1.0, completed=entry["fraction"])
-    yield _text(f"{entry['fraction']:.0%}")
+    loss = told.losses.get("total")
+    yield ProgressBar(total=1.0, completed=told.fraction)
+    yield _text(f"{told.fraction:.0%}")
     yield _text("" if loss is None else f"{loss:.4g}")
-    yield _text("" if eta is None else format_duration(round(eta)))
-    yield _text(memory(entry))
+    yield _text("" if told.eta is None else format_duration(round(told.eta)))
+    yield _text(memory(told))
     if is_wide:
-        yield _text(f"{entry['step']}/{entry['steps']}")
-        yield _text(f"{entry['level']}/{entry['levels']}")
-        yield _text(entry["job"])
+        yield _text(f"{told.step}/{told.steps}")
+        yield _text(told.scale)
+        yield _text(entry.job.id)
 
 
-def _health(device: dict[str, Any]) -> Text:
-    if device["state"] == "up":
+def _health(device: DeviceHealth) -> Text:
+    if device.state == "up":
         return Text("idle", style="dim")
-    words = f"down after {device['failures']} failures"
-    if (again := device.get("retry_at")) is not None:
+    words = f"down after {device.failures} failures"
+    if (again := device.retry_at) is not None:
         words += f", tried again in {format_duration(max(0, round(again - time.time())))}"
     return Text(words, style="red")
 
@@ -116,16 +120,11 @@ def _batches(status: Status) -> Iterator[RenderableType]:
     table = _table(header=False)
     for ratio in (None, None, 1):
         table.add_column(no_wrap=True, ratio=ratio)
-    for batch in status.batches:
-        over = (batch["done"] + batch["failed"]) / batch["of"]
+    for entry in status.batches:
+        over = (entry.done + entry.failed) / len(entry.batch.members)
         bar = ProgressBar(total=1.0, completed=over, width=_BAR)
-        table.add_row(_text(batch["name"]), bar, _text(counts(batch)))
+        table.add_row(_text(entry.batch.name), bar, _text(counts(entry)))
     yield table
-
-
-def _alone(status: Status) -> list[dict[str, Any]]:
-    """What waits and is no member of a batch."""
-    return [entry for entry in status.waiting if "batch" not in entry]
 
 
 def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
@@ -137,10 +136,10 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     for _ in range(2):
         table.add_column(no_wrap=True, justify="right")
     table.add_column(no_wrap=True, ratio=1)
-    alone = _alone(status)
-    for entry in alone[:shown]:
-        since = format_duration(max(0, round(time.time() - entry["submitted"])))
-        table.add_row(_text(f"priority {entry['priority']}"), _text(since), _text(entry["name"]))
+    alone = status.alone
+    for job in alone[:shown]:
+        since = format_duration(max(0, round(time.time() - job.submitted)))
+        table.add_row(_text(f"priority {job.priority}"), _text(since), _text(job.name))
     yield table
     if (more := len(alone) - shown) > 0:
         yield _line((f"  ... and {more} more", "dim"))
@@ -155,11 +154,10 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
         table.add_column(no_wrap=True, max_width=width // 3)
     table.add_column(no_wrap=True, ratio=1)
     for entry in status.recent[:shown]:
-        has_failed = entry["state"] == "failed"
-        words = "".join(entry.get("message", "").splitlines()[:1])
-        why = f"{entry.get('code', '')}: {words}" if has_failed else str(entry.get("device", ""))
-        mark = Text(printable(entry["state"]), style="red" if has_failed else "green")
-        told = [entry["output"], why]
+        end = entry.end
+        why = f"{end.code}: {entry.message}" if isinstance(end, Reason) else end.device
+        mark = Text(end.state, style="red" if isinstance(end, Reason) else "green")
+        told = [entry.output, why]
         table.add_row(mark, *map(_text, told if width >= _WIDE else ["  ".join(told)]))
     yield table
 

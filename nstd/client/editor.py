@@ -13,8 +13,9 @@ from typing import Any
 from nstd.backends.probe import BackendStatus
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.documents.schema import config_schema, sidecar_schema
+from nstd.documents.schema import config_schema, sidecar_schema, written_schema
 from nstd.documents.template import CONFIG_SCHEMA, schema_line
+from nstd.outbox.record import Record
 from nstd.system.durable import Files
 
 SIDECAR_SCHEMA = ".sidecar.schema.json"
@@ -27,6 +28,11 @@ def current_schema(config: Config) -> dict[str, Any]:
     healthy = [plugin.name for plugin in plugins.check_all() if plugin.status is BackendStatus.OK]
     options = {name: plugins.get(name).Options for name in healthy}
     return sidecar_schema(options, config.jobs.backend)
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON Schema of the record beside a picture, for programs that read it."""
+    return written_schema(Record)
 
 
 def keep_sidecar_schema(config: Config) -> None:

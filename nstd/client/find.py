@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from nstd.client.status import list_jobs, list_sidecars
 from nstd.documents.config import Config
 from nstd.errors import StoreError, did_you_mean, nearest
-from nstd.outbox.results import batch_of, list_published, read_json
+from nstd.outbox.record import Heading
+from nstd.outbox.results import list_published, read_heading
 from nstd.queue.batch import list_batches
 from nstd.system.layout import FAILED
 
@@ -90,13 +91,13 @@ def _targets(config: Config) -> Iterator[Target]:
     outbox = config.folder("outbox")
     batches: dict[str, set[str]] = {}
     for _, record_path in list_published(outbox):
-        record = read_json(record_path)
+        told = read_heading(record_path) or Heading()
         output = record_path.parent.relative_to(outbox)
         is_failed = output.parts[0] == FAILED
         inner = output.relative_to(FAILED) if is_failed else output
-        names = {str(output), str(inner), output.name, str(record.get("job"))}
-        if is_failed and (batch := batch_of(record)):
-            names_of_batch = batches.setdefault(batch["id"], {batch["id"], batch["name"]})
+        names = {str(output), str(inner), output.name, *filter(None, [told.job])}
+        if is_failed and (batch := told.batch):
+            names_of_batch = batches.setdefault(batch.id, {batch.id, batch.name})
             names_of_batch.add(str(inner.parent))
         yield Target("failed" if is_failed else "done", str(output), frozenset(names))
     for batch_id, names in batches.items():

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from nstd.client.status import list_jobs
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.outbox.record import timestamp
-from nstd.outbox.results import list_published, read_json
-from nstd.queue.batch import Batch, End, list_batches, read_published
+from nstd.outbox.record import Heading, Reason, Record, timestamp
+from nstd.outbox.results import list_published, read_ended, read_heading, read_reason
+from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import ProgressNote, read_progress
 from nstd.system.layout import CLAIMS, FAILED, REASON
 
 PATIENCE = 10.0
@@ -25,11 +25,15 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Look:
-    """Where a job is; `record` and `path` are those of its end."""
+    """Where a job is; `end` is its record or its reason, which lies at `path`.
+
+    `fraction` is the share of its work that is done, in [0, 1].
+    """
 
     state: str  # "inbox", "waiting", "running", "finished" or "failed"
-    progress: dict[str, Any] = field(default_factory=dict)
-    record: dict[str, Any] = field(default_factory=dict)
+    fraction: float = 0.0
+    progress: ProgressNote | None = None
+    end: Record | Reason | None = None
     path: Path = Path()
 
     @property
@@ -40,7 +44,7 @@ class Look:
     @property
     def picture(self) -> Path:
         """Where the finished picture lies."""
-        return self.path.parent / str(self.record.get("output", {}).get("file", ""))
+        return self.path.parent / (self.end.output.file if isinstance(self.end, Record) else "")
 
 
 class Followed:
@@ -95,7 +99,8 @@ class Followed:
             return None
         if not job.running:
             return Look("waiting")
-        return Look("running", read_json(paths.progress))
+        progress = read_progress(paths.progress)
+        return Look("running", progress.fraction if progress else 0.0, progress)
 
     def _paths(self) -> JobPaths | None:
         """The paths of its folder in work, once there was one."""
@@ -107,17 +112,16 @@ class Followed:
 
     def _in_outbox(self) -> Look | None:
         for _, path in sorted(list_published(self._outbox), reverse=True):
-            record = read_json(path)
-            if self._is_own(record):
-                state = "failed" if path.name == REASON else "finished"
-                return Look(state, record=record, path=path)
+            heading = read_heading(path)
+            if heading is not None and self._is_own(heading):
+                end = read_ended(path)
+                return Look("failed" if path.name == REASON else "finished", end=end, path=path)
         return None
 
-    def _is_own(self, record: dict[str, Any]) -> bool:
+    def _is_own(self, heading: Heading) -> bool:
         if self._id is not None:
-            return record.get("job") == self._id
-        named = (record.get("name"), record.get("submitted"))
-        return named == (self.name, timestamp(self._time))
+            return heading.job == self._id
+        return (heading.name, heading.submitted) == (self.name, timestamp(self._time))
 
 
 @dataclass(frozen=True)
@@ -133,10 +137,10 @@ class BatchLook(Look):
         return [self.outbox / end.output / end.picture for end in self._ends("finished")]
 
     @property
-    def reasons(self) -> list[tuple[Path, dict[str, Any]]]:
+    def reasons(self) -> list[tuple[Path, Reason]]:
         """Why jobs have failed, each with where that lies."""
         paths = [self.outbox / end.output / REASON for end in self._ends("failed")]
-        return [(path, read_json(path)) for path in paths]
+        return [(path, read_reason(path) or Reason()) for path in paths]
 
     def _ends(self, state: str) -> list[End]:
         members = self.batch.members if self.batch else ()
@@ -157,13 +161,14 @@ class FollowedBatch(Followed):
         fractions = [1.0] * (batch.count("finished") + batch.count("failed"))
         for job, paths in list_jobs(self._work):
             if job.running and job.batch is not None and job.batch.id == batch.id:
-                fractions.append(float(read_json(paths.progress).get("fraction", 0)))
-        progress = {"fraction": min(1.0, sum(fractions) / len(batch.members))}
-        return BatchLook("running", progress, batch=batch, outbox=self._outbox)
+                progress = read_progress(paths.progress)
+                fractions.append(progress.fraction if progress else 0.0)
+        fraction = min(1.0, sum(fractions) / len(batch.members))
+        return BatchLook("running", fraction, batch=batch, outbox=self._outbox)
 
     def _in_outbox(self) -> Look | None:
         for place in self._places():
-            batch = read_published(self._outbox / place)
+            batch = read_manifest(self._outbox / place)
             if batch is not None and self._is_ours(batch):
                 state = "failed" if batch.count("failed") else "finished"
                 return BatchLook(state, batch=batch, outbox=self._outbox)

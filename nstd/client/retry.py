@@ -6,16 +6,13 @@ failed folder kept; the sidecar last, by one rename.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from nstd.documents.config import Config
 from nstd.errors import SidecarError, StoreError
 from nstd.intake.locator import Locator
-from nstd.outbox.results import batch_of, list_published, read_json
+from nstd.outbox.results import list_published, read_heading, read_reason
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, REASON
 from nstd.system.nofollow import Folder, join
@@ -27,17 +24,18 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
     Raises StoreError when the folder has no reason or no sidecar, or the disk fails.
     """
     try:
-        reason = json.loads((failed / REASON).read_bytes())
-        if not isinstance(reason["sidecar"], str):
-            raise TypeError("its reason names no sidecar")
-        name = PurePosixPath(join("", reason["sidecar"]))
+        reason = read_reason(failed / REASON)
+        if reason is None or not reason.sidecar:
+            raise ValueError("its reason names no sidecar")
+        name = PurePosixPath(join("", reason.sidecar))
         inbox = Folder(config.folder("inbox"))
-        for picture in _pictures(reason.get("inputs")):
-            copy = failed / "inputs" / PurePosixPath(picture["copy"]).name
-            _restore(inbox, config, name, copy, picture["file"], files)
+        for picture in reason.inputs.pictures():
+            if picture.kept is not None:
+                copy = failed / "inputs" / PurePosixPath(picture.kept).name
+                _restore(inbox, config, name, copy, picture.file, files)
         sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
         files.remove_tree(failed)
-    except (OSError, ValueError, KeyError, TypeError, SidecarError) as error:
+    except (OSError, ValueError, SidecarError) as error:
         raise StoreError(
             "io_error", f"{failed} cannot be retried: {error}", "submit its sidecar again"
         ) from None
@@ -48,21 +46,10 @@ def failed_of(outbox: Path, batch_id: str) -> list[Path]:
     """The folders of the jobs of a batch that have failed, in its order."""
     found = []
     for _, path in list_published(outbox / FAILED):
-        batch = batch_of(read_json(path))
-        if batch and batch["id"] == batch_id:
-            found.append((batch.get("index", 0), path.parent))
+        told = read_heading(path)
+        if told is not None and told.batch is not None and told.batch.id == batch_id:
+            found.append((told.batch.index, path.parent))
     return [folder for _, folder in sorted(found)]
-
-
-def _pictures(described: object) -> Iterator[dict[str, Any]]:
-    """Every picture that a reason's `inputs` describe; a style has others inside it."""
-    if isinstance(described, dict):
-        if "copy" in described:
-            yield described
-        described = list(described.values())
-    if isinstance(described, list):
-        for each in described:
-            yield from _pictures(each)
 
 
 def _restore(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
 from nstd.documents.config import Config
 from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
-from nstd.intake.notes import look_once
-from nstd.outbox.results import batch_of, list_published, read_json
-from nstd.queue.batch import Batch, list_batches, read_published
+from nstd.outbox.record import Reason, Record
+from nstd.outbox.results import read_ended, scan_published
+from nstd.queue.batch import Batch, list_batches, read_manifest
+from nstd.queue.health import Health, read_health
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import read_progress
 from nstd.queue.store import JobStore, State
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, HEALTH, LOCK, REASON
@@ -25,72 +28,53 @@ from nstd.system.lock import holder
 RECENT = 10
 
 
-@dataclass(frozen=True)
-class Status:
-    """A look at a root; every entry is ready to be printed as JSON."""
-
-    root: str
-    pid: int | None
-    state: str
-    paused: str
-    inbox_lost: bool
-    devices: list[dict[str, Any]]
-    inbox: list[str]
-    waiting: list[dict[str, Any]]
-    running: list[dict[str, Any]]
-    done: int
-    failed: int
-    recent: list[dict[str, Any]] = field(default_factory=list)
-    batches: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)
-
-
 def read_status(config: Config) -> Status:
     """The status of the root of `config`. Folders that are not there count as empty."""
     work, outbox = config.folder("work"), config.folder("outbox")
     pid = holder(work / LOCK)
-    daemon = read_json(work / HEALTH) if pid else {}
-    if daemon.get("pid") != pid:  # it has not written yet: this is what another one left
-        daemon = {}
-    waiting, running = [], []
-    for job, paths in list_jobs(work):
-        entry = _describe(job)
-        if pid and job.running and JobStore.state(paths) is State.WAITING:
-            running.append(entry | _progress(job, paths, daemon))
+    health = read_health(work / HEALTH) if pid else None
+    if health is None or health.pid != pid:  # it has not written yet: another one left this
+        health = Health(pid=pid or 0)
+    waiting, running, unreadable = [], [], []
+    for job, state in JobStore(work, Files()).jobs(lambda error: unreadable.append(error.message)):
+        if pid and job.running and state is State.WAITING:
+            progress = read_progress(JobPaths(work / job.id).progress)
+            running.append(RunningEntry(job, health.running.get(job.id, ""), progress))
         else:
-            waiting.append(entry | {"state": JobStore.state(paths).value})
-    published = list(list_published(outbox))
-    recent = [_outcome(path, outbox) for path in _latest(published)]
-    failed = sum(path.name == REASON for _, path in published)
-    has_made = bool(published or waiting or running)
-    notes = list(_notes(config, daemon.get("notes", []) if pid else None, has_made))
+            waiting.append(WaitingEntry(job, state.value))
+    published = list(scan_published(outbox))
+    latest = heapq.nlargest(RECENT, published)
+    recent = tuple(_outcome(Path(path), outbox) for _, path in latest)
+    failed = sum(path.endswith(f"/{REASON}") for _, path in published)
+    at_work = {entry.job.id for entry in running}
+    under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
+    told = health.notes if pid else _look_at_inbox(config)
+    has_made = bool(published or under_way)  # then old pictures may lie about
     return Status(
         root=str(config.root),
         pid=pid,
-        state=daemon.get("state", "starting") if pid else "not running",
-        paused=daemon.get("paused", ""),
-        inbox_lost=daemon.get("inbox_lost") is True,
-        devices=daemon.get("devices", []),
-        inbox=sorted(list_sidecars(config.folder("inbox"))),
-        waiting=sorted(waiting, key=lambda entry: (-entry["priority"], entry["submitted"])),
-        running=running,
+        state=health.state if pid else "not running",
+        paused=health.paused,
+        inbox_lost=health.inbox_lost,
+        devices=health.devices,
+        inbox=tuple(sorted(list_sidecars(config.folder("inbox")))),
+        waiting=tuple(sorted(waiting, key=lambda each: (-each.job.priority, each.job.submitted))),
+        running=tuple(running),
         done=len(published) - failed,
         failed=failed,
         recent=recent,
-        batches=[_describe_batch(b, waiting, running) for b in _batches(work, outbox, recent)],
-        notes=notes,
+        batches=tuple(
+            _describe_batch(batch, under_way, at_work) for batch in _batches(work, outbox, recent)
+        ),
+        unreadable=tuple(unreadable),
+        notes=tuple(note for note in told if not (has_made and note.kind == "unnamed")),
     )
 
 
-def _notes(config: Config, told: object, has_made: bool) -> Iterator[dict[str, Any]]:
-    """What in the inbox becomes no job as it is: as the daemon has `told`, or by a look of ours.
+def _look_at_inbox(config: Config) -> Sequence[InboxNote]:
+    from nstd.intake.notes import look_once  # with a daemon, nobody here reads sidecars
 
-    Pictures that no sidecar names are told of only while nothing was ever made.
-    """
-    notes = [note.model_dump(mode="json") for note in look_once(config)] if told is None else told
-    for note in notes if isinstance(notes, list) else []:
-        if isinstance(note, dict) and not (has_made and note.get("kind") == "unnamed"):
-            yield note
+    return look_once(config)
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
@@ -100,19 +84,7 @@ def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
         yield job, store.paths(job.id)
 
 
-def _describe(job: Job) -> dict[str, Any]:
-    return {
-        "job": job.id,
-        "name": job.name,
-        "folder": job.folder,
-        "backend": job.backend,
-        "priority": job.priority,
-        "attempt": job.attempt,
-        "submitted": job.submitted,
-    } | ({"batch": job.batch.id, "index": job.batch.index} if job.batch else {})
-
-
-def _batches(work: Path, outbox: Path, recent: list[dict[str, Any]]) -> list[Batch]:
+def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Batch]:
     """The batches under way, and those that are over of which a recent job is one."""
     found: dict[str, Batch] = {}
     for paths in list_batches(work):
@@ -120,45 +92,29 @@ def _batches(work: Path, outbox: Path, recent: list[dict[str, Any]]) -> list[Bat
             batch = paths.read()
             found[batch.id] = batch
     for entry in recent:
-        if entry.get("batch", "") in {"", *found}:
+        if entry.end.batch is None or entry.end.batch.id in found:
             continue
-        place = PurePosixPath(entry["output"]).parent
+        place = PurePosixPath(entry.output).parent
         is_failed = place.parts[:1] == (FAILED,)
-        over = read_published(outbox / (place.relative_to(FAILED) if is_failed else place))
+        over = read_manifest(outbox / (place.relative_to(FAILED) if is_failed else place))
         if over is not None:
             found[over.id] = over
     return list(found.values())
 
 
-def _describe_batch(
-    batch: Batch, waiting: list[dict[str, Any]], running: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[str]) -> BatchEntry:
     """How many of its jobs are where; one that was put back has not ended."""
-    back = {e["index"] for e in [*waiting, *running] if e.get("batch") == batch.id}
-    ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in back]
+    ours = {job.batch.index: job.id for job in under_way if job.batch and job.batch.id == batch.id}
+    ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in ours]
     done = sum(end.state == "finished" for end in ended)
-    run = sum(entry.get("batch") == batch.id for entry in running)
-    of = len(batch.members)
-    return {
-        "batch": batch.id,
-        "name": batch.name,
-        "output": batch.place,
-        "of": of,
-        "done": done,
-        "failed": len(ended) - done,
-        "running": run,
-        "waiting": of - len(ended) - run,
-        "sheet": batch.sheet,
-    }
-
-
-def _progress(job: Job, paths: JobPaths, daemon: dict[str, Any]) -> dict[str, Any]:
-    slot = daemon.get("running", {}).get(job.id, "")
-    note = read_json(paths.progress)
-    kept = ("step", "steps", "level", "levels", "fraction", "losses", "elapsed", "eta", "memory")
-    return {"slot": slot, "device": slot.rpartition("/")[0]} | {
-        key: note[key] for key in (*kept, "time") if key in note
-    }
+    run = sum(job_id in running for job_id in ours.values())
+    return BatchEntry(
+        batch=batch,
+        done=done,
+        failed=len(ended) - done,
+        running=run,
+        waiting=len(batch.members) - len(ended) - run,
+    )
 
 
 def list_sidecars(inbox: Path) -> Iterator[str]:
@@ -170,18 +126,10 @@ def list_sidecars(inbox: Path) -> Iterator[str]:
                 yield str((Path(folder) / name).relative_to(inbox))
 
 
-def _latest(published: list[tuple[float, Path]]) -> list[Path]:
-    return [path for _, path in sorted(published, reverse=True)[:RECENT]]
-
-
-def _outcome(path: Path, outbox: Path) -> dict[str, Any]:
-    record = read_json(path)
-    kept = ("code", "message", "hint", "finished", "device")
-    named = {key: str(record.get(key, "")) for key in ("job", "name", "state")}
-    output = str(path.parent.relative_to(outbox))
-    told = {key: record[key] for key in kept if key in record} | {"output": output}
-    batch = batch_of(record)
-    return named | told | ({"batch": batch["id"]} if batch else {})
+def _outcome(path: Path, outbox: Path) -> EndedEntry:
+    """A job that has ended; of a record that cannot be read, only the place is told."""
+    blank = Reason() if path.name == REASON else Record()
+    return EndedEntry(read_ended(path) or blank, str(path.parent.relative_to(outbox)))
 
 
 def pause(took: float) -> float:

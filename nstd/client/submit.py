@@ -16,14 +16,15 @@ from nstd.backends.weights import REGISTRY, require
 from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
 from nstd.client.picture_check import check_pictures
 from nstd.documents.config import Config
-from nstd.documents.grid import distinct, parse_grid
+from nstd.documents.grid import parse_grid
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import Plan, make_plan, safe_name
-from nstd.system.durable import Files, numbered
+from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
+from nstd.system.numbered import distinct, numbered
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     """
     plugins = Backends()
     files = list(dict.fromkeys(request.files))
-    called = dict(zip(files, distinct([path.name for path in files], "-{}"), strict=True))
+    called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
     for stem, wish in request.wishes(called.__getitem__):
         try:
@@ -181,7 +182,7 @@ def _check_library(config: Config, style: str) -> None:
 def _put(picture: Path, inbox: Path, files: Files) -> Path:
     """Copy a picture into the inbox; the same bytes under the same name are not copied twice."""
     digest = _digest(picture)
-    for target in numbered(inbox / picture.name):
+    for target in map(inbox.joinpath, numbered(picture.stem, picture.suffix)):
         if not os.path.lexists(target):
             break
         if target.is_file() and _digest(target) == digest:

@@ -18,13 +18,14 @@ from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_finished
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.sheet_process import Sheet, make_command
-from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_published
+from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_manifest
 from nstd.queue.job import Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
 from nstd.system.durable import Files
 from nstd.system.layout import LOGS
 
@@ -161,7 +162,7 @@ class Batches:
         """
         if job.batch is None or job.batch.id in self._live:
             return
-        batch = read_published(self._outbox.path / job.place)
+        batch = read_manifest(self._outbox.path / job.place)
         if batch is None or batch.id != job.batch.id:
             return  # somebody took it away: the job is one of its own
         batch = batch.model_copy(
@@ -269,8 +270,8 @@ class Batches:
             self._trouble.tell(error, live.batch.name)
         else:
             emit("job.unreadable", error=printable(str(error)))
-        live.due = now + min(AGAIN * 2**live.tries, LONGEST)
         live.tries += 1
+        live.due = now + backoff(live.tries, AGAIN, LONGEST)
 
     def close(self) -> None:
         """End what draws sheets; they are drawn after the next start."""

@@ -16,6 +16,7 @@ from nstd.daemon.wakeup import Signals, Wake
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
 from nstd.logs.log import Logging, emit, tell_bug
+from nstd.logs.throttle import Throttle
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
@@ -48,7 +49,7 @@ class Daemon:
         self._pipeline = Pipeline(config, files, self._wake.ring)
         work = config.folder("work")
         self._lock, self._requests = Lock(work / LOCK), ControlRequests(work, files)
-        self._told: dict[tuple[str, str], float] = {}
+        self._throttle = Throttle(_TELL_AGAIN)
         self._is_draining = self._is_ended = False
 
     def run(self) -> int:
@@ -94,8 +95,7 @@ class Daemon:
             step(now)
         except Exception as error:
             kind = step.__name__, type(error).__name__
-            if now - self._told.get(kind, -_TELL_AGAIN) >= _TELL_AGAIN:
-                self._told[kind] = now
+            if self._throttle.is_news(kind):
                 self._tell_error(error)
             return False
         return True

@@ -15,12 +15,13 @@ from structlog.contextvars import bound_contextvars
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.errors import printable
-from nstd.executors.contract import Begun, Event, Executor, Report
+from nstd.executors.contract import Begun, Event, Executor
 from nstd.logs.log import emit
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.entries import Decision, Verdict
 from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
@@ -106,11 +107,10 @@ class Dispatcher:
         self.scheduler.progressed(report.job, now)
         self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
         told = report.model_dump(exclude={"job", "level", "levels", "note", "memory"})
-        scale = f"{report.level}/{report.levels}"  # `level` is the log's own word
         with _bound(report.job, running.slot):
             if report.note:
                 emit("job.noted", note=printable(report.note))
-            emit("job.progress", scale=scale, **told)
+            emit("job.progress", scale=report.scale, **told)
 
     def _settle(self, outcome: Outcome, now: float) -> None:
         with _bound(outcome.job, self.scheduler.running[outcome.job].slot):

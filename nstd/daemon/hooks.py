@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.logs.log import emit
 from nstd.queue.job import Failure, Job
-from nstd.system.child import Child
+from nstd.system.child import TimedChild
 
 MOST = 1000
 """So many endings may wait for their command; those beyond are told of, and get none."""
@@ -40,7 +39,7 @@ class Hooks:
 
     def __init__(self, config: Config) -> None:
         self._waiting: deque[Call] = deque()
-        self._running: list[Child] = []
+        self._running: list[tuple[Call, TimedChild]] = []
         self._until = float("inf")
         self.configure(config)
 
@@ -68,10 +67,10 @@ class Hooks:
 
     def work(self, now: float) -> None:
         """Tell of those that ended, and start what waits; never waits for either."""
-        for hook in list(self._running):
+        for call, hook in list(self._running):
             if (reason := hook.look(now)) is not None:
-                self._running.remove(hook)
-                _tell(hook, reason)
+                self._running.remove((call, hook))
+                _tell(call, hook, reason)
         if now >= self._until:
             self.close()
         while self._waiting and len(self._running) < self._settings.at_once:
@@ -79,11 +78,11 @@ class Hooks:
 
     def _start(self, call: Call) -> None:
         try:
-            hook = Child(call.command, call.environment, self._settings.timeout)
+            hook = TimedChild(call.command, call.environment, self._settings.timeout)
         except (OSError, ValueError) as error:
             _tell_unrun(call, f"cannot be started: {error}")
         else:
-            self._running.append(hook)
+            self._running.append((call, hook))
 
     def drain(self, now: float) -> None:
         """The daemon stops: they have some time, after that of the jobs that are saved now."""
@@ -91,9 +90,9 @@ class Hooks:
 
     def close(self) -> None:
         """End at once what runs, and run no more."""
-        for hook in self._running:
+        for call, hook in self._running:
             hook.kill()
-            _tell(hook, "killed: the daemon stops")
+            _tell(call, hook, "killed: the daemon stops")
         for call in self._waiting:
             _tell_unrun(call, "not run: the daemon stops")
         self._running.clear()
@@ -110,16 +109,16 @@ class Hooks:
         """When they are to be looked at again."""
         if not self._running:
             return now if self._waiting else float("inf")
-        return min(self._until, now + LOOK, *(hook.deadline for hook in self._running))
+        return min(self._until, now + LOOK, *(hook.deadline for _, hook in self._running))
 
     def waitables(self) -> list[int]:
         """What to wait on for the end of one."""
-        return [fd for hook in self._running for fd in hook.waitables]
+        return [fd for _, hook in self._running for fd in hook.waitables]
 
 
-def _tell(hook: Child, reason: str) -> None:
+def _tell(call: Call, hook: TimedChild, reason: str) -> None:
     """One canonical line for each; what it printed is told only where it failed."""
-    words = {"job": hook.job, "hook": _spelled(hook.command)}
+    words = _words(call)
     if reason:
         emit("hook.failed", **words, reason=reason, seconds=hook.seconds, printed=hook.tail)
     else:
@@ -127,9 +126,8 @@ def _tell(hook: Child, reason: str) -> None:
 
 
 def _tell_unrun(call: Call, reason: str) -> None:
-    job, spelled = call.environment["NSTD_JOB"], _spelled(call.command)
-    emit("hook.failed", job=job, hook=spelled, reason=printable(reason))
+    emit("hook.failed", **_words(call), reason=printable(reason))
 
 
-def _spelled(command: Sequence[str]) -> str:
-    return printable(shlex.join(command))
+def _words(call: Call) -> dict[str, str]:
+    return {"job": call.environment["NSTD_JOB"], "hook": printable(shlex.join(call.command))}

@@ -18,7 +18,7 @@ from nstd.documents.config import Config
 from nstd.errors import CODES, ConfigError
 from nstd.logs.events import EVENTS
 from nstd.logs.log import listen
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.outlook import Outlook
 from nstd.queue.scheduler import Scheduler
 from nstd.system.durable import Files

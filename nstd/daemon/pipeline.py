@@ -23,7 +23,7 @@ from nstd.documents import Config
 from nstd.executors import make_executor
 from nstd.intake import Admission, Claims, Inbox
 from nstd.intake.cleanup import Cleanup
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox import Outbox, Publisher
 from nstd.outbox.gallery import Gallery
 from nstd.queue import Job, JobStore, Scheduler

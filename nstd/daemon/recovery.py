@@ -10,8 +10,7 @@ from nstd.errors import StoreError, printable
 from nstd.intake.claim import Claims
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
-from nstd.logs.told import Told
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Throttle, Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Failure, Job
@@ -42,7 +41,7 @@ class Recovery:
         self._store, self._outbox, self._scheduler, self._ended = store, outbox, scheduler, ended
         self._log_has_end, self._trouble = partial(has_ended, logs), trouble
         self._is_done = False
-        self._told, self._is_broken = Told(), False
+        self._told, self._is_broken = Throttle(), False
         self._due = 0.0
         self.configure(config)
 

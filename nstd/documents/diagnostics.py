@@ -180,7 +180,7 @@ def _finding(
         meant = nearest(last, _keys(model, loc[:-1]))
         is_near = difflib.SequenceMatcher(None, last, meant).ratio() >= _SURELY
         free = "" if is_near else levels.free(last, loc[:-1])
-        text = f"unknown key {describe(last)}{did_you_mean(meant)}{free}"
+        text = f"unknown key {describe(last)}{free}{did_you_mean(meant)}"
         return _Finding(path, text, at_key=True, meant=meant)
     if at_key := last == "[key]":
         came = path[-1]

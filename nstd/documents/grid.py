@@ -29,6 +29,7 @@ from nstd.documents.sidecar import (
 )
 from nstd.documents.strict_yaml import Document, DocumentError, KeyPath, Mark
 from nstd.errors import Problem, SidecarError, printable
+from nstd.system.numbered import distinct
 
 _LONGEST_NAME = NAME_BYTES - len("-500")
 
@@ -229,7 +230,7 @@ def name_members(
         words = [_stem(sidecar.content), style, *values]
         name = safe_name("-".join(_short(word) for word in words if word))
         names.append(name.encode()[:_LONGEST_NAME].decode(errors="ignore"))
-    return distinct(names, "-{}")
+    return distinct(names)
 
 
 def member_wish(part: SidecarFile, name: str, batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,15 +274,3 @@ def _stem(source: str) -> str:
 def _short(word: str) -> str:
     """Not so long that what comes after it would be cut off."""
     return word if len(word) <= 40 else f"{word[:39]}…"
-
-
-def distinct(names: Sequence[str], ending: str) -> list[str]:
-    """`names`, those that others have already with a number."""
-    taken: set[str] = set()
-    told = []
-    for name in names:
-        numbered = (name + ending.format(n) if n > 1 else name for n in itertools.count(1))
-        free = next(each for each in numbered if each.casefold() not in taken)
-        taken.add(free.casefold())
-        told.append(free)
-    return told

@@ -12,6 +12,8 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from nstd.documents.config import Config
 from nstd.documents.grid import GridSidecar, takes_list
 
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
 
 def sidecar_schema(
     backends: Mapping[str, type[BaseModel]] | None = None, default: str | None = None
@@ -30,7 +32,7 @@ def sidecar_schema(
     definitions = shared["$defs"]
     own = definitions.pop(refs[GridSidecar, "validation"]["$ref"].rpartition("/")[2])
     schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": _DRAFT,
         **own,
         "title": "nstd sidecar",
     }
@@ -47,8 +49,16 @@ def sidecar_schema(
 
 def config_schema() -> dict[str, Any]:
     """The JSON Schema of the config."""
-    schema = Config.model_json_schema(schema_generator=_Untitled)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return _whole(Config.model_json_schema(schema_generator=_Untitled))
+
+
+def written_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a file that nstd writes: a newer version may add keys."""
+    return _whole(model.model_json_schema(mode="serialization", schema_generator=_Untitled))
+
+
+def _whole(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": _DRAFT, **schema}
 
 
 def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:

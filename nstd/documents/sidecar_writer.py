@@ -1,13 +1,17 @@
-"""A wish: a sidecar that a program makes, from `key=value` options to the text of the file."""
+"""Sidecars that a program writes, from `key=value` options to the text of the file.
+
+Every YAML file that nstd writes comes from `dump`.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import yaml
 
-from nstd.documents import strict_yaml as strictyaml
+from nstd.documents import strict_yaml
 from nstd.errors import Problem, SidecarError, printable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
@@ -50,15 +54,23 @@ def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> Non
 
 def _value(text: str) -> Any:
     try:
-        return strictyaml.read(f"value: {text}".encode(), text).value["value"]
-    except strictyaml.DocumentError:
+        return strict_yaml.read(f"value: {text}".encode(), text).value["value"]
+    except strict_yaml.DocumentError:
         return text
 
 
 def dump(wish: dict[str, Any]) -> bytes:
-    """The text of the sidecar that says `wish`."""
-    text = yaml.dump(wish, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
-    return text.encode(errors="surrogateescape")
+    """The text of the sidecar that says `wish`: read strictly, it gives the same values again.
+
+    Raises SidecarError for values that no sidecar can hold, such as NaN or control characters.
+    """
+    try:
+        text = yaml.dump(
+            wish, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=float("inf")
+        )
+    except (yaml.YAMLError, RecursionError) as error:
+        raise refused("sidecar", f"it holds what YAML cannot say: {type(error).__name__}") from None
+    return text.encode()
 
 
 def refused(what: str, message: str) -> SidecarError:
@@ -76,12 +88,39 @@ def without_places(error: SidecarError, source: str) -> SidecarError:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what strictyaml, unlike the YAML that this dumper writes, would not read as text."""
+    """Writes no anchors, and quotes every text that strict_yaml might not read as this text."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.Node:
+    if match := strict_yaml.UNPRINTABLE.search(text):
+        raise refused(text, f"no sidecar can hold the character U+{ord(match[0]):04X}")
     style = None if _PLAIN.fullmatch(text) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
+def _represent_int(dumper: _Dumper, number: int) -> yaml.Node:
+    if abs(number) >= 10**strict_yaml.INT_DIGITS:
+        raise refused("number", f"it has more than {strict_yaml.INT_DIGITS} digits")
+    return dumper.represent_int(number)
+
+
+def _represent_float(dumper: _Dumper, number: float) -> yaml.Node:
+    if not math.isfinite(number):
+        raise refused(str(number), "no sidecar can hold this number")
+    return dumper.represent_float(number)
+
+
+def _represent_mapping(dumper: _Dumper, mapping: dict[Any, Any]) -> yaml.Node:
+    for key in mapping:
+        if not isinstance(key, str) or key == "<<":
+            raise refused(str(key), "no sidecar can have this key")
+    return dumper.represent_dict(mapping)
+
+
 _Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(int, _represent_int)
+_Dumper.add_representer(float, _represent_float)
+_Dumper.add_representer(dict, _represent_mapping)

@@ -28,9 +28,10 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 Mark: TypeAlias = tuple[int, int]
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
 
-_UNPRINTABLE = re.compile(
-    "[^\n\r\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
+"""Control characters, line breaks that editors do not show as such, and halves of characters."""
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -38,7 +39,7 @@ _CONSTANTS: dict[str, bool | None] = {
 }
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_INT_DIGITS = 18
+INT_DIGITS = 18
 _FLOAT_DIGITS = 40
 
 _ADVICE = (
@@ -144,7 +145,7 @@ class _Reader:
             mark = _after(data[: error.start].decode())
             byte = f"byte 0x{data[error.start]:02x}"
             raise self.stop(mark, f"not UTF-8 text ({byte}); save it as UTF-8") from None
-        if match := _UNPRINTABLE.search(text):
+        if match := UNPRINTABLE.search(text):
             char = f"U+{ord(match[0]):04X}"
             raise self.stop(_after(text[: match.start()]), f"control character {char}")
         if (tab := text.find("\t")) >= 0:
@@ -235,12 +236,12 @@ class _Reader:
     def _scalar(self, event: yaml.ScalarEvent) -> Value:
         text, mark = event.value, _mark(event.start_mark)
         if not event.implicit[0] or event.tag is not None:
-            if match := _UNPRINTABLE.search(text):
+            if match := UNPRINTABLE.search(text):
                 self.add(mark, f"control character U+{ord(match[0]):04X} in the text")
             return text
         if text in _CONSTANTS:
             return _CONSTANTS[text]
-        if _INT.fullmatch(text) and len(text.lstrip("+-")) <= _INT_DIGITS:
+        if _INT.fullmatch(text) and len(text.lstrip("+-")) <= INT_DIGITS:
             return int(text)
         if not _FLOAT.fullmatch(text):
             return text

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nstd.documents.config import Config
 from nstd.executors.contract import Executor
 from nstd.executors.devices import make_slots, resolve
+
+if TYPE_CHECKING:  # a worker reads no YAML
+    from nstd.documents.config import Config
 
 
 def make_executor(config: Config, scratch: Path) -> Executor:

@@ -1,4 +1,4 @@
-"""Messages between the daemon and a worker: JSON objects, one a line, over a socket.
+"""Messages between the daemon and a worker: models as JSON, one a line, over a socket.
 
 The two ends differ. The daemon's never blocks, whatever the worker does; the worker's waits.
 """
@@ -10,9 +10,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Generic, TypeVar
 
-Message = dict[str, Any]
+from pydantic import TypeAdapter, ValidationError
+
+from nstd.documents.model import Model
+
+Heard = TypeVar("Heard")
+"""What the other side may say: a union of models, told apart by their `kind`."""
 
 LONGEST = 16 * 2**20
 """Bytes of one message; a worker that sends more without an end of line talks nonsense."""
@@ -21,12 +26,12 @@ _READS = 16
 """Chunks read in one go: a worker that floods the daemon must not keep it from the others."""
 
 
-class DaemonEnd:
+class DaemonEnd(Generic[Heard]):
     """The daemon's end. What cannot be written yet is kept, and sent by the next `flush`."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, heard: TypeAdapter[Heard]) -> None:
         end.setblocking(False)
-        self._socket = end
+        self._socket, self._heard = end, heard
         self._in, self._out = bytearray(), bytearray()
         self.is_closed = False
         """No more will come: the worker is dead, or as good as dead."""
@@ -35,7 +40,7 @@ class DaemonEnd:
         """For `multiprocessing.connection.wait`: readable when there may be a message."""
         return self._socket.fileno()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Model) -> None:
         """Send a message as soon as the worker reads; one that is gone is noticed elsewhere."""
         self._out += _encode(message)
         self.flush()
@@ -46,7 +51,7 @@ class DaemonEnd:
             while self._out:
                 del self._out[: self._socket.send(self._out)]
 
-    def receive(self) -> list[Message]:
+    def receive(self) -> list[Heard]:
         """The messages that have come. Raises ValueError for what is no message."""
         for _ in range(_READS):
             if not self._read():
@@ -55,7 +60,7 @@ class DaemonEnd:
         if len(rest) > LONGEST:
             raise ValueError(f"a message of more than {LONGEST} bytes")
         self._in = rest
-        return [_decode(line) for line in lines]
+        return [_decode(line, self._heard) for line in lines]
 
     def _read(self) -> bool:
         try:
@@ -73,34 +78,35 @@ class DaemonEnd:
         self._socket.close()
 
 
-class WorkerEnd:
+class WorkerEnd(Generic[Heard]):
     """The worker's end, for one reading thread and any number of writing ones."""
 
-    def __init__(self, end: socket.socket) -> None:
-        self._socket = end
+    def __init__(self, end: socket.socket, heard: TypeAdapter[Heard]) -> None:
+        self._socket, self._heard = end, heard
         self._sending = threading.Lock()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Model) -> None:
         """Write a message. Raises OSError when the daemon is gone."""
         with self._sending:
             self._socket.sendall(_encode(message))
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Iterator[Heard]:
         """What the daemon sends, until it is gone."""
         with suppress(OSError), self._socket.makefile("rb") as lines:
             for line in lines:
-                yield _decode(line)
+                yield _decode(line, self._heard)
 
 
-def _encode(message: Message) -> bytes:
-    return json.dumps(message).encode() + b"\n"
+def _encode(message: Model) -> bytes:
+    return json.dumps(message.model_dump(mode="json")).encode() + b"\n"
 
 
-def _decode(line: bytes | bytearray) -> Message:
+def _decode(line: bytes | bytearray, heard: TypeAdapter[Heard]) -> Heard:
+    """The message in a line; names may hold bytes that are no UTF-8, which only json passes on."""
     try:
-        message = json.loads(line)
+        return heard.validate_python(json.loads(line))
     except RecursionError:
         raise ValueError("a message that is nested too deeply") from None
-    if not isinstance(message, dict):
-        raise ValueError("a message that is no object")
-    return message
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"no such message: {first['loc']}: {first['msg']}") from None

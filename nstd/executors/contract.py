@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from nstd.documents.config import Config
 from nstd.documents.model import Model
 from nstd.queue.job import Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.system.layout import CACHE
+
+if TYPE_CHECKING:  # a worker reads no YAML
+    from nstd.documents.config import Config
 
 
 class Assignment(Model):
@@ -48,28 +51,10 @@ class Assignment(Model):
         )
 
 
-class Report(Model):
-    """How far a running job is; `elapsed` and `eta` are seconds.
-
-    `memory` is what it holds now: bytes of its accelerator, else of its process.
-    """
-
-    job: str
-    step: int
-    steps: int
-    level: int
-    levels: int
-    fraction: float
-    losses: dict[str, float]
-    elapsed: float
-    eta: float | None
-    note: str = ""
-    memory: int | None = None
-
-
 class Begun(Model):
     """A worker has taken the job: from here on the attempt counts, and its time runs."""
 
+    kind: Literal["begun"] = "begun"
     job: str
 
 

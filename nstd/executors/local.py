@@ -10,12 +10,20 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nstd.documents.config import Config
-from nstd.executors.channel import Message
-from nstd.executors.contract import Assignment, Begun, Event, Report
+from nstd.executors.contract import Assignment, Begun, Event
 from nstd.executors.devices import environment, torch_device
+from nstd.executors.messages import (
+    FROM_WORKER,
+    Assign,
+    Ended,
+    FromWorker,
+    Ready,
+    Reported,
+    Want,
+)
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -30,10 +38,10 @@ _LAST_WORDS = 0.5
 class LocalSeat:
     """What a slot's process is doing."""
 
-    process: WorkerProcess
+    process: WorkerProcess[FromWorker]
     ready: bool = False
     job: str | None = None
-    order: Message | None = None  # the job's assignment, until the worker is there to take it
+    order: Assign | None = None  # the job's assignment, until the worker is there to take it
     since: float = 0.0  # when the worker was last given something to do: to come up, to take a job
     has_begun: bool = False  # the worker has said that it took the job
     jobs: int = 0
@@ -48,7 +56,7 @@ class LocalExecutor:
     def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
         self._config, self._slots, self._scratch = config, slots, scratch
         self._seats: dict[Slot, LocalSeat] = {}
-        self._undead: dict[Slot, WorkerProcess] = {}  # killed, and still there
+        self._undead: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and still there
         self._ended: list[Outcome] = []  # without a worker that could tell of it
 
     def open(self) -> None:
@@ -73,7 +81,7 @@ class LocalExecutor:
         seat.job, seat.since, seat.has_begun = job.id, time.monotonic(), False
         seat.kill_at, seat.asked_where = None, False
         assignment = Assignment.of(job, folder, slot, torch_device(slot), self._config)
-        seat.order = {"assignment": assignment.model_dump(mode="json")}
+        seat.order = Assign(assignment=assignment)
         self._hand_over(seat)
 
     def _hand_over(self, seat: LocalSeat) -> None:
@@ -98,7 +106,7 @@ class LocalExecutor:
             del self._undead[slot]
         self._scratch.mkdir(parents=True, exist_ok=True)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
-        seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output))
+        seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
         self._seats[slot] = seat
         return seat
 
@@ -117,8 +125,8 @@ class LocalExecutor:
             elif seat.job == job_id:
                 kill_at = time.monotonic() + grace
                 seat.kill_at = kill_at if seat.kill_at is None else min(seat.kill_at, kill_at)
-                said = "stop" if wanted is Ending.STOPPED else "cancel"
-                seat.process.channel.send({"job": job_id, "wanted": said})
+                said: Literal["stop", "cancel"] = "stop" if wanted is Ending.STOPPED else "cancel"
+                seat.process.channel.send(Want(job=job_id, wanted=said))
 
     def _withdraw(self, slot: Slot, seat: LocalSeat, outcome: Outcome) -> None:
         """No worker has seen the job: it is over, and the one that comes up serves the next."""
@@ -141,31 +149,27 @@ class LocalExecutor:
             for message in seat.process.channel.receive():
                 if self._seats.get(slot) is seat:
                     yield from self._heed(slot, seat, message)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             yield from self._lost(slot, seat, f"talked nonsense ({error})")
         else:
             if self._seats.get(slot) is seat:
                 yield from self._check(slot, seat, now, has_ended)
 
-    def _heed(self, slot: Slot, seat: LocalSeat, message: Message) -> Iterator[Event]:
+    def _heed(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
         """One message; what is said of another job than the slot's is not heard."""
-        if "ready" in message:
-            seat.ready = True
-            seconds = round(time.monotonic() - seat.process.began, 2)
-            pid = seat.process.pid
-            emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
-            self._hand_over(seat)
-        elif "begun" in message:
-            if message["begun"] == seat.job and not seat.has_begun:
+        match message:
+            case Ready():
+                seat.ready = True
+                seconds = round(time.monotonic() - seat.process.began, 2)
+                pid = seat.process.pid
+                emit("worker.started", slot=slot.name, pid=pid, device=slot.device, seconds=seconds)
+                self._hand_over(seat)
+            case Begun(job=job) if job == seat.job and not seat.has_begun:
                 seat.has_begun = True
-                yield Begun(job=seat.job)
-        elif "report" in message:
-            report = Report.model_validate(message["report"])
-            if report.job == seat.job:
+                yield message
+            case Reported(report=report) if report.job == seat.job:
                 yield report
-        else:
-            outcome = Outcome.model_validate(message["outcome"])
-            if outcome.job == seat.job:
+            case Ended(outcome=outcome) if outcome.job == seat.job:
                 self._free(slot, seat, outcome)
                 yield outcome
 

@@ -18,7 +18,7 @@ from nstd.intake.plan import Plan, make_plan, plain_order
 from nstd.intake.staging import place_of
 from nstd.intake.watcher import Watcher
 from nstd.logs.log import emit, keep_job_log
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
 from nstd.queue.inbox_note import InboxNote

@@ -20,8 +20,9 @@ from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import Known, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
-from nstd.logs.told import Told
+from nstd.logs.throttle import Throttle
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
+from nstd.system.backoff import backoff
 from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
 
@@ -68,7 +69,7 @@ class Inbox:
     """What was seen so far; all of it can be lost and is found again."""
 
     def __init__(self, config: Config) -> None:
-        self._stability, self._told = Stability(config.watch.settle), Told()
+        self._stability, self._told = Stability(config.watch.settle), Throttle()
         inbox = Folder(config.folder("inbox"))
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._looked: dict[tuple[str, str], Looked] = {}  # in this look
@@ -145,7 +146,7 @@ class Inbox:
     def hold(self, name: str, now: float) -> None:
         """Leave the sidecar `name` alone for a while, longer each time: its claim met an error."""
         times = self._held[name].times + 1 if name in self._held else 1
-        self._held[name] = Held(now + min(_HOLD * 2 ** (times - 1), _LONGEST_HOLD), times)
+        self._held[name] = Held(now + backoff(times, _HOLD, _LONGEST_HOLD), times)
 
     def needed(self) -> set[str] | None:
         """The inbox pictures that sidecars name now, in one normal form of Unicode.

@@ -6,11 +6,9 @@ which makes the file durable. Whatever a sheet holds, no side of it is longer th
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import math
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nstd.errors import PictureError, printable
 from nstd.images import load_image, over_white
 from nstd.queue.batch import Batch, BatchPaths, Member
+from nstd.system.child import die_with_parent
 
 LONGEST = 4096
 CELL = 384
@@ -31,7 +30,6 @@ _WIDEST_HEADING, _NARROWEST = 240, 120
 _SQUARE = 4
 """Rows and columns that differ by more than this factor are no table, but a flow."""
 _PAPER, _INK, _EMPTY, _RED = (250, 250, 250), (20, 20, 20), (228, 228, 228), (170, 30, 30)
-_PR_SET_PDEATHSIG = 1
 
 Load = Callable[[Member, int], Image.Image | str]
 """The picture of a member, its longest side at most so many pixels, or why there is none."""
@@ -222,7 +220,7 @@ def make_loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:
 
 def main(arguments: Sequence[str]) -> None:
     """Draw the sheet of one batch, and die with the daemon."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     os.nice(10)
     folder, outbox, target, max_pixels, max_bytes = arguments
     load = make_loader(Path(outbox), int(max_pixels), int(max_bytes))

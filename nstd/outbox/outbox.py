@@ -7,19 +7,22 @@ record beside the picture tells whether the rename has happened.
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_published
-from nstd.queue.job import Failure, Job
+from pydantic import ValidationError
+
+from nstd.documents.model import StoredModel
+from nstd.outbox.record import Heading, Reason, Record
+from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_manifest
+from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files, refuse_links
 from nstd.system.layout import FAILED, PREVIEW, REASON, RESERVED, STAGING
+from nstd.system.numbered import numbered
 
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
@@ -59,13 +62,12 @@ class Outbox:
             return False
         folder = self.path / job.target
         for record in (folder / f"{folder.name}.json", folder / REASON):
-            with suppress(FileNotFoundError, NotADirectoryError, ValueError):
-                known = json.loads(record.read_bytes())
-                if isinstance(known, dict) and known.get("job") == job.id:
+            with suppress(FileNotFoundError, NotADirectoryError, ValidationError):
+                if Heading.model_validate_json(record.read_bytes()).job == job.id:
                     return True
         return False
 
-    def publish(self, job: Job, paths: JobPaths, record: dict[str, Any]) -> bool:
+    def publish(self, job: Job, paths: JobPaths, record: Record) -> bool:
         """Put the picture, its record, sidecar and log at the job's target.
 
         False when something took that name meanwhile: choose another. Raises OSError.
@@ -79,9 +81,7 @@ class Outbox:
         self._files.write(stage / f"{name}.json", _json(record))
         return self._appear(job, stage)
 
-    def publish_failure(
-        self, job: Job, paths: JobPaths, failure: Failure, record: dict[str, Any]
-    ) -> bool:
+    def publish_failure(self, job: Job, paths: JobPaths, reason: Reason) -> bool:
         """Put the sidecar, the reason, the log and the inputs at the job's target in `failed`.
 
         False when something took that name meanwhile: choose another. Raises OSError.
@@ -96,13 +96,12 @@ class Outbox:
             self._files.sync_folder(stage / "inputs")
         self._keep(paths.log, stage / "job.log")
         self._keep_views(paths, stage)
-        reason = {"job": job.id} | failure.model_dump() | {"attempts": job.attempt} | record
         self._files.write(stage / REASON, _json(reason))
         return self._appear(job, stage)
 
     def has_batch(self, batch: Batch) -> bool:
         """Whether this end of the batch is published already."""
-        known = read_published(self.path / batch.place)
+        known = read_manifest(self.path / batch.place)
         return known is not None and (known.id, known.round) == (batch.id, batch.round)
 
     def publish_batch(self, batch: Batch, paths: BatchPaths) -> None:
@@ -119,7 +118,7 @@ class Outbox:
                 self._files.unlink(near)
                 self._files.copy_file(source, near)
                 self._files.replace(near, folder / name)
-        self._files.write(folder / MANIFEST, _json(batch.model_dump()))
+        self._files.write(folder / MANIFEST, _json(batch))
 
     def make_durable(self, job: Job) -> None:
         """Sync a published target once more: a crash may have come before its sync."""
@@ -127,10 +126,9 @@ class Outbox:
         for folder in (target, target.parent):
             self._files.sync_folder(folder)
 
-    def read_record(self, job: Job) -> dict[str, Any]:
+    def read_record(self, job: Job) -> Record:
         """The record of a published result. Raises OSError."""
-        record: dict[str, Any] = json.loads(self.record_of(job).read_bytes())
-        return record
+        return Record.model_validate_json(self.record_of(job).read_bytes())
 
     def record_of(self, job: Job) -> Path:
         """Where the record of a published result, or the reason of a failure, lies."""
@@ -196,9 +194,9 @@ def _has_failed(job: Job) -> bool:
 
 def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
     """`path`, `path-2` ..., without those at the top that are kept for something else."""
-    names = (path.with_name(f"{path.name}-{n}" if n > 1 else path.name) for n in itertools.count(1))
+    names = map(path.with_name, numbered(path.name))
     return (name for name in names if str(name) not in RESERVED)
 
 
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, indent=2, allow_nan=False).encode() + b"\n"
+def _json(model: StoredModel) -> bytes:
+    return json.dumps(model.model_dump(mode="json"), indent=2, allow_nan=False).encode() + b"\n"

@@ -13,12 +13,13 @@ from structlog.contextvars import bound_contextvars
 from nstd.documents.config import Config
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.record import make_failure_record, make_record
+from nstd.outbox.record import Record, make_reason, make_record
 from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
+from nstd.system.backoff import backoff
 from nstd.system.durable import is_full
 
 AGAIN, LONGEST = 5.0, 60.0
@@ -27,6 +28,8 @@ BUDGET = 0.5
 """Seconds that one turn of the loop spends here; what is left is due at the next turn."""
 MANY = 3
 """So many jobs that cannot be published are not the jobs' own trouble."""
+_TOLD = ("device", "steps", "peak_memory", "network", "stopped")
+"""What the canonical line has as the record has it."""
 
 
 class Published(NamedTuple):
@@ -91,8 +94,8 @@ class Publisher:
         self._trouble.tell(error, pending.job.name, job=pending.job.id)
         pending.error = error
         self._late[pending.job.id] = pending
-        pending.due = now + min(AGAIN * 2**pending.tries, LONGEST)
         pending.tries += 1
+        pending.due = now + backoff(pending.tries, AGAIN, LONGEST)
 
     def _full(self) -> list[EndedJob]:
         """Those that a full disk keeps back."""
@@ -148,11 +151,8 @@ class Publisher:
         job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
         paths = self._store.paths(job.id)
         if failure is None:
-            record = make_record(job, paths, time.time())
-            _summary(record)  # a record that lacks something must not get as far as the outbox
-            return self._outbox.publish(job, paths, record)
-        record = make_failure_record(job, time.time())
-        return self._outbox.publish_failure(job, paths, failure, record)
+            return self._outbox.publish(job, paths, make_record(job, paths, time.time()))
+        return self._outbox.publish_failure(job, paths, make_reason(job, failure, time.time()))
 
     def _tell(self, job: Job, failure: Failure | None) -> None:
         """The canonical line, durable before the job is removed; in the published log as well."""
@@ -203,19 +203,14 @@ def _unpublishable(error: Exception) -> Failure:
     )
 
 
-def _summary(record: dict[str, Any]) -> dict[str, Any]:
+def _summary(record: Record) -> dict[str, Any]:
     """What the canonical line takes from the record."""
-    seconds = record["seconds"]
-    last = record["losses"][-1] if record["losses"] else {}
+    seconds = dict(record.seconds)
     return {
-        "device": record["device"],
-        "steps": record["steps"],
-        "losses": {k: v for k, v in last.items() if k not in {"step", "level", "seconds"}},
-        "seconds": {phase: value for phase, value in seconds.items() if phase != "queued"},
-        "queued": seconds["queued"],
-        "peak_memory": record["peak_memory"],
-        "width": record["output"]["width"],
-        "height": record["output"]["height"],
-        "network": record["network"],
-        "stopped": record["stopped"],
+        "queued": seconds.pop("queued", None),
+        "seconds": seconds,
+        "losses": record.last_losses,
+        "width": record.output.width,
+        "height": record.output.height,
+        **{name: getattr(record, name) for name in _TOLD},
     }

@@ -1,94 +1,192 @@
-"""The record beside a picture: everything needed to understand it, and to make it again."""
+"""The record beside a picture, and the reason of a failure: all that it takes to understand a job.
+
+`nstd schema record` prints the JSON Schema of the record. The files are people's: they are read
+for years, and may be changed by hand.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
-from nstd.queue.job import Input, Job
+from pydantic import Field
+
+from nstd.documents.model import Count, Membership, Number, TolerantModel, Version
+from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
+from nstd.queue.result import FailureRecord, PictureFacts, Provenance, WorkerResult
 
 
-def make_record(job: Job, paths: JobPaths, now: float) -> dict[str, Any]:
-    """The record of a finished job; times are seconds since the epoch. Raises OSError."""
-    result: dict[str, Any] = json.loads(paths.result.read_bytes())
-    name = PurePosixPath(str(job.target)).name
-    picture = {"file": f"{name}.{job.format}"} | result.pop("picture")
-    seconds = {"queued": round(max(0.0, now - result["seconds"]["total"] - job.submitted), 3)}
-    return (
-        {
-            "job": job.id,
-            "name": job.name,
-            "state": "finished",
-            "output": picture,
-            "inputs": describe_inputs(job),
-            "settings": describe_settings(job),
-            "attempt": job.attempt,
-            **describe_batch(job),
-            "submitted": timestamp(job.submitted),
-            "claimed": timestamp(job.claimed),
-            "finished": timestamp(now),
-        }
-        | result
-        | {"seconds": seconds | result["seconds"]}
+def _absent() -> Any:
+    """A key that a file has only where there is something to say."""
+    return Field(default=None, exclude_if=lambda value: value is None)
+
+
+class RecordedInput(TolerantModel):
+    """A picture that went in: `file` is its name in the sidecar.
+
+    `kept` is the name of its copy beside a reason; in the file the key is `copy`.
+    """
+
+    file: str = ""
+    sha256: str = ""
+    bytes: Count = 0
+    kept: str | None = Field(default=None, alias="copy", exclude_if=lambda value: value is None)
+
+
+class RecordedStyle(RecordedInput):
+    """A style, with its share, its scale and its masks."""
+
+    weight: Number = 1.0
+    scale: Number = 1.0
+    region: RecordedInput | None = _absent()
+    mask: RecordedInput | None = _absent()
+
+
+class RecordedInputs(TolerantModel):
+    """The pictures that went in; of a sidecar that was refused there are none."""
+
+    content: RecordedInput | None = _absent()
+    styles: tuple[RecordedStyle, ...] = Field(default=(), exclude_if=lambda value: not value)
+    init: RecordedInput | None = _absent()
+    series: tuple[RecordedInput, ...] = Field(default=(), exclude_if=lambda value: not value)
+
+    def pictures(self) -> Iterator[RecordedInput]:
+        """Every one of them."""
+        for style in self.styles:
+            yield from filter(None, (style, style.region, style.mask))
+        yield from filter(None, (self.content, self.init, *self.series))
+
+
+class RecordedSettings(TolerantModel):
+    """Every setting that had an effect, whether the sidecar, the config or a default said it."""
+
+    backend: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)
+    size: Count | None = None
+    format: str = ""
+    priority: Count = 50
+    timeout: Number = 0.0
+
+
+class Heading(TolerantModel):
+    """What a record and a reason both begin with; times are texts in ISO 8601, in UTC."""
+
+    schema_version: Version = 1
+    job: str = ""
+    name: str = ""
+    state: str = ""
+    batch: Membership | None = _absent()
+    submitted: str = ""
+    claimed: str = ""
+    finished: str = ""
+
+
+class RecordedPicture(PictureFacts, TolerantModel):
+    """The finished picture: `file` lies beside the record."""
+
+    file: str = ""
+
+
+class Record(Provenance, Heading):
+    """The whole content of the record beside a picture, `NAME.json`."""
+
+    state: Literal["finished"] = "finished"
+    output: RecordedPicture = RecordedPicture()
+    inputs: RecordedInputs = RecordedInputs()
+    settings: RecordedSettings = RecordedSettings()
+    attempt: Count = 0
+
+
+class Reason(FailureRecord, Heading):
+    """The whole content of a published `reason.json`; `sidecar` is its name in the inbox."""
+
+    state: Literal["failed"] = "failed"
+    code: str = ""
+    message: str = ""
+    sidecar: str = ""
+    inputs: RecordedInputs = RecordedInputs()
+    settings: RecordedSettings = RecordedSettings()
+    attempts: Count = 0
+
+
+def make_record(job: Job, paths: JobPaths, now: float) -> Record:
+    """The record of a finished job; times are seconds since the epoch.
+
+    Raises OSError, and ValueError for a result that no worker writes.
+    """
+    result = WorkerResult.model_validate_json(paths.result.read_bytes())
+    facts = dict(result)
+    picture = facts.pop("picture")
+    queued = round(max(0.0, now - result.seconds["total"] - job.submitted), 3)
+    file = f"{PurePosixPath(str(job.target)).name}.{job.format}"
+    return Record(
+        **_heading(job, now),
+        **(facts | {"seconds": {"queued": queued} | result.seconds}),
+        output=RecordedPicture(file=file, **dict(picture)),
+        inputs=describe_inputs(job),
+        settings=describe_settings(job),
+        attempt=job.attempt,
     )
 
 
-def make_failure_record(job: Job, now: float) -> dict[str, Any]:
-    """What a reason says beside the failure itself."""
+def make_reason(job: Job, failure: Failure, now: float) -> Reason:
+    """The reason of a job that has failed, as it is published."""
+    return Reason(
+        **_heading(job, now),
+        **failure.model_dump(exclude={"schema_version"}),
+        sidecar=str(PurePosixPath(job.folder, job.sidecar)),
+        inputs=describe_inputs(job, kept=True),
+        settings=describe_settings(job),
+        attempts=job.attempt,
+    )
+
+
+def _heading(job: Job, now: float) -> dict[str, Any]:
     return {
+        "job": job.id,
         "name": job.name,
-        "state": "failed",
-        "sidecar": str(PurePosixPath(job.folder, job.sidecar)),
-        "inputs": describe_inputs(job, kept=True),
-        "settings": describe_settings(job),
-        **describe_batch(job),
+        "batch": job.batch,
         "submitted": timestamp(job.submitted),
         "claimed": timestamp(job.claimed),
         "finished": timestamp(now),
     }
 
 
-def describe_inputs(job: Job, *, kept: bool = False) -> dict[str, Any]:
+def describe_inputs(job: Job, *, kept: bool = False) -> RecordedInputs:
     """The pictures that went in; with the names of their copies where these are `kept`."""
     if not job.inputs:
-        return {}
+        return RecordedInputs()
 
-    def describe(given: Input) -> dict[str, Any]:
-        described = {"file": given.source, "sha256": given.sha256, "bytes": given.bytes}
-        return described | ({"copy": given.file} if kept else {})
+    def facts(given: Input) -> dict[str, Any]:
+        copy = given.file if kept else None
+        return {"file": given.source, "sha256": given.sha256, "bytes": given.bytes, "kept": copy}
 
-    styles = [
-        describe(style)
-        | {"weight": style.weight, "scale": style.scale}
-        | {mask.role: describe(mask) for mask in job.masks(number)}
+    def described(givens: list[Input]) -> tuple[RecordedInput, ...]:
+        return tuple(RecordedInput(**facts(given)) for given in givens)
+
+    styles = tuple(
+        RecordedStyle(
+            **facts(style),
+            weight=style.weight,
+            scale=style.scale,
+            **{mask.role: RecordedInput(**facts(mask)) for mask in job.masks(number)},
+        )
         for number, style in enumerate(job.given("style"))
-    ]
-    inputs: dict[str, Any] = {"content": describe(job.given("content")[0]), "styles": styles}
-    for given in job.given("init"):
-        inputs["init"] = describe(given)
-    if series := job.given("series"):
-        inputs["series"] = [describe(given) for given in series]
-    return inputs
+    )
+    return RecordedInputs(
+        content=described(job.given("content"))[0],
+        styles=styles,
+        init=next(iter(described(job.given("init"))), None),
+        series=described(job.given("series")),
+    )
 
 
-def describe_batch(job: Job) -> dict[str, Any]:
-    """Which member of which batch the job is, if it is one."""
-    return {} if job.batch is None else {"batch": job.batch.model_dump()}
-
-
-def describe_settings(job: Job) -> dict[str, Any]:
-    """Every setting that had an effect, whether the sidecar, the config or a default said it."""
-    return {
-        "backend": job.backend,
-        "options": job.options,
-        "size": job.size,
-        "format": job.format,
-        "priority": job.priority,
-        "timeout": job.timeout,
-    }
+def describe_settings(job: Job) -> RecordedSettings:
+    """The settings of a job, as its record keeps them."""
+    return RecordedSettings(**{name: getattr(job, name) for name in RecordedSettings.model_fields})
 
 
 def timestamp(seconds: float) -> str:

@@ -1,23 +1,37 @@
-"""What the outbox holds, read from the disk: records of results and reasons of failures."""
+"""What the outbox holds, read from the disk: records of results and reasons of failures.
+
+People can write there: whatever lies in the place of a record, reading it ends, and raises
+nothing.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from nstd.outbox.record import Heading, Reason, Record
 from nstd.system.layout import ARCHIVE, GALLERY, LOGS, REASON
+
+_MOST_BYTES = 8 << 20
+Kind = TypeVar("Kind", bound=Heading)
 
 
 def list_published(outbox: Path) -> Iterator[tuple[float, Path]]:
     """When each result and each failure was made, and its record."""
+    return ((made, Path(record)) for made, record in scan_published(outbox))
+
+
+def scan_published(outbox: Path) -> Iterator[tuple[float, str]]:
+    """The same with paths as texts, in half the time: for a look at ten thousands."""
     return _published(os.fspath(outbox), {LOGS, ARCHIVE, GALLERY})
 
 
-def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, Path]]:
+def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, str]]:
     """The same below `folder`; the folder of a result itself is not read, as there are many."""
     try:
         entries = list(os.scandir(folder))
@@ -26,25 +40,49 @@ def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float,
     for entry in entries:
         if entry.name[0] == "." or entry.name in skip or not entry.is_dir(follow_symlinks=False):
             continue
-        for record in (Path(entry.path, f"{entry.name}.json"), Path(entry.path, REASON)):
+        for record in (f"{entry.path}/{entry.name}.json", f"{entry.path}/{REASON}"):
             with suppress(OSError):
-                yield record.stat().st_mtime, record
+                yield os.stat(record).st_mtime, record  # noqa: PTH116 - a Path takes its time
                 break
         else:
             yield from _published(entry.path)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file; an empty one where there is none."""
+def read_heading(path: Path) -> Heading | None:
+    """What a record and a reason both begin with: for a look at many."""
+    return _read(path, Heading)
+
+
+def read_ended(path: Path) -> Record | Reason | None:
+    """The record or the reason in a file of `list_published`; None where it holds neither."""
+    return read_reason(path) if path.name == REASON else read_record(path)
+
+
+def read_record(path: Path) -> Record | None:
+    """The record of a result; None where there is none."""
+    return _read(path, Record)
+
+
+def read_reason(path: Path) -> Reason | None:
+    """Why a job has failed; None where the file does not say."""
+    return _read(path, Reason)
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind | None:
+    """The mapping in a JSON file as a model; None where there is none."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        value = json.loads(_bytes(path))
+        return kind.model_validate(value) if isinstance(value, dict) else None
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
-def batch_of(record: dict[str, Any]) -> dict[str, Any]:
-    """Which member of which batch the job of a record is; nothing where it is none."""
-    batch = record.get("batch")
-    is_one = isinstance(batch, dict) and all(isinstance(batch.get(k), str) for k in ("id", "name"))
-    return dict(batch) if is_one and batch is not None else {}
+def _bytes(path: Path) -> bytes:
+    """What a regular file holds; no link is followed, and no FIFO waited for."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        about = os.fstat(fd)
+        is_one = stat.S_ISREG(about.st_mode) and about.st_size <= _MOST_BYTES
+        return os.read(fd, about.st_size) if is_one else b""
+    finally:
+        os.close(fd)

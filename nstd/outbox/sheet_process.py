@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nstd.documents.settings import LimitSettings
 from nstd.queue.batch import BatchPaths
-from nstd.system.child import Child
+from nstd.system.child import TimedChild, import_path, python_module
 from nstd.system.durable import Files
 
 TIMEOUT = 300.0
@@ -26,14 +25,12 @@ class Sheet:
     def __init__(self, paths: BatchPaths, files: Files, command: Command) -> None:
         self._paths, self._files, self.reason = paths, files, ""
         self._draft = paths.folder / f".sheet-{os.getpid()}.png"
-        self._process: Child | None = None
+        self._process: TimedChild | None = None
         self._is_drawn = False
         if paths.sheet.exists():
             return
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        environment = {"NSTD_JOB": paths.folder.name, "PYTHONPATH": path}
         try:
-            self._process = Child(command(paths, self._draft), environment, TIMEOUT)
+            self._process = TimedChild(command(paths, self._draft), import_path(), TIMEOUT)
         except (OSError, ValueError) as error:
             self.reason = f"cannot be started: {error}"
 
@@ -77,6 +74,6 @@ def make_command(outbox: Path, limits: LimitSettings) -> Command:
 
     def command(paths: BatchPaths, draft: Path) -> Sequence[str]:
         given = (paths.folder, outbox, draft, limits.picture_pixels, limits.picture_bytes)
-        return [sys.executable, "-P", "-m", "nstd.outbox.contact_sheet", *map(str, given)]
+        return python_module("nstd.outbox.contact_sheet", *given)
 
     return command

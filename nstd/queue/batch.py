@@ -6,7 +6,6 @@ While it is under way it is a folder `work/.batches/<id>`; when its last job has
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,15 +14,16 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from nstd.documents.model import BATCH_ID, Membership, Model
+from nstd.documents.model import BATCH_ID, Membership, StoredModel, Version
 from nstd.errors import StoreError
-from nstd.system.layout import BATCHES
+from nstd.system.layout import BATCHES, FAILED
+from nstd.system.numbered import numbered
 
 MANIFEST, SHEET = "batch.json", "sheet.png"
 _TAKEN = {"batch"}  # whose `batch/batch.json` would look like a record
 
 
-class End(Model):
+class End(StoredModel):
     """How a member has ended, and where its result lies."""
 
     state: Literal["finished", "failed"]
@@ -32,7 +32,7 @@ class End(Model):
     code: str = ""
 
 
-class Member(Model):
+class Member(StoredModel):
     """One job of a batch; `job` is its first id: one that is put back gets another."""
 
     job: str
@@ -41,7 +41,7 @@ class Member(Model):
     end: End | None = None
 
 
-class Batch(Model):
+class Batch(StoredModel):
     """The whole content of `batch.json`; `round` counts how often its last job has ended."""
 
     id: str
@@ -55,6 +55,7 @@ class Batch(Model):
     members: tuple[Member, ...]
     finished: float | None = None
     sheet: str = ""
+    schema_version: Version = 1
 
     @property
     def place(self) -> str:
@@ -112,8 +113,8 @@ def list_batches(work: Path) -> Iterator[BatchPaths]:
                 yield BatchPaths(folder)
 
 
-def read_published(folder: Path) -> Batch | None:
-    """The batch whose folder in the outbox this is, if it is one and was over."""
+def read_manifest(folder: Path) -> Batch | None:
+    """The batch in the manifest of a folder, as it is there; None where it holds none."""
     try:
         return Batch.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValidationError):
@@ -124,15 +125,13 @@ def free_name(outbox: Path, work: Path, folder: str, name: str) -> str:
     """`name`, or the first of `name-2` ... that is nobody's folder in the outbox."""
     taken = set(_TAKEN)
     for paths in list_batches(work):
-        try:
-            manifest = json.loads(paths.manifest.read_bytes())
-            taken |= {manifest["name"]} if manifest["folder"] == folder else set()
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    candidate, number = name, 1
-    while candidate in taken or any(
-        os.path.lexists(outbox / top / folder / candidate) for top in ("", "failed")
-    ):
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
+        batch = read_manifest(paths.folder)
+        if batch is not None and batch.folder == folder:
+            taken.add(batch.name)
+    places = (outbox / folder, outbox / FAILED / folder)
+    return next(
+        candidate
+        for candidate in numbered(name)
+        if candidate not in taken
+        and not any(os.path.lexists(place / candidate) for place in places)
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nstd.documents.settings import WorkerSettings
+from nstd.system.backoff import backoff
 
 LONGEST = 600.0
 """Seconds for which a device is left alone at most."""
@@ -24,7 +25,7 @@ class Breaker:
     retry_at: float | None = None
     trial: str | None = None  # the job that tries whether an open breaker may close
     _culprits: set[str] = field(default_factory=set)
-    _pause: float = 0.0
+    _openings: int = 0  # in a row
 
     @property
     def is_open(self) -> bool:
@@ -50,7 +51,7 @@ class Breaker:
     def success(self) -> bool:
         """A job did not fail by the device; True when that brings the device up again."""
         came_up = self.is_open
-        self.failures, self._pause, self.retry_at, self.trial = 0, 0.0, None, None
+        self.failures, self._openings, self.retry_at, self.trial = 0, 0, None, None
         self._culprits.clear()
         return came_up
 
@@ -67,6 +68,7 @@ class Breaker:
         return self._open(now) if several and self.failures >= self.settings.failures else None
 
     def _open(self, now: float) -> float:
-        self._pause = min(LONGEST, 2 * self._pause or self.settings.cooldown)
-        self.retry_at, self.trial = now + self._pause, None
-        return self._pause
+        self._openings += 1
+        pause = backoff(self._openings, self.settings.cooldown, LONGEST)
+        self.retry_at, self.trial = now + pause, None
+        return pause

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nstd.documents.model import Model
+from nstd.documents.model import StoredModel
 
 MOST_NOTES = 50
 """So many are handed on; of the others there is no more than the count of sidecars."""
 
 
-class InboxNote(Model):
+class InboxNote(StoredModel):
     """One file of the inbox, and why it is not taken in."""
 
     name: str  # relative to the inbox

@@ -12,7 +12,16 @@ from typing import Any
 
 from pydantic import Field
 
-from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
+from nstd.documents.model import (
+    BATCH_ID,
+    Format,
+    Membership,
+    Model,
+    Role,
+    StoredModel,
+    Text,
+    Version,
+)
 from nstd.errors import CODES, NstdError
 
 JOB_ID = re.compile(rf"{BATCH_ID.pattern}(-\d{{3}})?")
@@ -32,7 +41,7 @@ def new_job_id() -> str:
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + f"{number:06x}"
 
 
-class Input(Model):
+class Input(StoredModel):
     """One picture of a job, as copied into its folder."""
 
     role: Role
@@ -46,13 +55,13 @@ class Input(Model):
     origin: str | None = None  # its name in the inbox, when it came from there
 
 
-class Failure(Model):
+class Failure(StoredModel):
     """Why an attempt or a job failed, in the words that reach the person."""
 
     code: str
-    message: str
-    hint: str = ""
-    detail: str = ""
+    message: Text
+    hint: Text = ""
+    detail: Text = ""
     device: str = ""  # where the attempt ran that ended the job
 
     @classmethod
@@ -66,7 +75,7 @@ class Failure(Model):
         return CODES[self.code].retryable
 
 
-class Job(Model):
+class Job(StoredModel):
     """A claimed job: the whole content of `job.json`, durable before anything is done with it.
 
     `attempt` counts dispatched attempts, `running` tells that one has not ended, and `crashes`
@@ -92,6 +101,7 @@ class Job(Model):
     crashes: int = 0
     target: str | None = None
     batch: Membership | None = None
+    schema_version: Version = 1
 
     @property
     def place(self) -> str:

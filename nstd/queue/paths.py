@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nstd.errors import StoreError
-from nstd.queue.job import Failure, Job
+from nstd.queue.job import Job
+from nstd.queue.result import FailureRecord
 from nstd.system.layout import REASON
 
 _VIEW = "view-"
@@ -50,11 +51,12 @@ class JobPaths:
         """The sidecar, as it was dropped."""
         return self.folder / job.sidecar
 
-    def read_failure(self) -> Failure | None:
+    def read_failure(self) -> FailureRecord | None:
         """Why the job failed, or None while it has not. Raises OSError."""
         try:
-            return Failure.model_validate_json(self.reason.read_bytes())
+            return FailureRecord.model_validate_json(self.reason.read_bytes())
         except FileNotFoundError:
             return None
         except ValidationError:
-            return Failure(code="internal_error", message=f"{self.reason} cannot be read")
+            message = f"{self.reason} cannot be read"
+            return FailureRecord(code="internal_error", message=message)

@@ -14,6 +14,7 @@ from nstd.queue.ended import LiveMembers
 from nstd.queue.entries import Decision, Running, Verdict, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
+from nstd.system.backoff import backoff
 
 LONGEST_BACKOFF = 3600.0
 """Seconds before another attempt at most, unless the config asks for more before the second."""
@@ -180,7 +181,7 @@ class Scheduler:
 
     def _backoff(self, job: Job) -> float:
         longest = max(LONGEST_BACKOFF, self._jobs.backoff)
-        return min(longest, self._jobs.backoff * 2.0 ** (job.attempt - 1))
+        return backoff(job.attempt, self._jobs.backoff, longest)
 
     def _judge_device(
         self, running: Running, outcome: Outcome, now: float

@@ -31,6 +31,7 @@ from nstd.errors import StoreError
 from nstd.queue.batch import Batch, BatchPaths, End
 from nstd.queue.job import JOB_ID, Failure, Job
 from nstd.queue.paths import JobPaths
+from nstd.queue.result import FailureRecord
 from nstd.system.durable import Files
 from nstd.system.layout import BATCHES, NEW
 
@@ -138,7 +139,8 @@ class JobStore:
 
     def fail(self, job: Job, failure: Failure) -> None:
         """Make it durable that the job has failed, and why."""
-        self._files.write(self.paths(job.id).reason, failure.model_dump_json().encode())
+        record = FailureRecord(**failure.model_dump())
+        self._files.write(self.paths(job.id).reason, record.model_dump_json().encode())
 
     def restart(self, job: Job) -> Job:
         """Forget what the attempts have made: the job starts from its inputs."""

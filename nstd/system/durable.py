@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from nstd.system.numbered import numbered
+
 CHUNK = 1 << 20
 FULL = {errno.ENOSPC, errno.EDQUOT}
-NAME_MAX = 255
-"""Bytes of a file name on every filesystem that matters."""
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -214,7 +213,8 @@ class Files:
         return place
 
     def _put_back(self, source: Path, target: Path) -> Path:
-        place = next(name for name in numbered(target) if self._appears(source, name))
+        places = map(target.with_name, numbered(target.stem, target.suffix))
+        place = next(place for place in places if self._appears(source, place))
         self.sync_folder(place.parent)
         self.unlink(source)
         self._sync_left(source.parent)
@@ -257,14 +257,3 @@ def refuse_links(root: Path, path: Path) -> None:
         if path.is_symlink():
             raise OSError(errno.ELOOP, "a symbolic link where a folder should be", str(path))
         path = path.parent
-
-
-def numbered(path: Path) -> Iterator[Path]:
-    """`beach.yaml`, `beach-2.yaml`, `beach-3.yaml` ..., within the length of a file name."""
-    yield path
-    for number in itertools.count(2):
-        ending = f"-{number}{path.suffix}"
-        stem = path.stem
-        while len(os.fsencode(stem + ending)) > NAME_MAX:
-            stem = stem[:-1]
-        yield path.with_name(stem + ending)

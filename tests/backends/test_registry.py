@@ -98,7 +98,7 @@ def test_bad_plugins_harm_neither_the_daemon_nor_the_good_one(site: Path) -> Non
     assert "RuntimeError: no licence" in found["raises"].reason
     assert "nstd_raises_module.py:1" in found["raises"].reason
     assert "'liar'" in found["truth"].reason
-    assert "exit code 7" in found["dies"].reason
+    assert "exit status 7" in found["dies"].reason
     assert "SIGSEGV" in found["crashes"].reason
     assert "inside run()" in found["heavy"].reason
     assert plugins.get("good").name == "good"
@@ -299,3 +299,40 @@ def test_the_built_ins_come_by_the_same_door() -> None:
     for name in ("gatys", "color-transfer"):
         assert found[name].distribution == "nstd"
         assert (found[name].status, found[name].reason) == (BackendStatus.OK, "")
+
+
+def test_the_built_ins_are_not_probed_in_child_processes(site: Path) -> None:
+    """Nothing of nstd itself needs one; a plugin of somebody else does."""
+    install(site, "own", distribution="nstd")
+    code = """
+import json, sys
+from nstd.backends.registry import Backends
+started = []
+sys.addaudithook(lambda event, given: event == "subprocess.Popen" and started.append(given[1][-2]))
+found = {plugin.name: [plugin.status, plugin.summary] for plugin in Backends().check_all()}
+print(json.dumps([found, started]))
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])}
+
+    def look() -> object:
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, check=True
+        )
+        return json.loads(done.stdout)
+
+    own = {"own": ["ok", "A backend that gives the content back."]}
+    assert look() == [own, []]
+    install(site, "other")
+    found = own | {"other": own["own"]}
+    assert look() == [found, ["nstd_other_module:Fake"]]
+
+
+def test_a_built_in_that_is_damaged_is_listed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the installation may be gone; the rest works."""
+    monkeypatch.delitem(sys.modules, "nstd_module", raising=False)  # of another test
+    install(site, "own", distribution="nstd", before="import nstd.not_there")
+    install(site, "good")
+    plugins = Backends()
+    assert statuses(plugins) == {"good": BackendStatus.OK, "own": BackendStatus.LOAD_ERROR}
+    with pytest.raises(BackendError, match=r"load_error.*not_there"):
+        plugins.get("own")

@@ -14,7 +14,8 @@ import pytest
 from support.playground import Playground, wait_for
 
 from nstd.cli.status_text import render
-from nstd.client.status import Status
+from nstd.client.status_entries import Status
+from nstd.queue.health import DeviceHealth
 
 
 def status(playground: Playground) -> dict[str, Any]:
@@ -142,13 +143,11 @@ def test_status_survives_what_others_left_in_the_folders(playground: Playground)
 def cluster_of(nodes: int, down: set[str]) -> Status:
     """A daemon on a cluster of nodes with eight devices each."""
     names = [f"studio{node}/gpu:{number}" for number in range(8) for node in range(1, nodes + 1)]
-    devices = [
-        {"device": name, "slots": 1, "state": "down" if name in down else "up", "failures": 0}
+    devices = tuple(
+        DeviceHealth(device=name, slots=1, state="down" if name in down else "up", failures=0)
         for name in names
-    ]
-    nothing: dict[str, Any] = {"inbox": [], "waiting": [], "running": [], "done": 0, "failed": 0}
-    state: dict[str, Any] = {"state": "running", "paused": "", "inbox_lost": False}
-    return Status(root="/srv/nstd", pid=7, devices=devices, **state, **nothing)
+    )
+    return Status(root="/srv/nstd", pid=7, state="running", devices=devices)
 
 
 def test_status_has_a_line_for_each_node_of_a_cluster() -> None:

@@ -126,8 +126,8 @@ def test_bars_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> N
     console = Console(file=file, width=width, force_terminal=True, color_system=None)
     monkeypatch.setattr(bars, "Console", lambda **_: console)
     with bars.make_progress(visible=True) as progress:
-        told = {"scale": "2/3", "losses": {"total": 0.00123456}, "eta": 300.0}
-        for name, note in (("beach" * 20, bars.describe(told)), ("pier", bars.STARTING)):
+        told = bars.describe("2/3", {"total": 0.00123456}, 300.0)
+        for name, note in (("beach" * 20, told), ("pier", bars.STARTING)):
             progress.add_task(name, total=10, completed=3, note=note)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
     long, short = [line.rstrip() for line in plain.splitlines() if "30%" in line][-2:]

@@ -12,64 +12,84 @@ import subprocess
 import sys
 import termios
 import time
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from rich.console import Console
 from support.playground import Playground, everything_from, wait_for
 
 from nstd.cli.watch import draw
-from nstd.client.status import Status
+from nstd.client.status_entries import EndedEntry, RunningEntry, Status, WaitingEntry
+from nstd.outbox.record import Reason, Record
+from nstd.queue.health import DeviceHealth
+from nstd.queue.inbox_note import InboxNote
+from nstd.queue.job import Job
+from nstd.queue.progress import ProgressNote
 
 EVIL = "x\n\x1b[2J[red]\u202e"
 
 
-def entry(name: str, slot: str = "", **more: Any) -> dict[str, Any]:
-    """A job as `nstd status` tells of it."""
-    common = {"job": "20261123-081500-3f9a1c", "name": name, "slot": slot, "priority": 50}
-    return common | {"device": slot.rpartition("/")[0], "submitted": time.time() - 70} | more
+def job(name: str) -> Job:
+    """A job that was submitted a moment ago."""
+    about = {"folder": "", "sidecar": "a.yaml", "submitted": time.time() - 70, "claimed": 0.0}
+    return Job(id="20261123-081500-3f9a1c", name=name, **about)
 
 
+PROGRESS = ProgressNote(
+    job="20261123-081500-3f9a1c",
+    step=45,
+    steps=100,
+    level=2,
+    levels=3,
+    fraction=0.45,
+    losses={"total": 0.0123456},
+    elapsed=1.0,
+    eta=80.2,
+    memory=675_500_000,
+    slot="cuda:0/0",
+    time=0.0,
+)
 FULL = Status(
     root="/srv/nstd",
     pid=123,
     state="running",
     paused="no space to publish what is done",
     inbox_lost=True,
-    devices=[
-        {"device": "cpu", "state": "up", "slots": 1, "failures": 0},
-        {"device": "cuda:0", "state": "up", "slots": 1, "failures": 0},
-        {"device": "cuda:1", "state": "down", "slots": 1, "failures": 3, "retry_at": 2e9},
-    ],
-    inbox=["a.yaml"],
-    waiting=[entry(f"pier-{'scream' * 20}-{number}") for number in range(40)],
-    running=[
-        entry(
-            "beach" * 20,
-            "cuda:0/0",
-            step=45,
-            steps=100,
-            level=2,
-            levels=3,
-            fraction=0.45,
-            losses={"total": 0.0123456},
-            eta=80.2,
-            memory=675_500_000,
-        ),
-        entry(EVIL, "cpu/0"),
-    ],
+    devices=(
+        DeviceHealth(device="cpu", state="up", slots=1, failures=0),
+        DeviceHealth(device="cuda:0", state="up", slots=1, failures=0),
+        DeviceHealth(device="cuda:1", state="down", slots=1, failures=3, retry_at=2_000_000_000),
+    ),
+    inbox=("a.yaml",),
+    waiting=tuple(WaitingEntry(job(f"pier-{'scream' * 20}-{n}")) for n in range(40)),
+    running=(
+        RunningEntry(job("beach" * 20), "cuda:0/0", PROGRESS),
+        RunningEntry(job(EVIL), "cpu/0"),
+    ),
     done=10,
     failed=2,
-    recent=[
-        {"state": "finished", "job": "1", "name": "a", "output": f"{'b' * 60}/a", "device": "cpu"},
-        {
-            **{"state": "failed", "job": "2", "name": EVIL, "output": f"failed/{EVIL}"},
-            **{"code": "picture_missing", "message": f"never came{' for ages' * 40}\nmore"},
-        },
-    ],
-    notes=[{"name": "first.yaml", "message": f"waits for {EVIL!r}", "since": time.time() - 70}],
+    recent=(
+        EndedEntry(Record(job="1", name="a", device="cpu"), f"{'b' * 60}/a"),
+        EndedEntry(
+            Reason(
+                job="2",
+                name=EVIL,
+                code="picture_missing",
+                message=f"never came{' for ages' * 40}\nmore",
+            ),
+            f"failed/{EVIL}",
+        ),
+    ),
+    notes=(
+        InboxNote(
+            name="first.yaml",
+            kind="waiting",
+            message=f"waits for {EVIL!r}",
+            since=time.time() - 70,
+        ),
+    ),
 )
-EMPTY = Status("/r", None, "not running", "", False, [], [], [], [], 0, 0)
+EMPTY = Status("/r", None, "not running")
 
 
 def drawn(status: Status, width: int, height: int = 24, *, color: bool = True) -> str:

@@ -37,7 +37,7 @@ def grid(playground: Playground, name: str = "studies", **wishes: Any) -> Path:
 
 def batches(playground: Playground) -> list[dict[str, Any]]:
     """The batches that the status tells of."""
-    return read_status(playground.config).batches
+    return [entry.as_json() for entry in read_status(playground.config).batches]
 
 
 MEMBERS = ["beach-scream", "beach-starry", "pier-scream", "pier-starry"]

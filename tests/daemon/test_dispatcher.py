@@ -14,11 +14,12 @@ from support.executors import TWO, make_config, make_job
 from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
-from nstd.executors.contract import Begun, Event, Report
+from nstd.executors.contract import Begun, Event
 from nstd.logs.log import emit
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Ending, Failure, Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore

@@ -128,7 +128,11 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
             "3:1: unknown key 'strength'; an option of the backend goes under options: "
             "`options: {strength: ...}`",
         ),
-        ("steps: 9", "an option of the backend goes under options: `options: {steps: ...}`"),
+        (
+            "steps: 9",
+            "3:1: unknown key 'steps'; an option of the backend goes under options: "
+            "`options: {steps: ...}`",
+        ),
         (
             "output: {priority: 9}",
             "3:10: unknown key 'priority'; it goes to the top level, not under output",

@@ -8,24 +8,36 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from nstd.documents.model import Model
 from nstd.executors import channel
-from nstd.executors.channel import DaemonEnd, Message, WorkerEnd
+from nstd.executors.channel import DaemonEnd, WorkerEnd
+
+
+class Letter(Model):
+    """A message that may hold anything."""
+
+    body: Any
+
+
+LETTER = TypeAdapter(Letter)
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[DaemonEnd, socket.socket]]:
+def pair() -> Iterator[tuple[DaemonEnd[Letter], socket.socket]]:
     """The daemon's end, and the bare socket of the worker's."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield DaemonEnd(ours), theirs
+        yield DaemonEnd(ours, LETTER), theirs
 
 
-def drain(end: DaemonEnd, count: int) -> list[Message]:
+def drain(end: DaemonEnd[Letter], count: int) -> list[Letter]:
     """Receive until so many messages have come."""
-    messages: list[Message] = []
+    messages: list[Letter] = []
     deadline = time.monotonic() + 30
     while len(messages) < count and time.monotonic() < deadline:
         end.flush()
@@ -33,38 +45,40 @@ def drain(end: DaemonEnd, count: int) -> list[Message]:
     return messages
 
 
-def test_messages_pass_whole_in_both_directions(pair: tuple[DaemonEnd, socket.socket]) -> None:
+def test_messages_pass_whole_in_both_directions(
+    pair: tuple[DaemonEnd[Letter], socket.socket],
+) -> None:
     """Whatever a name holds: newlines, other scripts and bytes that are no UTF-8 too."""
     daemon, theirs = pair
-    worker = WorkerEnd(theirs)
-    text = {"name": "a\nb \u2028 \U0001f3a8 \udcff", "n": 1.5}
+    worker = WorkerEnd(theirs, LETTER)
+    text = Letter(body={"name": "a\nb \u2028 \U0001f3a8 \udcff", "n": 1.5})
     daemon.send(text)
     assert next(worker.messages()) == text
     worker.send(text)
-    worker.send({"second": True})
-    assert drain(daemon, 2) == [text, {"second": True}]
+    worker.send(Letter(body=True))
+    assert drain(daemon, 2) == [text, Letter(body=True)]
 
 
 def test_half_a_message_is_kept_until_the_rest_comes(
-    pair: tuple[DaemonEnd, socket.socket],
+    pair: tuple[DaemonEnd[Letter], socket.socket],
 ) -> None:
     """A worker that is stopped in the middle of a message does not stop the daemon."""
     daemon, theirs = pair
-    theirs.sendall(b'{"a": ')
+    theirs.sendall(b'{"body": ')
     assert daemon.receive() == []
-    theirs.sendall(b'1}\n{"b"')
-    assert daemon.receive() == [{"a": 1}]
+    theirs.sendall(b'1}\n{"body"')
+    assert daemon.receive() == [Letter(body=1)]
     theirs.sendall(b": 2}\n")
-    assert daemon.receive() == [{"b": 2}]
+    assert daemon.receive() == [Letter(body=2)]
 
 
 def test_both_ends_may_send_more_than_the_socket_holds(
-    pair: tuple[DaemonEnd, socket.socket],
+    pair: tuple[DaemonEnd[Letter], socket.socket],
 ) -> None:
     """Nobody waits for the other one for ever."""
     daemon, theirs = pair
-    worker, big = WorkerEnd(theirs), {"x": "y" * 3_000_000}
-    received: list[Message] = []
+    worker, big = WorkerEnd(theirs, LETTER), Letter(body="y" * 3_000_000)
+    received: list[Letter] = []
     daemon.send(big)
 
     def serve() -> None:
@@ -81,20 +95,24 @@ def test_both_ends_may_send_more_than_the_socket_holds(
     assert received == [big]
 
 
-def test_the_end_is_seen_after_the_last_message(pair: tuple[DaemonEnd, socket.socket]) -> None:
+def test_the_end_is_seen_after_the_last_message(
+    pair: tuple[DaemonEnd[Letter], socket.socket],
+) -> None:
     """What was said before the end counts; sending to nobody is no error."""
     daemon, theirs = pair
-    theirs.sendall(b'{"last": 1}\n')
+    theirs.sendall(b'{"body": 1}\n')
     theirs.close()
-    assert daemon.receive() == [{"last": 1}]
+    assert daemon.receive() == [Letter(body=1)]
     assert daemon.is_closed
-    daemon.send({"to": "nobody"})
+    daemon.send(Letter(body="to nobody"))
     assert daemon.receive() == []
 
 
-@pytest.mark.parametrize("line", [b"!!!\n", b"[1]\n", b"\xff\xfe\n", b"\n", b"[" * 10_000 + b"\n"])
-def test_nonsense_is_refused(pair: tuple[DaemonEnd, socket.socket], line: bytes) -> None:
-    """Only an object is a message."""
+@pytest.mark.parametrize(
+    "line", [b"!!!\n", b"[1]\n", b'{"nobody": 1}\n', b"\xff\xfe\n", b"\n", b"[" * 10_000 + b"\n"]
+)
+def test_nonsense_is_refused(pair: tuple[DaemonEnd[Letter], socket.socket], line: bytes) -> None:
+    """Only what is one of the kinds is a message."""
     daemon, theirs = pair
     theirs.sendall(line)
     with pytest.raises(ValueError, match=r".*"):
@@ -102,7 +120,7 @@ def test_nonsense_is_refused(pair: tuple[DaemonEnd, socket.socket], line: bytes)
 
 
 def test_a_message_without_end_is_refused(
-    pair: tuple[DaemonEnd, socket.socket], monkeypatch: pytest.MonkeyPatch
+    pair: tuple[DaemonEnd[Letter], socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker cannot fill the memory of the daemon."""
     monkeypatch.setattr(channel, "LONGEST", 1000)
@@ -112,10 +130,10 @@ def test_a_message_without_end_is_refused(
         daemon.receive()
 
 
-def test_a_flood_is_taken_in_pieces(pair: tuple[DaemonEnd, socket.socket]) -> None:
+def test_a_flood_is_taken_in_pieces(pair: tuple[DaemonEnd[Letter], socket.socket]) -> None:
     """One worker must not keep the daemon from the others."""
     daemon, theirs = pair
-    line = json.dumps({"x": "y" * 1000}).encode() + b"\n"
+    line = json.dumps({"body": "y" * 1000}).encode() + b"\n"
     stop = threading.Event()
 
     def flood() -> None:

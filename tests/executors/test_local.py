@@ -260,7 +260,7 @@ def test_a_process_that_sigkill_cannot_end_closes_its_slot(
     bench = make(grace="0s")
     with monkeypatch.context() as patch:
         patch.setattr(os, "killpg", lambda pid, number: None)
-        patch.setattr("nstd.executors.process._LAST_WAIT", 0.05)
+        patch.setattr("nstd.system.child._LAST_WAIT", 0.05)
         bench.start("bad", act="stop")
         bench.until(lambda: bench.reports("bad"))
         wait_for(lambda: psutil.Process(pids(logged)[0]).status() == psutil.STATUS_STOPPED)

@@ -12,7 +12,7 @@ from nstd.documents.config import Config
 from nstd.intake.admission import REST, Admission
 from nstd.intake.claim import Claims
 from nstd.intake.inbox import Inbox, Ready
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore

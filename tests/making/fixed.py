@@ -1,8 +1,6 @@
-"""Make the file of the network `fixed` anew. Run as
+"""Makes the file of the network `fixed`: `python -m tests.making fixed`.
 
-    python -m making.fixed
-
-this writes the file in the package; it needs scikit-image, of the development dependencies.
+It needs scikit-image, of the development dependencies.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from torch import Tensor
 
 from making.textures import Pixels, textures
 from nstd.backends.gatys.fitted import Fitted, fit
-from nstd.backends.gatys.fixed import FILE, packed
+from nstd.backends.gatys.fixed import packed
 from nstd.backends.gatys.networks import FIXED, STAGES
 from nstd.backends.gatys.stage import Filter
 from nstd.backends.gatys.statistic import Statistic, mixed, statistic
@@ -36,8 +34,8 @@ SHARE = 0.02  # of the mean variance, added to each: weak components are mostly 
 def make(path: Path) -> None:
     """Fit the members, sphere their layers, and write both to `path`."""
     sources = pictures()
-    given = [_tensor(each) for each in sources]
-    seen = [_tensor(each) for each in textures(sources, TEXTURES, 0)]
+    given = [tensor(each) for each in sources]
+    seen = [tensor(each) for each in textures(sources, TEXTURES, 0)]
     arrays: dict[str, NDArray[Any]] = {}
     for member, layers in FIXED.items():
         filters = fit(given, "average", SEEDS[member], SIDE, len(layers))
@@ -81,9 +79,6 @@ def inverse_root(covariance: Tensor) -> Tensor:
     return turn.float()
 
 
-def _tensor(pixels: Pixels) -> Tensor:
+def tensor(pixels: Pixels) -> Tensor:
+    """A picture as networks take it: (1, 3, H, W), in [0, 1]."""
     return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
-
-
-if __name__ == "__main__":
-    make(Path(__file__).with_name(FILE))

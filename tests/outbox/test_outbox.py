@@ -11,6 +11,7 @@ import pytest
 from support.disk import Killed, StepFiles, names_in
 
 from nstd.outbox.outbox import Outbox
+from nstd.outbox.record import Record, make_reason
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
@@ -40,13 +41,14 @@ class Shelf:
     def publish(self, target: str = "beach") -> bool:
         """Publish the job there."""
         self.job = self.job.model_copy(update={"target": target})
-        return self.outbox.publish(self.job, self.paths, {"job": self.job.id})
+        return self.outbox.publish(self.job, self.paths, Record(job=self.job.id))
 
     def fail(self) -> bool:
         """Publish the job as failed."""
         self.job = self.job.model_copy(update={"target": self.target(failed=True)})
         failure = Failure(code="timed_out", message="too late", hint="hurry")
-        return self.outbox.publish_failure(self.job, self.paths, failure, {"name": "beach"})
+        reason = make_reason(self.job, failure, now=0.0)
+        return self.outbox.publish_failure(self.job, self.paths, reason)
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_a_result_is_whole(shelf: Shelf) -> None:
         "beach-2.json", "beach-2.log", "beach-2.png", "beach-2.yaml",
     ]  # fmt: skip
     assert (folder / "beach-2.png").read_bytes() == b"picture"
-    assert shelf.outbox.read_record(shelf.job) == {"job": "j1"}
+    assert shelf.outbox.read_record(shelf.job) == Record(job="j1")
     assert shelf.outbox.log_of(shelf.job) == folder / "beach-2.log"
     assert names_in(shelf.path / ".staging") == []
 

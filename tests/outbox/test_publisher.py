@@ -16,7 +16,7 @@ from support.disk import StepFiles, names_in
 from nstd.documents.settings import LogSettings
 from nstd.logs.events import TERMINAL
 from nstd.logs.log import Logging
-from nstd.logs.trouble import Trouble
+from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.publisher import AGAIN, LONGEST, MANY, Publisher
 from nstd.queue.ended import EndedJobs, LiveMembers

@@ -12,6 +12,7 @@ from support.disk import names_in
 
 from nstd.errors import StoreError
 from nstd.queue.job import Failure
+from nstd.queue.result import FailureRecord
 from nstd.queue.store import FORGIVEN, State
 
 
@@ -32,7 +33,7 @@ def test_the_state_is_what_the_files_say(bench: Bench) -> None:
     assert bench.store.state(paths) is State.FINISHED
     bench.store.fail(job, Failure(code="cancelled", message="enough"))
     assert bench.store.state(paths) is State.FAILED
-    assert paths.read_failure() == Failure(code="cancelled", message="enough")
+    assert paths.read_failure() == FailureRecord(code="cancelled", message="enough")
     paths.reason.write_text("{")
     broken = paths.read_failure()
     assert broken is not None

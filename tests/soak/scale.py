@@ -29,9 +29,10 @@ from nstd.daemon.health import HealthFile
 from nstd.daemon.pipeline import Pipeline
 from nstd.daemon.wakeup import Wake
 from nstd.documents.config import Config
-from nstd.executors.contract import Begun, Event, Report
+from nstd.executors.contract import Begun, Event
 from nstd.intake.inbox import Inbox
 from nstd.queue.job import Ending, Job, Outcome
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.system.durable import Files
 from soak.meter import Meter

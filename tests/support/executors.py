@@ -11,9 +11,10 @@ from typing import Any
 from PIL import Image
 
 from nstd.documents.config import Config
-from nstd.executors.contract import Begun, Event, Executor, Report
+from nstd.executors.contract import Begun, Event, Executor
 from nstd.queue.job import Input, Job, Outcome
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from support.playground import FAST, merged
 from support.plugins import install

@@ -136,7 +136,7 @@ def names(outbox: Path) -> list[str]:
 
 def detail(outbox: Path, identity: str) -> dict[str, Any]:
     """What the gallery tells of one job."""
-    (told,) = arguments(outbox / "gallery" / "jobs" / f"{identity}.js", "nstd.queue.job")
+    (told,) = arguments(outbox / "gallery" / "jobs" / f"{identity}.js", "nstd.job")
     found: dict[str, Any] = told
     return found
 

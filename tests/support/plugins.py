@@ -50,7 +50,7 @@ def install(
 def metadata(site: Path, distribution: str, entry_points: str) -> Path:
     """Lay down the dist-info of a distribution, version 1.0, and give its path."""
     info = site / f"{distribution.replace('-', '_')}-1.0.dist-info"
-    info.mkdir()
+    info.mkdir(exist_ok=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(entry_points)
     return info

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.disk import Killed, StepFiles, names_in
 
-from nstd.system.durable import Files, is_full, numbered
+from nstd.system.durable import Files, is_full
 
 
 def failing(operation: str, number: int) -> StepFiles:
@@ -194,15 +194,6 @@ def test_remove_tree_does_not_report_a_half_removal_as_done(
     Files().remove_tree(tmp_path / "job")
     Files().remove_tree(tmp_path / "job")
     assert names_in(tmp_path) == []
-
-
-def test_numbered_names_fit_into_a_file_name() -> None:
-    """The stem gives way, in whole characters, also for bytes that are no UTF-8."""
-    names = numbered(Path("é" * 125 + ".yaml"))
-    assert next(names).name == "é" * 125 + ".yaml"
-    assert next(names).name == "é" * 124 + "-2.yaml"
-    odd = numbered(Path(os.fsdecode(b"\xff" * 250) + ".yaml"))
-    assert len(os.fsencode([next(odd), next(odd)][1])) == 255
 
 
 def test_full_disks_and_quotas_are_told_from_other_errors() -> None:

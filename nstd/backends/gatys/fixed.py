@@ -1,9 +1,9 @@
 """The embedded network with fixed filters: the same for every job, and nothing to fit.
 
 Its members are networks as `fitted` makes them, fitted once to the same pictures with different
-random starts, by `make_fixed`: what one of them misses, another may see. Before features are
-compared they are sphered: turned so that over many textures a layer's channels have variance
-about 1 and no correlation. Distances between such statistics are Mahalanobis distances: no common
+random starts: what one of them misses, another may see. Before features are compared they are
+sphered: turned so that over many textures a layer's channels have variance about 1 and no
+correlation. Distances between such statistics are Mahalanobis distances: no common
 trait of all pictures, such as contrast, drowns the others.
 """
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
+from nstd.documents.sidecar_writer import dump
 
 PAIRS: dict[str, tuple[str, str]] = {
     "harbour-in-swirls": ("harbour.jpg", "swirls.jpg"),
@@ -28,7 +28,7 @@ def copy_to(inbox: Path, wishes: Mapping[str, Any] | None = None) -> list[Path]:
     for pair, (content, style) in PAIRS.items():
         sidecars.append(inbox / f"{pair}.yaml")
         sidecar = {"content": content, "style": style, **(wishes or {})}
-        _drop(sidecars[-1], yaml.safe_dump(sidecar, sort_keys=False).encode())
+        _drop(sidecars[-1], dump(sidecar))
     return sidecars
 
 

@@ -8,24 +8,31 @@ a job and writes what comes back, on behalf of the daemon: nodes see none of its
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from typing import Any
 
 import ray
 
 from nstd.documents.settings import ExecutorSettings
-from nstd.executors.channel import Message, WorkerEnd
+from nstd.executors.channel import WorkerEnd
+from nstd.executors.cluster.messages import (
+    TO_DRIVER,
+    ClusterFailed,
+    Connect,
+    PlacesFound,
+    SeatOrder,
+    ToDriver,
+)
 from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Nodes, Place, places, wanted
-from nstd.executors.cluster.seat import NodeSeat, SeatOrder
+from nstd.executors.cluster.seat import NodeSeat
+from nstd.executors.messages import Want
+from nstd.system.child import die_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _HEARTBEAT = 1.0
 _KNOCK = 5.0
 """Seconds that the head has to take a connection."""
@@ -36,7 +43,7 @@ _SECOND_LOOK, _ANSWER = 0.5, 10.0
 class Driver:
     """Serves the daemon until one of the two, or the cluster, is gone."""
 
-    def __init__(self, channel: WorkerEnd, settings: ExecutorSettings) -> None:
+    def __init__(self, channel: WorkerEnd[ToDriver], settings: ExecutorSettings) -> None:
         self._channel, self._settings = channel, settings
         self._names, self._pictures = Nodes(), PictureStore(ray.put)
         self._places: dict[str, Place] = {}
@@ -52,7 +59,7 @@ class Driver:
             found = places(nodes, self._names, self._settings)
             self._places = {place.device: place for place in found}
             alive = sum(bool(node["Alive"]) for node in nodes)
-            self._channel.send({"places": list(self._places), "nodes": alive})
+            self._channel.send(PlacesFound(places=tuple(self._places), nodes=alive))
             for seat in self._seats.values():
                 seat.rest()
             await asyncio.sleep(_HEARTBEAT)
@@ -62,15 +69,14 @@ class Driver:
             loop.call_soon_threadsafe(self._heed, message)
         os._exit(0)  # the daemon is gone, and with it the right to touch its jobs
 
-    def _heed(self, message: Message) -> None:
-        if "assignment" in message:
-            order = SeatOrder.model_validate(message)
-            task = asyncio.ensure_future(self._seat(order).attend(order))
+    def _heed(self, message: ToDriver) -> None:
+        if isinstance(message, SeatOrder):
+            task = asyncio.ensure_future(self._seat(message).attend(message))
             self._tasks.add(task)
             task.add_done_callback(self._done)
-            return
-        for seat in self._seats.values():
-            seat.ask(message["job"], message["wanted"], message["grace"])
+        elif isinstance(message, Want):
+            for seat in self._seats.values():
+                seat.ask(message.job, message.wanted, message.grace)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -122,16 +128,16 @@ def _knock(address: str) -> None:
 
 def main() -> None:
     """`python -m nstd.executors.cluster.driver FD`: serve the socket whose descriptor is given."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     _set_signals()
     end = socket.socket(fileno=int(sys.argv[1]))
     end.set_inheritable(False)
-    channel = WorkerEnd(end)
-    told: dict[str, Any] = next(channel.messages())["connect"]
-    settings = ExecutorSettings.model_validate(told)
+    channel = WorkerEnd(end, TO_DRIVER)
+    first = next(channel.messages())
+    assert isinstance(first, Connect)
     try:
-        connect(settings)
-        asyncio.run(Driver(channel, settings).run())
+        connect(first.settings)
+        asyncio.run(Driver(channel, first.settings).run())
     except Exception as error:
         _fail(channel, error)
 
@@ -142,10 +148,10 @@ def _set_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _fail(channel: WorkerEnd, error: BaseException) -> None:
+def _fail(channel: WorkerEnd[ToDriver], error: BaseException) -> None:
     """Say why, and end at once: a clean end would wait for a cluster that may not answer."""
     try:
-        channel.send({"failed": f"{type(error).__name__}: {error}"})
+        channel.send(ClusterFailed(reason=f"{type(error).__name__}: {error}"))
     finally:
         os._exit(1)
 

@@ -7,23 +7,34 @@ import time
 from collections.abc import Iterable, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nstd.documents.config import Config
 from nstd.errors import ClusterError
-from nstd.executors.channel import Message
+from nstd.executors.cluster.messages import (
+    FROM_DRIVER,
+    ClusterFailed,
+    Connect,
+    FromDriver,
+    PlacesFound,
+    SeatEnded,
+    SeatOrder,
+    SeatStarted,
+)
 from nstd.executors.cluster.places import chosen, wanted
-from nstd.executors.contract import Assignment, Begun, Event, Report
+from nstd.executors.contract import Assignment, Begun, Event
+from nstd.executors.messages import Ended, Reported, Want
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
+from nstd.system.backoff import backoff
 
 CONNECT = 60.0
 """Seconds that Ray has to join the cluster."""
 SILENCE = 15.0
 """Seconds without a word from the driver, after which the cluster counts as lost."""
-_LONGEST_PAUSE = 60.0
+_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _MODULE = "nstd.executors.cluster.driver"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
@@ -33,9 +44,9 @@ class RayExecutor:
 
     def __init__(self, config: Config, scratch: Path) -> None:
         self._config, self._settings, self._scratch = config, config.executor, scratch
-        self._driver: WorkerProcess | None = None
+        self._driver: WorkerProcess[FromDriver] | None = None
         self._heard = 0.0
-        self._retry_at, self._pause = 0.0, 0.0
+        self._retry_at, self._failures = 0.0, 0
         self._slots: list[Slot] = []
         self._trouble = "the cluster has not answered yet"
         self._running: dict[str, Slot] = {}
@@ -57,18 +68,18 @@ class RayExecutor:
 
     @property
     def _is_joined(self) -> bool:
-        return self._heard > 0.0 and self._pause == 0.0
+        return self._heard > 0.0 and not self._failures
 
     def _start_driver(self) -> None:
         self._heard = 0.0
         try:
             self._scratch.mkdir(parents=True, exist_ok=True)
             output = self._scratch / "ray-driver.log"
-            self._driver = WorkerProcess(_ENVIRONMENT, output, _MODULE)
+            self._driver = WorkerProcess(_ENVIRONMENT, output, FROM_DRIVER, _MODULE)
         except OSError as error:
             self._back_off(f"its driver could not be started: {error}")
             return
-        self._driver.channel.send({"connect": self._settings.model_dump(mode="json")})
+        self._driver.channel.send(Connect(settings=self._settings))
 
     def slots(self) -> Sequence[Slot]:
         """A slot for each place of the cluster."""
@@ -86,13 +97,9 @@ class RayExecutor:
             return
         device = "cuda:0" if self._settings.num_gpus else "cpu"
         assignment = Assignment.of(job, folder, slot, device, self._config)
-        self._driver.channel.send(
-            {
-                "assignment": assignment.model_dump(mode="json"),
-                "device": slot.device,
-                "workers": self._config.workers.model_dump(mode="json"),
-            }
-        )
+        workers = self._config.workers
+        order = SeatOrder(assignment=assignment, device=slot.device, workers=workers)
+        self._driver.channel.send(order)
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
         """Ask for the end of the attempt; its worker is killed after the grace, or at once."""
@@ -102,9 +109,9 @@ class RayExecutor:
         """Have the attempt saved and ended; its worker is killed after the grace."""
         self._ask(job_id, "stop", self._config.workers.grace)
 
-    def _ask(self, job_id: str, what: str, grace: float) -> None:
+    def _ask(self, job_id: str, what: Literal["cancel", "stop"], grace: float) -> None:
         if self._driver is not None and job_id in self._running:
-            self._driver.channel.send({"job": job_id, "wanted": what, "grace": grace})
+            self._driver.channel.send(Want(job=job_id, wanted=what, grace=grace))
 
     def events(self) -> Iterable[Event]:
         """What the driver tells; one that is gone or silent is replaced after a pause."""
@@ -126,7 +133,7 @@ class RayExecutor:
         try:
             for message in driver.channel.receive():
                 self._heed(message)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             self._lose(f"the driver talked nonsense ({error})")
         if driver is not self._driver:
             return
@@ -139,44 +146,37 @@ class RayExecutor:
     def _patience(self) -> float:
         return SILENCE if self._heard else CONNECT
 
-    def _heed(self, message: Message) -> None:
-        if "failed" in message:
-            self._lose(message["failed"])
-            return
+    def _heed(self, message: FromDriver) -> None:
+        if isinstance(message, ClusterFailed):
+            self._lose(message.reason)
         if self._driver is None:  # what was said before it failed counts, what comes after not
             return
-        if "places" in message:
-            self._take_places(message)
-        elif "begun" in message:
-            if message["begun"] in self._running:
-                self._events.append(Begun(job=message["begun"]))
-        elif "report" in message:
-            report = Report.model_validate(message["report"])
-            if report.job in self._running:
+        match message:
+            case PlacesFound():
+                self._take_places(message)
+            case Begun(job=job) if job in self._running:
+                self._events.append(message)
+            case Reported(report=report) if report.job in self._running:
                 self._events.append(report)
-        elif "outcome" in message:
-            outcome = Outcome.model_validate(message["outcome"])
-            if outcome.job in self._running:
+            case Ended(outcome=outcome) if outcome.job in self._running:
                 self._end(outcome.job, outcome)
-        elif "started" in message:
-            self._tell("worker.started", message["started"], message, "pid", "seconds")
-        elif "ended" in message:
-            self._tell("worker.ended", message["ended"], message, "pid", "reason")
+            case SeatStarted(device=device, pid=pid, seconds=seconds):
+                name = Slot(device, 0).name
+                emit("worker.started", slot=name, device=device, pid=pid, seconds=seconds)
+            case SeatEnded(device=device, pid=pid, reason=reason):
+                name = Slot(device, 0).name
+                emit("worker.ended", slot=name, device=device, pid=pid, reason=reason)
 
-    def _tell(self, event: str, device: str, message: Message, *fields: str) -> None:
-        told = {field: message[field] for field in fields}
-        emit(event, slot=Slot(device, 0).name, device=device, **told)
-
-    def _take_places(self, message: Message) -> None:
+    def _take_places(self, message: PlacesFound) -> None:
         """The places as of now; told in the log when they change, and when there are none."""
-        self._pause, self._heard = 0.0, time.monotonic()
+        self._failures, self._heard = 0, time.monotonic()
         before = [slot.device for slot in self._slots]
         running = [slot.device for slot in self._running.values()]
-        devices = chosen(message["places"], before, running, self._settings.jobs)
+        devices = chosen(message.places, before, running, self._settings.jobs)
         slots = [Slot(device, 0) for device in devices]
         asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
         self._trouble = f"no node of the cluster has {asked} for a job"
-        now = message["nodes"], len(slots)
+        now = message.nodes, len(slots)
         if now != self._told or slots != self._slots:
             emit("cluster.changed", address=self._settings.address, nodes=now[0], slots=now[1])
         if slots != self._slots:  # the same list is compared at a glance
@@ -199,8 +199,8 @@ class RayExecutor:
 
     def _back_off(self, reason: str) -> None:
         """Try again after a pause, which doubles until there are places again."""
-        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
-        self._retry_at = time.monotonic() + self._pause
+        self._failures += 1
+        self._retry_at = time.monotonic() + backoff(self._failures, _PAUSE, _LONGEST_PAUSE)
         self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
 
     def _end(self, job: str, outcome: Outcome) -> None:

@@ -21,27 +21,28 @@ from typing import Any
 
 from nstd import __version__
 from nstd.backends.registry import load
-from nstd.executors.contract import Assignment, Report
+from nstd.executors.cluster.messages import FileWritten, News
+from nstd.executors.contract import Assignment
+from nstd.executors.messages import Ended, Reported
 from nstd.executors.worker.attempt import Attempt
 from nstd.executors.worker.output import attributed
+from nstd.queue.progress import Report
 from nstd.system import proc
 from nstd.system.durable import Files
 
-News = list[tuple[Any, ...]]
-"""What happened: ("report", dict), ("file", name, bytes, durable) and ("outcome", dict)."""
 _PREFIX = "nstd-node-"
 
 
 class NodeFiles(Files):
     """Sends what an attempt writes into its folder instead of writing it."""
 
-    def __init__(self, folder: Path, news: queue.SimpleQueue[tuple[Any, ...]]) -> None:
+    def __init__(self, folder: Path, news: queue.SimpleQueue[News]) -> None:
         self._folder, self._news = folder, news
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Send the file; a disk that does not take it shows where the job's folder is."""
         if path.is_relative_to(self._folder):
-            self._news.put(("file", path.name, data, durable))
+            self._news.put(FileWritten(name=path.name, data=data, durable=durable))
         else:
             super().write(path, data, durable=durable)
 
@@ -50,7 +51,7 @@ class NodeWorker:
     """The actor; each method answers a call of the driver, `news` and `want` while others run."""
 
     def __init__(self) -> None:
-        self._news: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
         self._backend = cache(load)  # an instance may keep its networks warm
         _sweep()
@@ -94,24 +95,27 @@ class NodeWorker:
             except BaseException:  # this thread would end alone, and nobody hear of it
                 traceback.print_exc()
                 os._exit(1)
-        self._news.put(("outcome", outcome.model_dump(mode="json")))
+        self._news.put(Ended(outcome=outcome))
 
     def _report(self, report: Report) -> None:
-        self._news.put(("report", report.model_dump(mode="json")))
+        self._news.put(Reported(report=report))
 
     def _wanted_of(self, job: str) -> str | None:
         """What the daemon wants of the running attempt of `job`."""
         wanted = self._wanted
         return wanted[1] if wanted is not None and wanted[0] == job else None
 
-    def news(self, patience: float) -> News:
-        """What happened since the last call, as soon as anything has; [] after `patience` s."""
-        found: News = []
+    def news(self, patience: float) -> list[dict[str, Any]]:
+        """What happened since the last call, as soon as anything has; [] after `patience` s.
+
+        Each is a dumped `News`.
+        """
+        found: list[News] = []
         with suppress(queue.Empty):
             found.append(self._news.get(timeout=patience))
             while True:
                 found.append(self._news.get_nowait())
-        return found
+        return [each.model_dump() for each in found]
 
     def want(self, job: str, wanted: str) -> None:
         """Have the attempt of `job` stop or cancel itself."""

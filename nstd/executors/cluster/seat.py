@@ -13,14 +13,21 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nstd import __version__
-from nstd.documents.model import Model
 from nstd.documents.settings import WorkerSettings
-from nstd.executors.channel import Message
+from nstd.executors.cluster.messages import (
+    NEWS,
+    FileWritten,
+    FromDriver,
+    SeatEnded,
+    SeatOrder,
+    SeatStarted,
+)
 from nstd.executors.cluster.node import NodeWorker
 from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Place
-from nstd.executors.contract import Assignment
+from nstd.executors.contract import Begun
 from nstd.executors.devices import CPU_TUNING
+from nstd.executors.messages import Ended, Reported
 from nstd.executors.worker.failures import as_failure
 from nstd.queue.job import Ending, Failure, Outcome
 from nstd.system.durable import Files
@@ -30,14 +37,6 @@ _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 Pieces = dict[str, Any]
 """References to the files of a job in Ray's store, by name."""
 _ENDINGS = {"cancel": Ending.CANCELLED, "stop": Ending.STOPPED}
-
-
-class SeatOrder(Model):
-    """An assignment for the place `device`."""
-
-    assignment: Assignment
-    device: str
-    workers: WorkerSettings
 
 
 class UnableError(Exception):
@@ -51,7 +50,7 @@ class NodeSeat:
         self,
         place: Place,
         asked: Mapping[str, float],
-        say: Callable[[Message], None],
+        say: Callable[[FromDriver], None],
         confirm: Callable[[], Awaitable[None]],
         pictures: PictureStore,
     ) -> None:
@@ -93,7 +92,7 @@ class NodeSeat:
             failure = as_failure(error, job.backend)
             outcome = Outcome(job=job.id, ending=Ending.FAILED, failure=failure)
         self._free(outcome, order.workers)
-        self._say({"outcome": outcome.model_dump(mode="json")})
+        self._say(Ended(outcome=outcome))
 
     async def _prepare(self, order: SeatOrder) -> Pieces:
         """Have a worker that answers, and put the files of the job into the store."""
@@ -119,26 +118,26 @@ class NodeSeat:
         except TimeoutError:
             raise UnableError(f"it did not take the job in {order.workers.start:g} s") from None
         self._has_begun = True
-        self._say({"begun": assignment.job.id})
+        self._say(Begun(job=assignment.job.id))
         if self._wanted is not None:
             self._worker.want.remote(assignment.job.id, self._wanted)
         while True:
-            for kind, *what in await self._worker.news.remote(_NEWS_PATIENCE):
-                if kind == "outcome":
-                    return Outcome.model_validate(what[0])
-                await self._take(kind, what, folder)
+            for told in await self._worker.news.remote(_NEWS_PATIENCE):
+                match NEWS.validate_python(told):
+                    case Ended(outcome=outcome):
+                        return outcome
+                    case Reported() as report:
+                        self._say(report)
+                    case FileWritten() as file:
+                        await self._keep(file, folder)
 
-    async def _take(self, kind: str, what: list[Any], folder: Path) -> None:
-        """A report, or a file of the job: only a preview may be lost to a full disk."""
-        if kind == "report":
-            self._say({"report": what[0]})
-            return
-        name, data, durable = what
+    async def _keep(self, file: FileWritten, folder: Path) -> None:
+        """Write a file of the job: only a preview may be lost to a full disk."""
         try:
-            path = folder / Path(name).name
-            await asyncio.to_thread(self._files.write, path, data, durable=durable)
+            path = folder / Path(file.name).name
+            await asyncio.to_thread(self._files.write, path, file.data, durable=file.durable)
         except OSError:
-            if durable:
+            if file.durable:
                 raise
 
     async def _ready(self, patience: float) -> None:
@@ -160,7 +159,7 @@ class NodeSeat:
             raise UnableError(f"{theirs}: install the same on all nodes")
         self._pid = hello["pid"]
         seconds = round(time.monotonic() - self._hired, 2)
-        self._say({"started": self.place.device, "pid": self._pid, "seconds": seconds})
+        self._say(SeatStarted(device=self.place.device, pid=self._pid, seconds=seconds))
 
     def _hire(self) -> Any:
         """Ask Ray for a worker; it comes up later, and Ray never starts it again by itself."""
@@ -255,7 +254,7 @@ class NodeSeat:
         ray.kill(self._worker, no_restart=True)
         self._worker, self._jobs = None, 0
         if self._pid:
-            self._say({"ended": self.place.device, "pid": self._pid, "reason": reason})
+            self._say(SeatEnded(device=self.place.device, pid=self._pid, reason=reason))
         self._pid = 0
 
 

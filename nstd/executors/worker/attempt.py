@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from nstd import __version__
 from nstd.backend import Backend, Interrupted, Progress, Result, Task
 from nstd.errors import BackendError
-from nstd.executors.contract import Assignment, Report
+from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoder, seen, wishes
@@ -24,6 +24,8 @@ from nstd.executors.worker.thumbnails import Thumbnails
 from nstd.images import Picture, encode_image, save_preview
 from nstd.queue.job import Ending, Outcome
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import Report
+from nstd.queue.result import PictureFacts, WorkerResult
 from nstd.system import proc
 from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files
@@ -207,7 +209,7 @@ class Attempt:
             memory=(progress.device_memory or proc.resident)(),
         )
 
-    def _encode(self, result: Result, content: Picture) -> dict[str, Any]:
+    def _encode(self, result: Result, content: Picture) -> PictureFacts:
         data = encode_image(
             result.pixels,
             alpha=content.alpha,
@@ -217,7 +219,7 @@ class Attempt:
         self._files.write(self._paths.picture(self._job), data)
         height, width = result.pixels.shape[:2]
         sha256 = hashlib.sha256(data).hexdigest()
-        return {"sha256": sha256, "bytes": len(data), "width": width, "height": height}
+        return PictureFacts(sha256=sha256, bytes=len(data), width=width, height=height)
 
     def _recipe(self, result: Result) -> str:
         job = self._job
@@ -232,25 +234,26 @@ class Attempt:
         }
         return json.dumps(recipe, default=_plain)
 
-    def _finish(self, result: Result, picture: dict[str, Any]) -> None:
+    def _finish(self, result: Result, picture: PictureFacts) -> None:
         """Leave `result.json`: the last write of an attempt, and the one that ends it."""
         seconds = self._seconds | dict(result.seconds)
         seconds["total"] = time.monotonic() - self._began
-        facts = {
-            "picture": picture,
-            "network": result.network and dict(result.network),
-            "seed": result.seed,
-            "stopped": result.stopped,
-            "device": self._a.slot.rpartition("/")[0],
-            "slot": self._a.slot,
-            "device_name": provenance.device_name(result),
-            "steps": self._step,
-            "losses": self._losses,
-            "seconds": {phase: round(float(value), 3) for phase, value in seconds.items()},
-            "peak_memory": provenance.peak_memory(result),
-            "versions": provenance.versions(),
-        }
-        data = json.dumps(facts, allow_nan=False, default=_plain).encode()
+        told = WorkerResult(
+            picture=picture,
+            network=None if result.network is None else dict(result.network),
+            seed=None if result.seed is None else int(result.seed),
+            stopped=result.stopped,
+            device=self._a.slot.rpartition("/")[0],
+            slot=self._a.slot,
+            device_name=provenance.device_name(result),
+            steps=self._step,
+            losses=tuple(self._losses),
+            seconds={phase: round(float(value), 3) for phase, value in seconds.items()},
+            peak_memory=provenance.peak_memory(result),
+            versions=provenance.versions(),
+        )
+        facts = told.model_dump(mode="json", fallback=_plain)
+        data = json.dumps(facts, allow_nan=False).encode()
         self._files.write(self._paths.result, data)
 
     def _timed(self, phase: str, work: Callable[[], Any]) -> Any:

@@ -7,7 +7,6 @@ dies with the daemon: at the end of the socket, or by the kernel's parent-death 
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import queue
@@ -21,11 +20,13 @@ from pathlib import Path
 
 from nstd.backends.registry import load
 from nstd.executors.channel import WorkerEnd
-from nstd.executors.contract import Assignment, Report
+from nstd.executors.contract import Assignment, Begun
+from nstd.executors.messages import TO_WORKER, Assign, Ended, Ready, Reported, ToWorker
 from nstd.executors.worker.attempt import Attempt
+from nstd.queue.progress import Report
+from nstd.system.child import die_with_parent
 from nstd.system.durable import Files
 
-_PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"
 """When memory runs out, the kernel should take a worker and spare the daemon."""
 
@@ -33,7 +34,7 @@ _OOM_SCORE = "500"
 class Worker:
     """Serves assignments until the daemon is gone."""
 
-    def __init__(self, channel: WorkerEnd) -> None:
+    def __init__(self, channel: WorkerEnd[ToWorker]) -> None:
         self._channel = channel
         self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
         self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
@@ -42,17 +43,17 @@ class Worker:
     def run(self) -> None:
         """Serve for ever; `_listen` ends the process when the daemon is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
-        self._channel.send({"ready": os.getpid()})
+        self._channel.send(Ready(pid=os.getpid()))
         from nstd.executors.worker.output import attributed  # structlog takes its time: we are up
 
         while True:
             assignment = self._assignments.get()
-            self._channel.send({"begun": assignment.job.id})  # from here on the attempt counts
+            self._channel.send(Begun(job=assignment.job.id))  # from here on the attempt counts
             wanted = partial(self._wanted_of, assignment.job.id)
             attempt = Attempt(assignment, Files(), self._report, wanted)
             with attributed(assignment):
                 outcome = attempt.run(self._backend)
-            self._channel.send({"outcome": outcome.model_dump(mode="json")})
+            self._channel.send(Ended(outcome=outcome))
 
     def _wanted_of(self, job: str) -> str | None:
         """What the daemon wants of the running attempt of `job`."""
@@ -60,22 +61,22 @@ class Worker:
         return wanted[1] if wanted is not None and wanted[0] == job else None
 
     def _report(self, report: Report) -> None:
-        self._channel.send({"report": report.model_dump(mode="json")})
+        self._channel.send(Reported(report=report))
 
     def _listen(self) -> None:
         """Take in what the daemon says. What it wanted of an attempt ends with the next one."""
         for message in self._channel.messages():
-            if "assignment" in message:
+            if isinstance(message, Assign):
                 self._wanted = None
-                self._assignments.put(Assignment.model_validate(message["assignment"]))
+                self._assignments.put(message.assignment)
             else:
-                self._wanted = message["job"], message["wanted"]
+                self._wanted = message.job, message.wanted
         os._exit(0)  # the daemon is gone, and with it the right to touch the job
 
 
 def main() -> None:
     """`python -m nstd.executors.worker.main FD`: serve the socket whose descriptor is given."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, chain=False)  # where does it hang?
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the daemon
@@ -85,7 +86,7 @@ def main() -> None:
     end = socket.socket(fileno=int(sys.argv[1]))
     end.set_inheritable(False)
     os.register_at_fork(after_in_child=lambda: _hang_up(end.fileno()))
-    Worker(WorkerEnd(end)).run()
+    Worker(WorkerEnd(end, TO_WORKER)).run()
 
 
 def _hang_up(descriptor: int) -> None:

@@ -21,9 +21,9 @@ def peak_memory(result: Result) -> dict[str, int]:
     """
     peak = {"process": proc.peak()}
     if result.device_memory is not None:
-        peak["device"] = result.device_memory
+        peak["device"] = int(result.device_memory)
     if result.predicted_memory is not None:
-        peak["predicted"] = result.predicted_memory
+        peak["predicted"] = int(result.predicted_memory)
     return peak
 
 

@@ -9,8 +9,7 @@ from nstd.documents.config import Config
 from nstd.outbox.gallery.entry import Entry, make_detail, make_entry, record_of
 from nstd.outbox.gallery.page import keep_page
 from nstd.outbox.gallery.shelf import PER_PAGE, Shelf
-from nstd.outbox.gallery.untrusted import read
-from nstd.outbox.results import list_published
+from nstd.outbox.results import list_published, read_ended
 from nstd.system.durable import Files, refuse_links
 from nstd.system.layout import GALLERY
 
@@ -104,7 +103,7 @@ class Album:
             stamp = path.stat().st_mtime
         except OSError:
             return []
-        record = read(path)
+        record = read_ended(path)
         if record is None:
             return []
         entry = make_entry(record, path, self._outbox, stamp)

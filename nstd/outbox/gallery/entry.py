@@ -1,7 +1,7 @@
 """What the gallery tells of a result or a failure, from its record.
 
-People may write to the outbox: whatever a record holds, an entry is text, numbers and lists of
-these. The page shows text as text, and follows no address but the quoted ones made here.
+People may write to the outbox: what is not of its kind was left out when the record was read, and
+the page shows text as text, and follows no address but the quoted ones made here.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from nstd.documents.model import Membership
 from nstd.errors import printable
 from nstd.outbox.gallery.recipe import as_sidecar
-from nstd.outbox.gallery.untrusted import mapping, mappings, number, numbers, text
+from nstd.outbox.gallery.untrusted import shown
+from nstd.outbox.record import Reason, Record
 from nstd.queue.job import JOB_ID
-from nstd.system.layout import PREVIEW, REASON
+from nstd.system.layout import PREVIEW
 
 Entry = dict[str, Any]
 _POINTS = 160
 """Points of a curve; it is drawn some hundred pixels wide."""
-_KEPT = (
+_KEPT = {
     "attempt",
     "attempts",
     "device_name",
@@ -38,59 +40,57 @@ _KEPT = (
     "submitted",
     "claimed",
     "versions",
-)
+}
 
 
-def make_entry(record: dict[str, Any], path: Path, outbox: Path, stamp: float) -> Entry:
+def make_entry(record: Record | Reason, path: Path, outbox: Path, stamp: float) -> Entry:
     """What a list shows of the job whose record at `path` was last changed at `stamp`."""
     folder = path.parent
     where = os.fspath(folder.relative_to(outbox))
-    inputs, output = mapping(record, "inputs"), mapping(record, "output")
-    styles = [text(style, "file") for style in mappings(inputs, "styles")]
-    is_failed = path.name == REASON
+    content = record.inputs.content
     entry: Entry = {
         "id": _identity(record, where),
         "at": printable(where),
         "url": _url(where),
         "record": _url(path.name),
         "stamp": stamp,
-        "name": text(record, "name") or printable(folder.name),
-        "state": "failed" if is_failed else "finished",
-        "when": _milliseconds(text(record, "finished"), stamp),
-        "content": text(mapping(inputs, "content"), "file"),
-        "styles": styles,
-        "backend": text(mapping(record, "settings"), "backend"),
+        "name": shown(record.name) or printable(folder.name),
+        "state": record.state,
+        "when": _milliseconds(record.finished, stamp),
+        "content": shown(content.file) if content else "",
+        "styles": [shown(style.file) for style in record.inputs.styles],
+        "backend": shown(record.settings.backend),
         "views": _views(folder),
     }
-    if is_failed:
-        entry |= {key: text(record, key, 400) for key in ("code", "message", "hint")}
+    if isinstance(record, Reason):
+        words = {"code": record.code, "message": record.message, "hint": record.hint}
+        entry |= {key: shown(word, 400) for key, word in words.items()}
     else:
         entry |= {
-            "file": _url(Path(text(output, "file")).name),
-            "width": number(output, "width"),
-            "height": number(output, "height"),
-            "seconds": number(mapping(record, "seconds"), "total"),
-            "device": text(record, "device"),
+            "file": _url(Path(shown(record.output.file)).name),
+            "width": record.output.width,
+            "height": record.output.height,
+            "seconds": record.seconds.get("total"),
+            "device": shown(record.device),
         }
-    return entry | ({"batch": batch} if (batch := _batch(record.get("batch"))) else {})
+    return entry | ({"batch": _batch(record.batch)} if record.batch else {})
 
 
-def make_detail(record: dict[str, Any], entry: Entry) -> dict[str, Any]:
+def make_detail(record: Record | Reason, entry: Entry) -> dict[str, Any]:
     """What is shown beside the entry when somebody opens it."""
-    kept = {key: record[key] for key in _KEPT if key in record}
-    words = {key: text(record, key, 8000) for key in ("message", "hint", "detail")}
-    return (
-        {"id": entry["id"], "sidecar": as_sidecar(record), "source": _source(record, entry)}
-        | {"losses": _losses(record)}
-        | kept
-        | {key: word for key, word in words.items() if word}
-    )
+    kept = record.model_dump(mode="json", include=_KEPT, exclude_unset=True)
+    told = {"id": entry["id"], "sidecar": as_sidecar(record), "source": _source(record, entry)}
+    if isinstance(record, Record):
+        return told | {"losses": _losses(record)} | kept
+    words = {"message": record.message, "hint": record.hint, "detail": record.detail}
+    said = {key: shown(word, 8000) for key, word in words.items() if word}
+    return told | {"losses": {}} | kept | said
 
 
-def _source(record: dict[str, Any], entry: Entry) -> str:
+def _source(record: Record | Reason, entry: Entry) -> str:
     """The sidecar's file beside the record: of a failure it has the name that it came with."""
-    if entry["state"] == "failed":
-        return _url(Path(text(record, "sidecar")).name)
+    if isinstance(record, Reason):
+        return _url(Path(shown(record.sidecar)).name)
     return f"{entry['record'].removesuffix('.json')}.yaml"
 
 
@@ -99,11 +99,10 @@ def record_of(entry: Entry) -> str:
     return os.fsdecode(unquote_to_bytes(f"{entry.get('url')}/{entry.get('record')}"))
 
 
-def _identity(record: dict[str, Any], where: str) -> str:
+def _identity(record: Record | Reason, where: str) -> str:
     """The job's id; that of a record without one comes from its place."""
-    job = text(record, "job")
-    if JOB_ID.fullmatch(job):
-        return job
+    if JOB_ID.fullmatch(record.job):
+        return record.job
     return "at-" + hashlib.sha256(os.fsencode(where)).hexdigest()[:12]
 
 
@@ -129,18 +128,16 @@ def _milliseconds(stamp: str, otherwise: float) -> int:
         return round(otherwise * 1000)
 
 
-def _batch(said: object) -> dict[str, Any]:
+def _batch(batch: Membership) -> dict[str, Any]:
     """Which member of which batch the job is."""
-    batch = said if isinstance(said, dict) else {}
-    if not text(batch, "id"):
-        return {}
-    axes = mapping(batch, "axes")
+    axes = {axis[:200]: _plain(value) for axis, value in batch.axes.items()}
+    name = shown(batch.name) or shown(batch.id)
     return {
-        "id": text(batch, "id"),
-        "name": text(batch, "name") or text(batch, "id"),
-        "index": number(batch, "index"),
-        "of": number(batch, "of"),
-        "axes": {str(axis)[:200]: _plain(value) for axis, value in axes.items()},
+        "id": shown(batch.id),
+        "name": name,
+        "index": batch.index,
+        "of": batch.of,
+        "axes": axes,
     }
 
 
@@ -151,10 +148,10 @@ def _plain(value: object) -> str | int | float | bool | None:
     return printable(str(value))[:200]
 
 
-def _losses(record: dict[str, Any]) -> dict[str, list[float | None]]:
+def _losses(record: Record) -> dict[str, list[float | None]]:
     """The curves by name, with the steps and levels of their points; thinned out evenly."""
-    points = mappings(record, "losses")
+    points = record.losses
     stride = max(1, -(-len(points) // _POINTS))
-    points = points[::stride] + (points[-1:] if (len(points) - 1) % stride else [])
+    points = points[::stride] + (points[-1:] if (len(points) - 1) % stride else ())
     names = dict.fromkeys(name for point in points for name in point)
-    return {text({"name": name}, "name"): numbers(points, name) for name in names}
+    return {shown(name): [point.get(name) for point in points] for name in names}

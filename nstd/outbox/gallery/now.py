@@ -9,9 +9,9 @@ from typing import Any
 
 from nstd.errors import printable
 from nstd.outbox.gallery.script import script
-from nstd.outbox.gallery.untrusted import number, read
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import read_progress
 from nstd.queue.scheduler import Scheduler
 from nstd.system.durable import Files
 
@@ -65,8 +65,8 @@ class Now:
 
     def _running(self, job: Job, device: str) -> dict[str, Any]:
         paths = JobPaths(self._work / job.id)
-        note = read(paths.progress) or {}
-        progress = {key: number(note, key) for key in _PROGRESS}
+        note = read_progress(paths.progress)
+        progress = {key: getattr(note, key, None) for key in _PROGRESS}
         return _describe(job) | {"device": device, "preview": self._preview(job, paths)} | progress
 
     def _preview(self, job: Job, paths: JobPaths) -> str:
@@ -96,9 +96,6 @@ def _describe(job: Job) -> dict[str, Any]:
         "content": printable(job.given("content")[0].source) if job.inputs else "",
         "styles": [printable(style.source) for style in job.given("style")],
     }
-    batch = getattr(job, "batch", None)
-    if batch is not None:
-        described["batch"] = (
-            batch.model_dump(mode="json") if hasattr(batch, "model_dump") else batch
-        )
+    if job.batch is not None:
+        described["batch"] = job.batch.model_dump(mode="json")
     return described

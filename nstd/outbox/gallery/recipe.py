@@ -4,41 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
+from nstd.documents.sidecar_writer import dump
+from nstd.errors import SidecarError
+from nstd.outbox.gallery.untrusted import shown
+from nstd.outbox.record import Reason, Record, RecordedSettings, RecordedStyle
 
-from nstd.outbox.gallery.untrusted import mapping, mappings, number, text
 
-
-def as_sidecar(record: dict[str, Any]) -> str:
-    """The text of the sidecar, with every option that had an effect; "" without pictures."""
-    inputs, settings = mapping(record, "inputs"), mapping(record, "settings")
-    content = text(mapping(inputs, "content"), "file")
-    styles = [_style(style) for style in mappings(inputs, "styles")]
-    if not content or not styles:
+def as_sidecar(record: Record | Reason) -> str:
+    """The text of the sidecar, with every option that had an effect; "" where none can say it."""
+    inputs, settings = record.inputs, record.settings
+    styles = [_style(style) for style in inputs.styles]
+    if inputs.content is None or not inputs.content.file or not styles:
         return ""
-    wish: dict[str, Any] = {"content": content, "style": _short(styles)}
-    if init := text(mapping(inputs, "init"), "file"):
-        wish["init"] = init
-    if series := [text(each, "file") for each in mappings(inputs, "series")]:
-        wish["series"] = series
-    output = {"name": text(record, "name"), "size": number(settings, "size")}
-    output["format"] = text(settings, "format")
+    wish: dict[str, Any] = {"content": shown(inputs.content.file), "style": _short(styles)}
+    if inputs.init is not None:
+        wish["init"] = shown(inputs.init.file)
+    if inputs.series:
+        wish["series"] = [shown(each.file) for each in inputs.series]
+    output = {"name": shown(record.name), "size": settings.size, "format": shown(settings.format)}
     wish["output"] = {key: value for key, value in output.items() if value}
-    wish["backend"] = text(settings, "backend")
-    if options := _options(record, settings):
+    wish["backend"] = shown(settings.backend)
+    if options := _options(settings, record.seed if isinstance(record, Record) else None):
         wish["options"] = options
-    return _yaml(wish)
+    try:
+        return dump(wish).decode()
+    except SidecarError:  # anybody may have written the record
+        return ""
 
 
-def _style(given: dict[str, Any]) -> dict[str, Any]:
-    style: dict[str, Any] = {"image": text(given, "file")}
-    for key in ("weight", "scale"):
-        if (value := number(given, key)) not in (None, 1):
-            style[key] = value
-    for key in ("region", "mask"):
-        if name := text(mapping(given, key), "file"):
-            style[key] = name
-    return style
+def _style(given: RecordedStyle) -> dict[str, Any]:
+    style: dict[str, Any] = {"image": shown(given.file)}
+    style |= {key: value for key in ("weight", "scale") if (value := getattr(given, key)) != 1}
+    masks = {"region": given.region, "mask": given.mask}
+    return style | {role: shown(mask.file) for role, mask in masks.items() if mask}
 
 
 def _short(styles: list[dict[str, Any]]) -> Any:
@@ -46,24 +44,7 @@ def _short(styles: list[dict[str, Any]]) -> Any:
     return styles[0]["image"] if len(styles) == 1 and len(styles[0]) == 1 else styles
 
 
-def _options(record: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def _options(settings: RecordedSettings, seed: int | None) -> dict[str, Any]:
     """What is null is left unsaid; a seed is the one that was used."""
-    options = mapping(settings, "options")
-    said = {key: value for key, value in options.items() if value is not None}
-    if "seed" in options and (seed := number(record, "seed")) is not None:
-        said["seed"] = seed
-    return said
-
-
-def _yaml(wish: dict[str, Any]) -> str:
-    try:
-        return yaml.dump(wish, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-    except (yaml.YAMLError, RecursionError):  # options that no sidecar can say
-        return ""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Without anchors, which sidecars must not have."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
+    said = {key: value for key, value in settings.options.items() if value is not None}
+    return said | ({"seed": seed} if seed is not None and "seed" in settings.options else {})

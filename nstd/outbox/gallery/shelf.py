@@ -122,8 +122,7 @@ class Shelf:
 
     def put_detail(self, detail: dict[str, Any]) -> None:
         """Write what else there is to know of a job. Raises OSError."""
-        data = script("nstd.job", detail)
-        self._files.write(self._detail(detail["id"]), data, durable=False)
+        self._files.write(self._detail(detail["id"]), script("nstd.job", detail), durable=False)
 
     def has_detail(self, identity: str) -> bool:
         """Whether it is there; a power cut may have left an empty file."""

@@ -16,6 +16,7 @@ from nstd.outbox.gallery.album import Album
 from nstd.outbox.gallery.now import Now
 from nstd.queue.outlook import Outlook
 from nstd.queue.scheduler import Scheduler
+from nstd.system.backoff import backoff
 from nstd.system.durable import Files, is_full
 from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
@@ -43,9 +44,8 @@ class Gallery:
     ) -> None:
         self._files, self._scheduler, self._outlook = files, scheduler, outlook
         self._pending: list[Path] = []
-        self._tries = 0
+        self._tries = 0  # in a row that have failed; the first is told
         self._lock: Lock | None = None
-        self._is_told = False
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -140,8 +140,7 @@ class Gallery:
                 return
         self._look, self._looked = None, now
         self._take_in()
-        if self._is_told or self._tries:
-            self._tries, self._is_told = 0, False
+        self._tries = 0
 
     def _take_in(self) -> None:
         pending, self._pending = self._pending, []
@@ -161,20 +160,20 @@ class Gallery:
 
     def _fail(self, now: float, code: str, error: Exception) -> None:
         """Tell, once, and begin again later with a look at what is there."""
-        if not self._is_told:
+        if not self._tries:
             path = os.fspath(getattr(error, "filename", None) or self._album.folder)
             emit("gallery.failed", path=printable(path), code=code, error=printable(str(error)))
-        self._is_told, self._is_open, self._is_busy, self._look = True, False, False, None
+        self._is_open, self._is_busy, self._look = False, False, None
         self._pending.clear()
-        self._due = now + min(AGAIN * 2**self._tries, LONGEST)
         self._tries += 1
+        self._due = now + backoff(self._tries, AGAIN, LONGEST)
 
     def close(self) -> None:
         """Write for the last time; what takes long is left for the next start."""
         until = time.monotonic() + _LAST
-        if self._settings.enabled and not self._is_told:
+        if self._settings.enabled and not self._tries:
             self._due = 0.0
-            while time.monotonic() < until and not self._is_told:
+            while time.monotonic() < until and not self._tries:
                 self.work(0.0)
                 if self._look is None:
                     break
@@ -188,7 +187,7 @@ class Gallery:
     @property
     def is_idle(self) -> bool:
         """Whether no look at the outbox is under way; what is left then takes a moment."""
-        is_off = not self._settings.enabled or self._is_told or self._lock is None
+        is_off = not self._settings.enabled or bool(self._tries) or self._lock is None
         return is_off or self._look is None
 
     def next_event(self, _now: float) -> float:

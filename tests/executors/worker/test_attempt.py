@@ -17,13 +17,14 @@ from support.executors import ONE, make_config, make_job
 
 from nstd.backend import Interrupted, Progress, Result, Style, Task
 from nstd.backend import Report as Tell
-from nstd.executors.contract import Assignment, Report
+from nstd.executors.contract import Assignment
 from nstd.executors.worker import attempt as attempt_module
 from nstd.executors.worker import provenance
 from nstd.executors.worker.attempt import Attempt
 from nstd.images import read_recipe
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.paths import JobPaths
+from nstd.queue.progress import Report
 from nstd.system.durable import Files
 
 Work = Callable[[Task, Tell], Any]

@@ -11,25 +11,28 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from support import CHECKOUT
 from support.executors import ONE, install_backends, make_config, make_job
 from support.playground import wait_for
 
-from nstd.executors.channel import DaemonEnd, Message
+from nstd.executors.channel import DaemonEnd
 from nstd.executors.contract import Assignment
+from nstd.executors.messages import FROM_WORKER, Assign, FromWorker, Want
 from nstd.queue.job import Job
 
 
 class Worker:
     """A worker process and the daemon's end of its channel."""
 
-    def __init__(self, process: subprocess.Popen[bytes], end: DaemonEnd, folder: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], end: DaemonEnd[FromWorker], folder: Path
+    ) -> None:
         self.process, self.end, self.folder = process, end, folder
         self.jobs: dict[str, Job] = {}
-        self.said: list[Message] = []
+        self.said: list[dict[str, Any]] = []
 
     def assign(self, name: str, **options: Any) -> None:
         """Give it an attempt at the job `name`, which is made if it is new."""
@@ -38,17 +41,17 @@ class Worker:
         job, self.said = self.jobs[name], []
         config = make_config(self.folder)
         assignment = Assignment.of(job, self.folder / name, ONE[0], "cpu", config)
-        self.end.send({"assignment": assignment.model_dump(mode="json")})
+        self.end.send(Assign(assignment=assignment))
 
-    def want(self, job: str, what: str) -> None:
-        self.end.send({"job": job, "wanted": what})
+    def want(self, job: str, what: Literal["cancel", "stop"]) -> None:
+        self.end.send(Want(job=job, wanted=what))
 
     def hear(self, kind: str, job: str = "") -> Any:
         """Wait for a message of a kind, about a job."""
 
         def find() -> Any:
-            self.said += self.end.receive()
-            bodies = [message[kind] for message in self.said if kind in message]
+            self.said += [message.model_dump() for message in self.end.receive()]
+            bodies = [told.get(kind, told) for told in self.said if told["kind"] == kind]
             return next((body for body in bodies if not job or body["job"] == job), None)
 
         return wait_for(find, what=f"{kind} of {job}")
@@ -68,7 +71,7 @@ def serve(folder: Path) -> Iterator[Worker]:
                 env=os.environ | {"PYTHONPATH": path},
             )
         with process:
-            yield Worker(process, DaemonEnd(ours), folder)
+            yield Worker(process, DaemonEnd(ours, FROM_WORKER), folder)
             process.kill()
 
 
@@ -80,7 +83,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
 
 def test_it_serves_one_job_after_another(worker: Worker) -> None:
     """Ready first; then for each assignment its reports and its outcome."""
-    assert worker.hear("ready") == worker.process.pid
+    assert worker.hear("ready")["pid"] == worker.process.pid
     for name in ("one", "two", "three"):
         worker.assign(name)
         assert worker.hear("outcome", name)["ending"] == "finished"
@@ -108,7 +111,9 @@ def test_what_is_wanted_of_another_job_is_not_done_to_this_one(worker: Worker) -
 
 
 @pytest.mark.parametrize(("what", "ending"), [("cancel", "cancelled"), ("stop", "stopped")])
-def test_what_is_wanted_before_a_job_begins_counts(worker: Worker, what: str, ending: str) -> None:
+def test_what_is_wanted_before_a_job_begins_counts(
+    worker: Worker, what: Literal["cancel", "stop"], ending: str
+) -> None:
     """The daemon need not wait for the first report."""
     worker.assign("one", steps=10_000, pause=0.02)
     worker.want("one", what)

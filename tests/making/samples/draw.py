@@ -1,11 +1,10 @@
-"""Draw the sample pictures: `python -m making.samples.draw DIR`.
+"""Draws the sample pictures: `python -m tests.making samples`.
 
 Nothing is random but for fixed seeds, so the pictures are the same each time, save for rounding.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,15 +21,16 @@ DRAWINGS: dict[str, Callable[[], Image.Image]] = {
     "swirls.jpg": swirls,
     "mosaic.jpg": mosaic,
 }
-_QUALITY = {"harbour.jpg": 92, "sunflowers.jpg": 92, "swirls.jpg": 88, "mosaic.jpg": 82}
+QUALITY = {"harbour.jpg": 92, "sunflowers.jpg": 92, "swirls.jpg": 88, "mosaic.jpg": 82}
 
 
 def draw_all(folder: Path) -> None:
     """Draw every sample picture into `folder`, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, drawing in DRAWINGS.items():
-        drawing().save(folder / name, quality=_QUALITY[name], optimize=True)
+    for name in DRAWINGS:
+        draw(name, folder)
 
 
-if __name__ == "__main__":
-    draw_all(Path(sys.argv[1]))
+def draw(name: str, folder: Path) -> None:
+    """Draw the sample picture of this file name into `folder`."""
+    DRAWINGS[name]().save(folder / name, quality=QUALITY[name], optimize=True)

@@ -1,0 +1,138 @@
+"""What a look at a root finds, as the models that lie on disk, and the same as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nstd.outbox.record import Reason, Record
+from nstd.queue.batch import Batch
+from nstd.queue.health import DeviceHealth
+from nstd.queue.inbox_note import InboxNote
+from nstd.queue.job import Job
+from nstd.queue.progress import ProgressNote
+
+_OF_JOB = {"name", "folder", "backend", "priority", "attempt", "submitted"}
+_OF_PROGRESS = {"job", "note", "slot", "schema_version"}
+"""What an entry of a running job has already, or leaves out."""
+_OF_END = {"job", "name", "state", "code", "message", "hint", "finished", "device"}
+
+
+@dataclass(frozen=True)
+class WaitingEntry:
+    """A job in the work folder; `state` is what its files ask for, mostly `waiting`."""
+
+    job: Job
+    state: str = "waiting"
+
+    def as_json(self) -> dict[str, Any]:
+        """For `nstd status --json`."""
+        return _describe(self.job) | {"state": self.state}
+
+
+@dataclass(frozen=True)
+class RunningEntry:
+    """A job that runs; it has no progress until its worker has reported for the first time."""
+
+    job: Job
+    slot: str = ""
+    progress: ProgressNote | None = None
+
+    @property
+    def device(self) -> str:
+        """The device of its slot."""
+        return self.slot.rpartition("/")[0]
+
+    def as_json(self) -> dict[str, Any]:
+        """For `nstd status --json`."""
+        progress = self.progress.model_dump(exclude=_OF_PROGRESS) if self.progress else {}
+        return _describe(self.job) | {"slot": self.slot, "device": self.device} | progress
+
+
+@dataclass(frozen=True)
+class EndedEntry:
+    """A job that has ended, and its folder in the outbox."""
+
+    end: Record | Reason
+    output: str
+
+    @property
+    def message(self) -> str:
+        """The first line of why it failed; nothing where it did not."""
+        lines = self.end.message.splitlines() if isinstance(self.end, Reason) else []
+        return lines[0] if lines else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For `nstd status --json`."""
+        told = self.end.model_dump(include=_OF_END) | {"output": self.output}
+        return told | ({"batch": self.end.batch.id} if self.end.batch else {})
+
+
+@dataclass(frozen=True)
+class BatchEntry:
+    """A batch, and how many of its jobs are where."""
+
+    batch: Batch
+    done: int
+    failed: int
+    running: int
+    waiting: int
+
+    def as_json(self) -> dict[str, Any]:
+        """For `nstd status --json`."""
+        return {
+            "batch": self.batch.id,
+            "name": self.batch.name,
+            "output": self.batch.place,
+            "of": len(self.batch.members),
+            "done": self.done,
+            "failed": self.failed,
+            "running": self.running,
+            "waiting": self.waiting,
+            "sheet": self.batch.sheet,
+        }
+
+
+@dataclass(frozen=True)
+class Status:
+    """A look at a root. `unreadable` are job folders that are left for a person to look at,
+    `notes` files of the inbox that become no job as they are.
+    """
+
+    root: str
+    pid: int | None
+    state: str
+    paused: str = ""
+    inbox_lost: bool = False
+    devices: tuple[DeviceHealth, ...] = ()
+    inbox: tuple[str, ...] = ()
+    waiting: tuple[WaitingEntry, ...] = ()
+    running: tuple[RunningEntry, ...] = ()
+    done: int = 0
+    failed: int = 0
+    recent: tuple[EndedEntry, ...] = ()
+    batches: tuple[BatchEntry, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    notes: tuple[InboxNote, ...] = ()
+
+    @property
+    def alone(self) -> list[Job]:
+        """The jobs that wait and are no members of a batch."""
+        return [entry.job for entry in self.waiting if entry.job.batch is None]
+
+    def as_json(self) -> dict[str, Any]:
+        """For `nstd status --json`."""
+        return {
+            **vars(self),
+            "devices": [device.model_dump() for device in self.devices],
+            "waiting": [entry.as_json() for entry in self.waiting],
+            "running": [entry.as_json() for entry in self.running],
+            "recent": [entry.as_json() for entry in self.recent],
+            "batches": [entry.as_json() for entry in self.batches],
+            "notes": [note.model_dump(mode="json") for note in self.notes],
+        }
+
+
+def _describe(job: Job) -> dict[str, Any]:
+    of = {"batch": job.batch.id, "index": job.batch.index} if job.batch else {}
+    return {"job": job.id, **job.model_dump(include=_OF_JOB), **of}

@@ -1,0 +1,46 @@
+"""The health of the daemon, as it leaves it on disk for those who ask while it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from nstd.documents.model import StoredModel, Version
+from nstd.queue.inbox_note import InboxNote
+
+
+class DeviceHealth(StoredModel):
+    """A device: `state` is `up` or `down`; `retry_at` is in whole seconds since the epoch."""
+
+    device: str
+    slots: int
+    state: str
+    failures: int
+    retry_at: int | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class Health(StoredModel):
+    """The whole content of `work/daemon.json`.
+
+    `running` has the slot of each running job; `version` is that of nstd.
+    """
+
+    pid: int
+    version: str = ""
+    started: float = 0.0
+    state: str = "starting"
+    paused: str = ""
+    inbox_lost: bool = False
+    devices: tuple[DeviceHealth, ...] = ()
+    notes: tuple[InboxNote, ...] = ()
+    running: dict[str, str] = Field(default_factory=dict)
+    schema_version: Version = 1
+
+
+def read_health(path: Path) -> Health | None:
+    """What the daemon has left last; None where there is nothing that can be read."""
+    try:
+        return Health.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

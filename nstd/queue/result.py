@@ -1,0 +1,69 @@
+"""What a worker leaves in the folder of its job: how the picture was made, or why there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from nstd.documents.model import Count, Number, StoredModel, Version
+from nstd.queue.job import Failure
+
+_POINT = {"step", "level", "seconds"}
+"""Keys of a point of the curves that are no losses."""
+
+
+class PictureFacts(StoredModel):
+    """The file of a finished picture; `width` and `height` are in pixels."""
+
+    sha256: str = ""
+    bytes: Count = 0
+    width: Count = 0
+    height: Count = 0
+
+
+class Provenance(StoredModel):
+    """How a picture was made: what a worker tells of it, and its record keeps.
+
+    `losses` are points of the curves: a step, its level, the seconds since the start, and the
+    losses by name. `seconds` are by phase, `peak_memory` is in bytes by place.
+    """
+
+    network: dict[str, Any] | None = None
+    seed: Count | None = None
+    stopped: str | None = None
+    device: str = ""
+    slot: str = ""
+    device_name: str = ""
+    steps: Count = 0
+    losses: tuple[dict[str, Number], ...] = ()
+    seconds: dict[str, Number] = Field(default_factory=dict)
+    peak_memory: dict[str, Count] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def last_losses(self) -> dict[str, float]:
+        """The losses of the last step, by name."""
+        last = self.losses[-1] if self.losses else {}
+        return {name: value for name, value in last.items() if name not in _POINT}
+
+
+class WorkerResult(Provenance):
+    """The whole content of `result.json`: the last write of an attempt, and the one that ends it.
+
+    What a record cannot do without is not left to defaults.
+    """
+
+    picture: PictureFacts
+    device: str
+    steps: Count
+    losses: tuple[dict[str, Number], ...]
+    seconds: dict[str, Number]
+    peak_memory: dict[str, Count]
+    schema_version: Version = 1
+
+
+class FailureRecord(Failure):
+    """The whole content of a job's `reason.json`: why it failed."""
+
+    schema_version: Version = 1
