@@ -134,6 +134,8 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
     """
     plugins = Backends()
+    there = [Path(style) for style in request.styles if Path(style).exists()]
+    check_pictures([*request.files, *there], config.limits)
     files = list(dict.fromkeys(request.files))
     called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
@@ -146,7 +148,6 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
         except SidecarError as error:
             raise without_places(error, "command line") from None
     _check_names(picture.name for picture in request.files)
-    check_pictures(request.files, config.limits)
     for style in request.styles:
         if not Path(style).is_file():
             _check_library(config, style)
@@ -172,8 +173,6 @@ def _check_names(names: Iterable[str]) -> None:
 def _check_library(config: Config, style: str) -> None:
     """Refuse a style that is neither a file here nor in the library: its job would wait."""
     locator = Locator(Folder(config.folder("inbox")), Folder(config.folder("styles")))
-    if Path(style).exists():
-        check_pictures([Path(style)], config.limits)
     if locator.find("submitted.yaml", style) is None:
         folder = printable(config.folder("styles"))
         raise refused(style, f"no such picture file, and none of that name is in {folder}")

@@ -220,12 +220,13 @@ class Admission:
     def _short_of_space(self) -> str:
         least = self._config.limits.min_free
         for name in ("work", "outbox"):
+            path = printable(self._config.folder(name))
             try:
                 free = shutil.disk_usage(self._config.folder(name)).free
             except OSError as error:
-                return f"{name} cannot be used: {error.strerror}"
+                return f"{name}, {path}, cannot be used: {error.strerror}"
             if free < least:
-                return f"{name}: less than limits.min_free is free ({format_size(least)})"
+                return f"{name}, {path}: less than limits.min_free is free ({format_size(least)})"
         return ""
 
     # What the loop needs to know
