@@ -29,7 +29,8 @@ from nstd.errors import (
     did_you_mean,
     printable,
 )
-from nstd.intake.locator import Locator, misread, refuse_ignored
+from nstd.intake.locator import Locator, is_picture, misread, refuse_ignored
+from nstd.intake.names import is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.system.nofollow import Folder
 
@@ -66,6 +67,12 @@ class _Checker:
     def check(self, path: Path) -> bool:
         """Tell of a file; whether it is right."""
         name = printable(path)
+        if is_picture(path.name):
+            click.echo(
+                f"{name} is a picture, and no sidecar or config; "
+                f"`nstd submit {name} STYLE` makes a job of it"
+            )
+            return False
         if path.is_dir():
             click.echo(f"'{name}' is a folder; name the files in it")
             return False
@@ -114,6 +121,9 @@ class _Checker:
         self._refuse_hopeless(file)
         _show(list(self._absent(path, file)), data)
         jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
+        if not is_sidecar(path.name):
+            why = mistake(path.name) or "is passed over in an inbox: rename it to NAME.yaml"
+            click.echo(printable(f"{name}: note: {why}"))
         click.echo(printable(f"{name}: fine{jobs}"))
 
     def _plan(self, name: str, file: GridFile) -> Plan:

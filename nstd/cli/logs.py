@@ -103,10 +103,12 @@ def _own_log(config: Config, job: str) -> Iterator[Line]:
     outbox = config.folder("outbox") / target.name
     folder, name = {
         "work": (config.folder("work") / target.name, "job.log"),
-        "failed": (outbox, "job.log"),
+        "failed": (outbox, f"{outbox.name}.log"),
         "done": (outbox, f"{outbox.name}.log"),
         "inbox": (outbox, ""),
     }[target.where]
+    if target.where == "failed" and not (folder / name).exists():
+        name = "job.log"  # as earlier versions called it
     if not name:
         click.echo(f"{target.name} is in the inbox, and not yet a job", err=True)
         return iter(())

@@ -102,6 +102,11 @@ class Locator:
         return there
 
 
+def is_picture(name: str) -> bool:
+    """Whether the name ends as those of pictures do."""
+    return name.lower().endswith(SUFFIXES)
+
+
 def refuse_ignored(source: str) -> None:
     """Raise SidecarError `path_refused` for a name that will never be found."""
     for part in PurePosixPath(source).parts:

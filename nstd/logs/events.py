@@ -153,7 +153,11 @@ EVENTS: dict[str, Event] = {
     ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
-    "worker.ended": Event("info", "slot pid [device] reason [exit]", "a worker process is gone"),
+    "worker.ended": Event(
+        "info",
+        "slot pid [device] reason [exit]",
+        "a worker process is gone; exit: where it ended by itself",
+    ),
     "cluster.changed": Event(
         "info",
         "address nodes slots",

@@ -130,6 +130,32 @@ def test_check_looks_for_pictures_where_the_daemon_will(playground: Playground) 
     assert (done.returncode, done.stdout) == (0, f"{sidecar}: fine\n")
 
 
+def test_check_of_a_picture_prints_none_of_its_bytes(playground: Playground) -> None:
+    """By its name, and by what is in it."""
+    picture = playground.picture("photo.jpg")
+    other = picture.rename(playground.inbox / "photo.yaml")
+    picture = playground.picture("photo.jpg")
+    done = playground.command("check", str(picture), str(other))
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"{picture} is a picture, and no sidecar or config; `nstd submit")
+    assert second.startswith(f"{other}:1:1: not UTF-8 text")
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.yaml.txt", "rename it to 'a.yaml'"), (".a.yaml", "is passed over in an inbox")],
+)
+def test_check_notes_a_name_that_the_inbox_would_not_take(
+    playground: Playground, name: str, words: str
+) -> None:
+    """What it says may be fine all the same."""
+    (playground.folder / name).write_text(GOOD)
+    done = playground.command("check", name)
+    assert f"{name}: note: " in done.stdout
+    assert words in done.stdout
+
+
 def test_check_takes_a_config_for_one(playground: Playground) -> None:
     """By its first line, or because it is the one in use."""
     done = playground.command("check", str(playground.config_path))

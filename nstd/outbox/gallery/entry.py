@@ -76,10 +76,11 @@ def make_entry(record: Record | Reason, path: Path, outbox: Path, stamp: float) 
     return entry | ({"batch": _batch(record.batch)} if record.batch else {})
 
 
-def make_detail(record: Record | Reason, entry: Entry) -> dict[str, Any]:
-    """What is shown beside the entry when somebody opens it."""
+def make_detail(record: Record | Reason, entry: Entry, folder: Path) -> dict[str, Any]:
+    """What is shown beside the entry, whose files lie in `folder`, when somebody opens it."""
     kept = record.model_dump(mode="json", include=_KEPT, exclude_unset=True)
     told = {"id": entry["id"], "sidecar": as_sidecar(record), "source": _source(record, entry)}
+    told["log"] = _log(folder)
     if isinstance(record, Record):
         return told | {"losses": _losses(record)} | kept
     words = {"message": record.message, "hint": record.hint, "detail": record.detail}
@@ -92,6 +93,12 @@ def _source(record: Record | Reason, entry: Entry) -> str:
     if isinstance(record, Reason):
         return _url(Path(shown(record.sidecar)).name)
     return f"{entry['record'].removesuffix('.json')}.yaml"
+
+
+def _log(folder: Path) -> str:
+    """The job's own log; of a failure, earlier versions called it otherwise."""
+    names = f"{folder.name}.log", "job.log"
+    return _url(next((name for name in names if (folder / name).exists()), names[0]))
 
 
 def record_of(entry: Entry) -> str:

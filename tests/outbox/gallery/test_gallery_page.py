@@ -304,7 +304,7 @@ def test_facts_and_files_are_named(page: Page, outbox: Path) -> None:
     assert [link.rpartition("/")[2] for link in links] == [
         "reason.json",
         "pier%202.yaml",
-        "job.log",
+        "pier-2.log",
     ]
 
 

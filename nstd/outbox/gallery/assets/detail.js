@@ -186,6 +186,6 @@ function files(entry, found) {
     entry.file && link(entry.file, "Picture in full size"),
     link(entry.record, isFailed ? "Reason" : "Record"),
     found.source && link(found.source, "Sidecar"),
-    link(isFailed ? "job.log" : `${stem}.log`, "Log")),
+    link(found.log ?? `${stem}.log`, "Log")),
     make("p", { class: "small at" }, entry.at));
 }
