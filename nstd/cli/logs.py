@@ -12,6 +12,7 @@ import click
 
 from nstd.cli.app import config_option, job_argument
 from nstd.client.find import SHORTEST, find_job
+from nstd.client.readable import check_log_readable
 from nstd.documents.config import Config, find_config, load_config
 from nstd.logs.events import LEVELS
 from nstd.logs.reader import LogReader
@@ -42,6 +43,7 @@ def command(
     JOB may be a batch: then of all of its jobs.
     """
     settings = load_config(find_config(config))
+    check_log_readable(settings)
     reader = LogReader(settings.folder("outbox") / LOGS, LOG)
     chosen = _Chosen(job, LEVELS.index(level))
     renderer = TextRenderer()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from nstd.client.readable import check_readable
 from nstd.client.status import list_jobs, list_sidecars
 from nstd.documents.config import Config
 from nstd.errors import StoreError, did_you_mean, nearest
@@ -54,6 +55,7 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     A name that is said in full comes before all that begin so. Raises StoreError `not_found` when
     there is none, or when it means several.
     """
+    check_readable(config)
     targets = list(_targets(config))
     for is_meant in (Target.is_called, Target.begins):
         for place in places:
