@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from nstd.documents.model import Membership
-from nstd.errors import printable
+from nstd.errors import printable, shortened
 from nstd.outbox.gallery.recipe import as_sidecar
 from nstd.outbox.gallery.untrusted import shown
 from nstd.outbox.record import Reason, Record
@@ -137,7 +137,7 @@ def _milliseconds(stamp: str, otherwise: float) -> int:
 
 def _batch(batch: Membership) -> dict[str, Any]:
     """Which member of which batch the job is."""
-    axes = {axis[:200]: _plain(value) for axis, value in batch.axes.items()}
+    axes = {shortened(axis, 200): _plain(value) for axis, value in batch.axes.items()}
     name = shown(batch.name) or shown(batch.id)
     return {
         "id": shown(batch.id),
@@ -152,7 +152,7 @@ def _plain(value: object) -> str | int | float | bool | None:
     """A value of an axis, as it is shown."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    return printable(str(value))[:200]
+    return shortened(printable(str(value)), 200)
 
 
 def _losses(record: Record) -> dict[str, list[float | None]]:
