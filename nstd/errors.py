@@ -101,6 +101,11 @@ def printable(text: str | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() else _escape(c) for c in os.fspath(text))
 
 
+def shortened(text: str, most: int) -> str:
+    """`text` in at most so many characters; a `…` stands for what was cut off."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _escape(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # how Python carries an undecodable byte
         return f"\\x{ord(char) - 0xDC00:02x}"

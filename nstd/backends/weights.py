@@ -57,6 +57,14 @@ REGISTRY: dict[str, Weights] = {
 }
 
 
+def require(name: str, folder: Path) -> None:
+    """Raise WeightsError `weights_missing` if there are none of `name`; they are not verified."""
+    weights = _known(name)
+    own, cached = folder / weights.file, hub_folder() / weights.file
+    if not (own.is_file() or cached.is_file()):
+        raise _missing(name, own, cached)
+
+
 def find(name: str, folder: Path) -> Installed:
     """The verified weights of `name`: in `folder`, else in torch's own cache.
 
@@ -69,7 +77,12 @@ def find(name: str, folder: Path) -> Installed:
         return _verified(own, _noted(own) or weights.prefix, name)
     if cached.is_file():
         return _verified(cached, weights.prefix, name)
-    raise WeightsError(
+    raise _missing(name, own, cached)
+
+
+def _missing(name: str, own: Path, cached: Path) -> WeightsError:
+    weights = _known(name)
+    return WeightsError(
         "weights_missing",
         f"the weights of {name} are not installed: no {weights.file} in {own.parent} or "
         f"{cached.parent}",

@@ -59,6 +59,9 @@ _COMMANDS = {
 }
 
 
+_WITHOUT_CONFIG = {"init", "demo", "help"}
+
+
 class LazyGroup(click.Group):
     """Imports a command's module only when it is asked for: `status` must answer at once."""
 
@@ -142,9 +145,14 @@ def _epilog() -> str:
 )
 @config_option
 @click.version_option(__version__, prog_name="nstd")
-def app(config: Path | None) -> None:
+@click.pass_context
+def app(context: click.Context, config: Path | None) -> None:
     """A watch-folder batch daemon for neural style transfer: drop a pair, get a picture."""
     if config is not None:
+        from nstd.documents.config import find_config
+
+        if context.invoked_subcommand not in _WITHOUT_CONFIG:
+            find_config(config)  # the command would say that the variable names it
         os.environ["NSTD_CONFIG"] = os.fspath(config)
 
 

@@ -29,7 +29,8 @@ from nstd.errors import (
     did_you_mean,
     printable,
 )
-from nstd.intake.locator import Locator
+from nstd.intake.locator import Locator, is_picture, misread, refuse_ignored
+from nstd.intake.names import is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.system.nofollow import Folder
 
@@ -66,6 +67,12 @@ class _Checker:
     def check(self, path: Path) -> bool:
         """Tell of a file; whether it is right."""
         name = printable(path)
+        if is_picture(path.name):
+            click.echo(
+                f"{name} is a picture, and no sidecar or config; "
+                f"`nstd submit {name} STYLE` makes a job of it"
+            )
+            return False
         if path.is_dir():
             click.echo(f"'{name}' is a folder; name the files in it")
             return False
@@ -111,8 +118,12 @@ class _Checker:
     def _check_sidecar(self, path: Path, data: bytes, name: str) -> None:
         file = parse_grid(data, name)
         plan = self._plan(path.name, file)
+        self._refuse_hopeless(file)
         _show(list(self._absent(path, file)), data)
         jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
+        if not is_sidecar(path.name):
+            why = mistake(path.name) or "is passed over in an inbox: rename it to NAME.yaml"
+            click.echo(printable(f"{name}: note: {why}"))
         click.echo(printable(f"{name}: fine{jobs}"))
 
     def _plan(self, name: str, file: GridFile) -> Plan:
@@ -141,15 +152,36 @@ class _Checker:
 
     def _absent(self, path: Path, file: GridFile) -> Iterator[Problem]:
         """A note of each picture that is neither beside the sidecar nor among the styles."""
-        locator = Locator(Folder(path.parent), Folder(self._config.folder("styles")))
+        root, name = self._inbox_of(path)
+        locator = Locator(Folder(root), Folder(self._config.folder("styles")))
         for source in dict.fromkeys(file.pictures):
             try:
-                if locator.find(path.name, source) is None:
-                    near = did_you_mean(locator.nearest(path.name, source) or "")
+                if locator.find(name, source) is None:
+                    near = did_you_mean(locator.nearest(name, source)) or misread(source)
                     text = printable(f"note: '{source}' is not there yet{near}")
                     yield Problem(file.document.file, *_place(file.document, source), text)
             except (SidecarError, OSError):
                 continue  # it lies where this command cannot look
+
+    def _refuse_hopeless(self, file: GridFile) -> None:
+        """Raise SidecarError for pictures that will never be found, whatever comes."""
+        problems = []
+        for source in dict.fromkeys(file.pictures):
+            try:
+                refuse_ignored(source)
+            except SidecarError as error:
+                place = _place(file.document, source)
+                problems.append(Problem(file.document.file, *place, error.message))
+                hint = error.hint
+        if problems:
+            raise SidecarError.of("path_refused", problems, hint)
+
+    def _inbox_of(self, path: Path) -> tuple[Path, str]:
+        """The inbox that the sidecar lies in, and its name there; else its own folder is one."""
+        inbox, real = self._config.folder("inbox").resolve(), path.parent.resolve()
+        if real.is_relative_to(inbox):
+            return inbox, str((real / path.name).relative_to(inbox))
+        return path.parent, path.name
 
 
 def _place(document: Document, source: str) -> strictyaml.Mark:

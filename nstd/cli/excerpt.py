@@ -13,7 +13,9 @@ _WIDTH = 88
 
 
 def lines_of(data: bytes) -> list[str]:
-    """The lines of a file, as its problems count them."""
+    """The lines of a file, as its problems count them; none of one that is no text."""
+    if b"\0" in data:
+        return []
     return re.split(r"\r\n|\r|\n", data.decode("utf-8-sig", "replace"))
 
 

@@ -6,17 +6,21 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import click
 
 from nstd.cli.app import config_option, job_argument
 from nstd.client.find import SHORTEST, find_job
+from nstd.client.readable import check_log_readable
 from nstd.documents.config import Config, find_config, load_config
+from nstd.errors import StoreError, printable
 from nstd.logs.events import LEVELS
 from nstd.logs.reader import LogReader
 from nstd.logs.text import Line, TextRenderer
-from nstd.system.layout import LOG, LOGS
+from nstd.outbox.results import read_reason
+from nstd.system.layout import LOG, LOGS, REASON
 
 _CHATTER = {"job.progress"}
 """Of such lines there are so many that nothing else would be seen between them."""
@@ -42,6 +46,7 @@ def command(
     JOB may be a batch: then of all of its jobs.
     """
     settings = load_config(find_config(config))
+    check_log_readable(settings)
     reader = LogReader(settings.folder("outbox") / LOGS, LOG)
     chosen = _Chosen(job, LEVELS.index(level))
     renderer = TextRenderer()
@@ -52,6 +57,8 @@ def command(
     if job is not None and not chosen.ids and not follow:
         for line in filter(chosen, _own_log(settings, job)):
             show(line)
+    if job is not None and not follow:
+        _show_detail(settings, job)
     while follow:
         time.sleep(_POLL)
         for line in filter(chosen, reader.read()):
@@ -103,14 +110,27 @@ def _own_log(config: Config, job: str) -> Iterator[Line]:
     outbox = config.folder("outbox") / target.name
     folder, name = {
         "work": (config.folder("work") / target.name, "job.log"),
-        "failed": (outbox, "job.log"),
+        "failed": (outbox, f"{outbox.name}.log"),
         "done": (outbox, f"{outbox.name}.log"),
         "inbox": (outbox, ""),
     }[target.where]
+    if target.where == "failed" and not (folder / name).exists():
+        name = "job.log"  # as earlier versions called it
     if not name:
         click.echo(f"{target.name} is in the inbox, and not yet a job", err=True)
         return iter(())
     return LogReader(folder, name).read()
+
+
+def _show_detail(config: Config, job: str) -> None:
+    """The traceback, or the last words of the worker, of a job that has failed and kept them."""
+    with suppress(StoreError):  # it is none of those, or several
+        target = find_job(config, job, ("failed",))
+        reason = read_reason(config.folder("outbox") / target.name / REASON)
+        if reason is not None and reason.detail:
+            click.echo(f"\n{target.name}: {REASON} keeps this:")
+            for line in reason.detail.splitlines():
+                click.echo(f"  {printable(line)}")
 
 
 def _shower(renderer: TextRenderer) -> Callable[[Line], None]:

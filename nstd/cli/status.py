@@ -12,6 +12,7 @@ import click
 
 from nstd.cli.app import config_option
 from nstd.cli.status_text import render
+from nstd.client.readable import check_readable
 from nstd.client.status import pause, read_status
 from nstd.documents.config import find_config, load_config
 
@@ -23,6 +24,7 @@ from nstd.documents.config import find_config, load_config
 def command(config: Path | None, as_json: bool, watch: bool) -> None:
     """Show what is going on; works from the disk alone, whether the daemon runs or not."""
     settings = load_config(find_config(config))
+    check_readable(settings)
     if watch and not as_json and _can_draw():
         from nstd.cli.watch import watch as draw
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -35,6 +36,7 @@ def _lines(status: Status) -> Iterator[str]:
         f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
         f"{len(status.running)} running, {status.done} done, {status.failed} failed"
     )
+    yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
     yield from map(_unreadable, status.unreadable)
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
@@ -47,6 +49,16 @@ def _lines(status: Status) -> Iterator[str]:
     for ended in status.recent:
         what = "  ".join(filter(None, [ended.output, ended.message]))
         yield f"  {ended.end.state:8} {ended.end.job}  {what}"
+
+
+def note_lines(status: Status, shown: int) -> Iterator[str]:
+    """A line for each file of the inbox that becomes no job as it is, and why."""
+    for note in status.notes[:shown]:
+        waited = None if note.since is None else max(0, round(time.time() - note.since))
+        age = "" if waited is None else f" (for {format_duration(waited)})"
+        yield f"{note.name}{age} {note.message}"
+    if (more := len(status.notes) - shown) > 0:
+        yield f"... and {more} more"
 
 
 def _unreadable(error: str) -> str:

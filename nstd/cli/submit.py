@@ -25,6 +25,9 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
     help="Any key of the sidecar, like output.size=1024 or options.preset=fine.",
 )
 @click.option(
+    "--size", metavar="PIXELS", help="Longest side of the picture: -o output.size=PIXELS."
+)
+@click.option(
     "--grid", is_flag=True, help="One batch: a job of each combination, and a contact sheet."
 )
 @click.option(
@@ -32,7 +35,8 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
     "styles",
     multiple=True,
     metavar="STYLE",
-    help="A style of a grid, as often as you like; then all that stands before is CONTENT.",
+    help="A style; several are mixed, or with --grid each makes jobs of its own. Then all that "
+    "stands before is CONTENT.",
 )
 @click.option("--name", help="Name of the sidecar and the result; CONTENT-in-STYLE by default.")
 @click.option("--init", type=_FILE, help="A picture to start at instead of the content.")
@@ -43,6 +47,7 @@ def command(
     contents: tuple[Path, ...],
     style: str,
     options: tuple[str, ...],
+    size: str | None,
     grid: bool,
     styles: tuple[str, ...],
     name: str | None,
@@ -60,21 +65,28 @@ def command(
     """
     from nstd.client.submit import SubmitRequest, submit
     from nstd.documents.config import find_config, load_config
+    from nstd.errors import printable
+    from nstd.system.layout import LOCK
+    from nstd.system.lock import holder
 
     if not contents and not styles:
         raise click.UsageError("Missing argument 'STYLE': say CONTENT and STYLE")
     if styles:
         contents = (*contents, _FILE.convert(style, None, click.get_current_context()))
         style = styles[0]
-        if len(styles) > 1 and not grid:
-            raise click.UsageError("several styles make a grid: say --grid")
     if name is not None and len(contents) > 1 and not grid:
         raise click.UsageError("--name names one job, and there are several contents")
     settings = load_config(find_config(config))
+    if size is not None:
+        options = (*options, f"output.size={size}")
     request = SubmitRequest(contents, style, options, name, init, series, grid, styles[1:])
     submitted = submit(settings, request)
+    if len(contents) > 1 or styles:
+        click.echo(printable(request.reading), err=True)
     for each in submitted:
         click.echo(f"submitted {each.sidecar}", err=wait)
+    if not wait and holder(settings.folder("work") / LOCK) is None:
+        click.echo("no daemon runs on this root: `nstd run` starts one", err=True)
     if wait:
         from nstd.cli import wait as waiting
 

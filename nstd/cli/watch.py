@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.status_text import counts, memory
+from nstd.cli.status_text import counts, memory, note_lines
 from nstd.client.status import pause, read_status
 from nstd.client.status_entries import RunningEntry, Status
 from nstd.documents.config import Config
@@ -43,6 +43,7 @@ def draw(status: Status, width: int, height: int) -> RenderableType:
     parts: list[RenderableType] = [*_head(status), _devices(status, width)]
     left = max(2 * _FEWEST, height - 9 - len(status.running) - len(status.devices))
     left = max(2 * _FEWEST, left - len(status.batches) - bool(status.batches))
+    left = max(2 * _FEWEST, left - min(len(status.notes), _FEWEST + 1))
     waiting = min(len(status.alone), max(_FEWEST, left - len(status.recent)))
     parts += _batches(status)
     parts += _waiting(status, waiting)
@@ -133,6 +134,7 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     yield _line("")
     count = f"WAITING {len(status.waiting)}, in the inbox {len(status.inbox)}"
     yield _line((count, "bold"))
+    yield from (_line((line, "yellow")) for line in note_lines(status, _FEWEST))
     table = _table(header=False)
     for _ in range(2):
         table.add_column(no_wrap=True, justify="right")

@@ -10,13 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 from nstd.backends.registry import Backends, BackendStatus
 from nstd.backends.weights import listing
+from nstd.client.access import check_access, check_instances
+from nstd.client.finding import Finding, Level
 from nstd.client.status import list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import ClusterError, WeightsError, printable
@@ -27,7 +27,6 @@ from nstd.system.lock import holder
 from nstd.system.mounts import filesystem_of, is_network
 from nstd.system.units import format_size
 
-Level = Literal["ok", "warn", "fail"]
 _PACKAGES = (
     "nstd",
     "torch",
@@ -48,16 +47,6 @@ _INOTIFY = Path("/proc/sys/fs/inotify")
 _WRITTEN = ("inbox", "work", "outbox")  # sidecars are taken out of the inbox by a rename
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `hint` says what to do where the level is not `ok`."""
-
-    level: Level
-    what: str
-    message: str
-    hint: str = ""
-
-
 def examine(config: Config) -> Iterator[Finding]:
     """Everything worth knowing before the daemon runs, one finding at a time; writes nothing.
 
@@ -73,7 +62,8 @@ def examine(config: Config) -> Iterator[Finding]:
 
 
 def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
-    return _python, _devices, _folders, _space, _watching, _weights, _plugins, _jobs, _daemon
+    before = (_python, _devices, _folders, _access, _space)
+    return (*before, _watching, _weights, _plugins, _jobs, _daemon)
 
 
 def _python(_: Config) -> Iterator[Finding]:
@@ -188,6 +178,11 @@ def _try_writing(folder: Path) -> None:
         moved.rename(file.name)
 
 
+def _access(config: Config) -> Iterator[Finding]:
+    if all(config.folder(name).is_dir() for name in _WRITTEN):
+        yield from check_access(config)
+
+
 def _space(config: Config) -> Iterator[Finding]:
     needed = config.limits.min_free
     seen = set()
@@ -229,6 +224,7 @@ def _watching(config: Config) -> Iterator[Finding]:
     else:
         yield Finding("ok", "watch", message)
     instances = _number(_INOTIFY / "max_user_instances")
+    yield from check_instances(instances)
     if instances is not None and instances < 8:
         hint = "raise it: sysctl fs.inotify.max_user_instances=128"
         yield Finding("warn", "watch", f"this user may make {instances} watchers", hint)

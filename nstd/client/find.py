@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from nstd.client.readable import check_readable
 from nstd.client.status import list_jobs, list_sidecars, list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import StoreError, did_you_mean, nearest
@@ -17,6 +18,8 @@ from nstd.queue.batch import list_batches
 from nstd.system.layout import FAILED
 
 SHORTEST = 8  # of the beginning of an id
+_SHORT = 3  # of the beginning of a name
+_LISTED = 20
 _ELSEWHERE = {
     "batch": ("a batch that is under way", "`nstd cancel` ends it"),
     "failed batch": ("a batch with failed jobs", "`nstd retry` runs them again"),
@@ -36,31 +39,34 @@ class Target:
     name: str  # the id of the job or batch, the sidecar's name, or the folder in the outbox
     aliases: frozenset[str]
 
-    def is_meant(self, wanted: str) -> bool:
-        """Whether `wanted` is one of its names, or the beginning of its id."""
-        begins = len(wanted) >= SHORTEST and any(name.startswith(wanted) for name in self.ids)
-        return wanted in self.aliases or begins
+    def is_called(self, wanted: str) -> bool:
+        """Whether `wanted` is one of its names, or its id."""
+        return wanted in self.aliases
 
-    @property
-    def ids(self) -> set[str]:
-        """The aliases that are job ids."""
-        return {alias for alias in self.aliases if alias[:8].isdecimal()}
+    def begins(self, wanted: str) -> bool:
+        """Whether its id or one of its names begins so."""
+        return any(
+            alias.startswith(wanted) and len(wanted) >= (SHORTEST if _is_id(alias) else _SHORT)
+            for alias in self.aliases
+        )
 
 
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     """The one job in `places` that `wanted` means; the first place that has one decides.
 
-    Raises StoreError `not_found` when there is none, or when it means several.
+    A name that is said in full comes before all that begin so. Raises StoreError `not_found` when
+    there is none, or when it means several.
     """
+    check_readable(config)
     targets = list(_targets(config))
-    for place in places:
-        found = [t for t in targets if t.where == place and t.is_meant(wanted)]
-        if len(found) > 1:
-            names = ", ".join(sorted(target.name for target in found))
-            raise StoreError("not_found", f"{wanted!r} means several jobs: {names}", "say which")
-        if found:
-            return found[0]
-    elsewhere = next((target for target in targets if target.is_meant(wanted)), None)
+    for is_meant in (Target.is_called, Target.begins):
+        for place in places:
+            found = [t for t in targets if t.where == place and is_meant(t, wanted)]
+            if len(found) > 1:
+                raise _several(wanted, found)
+            if found:
+                return found[0]
+    elsewhere = next((target for target in targets if target.is_called(wanted)), None)
     if elsewhere is not None:
         place, hint = _ELSEWHERE[elsewhere.where]
         raise StoreError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
@@ -70,6 +76,22 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         f"no job {wanted!r} is in {' or '.join(places)}{did_you_mean(nearest(wanted, known))}",
         "`nstd status` lists the jobs",
     )
+
+
+def _several(wanted: str, found: list[Target]) -> StoreError:
+    """The error for a name that several jobs have; each has a line with its names."""
+    lines = []
+    for target in sorted(found, key=lambda each: each.name)[:_LISTED]:
+        others = sorted(target.aliases - {target.name}, key=len)
+        lines.append(f"  {target.name}  {others[0] if others else ''}".rstrip())
+    if (more := len(found) - _LISTED) > 0:
+        lines.append(f"  ... and {more} more")
+    message = "\n".join([f"{wanted!r} means several jobs:", *lines])
+    return StoreError("not_found", message, "say which, by the first word of its line")
+
+
+def _is_id(alias: str) -> bool:
+    return alias[:8].isdecimal()
 
 
 def known_names(config: Config, places: tuple[str, ...]) -> list[str]:

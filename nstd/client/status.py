@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
 from nstd.queue.health import Health, read_health
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import read_progress
@@ -48,6 +49,8 @@ def read_status(config: Config) -> Status:
     failed = sum(path.endswith(f"/{REASON}") for _, path in published)
     at_work = {entry.job.id for entry in running}
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
+    told = health.notes if is_running else _look_at_inbox(config)
+    has_made = bool(published or under_way)  # then old pictures may lie about
     return Status(
         root=str(config.root),
         pid=(pid or health.pid or None) if is_running else None,
@@ -66,12 +69,19 @@ def read_status(config: Config) -> Status:
         ),
         unreadable=tuple(reason for _, reason in list_unreadable(work)),
         unavailable=health.unavailable,
+        notes=tuple(note for note in told if not (has_made and note.kind == "unnamed")),
     )
 
 
 def _alive(pid: int) -> int | None:
     """`pid`, where there is such a process here; the lock did not say whose it is."""
     return pid if Path(f"/proc/{pid}").exists() else None
+
+
+def _look_at_inbox(config: Config) -> Sequence[InboxNote]:
+    from nstd.intake.notes import look_once  # with a daemon, nobody here reads sidecars
+
+    return look_once(config)
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:

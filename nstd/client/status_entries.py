@@ -8,6 +8,7 @@ from typing import Any
 from nstd.outbox.record import Reason, Record
 from nstd.queue.batch import Batch
 from nstd.queue.health import DeviceHealth
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Job
 from nstd.queue.progress import ProgressNote
 
@@ -96,7 +97,8 @@ class BatchEntry:
 class Status:
     """A look at a root. `unreadable` are job folders that are left for a person to look at.
 
-    `unavailable` are backends that cannot be used for now, and why; their sidecars wait.
+    `unavailable` are backends that cannot be used for now, and why; their sidecars wait. `notes`
+    are files of the inbox that become no job as they are.
     """
 
     root: str
@@ -114,6 +116,7 @@ class Status:
     batches: tuple[BatchEntry, ...] = ()
     unreadable: tuple[str, ...] = ()
     unavailable: dict[str, str] = field(default_factory=dict)
+    notes: tuple[InboxNote, ...] = ()
 
     @property
     def alone(self) -> list[Job]:
@@ -129,6 +132,7 @@ class Status:
             "running": [entry.as_json() for entry in self.running],
             "recent": [entry.as_json() for entry in self.recent],
             "batches": [entry.as_json() for entry in self.batches],
+            "notes": [note.model_dump(mode="json") for note in self.notes],
         }
 
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nstd.backends.registry import Backends
+from nstd.backends.weights import REGISTRY, require
 from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
+from nstd.client.picture_check import check_pictures
 from nstd.documents.config import Config
 from nstd.documents.grid import parse_grid
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_sidecar
-from nstd.intake.plan import make_plan, safe_name
+from nstd.intake.plan import Plan, make_plan, safe_name
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
 from nstd.system.numbered import distinct, numbered
@@ -31,8 +33,9 @@ class SubmitRequest:
 
     `options` are `key=value` texts. A key without a known first part is an option of the backend:
     `preset=fine` is short for `options.preset=fine`. With `series`, the contents are to look alike.
-    With `grid` all goes into one sidecar, which makes a job of each combination, also with each of
-    `more_styles` and of the values in `options` such as `style_weight=0.5,1`.
+    `more_styles` are mixed with the style. With `grid` all goes into one sidecar, which makes a job
+    of each combination, also with each of the styles and of the values in `options` such as
+    `style_weight=0.5,1`.
     """
 
     contents: Sequence[Path]
@@ -54,7 +57,10 @@ class SubmitRequest:
         names = [rename(content) for content in contents]
         styles = [rename(Path(s)) if Path(s).is_file() else s for s in self.styles]
         wish: dict[str, Any] = {"content": names if len(names) > 1 else names[0]}
-        wish |= {"styles": styles} if len(styles) > 1 else {"style": styles[0]}
+        if len(styles) == 1:
+            wish["style"] = styles[0]
+        else:
+            wish["styles" if self.grid else "style"] = styles
         if self.init is not None:
             wish["init"] = rename(self.init)
         if self.series:
@@ -64,8 +70,20 @@ class SubmitRequest:
         return wish
 
     def _stem(self, content: Path) -> str:
-        usual = f"{content.stem}-{'grid' if self.grid else f'in-{Path(self.style).stem}'}"
-        return safe_name(self.name or usual)
+        mix = "+".join(Path(style).stem for style in self.styles)
+        return safe_name(self.name or f"{content.stem}-{'grid' if self.grid else f'in-{mix}'}")
+
+    @property
+    def reading(self) -> str:
+        """How what was asked for is understood, in words."""
+        contents = ", ".join(content.name for content in self.contents)
+        styles = [Path(style).name for style in self.styles]
+        how = f"each of {contents}" if len(self.contents) > 1 else contents
+        if len(styles) == 1:
+            return f"read as: {how}, in the style of {styles[0]}"
+        if self.grid:
+            return f"read as: {how}, in each of the styles {', '.join(styles)}"
+        return f"read as: {how}, in a mix of the styles {', '.join(styles)}"
 
     @property
     def styles(self) -> list[str]:
@@ -120,6 +138,8 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
     """
     plugins = Backends()
+    there = [Path(style) for style in request.styles if Path(style).exists()]
+    check_pictures([*request.files, *there], config.limits)
     files = list(dict.fromkeys(request.files))
     called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
@@ -127,6 +147,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
         try:
             parsed = parse_grid(dump(wish), stem)
             plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
+            _check_weights(plan, config)
             checked.append((parsed.sidecar.output.name, bool(plan.axes)))
         except SidecarError as error:
             raise without_places(error, "command line") from None
@@ -135,6 +156,14 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
         if not Path(style).is_file():
             _check_library(config, style)
     return checked
+
+
+def _check_weights(plan: Plan, config: Config) -> None:
+    """Refuse a network whose weights are absent: the job would fail."""
+    orders = [member.order for member in plan.members] or [plan.order]
+    for name in {order.options.get("network") for order in orders if order.backend == "gatys"}:
+        if name in REGISTRY:
+            require(name, config.folder("networks"))
 
 
 def _check_names(names: Iterable[str]) -> None:

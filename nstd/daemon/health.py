@@ -27,7 +27,7 @@ class HealthFile:
         self._last = ""
 
     def write(self, scheduler: Scheduler, outlook: Outlook) -> None:
-        """Tell the health of the daemon, its intake, its devices and its backends."""
+        """Write the health of the daemon, its intake, its devices and its backends."""
         health = Health(
             pid=os.getpid(),
             version=__version__,
@@ -36,6 +36,7 @@ class HealthFile:
             paused=outlook.paused,
             inbox_lost=outlook.inbox_lost,
             unavailable=outlook.unavailable,
+            notes=tuple(outlook.notes),
             devices=tuple(_devices(scheduler)),
             running={job_id: running.slot.name for job_id, running in scheduler.running.items()},
         )

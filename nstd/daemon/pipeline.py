@@ -99,6 +99,7 @@ class Pipeline:
         self.outlook.paused, self.outlook.inbox = self.admission.paused, self.admission.inbox.count
         self.outlook.inbox_lost = self.admission.lost is not None
         self.outlook.unavailable = self.backends.unavailable()
+        self.outlook.notes = self.admission.notes
 
     def put_out(self, now: float) -> None:
         """ended jobs -> outbox, and on to those who wait for them."""

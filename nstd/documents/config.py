@@ -109,16 +109,21 @@ def find_config(given: str | os.PathLike[str] | None) -> Path:
 
     Raises ConfigError when there is none.
     """
-    path = Path(given or os.environ.get("NSTD_CONFIG") or CONFIG)
+    named = os.environ.get("NSTD_CONFIG")
+    path = Path(given or named or CONFIG)
     if path.is_dir():
         path = path / CONFIG
-    if not path.is_file():
-        raise ConfigError(
-            "config_invalid",
-            f"{printable(path)}: no such config file",
-            "make one with `nstd init ROOT`, then say `-c ROOT/config.yaml` or set NSTD_CONFIG",
-        )
-    return path.resolve()
+    if path.is_file():
+        return path.resolve()
+    tried, origin = printable(path), ""
+    if not given:
+        tried = printable(path.absolute())
+        origin = " (NSTD_CONFIG names it)" if named else " (neither -c nor NSTD_CONFIG names one)"
+    raise ConfigError(
+        "config_invalid",
+        f"{tried}: no such config file{origin}",
+        "make one with `nstd init ROOT`, then say `-c ROOT/config.yaml` or set NSTD_CONFIG",
+    )
 
 
 def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -50,6 +51,8 @@ _EXPECTED = {
 }
 """What pydantic's error types say was expected, filled in from the error's context."""
 
+_SURELY = 0.75
+"""The likeness from which on a key can hardly be anything but a misspelt one."""
 _MISMATCH = re.compile(r"_type$|_parsing$|^literal_error$|^enum$|^int_from_float$")
 
 
@@ -60,17 +63,20 @@ def validate(
     *,
     at: KeyPath = (),
     elsewhere: Mapping[tuple[str, ...], str] | None = None,
+    whole: type[BaseModel] | None = None,
 ) -> M:
     """`value` as a `model`, strictly: text is no number, and `yes` is not `true`.
 
     `value` stands at path `at` of `document`, save for the paths in `elsewhere` (relative to
-    `value`), which came from the source of that name. Raises DocumentError with all problems.
+    `value`), which came from the source of that name. `whole` is the model of the document, where
+    a key at the wrong level may belong. Raises DocumentError with all problems.
     """
     try:
         return model.model_validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    findings = [_finding(error, model, value) for error in _without_branches(errors, value)]
+    levels = _Levels(whole or model, at)
+    findings = [_finding(error, model, value, levels) for error in _without_branches(errors, value)]
     raise DocumentError(
         sorted(found.problem(document, at, elsewhere or {}) for found in _merged(findings))
     )
@@ -113,15 +119,68 @@ class _Finding:
         return printable(names[-1][:40]) if names else ""
 
 
-def _finding(error: ErrorDetails, model: type[BaseModel], value: object) -> _Finding:
+@dataclass(frozen=True)
+class _Levels:
+    """Where in a document a key belongs that stands at the wrong level.
+
+    `at` is the path, in a document of the model `whole`, of what is looked at.
+    """
+
+    whole: type[BaseModel]
+    at: KeyPath
+
+    def advice(self, key: str, loc: Iterable[str | int]) -> str:
+        """Where `key` belongs, if the document knows it elsewhere than at `loc`."""
+        here = tuple(step for step in (*self.at, *loc) if isinstance(step, str))
+        places = [place for place in _places(self.whole, key) if place != here]
+        if not places:
+            return ""
+        if () in places:
+            return f"; it goes to the top level, not under {here[-1]}"
+        return f"; it goes under {'.'.join(places[0])}: `{_written(places[0], key)}`"
+
+    def free(self, key: str, loc: Iterable[str | int]) -> str:
+        """Which mapping takes keys of others, such as the options of a backend."""
+        if self.at or tuple(loc):
+            return ""
+        names = [name for name, f in _fields(self.whole).items() if f.annotation == dict[str, Any]]
+        return (
+            f"; an option of the backend goes under {names[0]}: `{_written(names[:1], key)}`"
+            if names
+            else ""
+        )
+
+
+def _places(model: type[BaseModel], key: str) -> Iterator[tuple[str, ...]]:
+    """The paths of the mappings inside `model` that know `key`, the outermost first."""
+    fields = _fields(model)
+    if key in fields:
+        yield ()
+    for name, field in fields.items():
+        for inner in _models(field.annotation):
+            for place in _places(inner, key):
+                yield name, *place
+
+
+def _written(place: Sequence[str], key: str) -> str:
+    return "".join(f"{name}: {{" for name in place) + f"{key}: ..." + "}" * len(place)
+
+
+def _finding(
+    error: ErrorDetails, model: type[BaseModel], value: object, levels: _Levels
+) -> _Finding:
     kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
     path, came = _fit(loc, value)
     last = str(loc[-1]) if loc else ""
     if kind == "missing":
         return _Finding(path, f"missing key '{last}'", missing=last)
     if kind == "extra_forbidden":
+        if belongs := levels.advice(last, loc[:-1]):
+            return _Finding(path, f"unknown key {describe(last)}{belongs}", at_key=True, meant="")
         meant = nearest(last, _keys(model, loc[:-1]))
-        text = f"unknown key {describe(last)}{did_you_mean(meant)}"
+        is_near = difflib.SequenceMatcher(None, last, meant).ratio() >= _SURELY
+        free = "" if is_near else levels.free(last, loc[:-1])
+        text = f"unknown key {describe(last)}{free}{did_you_mean(meant)}"
         return _Finding(path, text, at_key=True, meant=meant)
     if at_key := last == "[key]":
         came = path[-1]

@@ -28,7 +28,7 @@ from nstd.documents.sidecar import (
     invalid,
 )
 from nstd.documents.strict_yaml import Document, DocumentError, KeyPath, Mark
-from nstd.errors import Problem, SidecarError, printable
+from nstd.errors import Problem, SidecarError, printable, shortened
 from nstd.system.numbered import distinct
 
 _LONGEST_NAME = NAME_BYTES - len("-500")
@@ -273,4 +273,4 @@ def _stem(source: str) -> str:
 
 def _short(word: str) -> str:
     """Not so long that what comes after it would be cut off."""
-    return word if len(word) <= 40 else f"{word[:39]}…"
+    return shortened(word, 40)

@@ -19,7 +19,23 @@ from nstd.errors import clean
 
 Role = Literal["content", "style", "region", "mask", "init", "series"]
 """What a picture is for; regions and masks belong to a style."""
-Format = Literal["png", "jpg", "webp", "tiff"]
+_FORMATS = {"jpeg": "jpg", "tif": "tiff"}
+
+
+def _format(value: object) -> object:
+    """`jpeg`, `JPG` and `.jpg` all mean `jpg`."""
+    if not isinstance(value, str):
+        return value
+    name = value.lower().removeprefix(".")
+    return _FORMATS.get(name, name)
+
+
+Format = Annotated[
+    Literal["png", "jpg", "webp", "tiff"],
+    BeforeValidator(
+        _format, json_schema_input_type=Literal["png", "jpg", "jpeg", "webp", "tiff", "tif"]
+    ),
+]
 """The file formats of results."""
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 """The id of a batch, or of a job that belongs to none."""

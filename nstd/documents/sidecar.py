@@ -39,7 +39,11 @@ def _picture_path(text: str) -> str:
     _no_controls(text)
     if "\\" in text:
         raise ValueError("must have / between folders, not \\")
+    if "://" in text:
+        raise ValueError("must be a file, not an address; put the picture beside the sidecar")
     path = PurePosixPath(text)
+    if path.parts[:1] == ("~",):
+        raise ValueError("must be relative to the sidecar: ~ is not your home folder here")
     if path.is_absolute():
         raise ValueError("must be relative to the sidecar, not an absolute path")
     if path.name in ("", ".."):
@@ -265,9 +269,12 @@ def parse_options(
         (key,): "options from the config" for key in value if key not in said
     }
     try:
-        return diagnose.validate(options, value, source.document, at=("options",), elsewhere=below)
+        return diagnose.validate(
+            options, value, source.document, at=("options",), elsewhere=below, whole=Sidecar
+        )
     except DocumentError as error:
-        hint = "`nstd backends` lists what each backend takes"
+        is_unknown = any("unknown key" in problem.message for problem in error.problems)
+        hint = "`nstd backends` lists what each backend takes" if is_unknown else ""
         raise SidecarError.of("options_invalid", error.problems, hint) from None
     except BaseException as error:  # a plugin's own code ran, and may even call sys.exit
         what = printable(f"{type(error).__name__}: {clean(error)}")

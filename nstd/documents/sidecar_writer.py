@@ -16,6 +16,14 @@ from nstd.errors import Problem, SidecarError, printable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
 _TOP = {"output", "backend", "options", "priority", "timeout"}
+_BELONGS = {key: f"say -o output.{key}={{}}" for key in ("size", "format", "name")} | {
+    "content": "the pictures to be painted come first: nstd submit CONTENT... STYLE",
+    "style": "it comes last: nstd submit CONTENT... STYLE; or say --style {}",
+    "styles": "say --grid --style STYLE, as often as you like",
+    "init": "say --init {}",
+    "series": "say --series",
+}
+"""Keys that are no options of a backend, and how to say them on the command line."""
 
 
 def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> None:
@@ -29,6 +37,8 @@ def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> Non
     if not equals or not key:
         raise refused(option, "expected KEY=VALUE, like output.size=1024")
     path = key.split(".")
+    if belongs := _BELONGS.get(key):
+        raise refused(option, f"{key} is no option: {belongs.format(text)}")
     if path[0] not in _TOP:
         path.insert(0, "options")
     value = _value(text)
@@ -73,7 +83,7 @@ def without_places(error: SidecarError, source: str) -> SidecarError:
     """`error` about the text of a wish, whose lines nobody sees, told of `source` instead."""
     problems = [Problem(source, 0, 0, problem.message) for problem in error.problems]
     about_files = error.code == "sidecar_invalid"  # there is none to correct
-    hint = "`nstd backends` lists what each backend takes" if about_files else error.hint
+    hint = "`nstd help sidecar` explains every key" if about_files else error.hint
     return SidecarError.of(error.code, problems, hint)
 
 

@@ -216,11 +216,14 @@ class LocalExecutor:
 
     def _end(self, slot: Slot, reason: str) -> str:
         process = self._seats.pop(slot).process
+        was_gone = process.exit_code is not None
         process.kill()
         if process.exit_code is None:
             self._undead[slot] = process
         ending = process.ending
-        emit("worker.ended", slot=slot.name, pid=process.pid, reason=reason, exit=ending)
+        # That we killed it is no news: idle workers have nothing that they could lose.
+        told = {"exit": ending} if was_gone else {}
+        emit("worker.ended", slot=slot.name, pid=process.pid, reason=reason, **told)
         return ending
 
     def waitables(self) -> Sequence[Any]:

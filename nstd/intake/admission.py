@@ -21,6 +21,7 @@ from nstd.logs.log import emit, keep_job_log
 from nstd.logs.throttle import Trouble
 from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
@@ -70,6 +71,8 @@ class Admission:
         self.lost: OSError | None = None
         """Why the inbox cannot be read."""
         self._lost_since = 0.0
+        self.notes: list[InboxNote] = []
+        """What the last look met that becomes no job as it is."""
         self._full, self._try_at = "", 0.0
         self.paused = ""
         self.configure(config)
@@ -123,6 +126,7 @@ class Admission:
         self.watcher.check()
         try:
             self._ready = self.inbox.ready(now)
+            self.notes = self.inbox.notes()
             self._note_lost(None, now)
         except OSError as error:
             self._ready = []
@@ -221,12 +225,13 @@ class Admission:
     def _short_of_space(self) -> str:
         least = self._config.limits.min_free
         for name in ("work", "outbox"):
+            path = printable(self._config.folder(name))
             try:
                 free = shutil.disk_usage(self._config.folder(name)).free
             except OSError as error:
-                return f"{name} cannot be used: {error.strerror}"
+                return f"{name}, {path}, cannot be used: {error.strerror}"
             if free < least:
-                return f"{name}: less than limits.min_free is free ({format_size(least)})"
+                return f"{name}, {path}: less than limits.min_free is free ({format_size(least)})"
         return ""
 
     # What the loop needs to know

@@ -14,12 +14,15 @@ from typing import NamedTuple
 from nstd.documents.config import Config
 from nstd.documents.grid import GridFile
 from nstd.errors import NstdError, SidecarError, printable
+from nstd.intake import notes
 from nstd.intake.locator import Found, Locator, normal, too_large
+from nstd.intake.orphans import WARN_AFTER, Orphans
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import Known, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
 from nstd.logs.throttle import Throttle
+from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.backoff import backoff
 from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
@@ -82,8 +85,9 @@ class Inbox:
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._looked: dict[tuple[str, str], Looked] = {}  # in this look
         self._held: dict[str, Held] = {}
-        self._orphans: dict[str, float] = {}
+        self._orphans = Orphans()
         self._failing: dict[str, float] = {}  # at this look, and since when
+        self._errors: dict[str, Exception] = {}  # the same, and why
         self._failed = self._failing  # at the one before
         self._now = 0.0
         self.looks = 0
@@ -111,7 +115,8 @@ class Inbox:
         self._now, self._stuck = now, 0
         self._stability.begin(now)
         self._told.begin()
-        self._failed, self._failing = self._failing, {}
+        self._failed, self._failing, self._errors = self._failing, {}, {}
+        self._orphans.begin()
         self._looked.clear()
         self._sidecars.begin()
         passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
@@ -138,6 +143,16 @@ class Inbox:
     def pending(self) -> int:
         """What the last look met that needs nothing but time: not orphans, not what is closed."""
         return self.count - self._stuck
+
+    def notes(self) -> list[InboxNote]:
+        """What the last look met that will not become a job as it is."""
+        unread = [notes.unreadable(name, error) for name, error in self._errors.items()]
+        told = [*self._orphans.notes(), *unread, *notes.mistaken(self._listing.mistakes)]
+        if not self.pending:  # else a sidecar may name them that is not yet read
+            found = [each.picture for each in self._looked.values() if each.picture]
+            named = {picture.name for picture in found if picture.root == self.root}
+            told += notes.unnamed(self._listing.pictures, named, told)
+        return told[:MOST_NOTES]
 
     def hold(self, name: str, now: float) -> None:
         """Leave the sidecar `name` alone for a while, longer each time: its claim met an error."""
@@ -202,7 +217,7 @@ class Inbox:
             sources = zip(known.sources, looked, strict=True)
             missing = [source for source, each in sources if each.picture is None]
             return self._orphan(name, known.signature, list(dict.fromkeys(missing)))
-        self._orphans.pop(name, None)
+        self._orphans.remove(name)
         priority = self._priority if known.priority is None else known.priority
         refusal = too_large(name, found, self._most_bytes)
         ready = Ready(name, known.signature, pictures=found, error=refusal, priority=priority)
@@ -218,10 +233,11 @@ class Inbox:
         return self._looked[key]
 
     def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
-        since = self._orphans.setdefault(name, self._now)
-        if self._told.is_news(name, missing):
-            emit("inbox.waiting", sidecar=printable(name), missing=missing)
+        seen = self._listing.files
+        since = self._orphans.add(name, signature, missing, self.locator, seen, self._now)
         if self._now - since < self._orphan_wait:
+            if self._now - since < WARN_AFTER:
+                self._stability.look_again(since + WARN_AFTER)
             self._stability.look_again(since + self._orphan_wait)
             self._stuck += 1
             return None
@@ -245,6 +261,7 @@ class Inbox:
         """Tell that a file or folder cannot be read; whether that may pass by itself, soon."""
         if self._told.is_news(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
+        self._errors[name] = error
         since = self._failing[name] = self._failed.get(name, self._now)
         is_of_disk = isinstance(error, OSError) and not isinstance(error, PermissionError)
         if not is_of_disk or self._now - since > _PASSING:
@@ -256,8 +273,7 @@ class Inbox:
         """Forget what is gone; what lies in a folder that cannot be read is not."""
         hidden = tuple(f"{folder}/" for folder in unreadable)
         self._sidecars.forget(names, hidden)
-        memories: list[dict[str, object]] = [self._held, self._orphans]  # type: ignore[list-item]
-        for memory in memories:
-            for gone in memory.keys() - names:
-                if not gone.startswith(hidden):
-                    del memory[gone]
+        self._orphans.forget(names, hidden)
+        for gone in self._held.keys() - names:
+            if not gone.startswith(hidden):
+                del self._held[gone]

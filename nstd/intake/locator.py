@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Locator:
                     found := _look(source, root, name)
                 ):
                     return found
+            refuse_ignored(source)
         except SidecarError as error:
             message = f"{printable(sidecar)}: {error.message}"
             raise SidecarError(error.code, message, error.hint) from None
@@ -63,15 +65,76 @@ class Locator:
             for suffix in ("", *SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)):
                 yield self._styles, join("", source + suffix)
 
-    def nearest(self, sidecar: str, source: str) -> str | None:
-        """The name beside the sidecar that looks most like a picture that is not there."""
-        try:
-            entries = self._inbox.entries(str(PurePosixPath(sidecar).parent))
-        except (OSError, SidecarError):
-            return None
-        names = [entry.name for entry in entries if not is_ignored(entry.name)]
-        near = difflib.get_close_matches(PurePosixPath(source).name, names, n=1, cutoff=0.7)
-        return near[0] if near else None
+    def nearest(self, sidecar: str, source: str) -> str:
+        """What a sidecar should say for the picture that looks most like one that is not there.
+
+        The empty string when none does. Case does not count, nor does an ending that is missing or
+        another; it may lie beside the sidecar, where the sidecar says, or in the library.
+        """
+        wanted = PurePosixPath(source)
+        there = self._there(sidecar, wanted.parent)
+        for form in (_folded, _stem):
+            for name, said in there.items():
+                if form(name) == form(wanted.name) or form(name) == _folded(wanted.name):
+                    return said
+        form = _folded if wanted.suffix else _stem
+        folded = {form(name): said for name, said in there.items()}
+        near = difflib.get_close_matches(_folded(wanted.name), folded, n=1, cutoff=0.7)
+        return folded[near[0]] if near else ""
+
+    def _there(self, sidecar: str, parent: PurePosixPath) -> dict[str, str]:
+        """The names of files near the sidecar, and what it would call each."""
+        beside = str(PurePosixPath(sidecar).parent)
+        places = {
+            (self._inbox, beside): "",
+            (self._inbox, str(PurePosixPath(beside, parent))): "" if parent.name == "" else parent,
+            (self._styles, ""): "",
+        }
+        there: dict[str, str] = {}
+        for (root, folder), said in places.items():
+            try:
+                entries = root.entries("" if folder == "." else folder)
+            except (OSError, SidecarError):
+                continue
+            for entry in entries:
+                if entry.name.lower().endswith(SUFFIXES) and not is_ignored(entry.name):
+                    there.setdefault(entry.name, str(PurePosixPath(said, entry.name)))
+        return there
+
+
+def is_picture(name: str) -> bool:
+    """Whether the name ends as those of pictures do."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def refuse_ignored(source: str) -> None:
+    """Raise SidecarError `path_refused` for a name that will never be found."""
+    for part in PurePosixPath(source).parts:
+        if part != ".." and is_ignored(part):
+            raise SidecarError(
+                "path_refused",
+                f"'{printable(source)}' is never seen: names like {printable(part)!r} are those of "
+                "hidden, temporary or half-copied files",
+                "rename the picture, and name it so in the sidecar",
+            )
+
+
+def misread(source: str) -> str:
+    """What was probably meant by a name that is several or a pattern; nothing for a usual one."""
+    parts = [part.strip() for part in re.split(r"[,;]", source)]
+    if len(parts) > 1 and all(part.lower().endswith(SUFFIXES) for part in parts):
+        return f"; several pictures are a list: [{', '.join(parts)}]"
+    if "*" in source or "?" in source:
+        return f"; a sidecar takes no patterns: `nstd submit {source} STYLE` makes a job of each"
+    return ""
+
+
+def _folded(name: str) -> str:
+    return normal(name).casefold()
+
+
+def _stem(name: str) -> str:
+    return _folded(PurePosixPath(name).stem)
 
 
 def normal(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -21,6 +22,11 @@ _IGNORED = re.compile(
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 
+_RENAMED = re.compile(r"(.+\.ya?ml)\.\w{1,5}", re.IGNORECASE)
+"""An editor or a system that hides endings has put one of its own behind ours."""
+_TEXTS = {".json", ".toml", ".txt", ".rtf", ".doc", ".docx", ".odt", ".ini"}
+_FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
+
 
 def is_ignored(name: str) -> bool:
     """Whether a file or folder of this name is passed over."""
@@ -30,3 +36,16 @@ def is_ignored(name: str) -> bool:
 def is_sidecar(name: str) -> bool:
     """Whether a file of this name is a sidecar: `.yaml` or `.yml`, and not to be ignored."""
     return name.lower().endswith(SUFFIXES) and not is_ignored(name)
+
+
+def mistake(name: str) -> str:
+    """Why a file of this name becomes nothing, where it looks like a mistake; else nothing."""
+    if match := _RENAMED.fullmatch(name):
+        return f"is no sidecar, as its name does not end in .yaml: rename it to {match[1]!r}"
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _TEXTS:
+        like = f"{PurePosixPath(name).stem}.yaml"
+        return f"is no sidecar: a sidecar is YAML text in a file such as {like!r}"
+    if suffix in _FILMS:
+        return "is a film; nstd paints single pictures: export one, and name it in a sidecar"
+    return ""

@@ -6,12 +6,15 @@ import errno
 from pathlib import Path
 
 from nstd.errors import SidecarError
-from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.locator import SUFFIXES
+from nstd.intake.names import is_ignored, is_sidecar, mistake
 from nstd.system.mounts import filesystem_of
 from nstd.system.nofollow import Folder
 
 DEPTH = 16
 """Sub-folders within each other that are looked into."""
+_SOME = 200
+"""So many files that are no sidecars are remembered."""
 
 
 class Scan:
@@ -20,12 +23,19 @@ class Scan:
     def __init__(self, root: Folder) -> None:
         self._root = root
         self._mount: Path | None = None
+        self.mistakes: list[str] = []
+        """Files that look as if a sidecar or a picture had been meant."""
+        self.pictures: list[str] = []
+        """Some of the pictures, by their names."""
+        self.files = 0
+        """How many files and folders there were at the last look."""
 
     def read(self) -> tuple[list[str], dict[str, Exception]]:
         """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
         self._check_mount()
         names: list[str] = []
         unreadable: dict[str, Exception] = {}
+        self.mistakes, self.pictures, self.files = [], [], 0
         folders = [""]
         while folders:
             folder = folders.pop()
@@ -36,6 +46,7 @@ class Scan:
                     raise
                 unreadable[folder] = error
                 continue
+            self.files += len(entries)
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_folder:
@@ -43,7 +54,17 @@ class Scan:
                         folders.append(name)
                 elif is_sidecar(entry.name):
                     names.append(name)
+                else:
+                    self._note(name, entry.name)
         return sorted(names), unreadable
+
+    def _note(self, name: str, leaf: str) -> None:
+        """Remember what is no sidecar, as far as it is shown to somebody."""
+        if leaf.lower().endswith(SUFFIXES):
+            if len(self.pictures) < _SOME:
+                self.pictures.append(name)
+        elif len(self.mistakes) < _SOME and not is_ignored(leaf) and mistake(leaf):
+            self.mistakes.append(name)
 
     def _check_mount(self) -> None:
         """Raise OSError where the inbox's own filesystem was unmounted: what shows then is the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -101,7 +102,9 @@ class Watcher:
             self._degrade(f"{error}; raise the limit on tasks, or set watch.mode: poll")
             return
         except OSError as error:  # most often the limit on inotify watches
-            self._degrade(f"{error}; raise fs.inotify.max_user_watches, or set watch.mode: poll")
+            limit = "instances" if error.errno == errno.EMFILE else "watches"
+            advice = f"raise fs.inotify.max_user_{limit}, or set watch.mode: poll"
+            self._degrade(f"{error.strerror or error}; {advice}")
             return
         self._observer, self._watched, self._reason = observer, watched, ""
 

@@ -6,6 +6,7 @@ also has `timestamp` (UTC, ISO 8601) and `level`; every line about a job has `jo
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple
 
 
@@ -15,6 +16,11 @@ class Event(NamedTuple):
     level: str
     fields: str
     meaning: str
+    serious: str = ""  # the field with which a line is a warning
+
+    def level_of(self, fields: Container[str]) -> str:
+        """The level of a line that has these fields."""
+        return "warning" if self.serious and self.serious in fields else self.level
 
     @property
     def required(self) -> set[str]:
@@ -66,7 +72,13 @@ EVENTS: dict[str, Event] = {
     ),
     "plugins.loaded": Event("info", "backends refused", "backends that sidecars may name"),
     "plugin.failed": Event("warning", "name status reason", "a backend that is off, and why"),
-    "inbox.waiting": Event("info", "sidecar missing", "a sidecar whose pictures have not come"),
+    "inbox.waiting": Event(
+        "info",
+        "sidecar missing [nearest] [waited]",
+        "a sidecar whose pictures have not come; nearest: a name that is there. After a minute it "
+        "is told again, with `waited` in seconds, as a warning",
+        serious="waited",
+    ),
     "inbox.lost": Event(
         "error", "path error", "the inbox cannot be read; no file counts as deleted"
     ),
@@ -141,7 +153,11 @@ EVENTS: dict[str, Event] = {
     ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
-    "worker.ended": Event("info", "slot pid [device] reason [exit]", "a worker process is gone"),
+    "worker.ended": Event(
+        "info",
+        "slot pid [device] reason [exit]",
+        "a worker process is gone; exit: where it ended by itself",
+    ),
     "cluster.changed": Event(
         "info",
         "address nodes slots",

@@ -37,13 +37,13 @@ _listeners: list[Listener] = []
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Log one event of `nstd.logs.events.EVENTS` with its fields, at the level of the table.
+    """Log one event of `nstd.logs.events.EVENTS` with its fields, at the level that the table says.
 
     Job, batch, slot and device may be bound around the call, by `structlog.contextvars`. One of
     `DURABLE` is on disk when this returns. Raises OSError for such an event that the log file did
     not take; then nobody was told. Raises TypeError for fields that are not those of the table.
     """
-    getattr(_log, EVENTS[event].level)(event, **fields)
+    getattr(_log, EVENTS[event].level_of(fields))(event, **fields)
 
 
 class Logging:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from nstd.errors import PictureError, printable
+from nstd.errors import PictureError, printable, shortened
 from nstd.images import load_image, over_white
 from nstd.queue.batch import Batch, BatchPaths, Member
 from nstd.system.child import die_with_parent
@@ -196,7 +196,7 @@ def _head(key: str, value: object) -> str:
 
 def _clean(text: str) -> str:
     """What every font takes: one line, and no halves of characters."""
-    return printable(text).encode("utf-8", "replace").decode()[:300]
+    return shortened(printable(text).encode("utf-8", "replace").decode(), 300)
 
 
 def make_loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:

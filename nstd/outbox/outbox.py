@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -34,9 +34,12 @@ class Outbox:
         self.path, self._files = path, files
         self._staging = path / STAGING
 
-    def free_target(self, job: Job, *, failed: bool) -> str:
+    def free_target(
+        self, job: Job, *, failed: bool, is_wanted: Callable[[str], bool] = lambda _: False
+    ) -> str:
         """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
 
+        A name with a number is passed over while `is_wanted` says that another job is called so.
         Sub-folders of the inbox are mirrored, and a batch has one. One whose name is that of a
         result, or is kept for something else, gets a number too, so a result holds nothing but
         its own files.
@@ -45,7 +48,15 @@ class Outbox:
         for part in PurePosixPath(job.place).parts:
             folder = next(name for name in _numbered(folder / part) if self._is_open(name))
         names = _numbered(folder / job.name)
-        return str(next(name for name in names if not os.path.lexists(self.path / name)))
+        top = FAILED if failed else ""
+        return str(
+            next(
+                name
+                for name in names
+                if not os.path.lexists(self.path / name)
+                and (name.name == job.name or not is_wanted(str(name.relative_to(top))))
+            )
+        )
 
     def _is_open(self, folder: PurePosixPath) -> bool:
         """Whether results may be put into the folder, which need not exist yet."""
@@ -94,7 +105,7 @@ class Outbox:
             self._keep(paths.folder / picture.file, stage / "inputs" / picture.file)
         if job.inputs:
             self._files.sync_folder(stage / "inputs")
-        self._keep(paths.log, stage / "job.log")
+        self._keep(paths.log, stage / f"{PurePosixPath(str(job.target)).name}.log")
         self._keep_views(paths, stage)
         self._files.write(stage / REASON, _json(reason))
         return self._appear(job, stage)
@@ -138,7 +149,7 @@ class Outbox:
     def log_of(self, job: Job) -> Path:
         """Where the published log of the job lies."""
         folder = self.path / str(job.target)
-        return folder / ("job.log" if _has_failed(job) else f"{folder.name}.log")
+        return folder / f"{folder.name}.log"
 
     def clean(self, pending: set[str]) -> None:
         """Remove what a crash left half staged, for jobs other than the `pending` ones."""

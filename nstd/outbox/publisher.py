@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from structlog.contextvars import bound_contextvars
 
 from nstd.documents.config import Config
-from nstd.errors import clean
+from nstd.errors import clean, printable
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
 from nstd.logs.throttle import Trouble
@@ -109,8 +109,11 @@ class Publisher:
         """Why no more jobs should be taken in, or nothing."""
         errors = [pending.error for pending in self._late.values() if pending.error is not None]
         if self._full():
-            return "no space to publish what is done"
-        return f"cannot publish: {errors[-1].strerror}" if len(errors) >= MANY else ""
+            return f"no space to publish what is done: {printable(self._outbox.path)}"
+        if len(errors) < MANY:
+            return ""
+        path = printable(str(errors[-1].filename or self._outbox.path))
+        return f"cannot publish: {path}: {errors[-1].strerror}"
 
     def _publish(self, pending: EndedJob) -> None:
         if not pending.is_told:
@@ -150,7 +153,9 @@ class Publisher:
 
     def _try(self, pending: EndedJob, failure: Failure | None) -> bool:
         """Fix a free name, then rename; False when something took the name in between."""
-        target = self._outbox.free_target(pending.job, failed=failure is not None)
+        target = self._outbox.free_target(
+            pending.job, failed=failure is not None, is_wanted=self._ended.is_wanted
+        )
         job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
         paths = self._store.paths(job.id)
         if failure is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from nstd.documents.model import StoredModel, Version
+from nstd.queue.inbox_note import InboxNote
 
 
 class DeviceHealth(StoredModel):
@@ -33,6 +34,7 @@ class Health(StoredModel):
     paused: str = ""
     inbox_lost: bool = False
     devices: tuple[DeviceHealth, ...] = ()
+    notes: tuple[InboxNote, ...] = ()
     running: dict[str, str] = Field(default_factory=dict)
     unavailable: dict[str, str] = Field(default_factory=dict)
     schema_version: Version = 1

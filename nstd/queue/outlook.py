@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from nstd.queue.inbox_note import InboxNote
 
 
 @dataclass
@@ -14,3 +17,4 @@ class Outlook:
     inbox: int = 0  # sidecars that wait in the inbox
     inbox_lost: bool = False  # whether the inbox cannot be read
     unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why; it may pass
+    notes: Sequence[InboxNote] = ()  # what in the inbox becomes no job as it is

@@ -91,6 +91,71 @@ def test_check_notes_pictures_that_are_not_there(playground: Playground) -> None
     assert (fine, done.returncode) == (f"{sidecar}: fine", 0)
 
 
+@pytest.mark.parametrize(
+    ("said", "words", "code"),
+    [
+        ("'*.jpg'", "note: '*.jpg' is not there yet; a sidecar takes no patterns", 0),
+        ("a.jpg, b.jpg", "several pictures are a list: [a.jpg, b.jpg]", 0),
+        ("Chelsea.JPG", "did you mean 'chelsea.jpg'?", 0),
+        ("sub/chelsea.jpg", "did you mean 'chelsea.jpg'?", 0),
+        ("scraem.png", "did you mean 'scream.png'?", 0),
+        ("~/photos/x.jpg", "content: must be relative to the sidecar: ~ is not your home", 1),
+        ("https://x.org/x.jpg", "content: must be a file, not an address", 1),
+        ("~x.png", "'~x.png' is never seen: names like '~x.png' are those of hidden", 1),
+        ("a.jpg.part", "'a.jpg.part' is never seen", 1),
+        ("old~/a.jpg", "names like 'old~' are those of", 1),
+    ],
+)
+def test_check_says_which_names_are_hopeless_and_what_to_write(
+    playground: Playground, said: str, words: str, code: int
+) -> None:
+    """With the place; even where a file of such a name is there."""
+    playground.picture("chelsea.jpg")
+    playground.picture("~x.png")
+    playground.picture("../styles/scream.png")
+    sidecar = playground.inbox / "a.yaml"
+    sidecar.write_text(f"content: {said}\nstyle: scream\n")
+    done = playground.command("check", str(sidecar))
+    assert words in done.stdout
+    assert f"{sidecar}:1:10: " in done.stdout
+    assert done.returncode == code
+
+
+def test_check_looks_for_pictures_where_the_daemon_will(playground: Playground) -> None:
+    """From a folder of the inbox a sidecar may name what lies above it."""
+    playground.picture("beach.png")
+    playground.picture("sub/style.png")
+    sidecar = playground.sidecar("sub/a", content="../beach.png")
+    done = playground.command("check", str(sidecar))
+    assert (done.returncode, done.stdout) == (0, f"{sidecar}: fine\n")
+
+
+def test_check_of_a_picture_prints_none_of_its_bytes(playground: Playground) -> None:
+    """By its name, and by what is in it."""
+    picture = playground.picture("photo.jpg")
+    other = picture.rename(playground.inbox / "photo.yaml")
+    picture = playground.picture("photo.jpg")
+    done = playground.command("check", str(picture), str(other))
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"{picture} is a picture, and no sidecar or config; `nstd submit")
+    assert second.startswith(f"{other}:1:1: not UTF-8 text")
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.yaml.txt", "rename it to 'a.yaml'"), (".a.yaml", "is passed over in an inbox")],
+)
+def test_check_notes_a_name_that_the_inbox_would_not_take(
+    playground: Playground, name: str, words: str
+) -> None:
+    """What it says may be fine all the same."""
+    (playground.folder / name).write_text(GOOD)
+    done = playground.command("check", name)
+    assert f"{name}: note: " in done.stdout
+    assert words in done.stdout
+
+
 def test_check_takes_a_config_for_one(playground: Playground) -> None:
     """By its first line, or because it is the one in use."""
     done = playground.command("check", str(playground.config_path))

@@ -13,6 +13,7 @@ from support.playground import Playground
 
 from nstd import __version__
 from nstd.cli.app import _COMMANDS, EXIT_CODES
+from nstd.client import readable
 
 
 def test_version(playground: Playground) -> None:
@@ -69,6 +70,51 @@ def test_a_missing_config_is_one_line_and_a_hint(playground: Playground, command
     message, hint = done.stderr.splitlines()
     assert message == "nstd: absent.yaml: no such config file [config_invalid]"
     assert "nstd init" in hint
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("/absent/x.yaml", "/absent/x.yaml: no such config file (NSTD_CONFIG names it)"),
+        ("", "/config.yaml: no such config file (neither -c nor NSTD_CONFIG names one)"),
+    ],
+)
+def test_a_missing_config_says_who_named_it(
+    playground: Playground, variable: str, words: str
+) -> None:
+    """With the whole path of the file that was tried."""
+    done = playground.command("status", env={"NSTD_CONFIG": variable}, cwd=playground.folder)
+    assert words in done.stderr
+    assert done.stderr.startswith("nstd: /")
+    before = playground.command("-c", "absent.yaml", "status", env={"NSTD_CONFIG": variable})
+    assert before.stderr.startswith("nstd: absent.yaml: no such config file [")
+
+
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        ("status", "work"),
+        ("status", "outbox/failed"),
+        ("logs", "outbox/logs"),
+        ("cancel x", "inbox"),
+    ],
+)
+def test_a_folder_that_is_closed_to_who_asks_is_no_empty_one(
+    playground: Playground, monkeypatch: pytest.MonkeyPatch, command: str, closed: str
+) -> None:
+    """It is named, with who may look; exit code 1."""
+    folder, look = playground.root / closed, readable._list
+
+    def list_others(path: Path) -> None:
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        look(path)
+
+    monkeypatch.setattr(readable, "_list", list_others)
+    done = playground.command(*command.split())
+    assert done.returncode == 1
+    assert f"nstd: {folder} is closed to " in done.stderr
+    assert "nstd help service" in done.stderr
 
 
 def test_a_wrong_config_says_where_and_what_was_meant(playground: Playground) -> None:

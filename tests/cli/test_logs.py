@@ -193,6 +193,15 @@ def test_logs_of_a_job_that_was_rotated_away_come_from_its_own_log(playground: P
     assert "did you mean 'beach'?" in done.stderr
 
 
+def test_logs_of_a_failed_job_end_with_its_traceback(playground: Playground) -> None:
+    """Which the reason alone keeps."""
+    playground.pair("bad", options={"act": "raise"})
+    playground.once()
+    text = playground.command("logs", "bad").stdout
+    assert "failed/bad: reason.json keeps this:\n  Traceback (most recent call last):" in text
+    assert "keeps this" not in playground.command("logs").stdout
+
+
 def test_logs_follows_what_comes(playground: Playground) -> None:
     """Line by line, over rotations, until ^C."""
     playground.configure(log={"size": "2kB"})

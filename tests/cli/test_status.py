@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from typing import Any
 
+import pytest
 from support.playground import Playground, wait_for
 
 from nstd.cli.status_text import render
@@ -59,6 +61,40 @@ def test_status_follows_a_job_from_the_inbox_to_the_outbox(playground: Playgroun
     assert "first  cpu/0 [" in text
     assert "/4000 loss " in text
     assert re.search(r" left \d+MiB$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_status_says_what_sidecars_wait_for_and_what_looks_like_a_mistake(
+    playground: Playground, runs: bool
+) -> None:
+    """With the nearest name and since when; a daemon tells it, or a look at the inbox."""
+    playground.picture("chelsea.JPG")
+    playground.picture("other.png")
+    playground.sidecar("first", content="chelsea.jpg", style="s.jpg")
+    (playground.inbox / "b.yaml.txt").write_text("content: a.png")
+    (playground.inbox / "closed.yaml").symlink_to("b.yaml.txt")
+    if runs:
+        playground.start()
+    notes = wait_for(lambda: [n for n in status(playground)["notes"] if n["kind"] == "waiting"])
+    (note,) = notes
+    assert (note["name"], note["missing"]) == ("first.yaml", ["chelsea.jpg", "s.jpg"])
+    assert note["nearest"] == "chelsea.JPG"
+    assert 0 <= time.time() - note["since"] < 600
+    text = playground.command("status").stdout
+    told = r"first.yaml \(for \d+s\) waits for 'chelsea.jpg', 's.jpg'; did you mean 'chelsea.JPG'"
+    assert re.search(told, text)
+    assert "b.yaml.txt is no sidecar" in text
+    assert "closed.yaml cannot be read: 'closed.yaml' is a symbolic link" in text
+    assert "other.png is named by no sidecar" in text
+    assert "chelsea.JPG is named" not in text
+
+
+def test_status_leaves_pictures_alone_once_something_was_made(playground: Playground) -> None:
+    """Those of old jobs stay in the inbox, and nobody needs to be told."""
+    playground.pair("beach")
+    playground.picture("more.png")
+    playground.once()
+    assert status(playground)["notes"] == []
 
 
 def test_status_of_what_a_dead_daemon_left(playground: Playground) -> None:

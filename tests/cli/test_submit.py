@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,94 @@ def test_submit_without_the_picture_is_a_wrong_command_line(playground: Playgrou
     assert "'absent.png' does not exist" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("film", "odd: not a picture in PNG, JPEG"),
+        ("animation", "is animated"),
+        ("empty", "odd is empty"),
+        ("fifo", "odd is a pipe or FIFO"),
+        ("/dev/zero", "/dev/zero is a device"),
+    ],
+)
+@pytest.mark.parametrize("role", ["content", "style"])
+def test_submit_refuses_what_is_no_picture_at_once(
+    playground: Playground, pictures: Path, kind: str, words: str, role: str
+) -> None:
+    """Nothing is copied, and nothing waits for ever."""
+    odd = pictures / "odd"
+    if kind == "film":
+        odd.write_bytes(b"\0\0\0\x20ftypisom" + bytes(1000))
+    elif kind == "animation":
+        frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+        frames[0].save(odd, "GIF", save_all=True, append_images=frames[1:])
+    elif kind == "empty":
+        odd.touch()
+    elif kind == "fifo":
+        os.mkfifo(odd)
+    name = kind if kind.startswith("/") else "mine/odd"
+    pair = (name, "mine/starry.png") if role == "content" else ("mine/beach.png", name)
+    done = playground.command("submit", *pair)
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert not [path for path in playground.inbox.iterdir() if not path.name.startswith(".")]
+
+
+def test_submit_refuses_a_network_without_weights(
+    playground: Playground, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the job would fail for it."""
+    env = {"TORCH_HOME": str(playground.folder / "torch")}
+    arguments = ("mine/beach.png", "mine/starry.png", "-o", "backend=gatys", "-o", "network=vgg19")
+    done = playground.command("submit", *arguments, env=env)
+    assert done.returncode == 1
+    assert "nstd networks install vgg19" in done.stderr
+    assert "[weights_missing]" in done.stderr
+
+
+def test_submit_says_that_no_daemon_runs(playground: Playground, pictures: Path) -> None:
+    """And how it read several pictures."""
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", "mine/starry.png")
+    assert "no daemon runs on this root" in done.stderr
+    assert "read as: each of beach.png, starry.png, in the style of starry.png" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("-o", "size=1024"), "size is no option: say -o output.size=1024"),
+        (("-o", "style=x"), "it comes last: nstd submit CONTENT... STYLE"),
+        (("-o", "step=3"), "did you mean 'steps'?"),
+        (("--size", "3"), "size: expected at least 16, got 3"),
+    ],
+)
+def test_submit_says_where_a_key_belongs(
+    playground: Playground, pictures: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    """On the command line; the list of backends is pointed at where it helps alone."""
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", *arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert ("nstd backends" in done.stderr) is ("step=3" in arguments)
+    assert not list(playground.inbox.glob("*.png"))
+
+
+def test_submit_takes_a_size_and_mixes_several_styles(
+    playground: Playground, pictures: Path
+) -> None:
+    """It says how it read them."""
+    Image.new("RGB", (16, 12), "red").save(pictures / "scream.png")
+    styles = ("--style", "mine/starry.png", "--style", "mine/scream.png")
+    done = playground.command("submit", "mine/beach.png", *styles, "--size", "1024")
+    assert done.returncode == 0, done.stderr
+    assert "read as: beach.png, in a mix of the styles starry.png, scream.png\n" in done.stderr
+    assert wishes(playground.inbox / "beach-in-starry+scream.yaml") == {
+        "content": "beach.png",
+        "style": ["starry.png", "scream.png"],
+        "output": {"size": 1024},
+    }
+
+
 # Grids
 
 
@@ -205,7 +294,6 @@ def test_submit_grid_of_pictures_of_one_name(playground: Playground, pictures: P
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--style", "a", "--style", "b"), "several styles make a grid: say --grid"),
         (("--grid", "starry-in-nothing"), "no such picture file"),
         (("--grid", "mine/starry.png", "-o", "steps=1,1"), "stands twice in the list"),
         (("--grid", "mine/starry.png", "-o", "steps=1,x"), "expected a whole number"),

@@ -22,6 +22,7 @@ from nstd.cli.watch import draw
 from nstd.client.status_entries import EndedEntry, RunningEntry, Status, WaitingEntry
 from nstd.outbox.record import Reason, Record
 from nstd.queue.health import DeviceHealth
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Job
 from nstd.queue.progress import ProgressNote
 
@@ -79,6 +80,14 @@ FULL = Status(
             f"failed/{EVIL}",
         ),
     ),
+    notes=(
+        InboxNote(
+            name="first.yaml",
+            kind="waiting",
+            message=f"waits for {EVIL!r}",
+            since=time.time() - 70,
+        ),
+    ),
 )
 EMPTY = Status("/r", None, "not running")
 
@@ -116,6 +125,7 @@ def test_it_fits_the_width_and_says_all_that_matters(width: int) -> None:
         assert "the inbox cannot be read" in text
         assert "picture_missing: never came" in text
         assert "b/a  cpu" in text
+        assert re.search(r"first.yaml \(for 1m\S+\) waits for", text)
     if width >= 200:
         assert "45/100" in text
         assert "x\\n\\x1b[2J[red]\\u202e" in text

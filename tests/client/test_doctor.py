@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import time
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 from support.plugins import install
 
-from nstd.client import doctor
-from nstd.client.doctor import Finding, examine
+from nstd.client import access, doctor
+from nstd.client.doctor import examine
+from nstd.client.finding import Finding
 from nstd.documents.config import Config
 from nstd.system import mounts
 from nstd.system.lock import Lock
@@ -165,6 +168,67 @@ def test_a_kernel_limit_below_the_number_of_folders_is_warned_about(
     assert (watches.level, instances.level) == ("warn", "warn")
     assert "4 inbox folders" in watches.message
     assert "fs.inotify.max_user_watches=16" in watches.hint
+
+
+def test_files_of_another_owner_inside_the_root_are_failures(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock, a folder of notes, a log: what a command left that was run as root."""
+    (root / "work" / ".requests").mkdir()
+    (root / "outbox" / "logs").mkdir()
+    own = [root / "work" / "daemon.lock", root / "outbox" / "logs" / "nstd.jsonl"]
+    for path in own:
+        path.touch()
+    assert [f.level for f in about(look(root, devices=["cpu"]), "access")] == ["ok"]
+    closed = {*own, root / "work" / ".requests"}
+    monkeypatch.setattr(access, "_daemon_user", lambda config: 4711)
+    monkeypatch.setattr(access, "_may_write", lambda path, status, user: path not in closed)
+    findings = about(look(root, devices=["cpu"]), "access")
+    assert {finding.level for finding in findings} == {"fail"}
+    for path in closed:
+        (finding,) = [f for f in findings if f"{path} belongs to" in f.message]
+        assert finding.hint == f"run: sudo chown -R 4711 {path}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "may"),
+    [(0o644, True, True), (0o444, True, False), (0o644, False, False), (0o666, False, True)],
+)
+def test_who_may_write_is_told_by_owner_and_mode(
+    tmp_path: Path, mode: int, owner: bool, may: bool
+) -> None:
+    """For a user that is another one than who asks."""
+    path = tmp_path / "file"
+    path.touch(mode=0o600)
+    path.chmod(mode)
+    status = os.stat_result((mode, 1, 1, 1, 4711 if owner else 4712, 4713, 0, 0, 0, 0))
+    assert access._may_write(path, status, 4711) is may
+
+
+def test_a_sticky_inbox_of_another_owner_is_a_failure(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No sidecar of anybody else could be taken out of it."""
+    (root / "inbox").chmod(0o1777)
+    assert [f.level for f in about(look(root, devices=["cpu"]), "access")] == ["ok"]
+    monkeypatch.setattr(access, "_daemon_user", lambda config: 4711)
+    (finding,) = about(look(root, devices=["cpu"]), "access")
+    assert finding.level == "fail"
+    assert "is sticky" in finding.message
+    assert "chmod -t" in finding.hint
+
+
+def test_used_up_watchers_are_a_warning(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit that helps."""
+
+    class Library:
+        def inotify_init1(self, flags: int) -> int:
+            ctypes.set_errno(errno.EMFILE)
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name, use_errno: Library())
+    levels = {f.hint.partition("=")[0]: f.level for f in access.check_instances(128)}
+    assert levels == {"raise it: sysctl fs.inotify.max_user_instances": "warn"}
 
 
 def test_absent_weights_fail_only_who_asks_for_them(root: Path) -> None:

@@ -84,6 +84,7 @@ def test_a_section_without_lines_keeps_its_defaults(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("wacth: {}", "1:1: unknown key 'wacth'; did you mean 'watch'?"),
+        ("settle: 5s", "1:1: unknown key 'settle'; it goes under watch: `watch: {settle: ...}`"),
         ("watch:\n  setle: 5s", "2:3: unknown key 'setle'; did you mean 'settle'?"),
         ("watch: {mode: pol}", "1:15: mode: expected 'auto', 'events' or 'poll', got 'pol'; did"),
         ("watch: {rescan: 0s}", "1:17: rescan: expected more than 0, got '0s'"),

@@ -101,6 +101,14 @@ def test_a_style_has_short_forms(style: str) -> None:
     assert sidecar.style == [StyleEntry(image="a.jpg")]
 
 
+@pytest.mark.parametrize(
+    ("said", "format"), [("jpeg", "jpg"), ("JPG", "jpg"), (".png", "png"), ("tif", "tiff")]
+)
+def test_a_format_may_be_called_by_its_other_names(said: str, format: str) -> None:
+    """As files are called."""
+    assert parsed(pair(f"output: {{format: {said}}}")).sidecar.output.format == format
+
+
 def test_a_key_without_a_value_is_as_good_as_absent() -> None:
     """A section whose lines are all commented out keeps its defaults."""
     sidecar = parsed(pair("options:\noutput:\ntimeout:\n# size: 5")).sidecar
@@ -112,6 +120,23 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
     [
         ("wieght: 2", "3:1: unknown key 'wieght'"),
         ("prioritty: 2", "3:1: unknown key 'prioritty'; did you mean 'priority'?"),
+        ("size: 1024", "3:1: unknown key 'size'; it goes under output: `output: {size: ...}`"),
+        ("name: x", "3:1: unknown key 'name'; it goes under output: `output: {name: ...}`"),
+        ("weight: 2", "3:1: unknown key 'weight'; it goes under style: `style: {weight: ...}`"),
+        (
+            "strength: 0.9",
+            "3:1: unknown key 'strength'; an option of the backend goes under options: "
+            "`options: {strength: ...}`",
+        ),
+        (
+            "steps: 9",
+            "3:1: unknown key 'steps'; an option of the backend goes under options: "
+            "`options: {steps: ...}`",
+        ),
+        (
+            "output: {priority: 9}",
+            "3:10: unknown key 'priority'; it goes to the top level, not under output",
+        ),
         ("output: {nmae: x}", "3:10: unknown key 'nmae'; did you mean 'name'?"),
         ("options: []", "3:10: options: expected a mapping of keys to values, got a list"),
         ("output: x.png", "3:9: output: expected a mapping of keys to values, got 'x.png'"),
@@ -127,9 +152,8 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
         ("output: {size: 5}", "3:16: size: expected at least 16, got 5"),
         ("output: {size: 99999}", "3:16: size: expected at most 16384, got 99999"),
         (
-            "output: {format: jpeg}",
-            "3:18: format: expected 'png', 'jpg', 'webp' or 'tiff', got 'jpeg'; "
-            "did you mean 'jpg'?",
+            "output: {format: pgn}",
+            "3:18: format: expected 'png', 'jpg', 'webp' or 'tiff', got 'pgn'; did you mean 'png'?",
         ),
         ("priority: yes", "3:11: priority: expected a whole number, got 'yes'"),
         ("priority: '50'", "3:11: priority: expected a whole number, got '50'"),

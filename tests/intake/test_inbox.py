@@ -14,6 +14,7 @@ import pytest
 from nstd.documents.config import Config
 from nstd.intake.inbox import Inbox, Ready
 from nstd.intake.locator import Found
+from nstd.logs.log import listen
 
 SETTLE, ORPHAN = 5.0, 60.0
 
@@ -150,6 +151,72 @@ def test_sidecar_and_pictures_come_in_any_order(desk: Desk, first: str) -> None:
     assert [line["missing"] for line in desk.events("inbox.waiting")] == [
         ["c.png", "s.png"], ["s.png"],
     ]  # fmt: skip
+
+
+def test_waiting_for_a_picture_becomes_a_warning_after_a_minute(tmp_path: Path) -> None:
+    """Told at once and once more, with the nearest name that is there; and in the notes."""
+    told: list[dict[str, Any]] = []
+    stop = listen(lambda _event, line: told.append(line))
+    desk = Desk(tmp_path, told, watch={"orphan": 3600.0})
+    desk.drop("a.yaml", "content: chelsea.jpg\nstyle: s.png\n")
+    desk.drop("Chelsea.JPG")
+    desk.drop("s.png")
+    began = time.time()
+    desk.settled()
+    assert desk.inbox.deadline - desk.now <= 60
+    for _ in range(3):
+        desk.look(60)
+    stop()
+    first, late = desk.events("inbox.waiting")
+    assert (first["level"], first["nearest"]) == ("info", "Chelsea.JPG")
+    assert late["level"] == "warning"
+    assert late["waited"] >= 60
+    (note,) = desk.inbox.notes()
+    assert (note.name, note.kind, note.missing) == ("a.yaml", "waiting", ("chelsea.jpg",))
+    assert note.nearest == "Chelsea.JPG"
+    assert note.message == "waits for 'chelsea.jpg'; did you mean 'Chelsea.JPG'?"
+    assert note.since is not None
+    assert began - 60 < note.since <= time.time()
+
+
+def test_what_looks_like_a_mistake_is_noted(desk: Desk) -> None:
+    """Sidecars under other endings, films, pictures that nobody names; not what is on its way."""
+    for name in ("a.yaml.txt", "b.json", "sub/c.mp4", "d.png", ".hidden.json", "e.png.part"):
+        desk.drop(name)
+    desk.settled()
+    notes = {note.name: (note.kind, note.message) for note in desk.inbox.notes()}
+    assert {name: kind for name, (kind, _) in notes.items()} == {
+        "a.yaml.txt": "mistake",
+        "b.json": "mistake",
+        "sub/c.mp4": "mistake",
+        "d.png": "unnamed",
+    }
+    assert "rename it to 'a.yaml'" in notes["a.yaml.txt"][1]
+    assert "b.yaml" in notes["b.json"][1]
+    assert "is a film" in notes["sub/c.mp4"][1]
+    desk.pair("e.yaml")
+    desk.look(SETTLE)
+    assert "unnamed" not in {note.kind for note in desk.inbox.notes()}
+
+
+@pytest.mark.parametrize(
+    ("said", "there"),
+    [
+        ("chelsea.jpg", "Chelsea.JPG"),
+        ("sea", "sea.jpg"),
+        ("sea.jpg", "sea.webp"),
+        ("sub/sea.jpg", "sea.jpg"),
+        ("sub/see.jpg", "sub/sea.jpg"),
+        ("scraem", "../styles/scream.png"),
+    ],
+)
+def test_the_nearest_name_is_what_the_sidecar_should_say(desk: Desk, said: str, there: str) -> None:
+    """Whatever the case and the ending; in the folder that it says, beside it, in the library."""
+    desk.drop(there)
+    desk.drop("sea.txt")
+    desk.drop("sea.yaml")
+    meant = there.removeprefix("../styles/")
+    assert desk.inbox.locator.nearest("a.yaml", said) == meant
 
 
 def test_a_picture_that_never_comes_is_named_with_the_nearest_name(desk: Desk) -> None:

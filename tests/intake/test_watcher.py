@@ -176,6 +176,21 @@ def test_watching_leaks_nothing(watcher: Watcher, inbox: Path) -> None:
     assert descriptors() <= before[1] + 3
 
 
+def test_used_up_inotify_instances_are_told_by_their_own_limit(
+    inbox: Path, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another sysctl than that of the watches would change nothing."""
+    lines = told(monkeypatch)
+    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.ring)
+
+    def none_left(self: InotifyEmitter) -> None:
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr(InotifyEmitter, "on_thread_start", none_left)
+    watcher.check()
+    assert "raise fs.inotify.max_user_instances" in lines[0]["reason"]
+
+
 def test_without_events_it_looks_more_often_and_says_so_once(
     inbox: Path, bell: Bell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

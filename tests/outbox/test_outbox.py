@@ -12,6 +12,7 @@ from support.disk import Killed, StepFiles, names_in
 
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import Record, make_reason
+from nstd.queue.ended import EndedJobs, LiveMembers
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
@@ -67,6 +68,32 @@ def test_a_taken_name_gets_a_number(shelf: Shelf) -> None:
     assert shelf.target(failed=True) == "failed/beach"
 
 
+def test_a_number_never_gives_the_name_of_another_job(shelf: Shelf) -> None:
+    """Two jobs called beach, and one called beach-2 that is not done yet."""
+    (shelf.path / "beach").mkdir()
+    (shelf.path / "failed" / "beach").mkdir(parents=True)
+    for failed, top in ((False, ""), (True, "failed/")):
+        target = shelf.outbox.free_target(
+            shelf.job, failed=failed, is_wanted={"beach", "beach-2"}.__contains__
+        )
+        assert target == f"{top}beach-3"
+        other = shelf.job.model_copy(update={"name": "beach-2"})
+        target = shelf.outbox.free_target(other, failed=failed, is_wanted={"beach-2"}.__contains__)
+        assert target == f"{top}beach-2"
+
+
+def test_names_of_jobs_are_wanted_until_they_are_published(shelf: Shelf) -> None:
+    """While they wait, and while they are on their way out."""
+    members = LiveMembers()
+    ended = EndedJobs(members)
+    job = shelf.job.model_copy(update={"folder": "sub"})
+    members.enter(job)
+    assert ended.is_wanted("sub/beach")
+    ended.add(job)
+    ended.remove(job)
+    assert not ended.is_wanted("sub/beach")
+
+
 @pytest.mark.parametrize("name", ["failed", "logs", "archive", "gallery", "index.html"])
 def test_names_kept_for_something_else_get_a_number(shelf: Shelf, name: str) -> None:
     """As the name of a job and as that of a folder of the inbox; below, they are like any other."""
@@ -108,7 +135,7 @@ def test_a_failure_has_the_sidecar_the_inputs_and_the_reason(shelf: Shelf) -> No
     """Everything that a person needs to act, and to try again."""
     assert shelf.fail()
     folder = shelf.path / "failed" / "beach"
-    assert names_in(folder) == ["beach.yaml", "inputs", "job.log", "reason.json"]
+    assert names_in(folder) == ["beach.log", "beach.yaml", "inputs", "reason.json"]
     assert names_in(folder / "inputs") == ["content.png"]
     reason = json.loads((folder / "reason.json").read_text())
     assert reason["code"] == "timed_out"

@@ -245,7 +245,18 @@ def test_a_name_that_means_several_jobs_is_refused(playground: Playground) -> No
         playground.sidecar(f"{folder}/beach", content="never.png")
     done = playground.command("cancel", "beach")
     assert done.returncode == 1
-    assert "means several jobs: a/beach.yaml, b/beach.yaml" in done.stderr
+    assert "means several jobs:\n  a/beach.yaml  beach\n  b/beach.yaml  beach" in done.stderr
     assert ok(playground.command("cancel", "b/beach"))
     notes = list((playground.work / ".requests").glob("*.json"))
     assert [json.loads(path.read_text())["job"] for path in notes] == ["b/beach.yaml"]
+
+
+def test_the_beginning_of_a_name_means_the_job_that_begins_so(playground: Playground) -> None:
+    """Where one alone does; a name in full comes first, and short beginnings mean nothing."""
+    for name in ("beach", "beach-2", "pier-at-night"):
+        playground.sidecar(name, content="never.png")
+    assert "pier-at-night.yaml will be" in playground.command("cancel", "pier").stdout
+    assert "beach.yaml will be cancelled" in playground.command("cancel", "beach").stdout
+    several = playground.command("cancel", "beac")
+    assert "means several jobs:\n  beach-2.yaml  beach-2\n  beach.yaml  beach" in several.stderr
+    assert playground.command("cancel", "pi").returncode == 1

@@ -6,15 +6,17 @@ goes wrong with one costs that one: the job goes on without.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from nstd.images import encode_strip, encode_view
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
 
 if TYPE_CHECKING:
-    from nstd.backend import Pixels, Task
+    from nstd.backend import Mask, Pixels, Task
 
 LARGE, MIDDLE, SMALL = 1280, 640, 480
 """Longest sides: of what is compared, of a style, and in a list of many."""
@@ -28,11 +30,15 @@ class Thumbnails:
         self._paths, self._files, self._tell = paths, files, tell
 
     def of_inputs(self, task: Task) -> None:
-        """The content, the styles, and all of them in one strip."""
+        """The content, the styles, where they apply, the start, and a strip of the first two."""
         styles = [style.pixels for style in task.styles[:_MOST_STYLES]]
         self._make("content", lambda: encode_view(task.content, LARGE))
         for number, style in enumerate(styles, start=1):
             self._make(f"style-{number}", lambda style=style: encode_view(style, MIDDLE))  # type: ignore[misc]
+        for name, grey in _masks(task):
+            self._make(name, lambda grey=grey: encode_view(_in_color(grey), SMALL))  # type: ignore[misc]
+        if (init := task.init) is not None:
+            self._make("init", lambda: encode_view(init, MIDDLE))
         self._make("strip", lambda: encode_strip([task.content, *styles]))
 
     def of_result(self, pixels: Pixels) -> None:
@@ -45,3 +51,16 @@ class Thumbnails:
             self._files.write(self._paths.view(name), encode(), durable=False)
         except Exception as error:  # of the disk, of the encoder: no picture is worth less for it
             self._tell(f"no preview of the {name}: {error}")
+
+
+def _masks(task: Task) -> Iterator[tuple[str, Mask]]:
+    """The regions and masks of the styles, with the names of their views."""
+    for number, style in enumerate(task.styles[:_MOST_STYLES], start=1):
+        for role, grey in (("region", style.region), ("mask", style.mask)):
+            if grey is not None:
+                yield f"{role}-{number}", grey
+
+
+def _in_color(grey: Mask) -> Pixels:
+    """(height, width) as (height, width, 3)."""
+    return np.repeat(grey[:, :, None], 3, axis=2)

@@ -107,7 +107,7 @@ class Album:
         if record is None:
             return []
         entry = make_entry(record, path, self._outbox, stamp)
-        self.shelf.put_detail(make_detail(record, entry))
+        self.shelf.put_detail(make_detail(record, entry, path.parent))
         return [entry]
 
     def _sweep(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from nstd.documents.model import Membership
-from nstd.errors import printable
+from nstd.errors import printable, shortened
 from nstd.outbox.gallery.recipe import as_sidecar
 from nstd.outbox.gallery.untrusted import shown
 from nstd.outbox.record import Reason, Record
@@ -76,10 +76,11 @@ def make_entry(record: Record | Reason, path: Path, outbox: Path, stamp: float) 
     return entry | ({"batch": _batch(record.batch)} if record.batch else {})
 
 
-def make_detail(record: Record | Reason, entry: Entry) -> dict[str, Any]:
-    """What is shown beside the entry when somebody opens it."""
+def make_detail(record: Record | Reason, entry: Entry, folder: Path) -> dict[str, Any]:
+    """What is shown beside the entry, whose files lie in `folder`, when somebody opens it."""
     kept = record.model_dump(mode="json", include=_KEPT, exclude_unset=True)
     told = {"id": entry["id"], "sidecar": as_sidecar(record), "source": _source(record, entry)}
+    told["log"] = _log(folder)
     if isinstance(record, Record):
         return told | {"losses": _losses(record)} | kept
     words = {"message": record.message, "hint": record.hint, "detail": record.detail}
@@ -92,6 +93,12 @@ def _source(record: Record | Reason, entry: Entry) -> str:
     if isinstance(record, Reason):
         return _url(Path(shown(record.sidecar)).name)
     return f"{entry['record'].removesuffix('.json')}.yaml"
+
+
+def _log(folder: Path) -> str:
+    """The job's own log; of a failure, earlier versions called it otherwise."""
+    names = f"{folder.name}.log", "job.log"
+    return _url(next((name for name in names if (folder / name).exists()), names[0]))
 
 
 def record_of(entry: Entry) -> str:
@@ -130,7 +137,7 @@ def _milliseconds(stamp: str, otherwise: float) -> int:
 
 def _batch(batch: Membership) -> dict[str, Any]:
     """Which member of which batch the job is."""
-    axes = {axis[:200]: _plain(value) for axis, value in batch.axes.items()}
+    axes = {shortened(axis, 200): _plain(value) for axis, value in batch.axes.items()}
     name = shown(batch.name) or shown(batch.id)
     return {
         "id": shown(batch.id),
@@ -145,7 +152,7 @@ def _plain(value: object) -> str | int | float | bool | None:
     """A value of an axis, as it is shown."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    return printable(str(value))[:200]
+    return shortened(printable(str(value)), 200)
 
 
 def _losses(record: Record) -> dict[str, list[float | None]]:

@@ -30,6 +30,8 @@ LOOK_AGAIN = 60.0
 """Folders that vanish are looked for at most this often."""
 MOST = 1000
 """Jobs that may wait to be taken in; for more, the outbox is looked at as a whole."""
+_NOTES = 10
+"""So many files of the inbox that become no job as they are get a line."""
 _LAST = 2.0
 """Seconds for what is left when the daemon ends; more is done at the next start."""
 
@@ -85,7 +87,19 @@ class Gallery:
         """What the page tells of the daemon."""
         outlook, revision = self._outlook, self._album.shelf.revision
         told = {"state": outlook.state, "paused": outlook.paused, "inbox": outlook.inbox}
-        return told | {"revision": revision}
+        return told | {"notes": self._notes(), "revision": revision}
+
+    def _notes(self) -> list[dict[str, Any]]:
+        """What in the inbox becomes no job as it is; the time in milliseconds, as scripts do."""
+        has_made = self._album.shelf.count > 0
+        notes = [n for n in self._outlook.notes if not (has_made and n.kind == "unnamed")]
+        return [
+            {
+                "text": printable(f"{note.name} {note.message}"),
+                "since": None if note.since is None else round(note.since * 1000),
+            }
+            for note in notes[:_NOTES]
+        ]
 
     def _step(self, now: float) -> None:
         self._due = now + self._settings.every

@@ -87,6 +87,17 @@ def test_a_running_job_is_shown_with_its_preview_and_then_no_longer(
     wait_for(lambda: not list((playground.outbox / "gallery" / "now").iterdir()))
 
 
+def test_sidecars_that_wait_for_a_picture_are_shown(playground: Playground) -> None:
+    """By their names and those of the pictures, in words, with the time."""
+    playground.configure(gallery={"every": "100ms"})
+    playground.sidecar("lost", content="absent.png")
+    playground.start()
+    wait_for((playground.outbox / "gallery" / "now.js").exists)
+    (note,) = wait_for(lambda: list(now(playground.outbox)["notes"]))
+    assert note["text"].startswith("lost.yaml waits for 'absent.png'")
+    assert note["since"] > 1e12
+
+
 def test_what_was_removed_by_hand_vanishes(playground: Playground) -> None:
     """At the next start, or soon; its detail goes with it."""
     for number in range(3):

@@ -304,8 +304,60 @@ def test_facts_and_files_are_named(page: Page, outbox: Path) -> None:
     assert [link.rpartition("/")[2] for link in links] == [
         "reason.json",
         "pier%202.yaml",
-        "job.log",
+        "pier-2.log",
     ]
+
+
+def test_a_failure_shows_the_pictures_that_it_kept(page: Page, outbox: Path) -> None:
+    """Where there are no small ones, as its worker never came so far."""
+    inputs = {
+        "content": {"file": "pier.jpg", "copy": "content.webp"},
+        "styles": [{"file": "scream.jpg", "copy": "style-1.webp"}],
+    }
+    folder = put_failure(outbox, 1, inputs=inputs)
+    (folder / "inputs").mkdir()
+    for name in ("content", "style-1"):
+        (folder / "inputs" / f"{name}.webp").write_bytes(picture("tan"))
+    show(page, outbox, f"#job={job_id(1)}")
+    sources = [img.get_attribute("src") or "" for img in page.all("#detail .ingredients img")]
+    assert [source.rpartition("pier-1/")[2] for source in sources] == [
+        "inputs/content.webp",
+        "inputs/style-1.webp",
+    ]
+
+
+def test_a_mix_is_shown_with_its_regions_masks_and_start(page: Page, outbox: Path) -> None:
+    """Each with its name and what it is for."""
+    inputs = {
+        "init": {"file": "start.jpg"},
+        "styles": [
+            {"file": "a.jpg", "weight": 0.7, "region": {"file": "sky.png"}},
+            {"file": "b.jpg", "weight": 0.3, "mask": {"file": "bird.png"}},
+        ],
+    }
+    folder = put_result(outbox, 1, inputs=inputs)
+    for view in ("style-2", "region-1", "mask-2", "init"):
+        (folder / "preview" / f"{view}.webp").write_bytes(picture("tan"))
+    show(page, outbox, f"#job={job_id(1)}")
+    assert page.texts("#detail .ingredients figcaption b") == [
+        *("Content", "Start", "Style 1", "Region 1", "Style 2", "Mask 2"),
+    ]
+    sources = [img.get_attribute("src") or "" for img in page.all("#detail .ingredients img")]
+    views = [source.rpartition("/")[2] for source in sources]
+    assert views == [
+        f"{view}.webp" for view in ("content", "init", "style-1", "region-1", "style-2", "mask-2")
+    ]
+
+
+def test_files_that_are_not_taken_in_are_named(page: Page, outbox: Path) -> None:
+    """With the time since when; gone when they are."""
+    put_result(outbox, 1)
+    show(page, outbox)
+    tell_now(outbox, notes=[{"text": "<b>.yaml waits for 'x.png'", "since": 1.7e12}], written=2)
+    page.open(outbox)
+    page.wait(lambda: page.texts("#notes li"))
+    (line,) = page.texts("#notes li")
+    assert line.startswith("<b>.yaml waits for 'x.png' (since ")
 
 
 def test_a_result_without_small_pictures_is_shown_by_itself(page: Page, outbox: Path) -> None:

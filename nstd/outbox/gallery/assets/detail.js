@@ -87,16 +87,34 @@ function failure(entry, found) {
     found.detail && make("details", {}, make("summary", {}, "Technical detail"), make("pre", {}, found.detail)));
 }
 
-/** The pictures that went in; of styles with their shares. */
+/** The pictures that went in: of styles with their shares, and with where they apply. */
 function ingredients(entry, found) {
   const told = found.inputs?.styles ?? [];
-  const figures = entry.styles.map((style, index) => {
-    const { weight, scale } = told[index] ?? {};
-    const extra = [weight !== undefined && weight !== 1 && `weight ${weight}`, scale !== undefined && scale !== 1 && `scale ${scale}`];
-    return ingredient(view(entry, `style-${index + 1}`), entry.styles.length > 1 ? `Style ${index + 1}` : "Style", style, extra);
-  });
-  const content = ingredient(view(entry, "content"), "Content", entry.content, []);
-  return entry.content ? make("div", { class: "ingredients" }, content, figures) : null;
+  const figures = entry.styles.flatMap((style, index) => styleFigures(entry, style, index, told[index] ?? {}));
+  const init = found.inputs?.init;
+  const given = found.inputs?.content ?? {};
+  const content = ingredient(pictureOf(entry, "content", given), "Content", entry.content, []);
+  const start = init && ingredient(pictureOf(entry, "init", init), "Start", init.file ?? "", []);
+  return entry.content ? make("div", { class: "ingredients" }, content, start, figures) : null;
+}
+
+function styleFigures(entry, style, index, told) {
+  const { weight, scale, region, mask } = told;
+  const number = entry.styles.length > 1 ? ` ${index + 1}` : "";
+  const extra = [weight !== undefined && weight !== 1 && `weight ${weight}`, scale !== undefined && scale !== 1 && `scale ${scale}`];
+  const part = (role, words, given) => given
+    ? [ingredient(pictureOf(entry, `${role}-${index + 1}`, given), `${words}${number}`, given.file ?? "", [])] : [];
+  return [
+    ingredient(pictureOf(entry, `style-${index + 1}`, told), `Style${number}`, style, extra),
+    ...part("region", "Region", region), ...part("mask", "Mask", mask),
+  ];
+}
+
+/** The small picture, or the copy that a failed job has kept. */
+function pictureOf(entry, name, given) {
+  const copy = entry.state === "failed" ? given.copy?.split("/").pop() : "";
+  const kept = copy && SHOWN_BY_BROWSERS.test(copy) ? `./${entry.url}/inputs/${encodeURIComponent(copy)}` : "";
+  return view(entry, name) || kept;
 }
 
 function ingredient(address, role, name, extra) {
@@ -186,6 +204,6 @@ function files(entry, found) {
     entry.file && link(entry.file, "Picture in full size"),
     link(entry.record, isFailed ? "Reason" : "Record"),
     found.source && link(found.source, "Sidecar"),
-    link(isFailed ? "job.log" : `${stem}.log`, "Log")),
+    link(found.log ?? `${stem}.log`, "Log")),
     make("p", { class: "small at" }, entry.at));
 }

@@ -15,7 +15,8 @@ function showNow() {
   arrangeChildren(byId("running"), nodes);
   showWaiting(told);
   showStale(told);
-  byId("now").hidden = !nodes.length && !told.counts.waiting && byId("stale").hidden;
+  showNotes(told.notes ?? []);
+  byId("now").hidden = !nodes.length && !told.counts.waiting && byId("stale").hidden && byId("notes").hidden;
 }
 
 function runningNode(job) {
@@ -75,6 +76,16 @@ function showWaiting(told) {
   byId("waiting-list").replaceChildren(
     ...told.waiting.map((job) => make("li", {}, job.name, make("span", { class: "small" }, ` ${listed(job.styles.map(bare))}`))),
     ...(more > 0 ? [make("li", {}, `and ${WHOLE.format(more)} more`)] : []));
+}
+
+/** Files of the inbox that become no job as they are. */
+function showNotes(notes) {
+  const box = byId("notes");
+  const words = notes.map((note) => (note.since ? `${note.text} (since ${MOMENT.format(note.since)})` : note.text));
+  const lines = words.join("\n");
+  if (box.dataset.lines !== lines) box.replaceChildren(...words.map((line) => make("li", {}, line)));
+  box.dataset.lines = lines;
+  box.hidden = !notes.length;
 }
 
 function showStale(told) {

@@ -1,0 +1,121 @@
+"""What `nstd doctor` says of files and folders inside a root that the daemon cannot write.
+
+Most often a command was run as root once: what it made belongs to root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from nstd.client.finding import Finding
+from nstd.documents.config import Config
+from nstd.errors import printable
+from nstd.intake.names import is_ignored
+from nstd.system import layout
+
+_IN = {
+    "inbox": (layout.CLAIMS,),
+    "work": (
+        *(layout.LOCK, layout.HEALTH, layout.GALLERY_LOCK, layout.NEW, layout.BATCHES),
+        *(layout.REQUESTS, layout.WORKERS, layout.CACHE),
+    ),
+    "outbox": (
+        *(layout.LOGS, f"{layout.LOGS}/{layout.LOG}", layout.FAILED, layout.ARCHIVE),
+        *(layout.GALLERY, layout.PAGE, layout.STAGING),
+    ),
+}
+
+
+def check_access(config: Config) -> Iterator[Finding]:
+    """A failure for each file or folder that the daemon's user cannot use; else one that is ok.
+
+    Run as root, this asks for the owner of the work folder, whom the daemon mostly runs as.
+    """
+    user = _daemon_user(config)
+    findings = [*_closed(config, user), *_sticky(config.folder("inbox"), user)]
+    yield from findings
+    if not findings:
+        yield Finding("ok", "access", f"{_name(user)} can write all that lies in the folders")
+
+
+def _daemon_user(config: Config) -> int:
+    return os.getuid() or config.folder("work").stat().st_uid
+
+
+def _closed(config: Config, user: int) -> Iterator[Finding]:
+    """Every file and folder of nstd's own that exists and cannot be written."""
+    for name, inner in _IN.items():
+        for path in (config.folder(name) / each for each in inner):
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue
+            if not _may_write(path, status, user):
+                message = f"{printable(path)} belongs to {_name(status.st_uid)}, and {_name(user)} "
+                hint = f"run: sudo chown -R {_account(user)} {printable(path)}"
+                yield Finding("fail", "access", f"{message}cannot write it", hint)
+
+
+def _may_write(path: Path, status: os.stat_result, user: int) -> bool:
+    """Whether `user` may; of ourselves the kernel knows best."""
+    if user == 0:
+        return True
+    if user == os.getuid():
+        return os.access(path, os.W_OK)
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid == user:
+        return bool(mode & stat.S_IWUSR)
+    return bool(mode & (stat.S_IWGRP if status.st_gid in _groups(user) else stat.S_IWOTH))
+
+
+def _groups(user: int) -> list[int]:
+    try:
+        entry = pwd.getpwuid(user)
+    except KeyError:
+        return []
+    return os.getgrouplist(entry.pw_name, entry.pw_gid)
+
+
+def _sticky(inbox: Path, user: int) -> Iterator[Finding]:
+    """Folders of the inbox out of which nobody but its owner may take the files of others."""
+    for folder, inner, _ in os.walk(inbox):
+        inner[:] = [name for name in inner if not is_ignored(name)]
+        status = Path(folder).stat()
+        if status.st_mode & stat.S_ISVTX and user not in (0, status.st_uid):
+            message = (
+                f"{printable(folder)} is sticky and belongs to {_name(status.st_uid)}: "
+                f"{_name(user)} cannot take the sidecars of others out of it"
+            )
+            hint = f"run: sudo chmod -t {printable(folder)}, or sudo chown {_account(user)} it"
+            yield Finding("fail", "access", message, hint)
+
+
+def _name(user: int) -> str:
+    account = _account(user)
+    return f"user {account}" if account.isdecimal() else account
+
+
+def _account(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
+
+
+def check_instances(allowed: int | None) -> Iterator[Finding]:
+    """A warning when this user cannot make another watcher of folders; `allowed` is the limit."""
+    descriptor = ctypes.CDLL(None, use_errno=True).inotify_init1(os.O_CLOEXEC)
+    if descriptor >= 0:
+        os.close(descriptor)
+        return
+    number = ctypes.get_errno()
+    if number == errno.EMFILE:
+        message = f"all of the {allowed} watchers that the kernel allows this user are taken"
+        hint = f"raise it: sysctl fs.inotify.max_user_instances={max(128, 2 * (allowed or 0))}"
+        yield Finding("warn", "watch", message, f"{hint}; or write `watch: {{mode: poll}}`")

@@ -1,0 +1,97 @@
+"""What a person is told of files in the inbox that do not become jobs; no log is needed here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from nstd.documents.config import Config
+from nstd.errors import NstdError, SidecarError, did_you_mean, printable
+from nstd.intake.locator import Locator, misread
+from nstd.intake.names import mistake
+from nstd.intake.scan import Scan
+from nstd.intake.sidecar_cache import SidecarCache
+from nstd.queue.inbox_note import MOST_NOTES, InboxNote
+from nstd.system.nofollow import Folder, join
+
+_LOOK = 1.0
+"""Seconds that a single look spends on sidecars."""
+
+
+def mistaken(mistakes: Iterable[str]) -> Iterator[InboxNote]:
+    """A note of each of these files."""
+    for name in mistakes:
+        message = mistake(name.rpartition("/")[2])
+        yield InboxNote(name=name, kind="mistake", message=message)
+
+
+def unnamed(
+    pictures: Iterable[str], named: set[str], told: Iterable[InboxNote]
+) -> Iterator[InboxNote]:
+    """A note of each picture that is not among those that sidecars name, or seem to have meant."""
+    meant = {join(n.name.rpartition("/")[0], n.nearest) for n in told if n.nearest}
+    for name in pictures:
+        if name not in named and name not in meant:
+            message = f"is named by no sidecar: `nstd submit {printable(name)} STYLE` makes a job"
+            yield InboxNote(name=name, kind="unnamed", message=message)
+
+
+def waiting(sidecar: str, missing: Iterable[str], nearest: str, since: float) -> InboxNote:
+    """The note of a sidecar whose pictures have not come."""
+    names = tuple(missing)
+    message = f"waits for {', '.join(map(repr, names))}{did_you_mean(nearest) or misread(names[0])}"
+    return InboxNote(
+        name=sidecar, kind="waiting", message=message, missing=names, nearest=nearest, since=since
+    )
+
+
+def unreadable(name: str, error: Exception) -> InboxNote:
+    """The note of a file or folder that cannot be read."""
+    why = error.message if isinstance(error, NstdError) else getattr(error, "strerror", "")
+    return InboxNote(name=name, kind="unreadable", message=f"cannot be read: {why or error}")
+
+
+def look_once(config: Config) -> list[InboxNote]:
+    """The notes of an inbox that no daemon watches; of many sidecars, as far as time allows."""
+    inbox = Folder(config.folder("inbox"))
+    locator, scan, sidecars = (
+        Locator(inbox, Folder(config.folder("styles"))),
+        Scan(inbox),
+        SidecarCache(inbox),
+    )
+    try:
+        names, closed = scan.read()
+    except OSError:
+        return []  # the caller meets the same, and tells it
+    notes = [unreadable(folder, error) for folder, error in closed.items()]
+    named: set[str] = set()
+    until = time.monotonic() + _LOOK
+    for name in names:
+        if time.monotonic() > until or len(notes) >= MOST_NOTES:
+            break
+        try:
+            notes += _note_of(name, inbox, locator, sidecars, named)
+        except (OSError, SidecarError) as error:
+            notes.append(unreadable(name, error))
+    else:
+        notes += [*mistaken(scan.mistakes), *unnamed(scan.pictures, named, notes)]
+    return notes[:MOST_NOTES]
+
+
+def _note_of(
+    name: str, inbox: Folder, locator: Locator, sidecars: SidecarCache, named: set[str]
+) -> Iterator[InboxNote]:
+    signature = inbox.look(name)
+    known = sidecars.know(name, signature)
+    if known is None or known.error is not None:
+        return  # it will be answered as a failed job
+    missing = []
+    for source in known.sources:
+        found = locator.find(name, source)
+        if found is None:
+            missing.append(source)
+        else:
+            named.add(found.name)
+    if missing:
+        since = min(signature.ctime_ns / 1e9, time.time())
+        yield waiting(name, missing, locator.nearest(name, missing[0]), since)

@@ -1,0 +1,91 @@
+"""Sidecars whose pictures have not come: since when, and what lies there instead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nstd.errors import printable
+from nstd.intake import notes
+from nstd.intake.locator import Locator
+from nstd.logs.log import emit
+from nstd.queue.inbox_note import MOST_NOTES, InboxNote
+from nstd.system.nofollow import Signature
+
+WARN_AFTER = 60.0
+"""Seconds after which waiting is more than two files that come one after the other."""
+_BUDGET = 0.1
+"""Seconds that one look spends on names that are near, as there may be thousands."""
+
+
+@dataclass
+class _Orphan:
+    since: float  # of the monotonic clock
+    arrived: float  # in seconds since the epoch
+    missing: list[str]
+    nearest: str = ""
+    seen: int = -1  # how many files the inbox held when `nearest` was looked for
+    is_late: bool = False
+
+
+class Orphans:
+    """Those of the looks so far."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, _Orphan] = {}
+        self._spent = 0.0
+
+    def begin(self) -> None:
+        """Start a look."""
+        self._spent = 0.0
+
+    def add(
+        self,
+        name: str,
+        signature: Signature,
+        missing: list[str],
+        locator: Locator,
+        seen: int,
+        now: float,
+    ) -> float:
+        """Note that a sidecar waits, and tell it; since when, on the monotonic clock.
+
+        `seen` is the number of files in the inbox: when it changes, another name may be near. It
+        is told once, and once more as a warning when it has lasted a minute.
+        """
+        arrived = min(signature.ctime_ns / 1e9, time.time())
+        orphan = self._all.get(name) or _Orphan(now, arrived, [])
+        self._all[name] = orphan
+        is_late, is_news = now - orphan.since >= WARN_AFTER, orphan.missing != missing
+        if (is_news or orphan.seen != seen) and self._spent < _BUDGET:
+            self._look_for_near(name, orphan, missing, locator, seen)
+        if is_news or is_late != orphan.is_late:
+            more = {"nearest": orphan.nearest} if orphan.nearest else {}
+            late = {"waited": round(now - orphan.since, 1)} if is_late else {}
+            emit("inbox.waiting", sidecar=printable(name), missing=missing, **more, **late)
+        orphan.missing, orphan.is_late, orphan.arrived = missing, is_late, arrived
+        return orphan.since
+
+    def _look_for_near(
+        self, name: str, orphan: _Orphan, missing: Sequence[str], locator: Locator, seen: int
+    ) -> None:
+        began = time.monotonic()
+        orphan.nearest, orphan.seen = locator.nearest(name, missing[0]), seen
+        self._spent += time.monotonic() - began
+
+    def remove(self, name: str) -> None:
+        """Its pictures are there."""
+        self._all.pop(name, None)
+
+    def forget(self, names: set[str], hidden: tuple[str, ...]) -> None:
+        """Keep only the sidecars of these names, and those in folders that are `hidden` now."""
+        for gone in self._all.keys() - names:
+            if not gone.startswith(hidden):
+                del self._all[gone]
+
+    def notes(self) -> Iterator[InboxNote]:
+        """A note of each, those that have waited longest first; not of more than are shown."""
+        longest = sorted(self._all.items(), key=lambda item: item[1].arrived)
+        for name, each in longest[:MOST_NOTES]:
+            yield notes.waiting(name, each.missing, each.nearest, each.arrived)
