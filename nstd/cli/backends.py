@@ -33,6 +33,8 @@ def command(config: Path | None, as_json: bool) -> None:
             continue
         click.echo(f"    {plugin.summary}")
         backend = plugins.get(plugin.name)
+        side = "that of the content" if backend.size is None else f"at most {backend.size} pixels"
+        click.echo(f"    {'output.size':20} Longest side of the result. [{side}]")
         if roles := takes(backend):
             click.echo(f"    takes pictures as {', '.join(sorted(roles))}")
         for name, option in backend.Options.model_fields.items():

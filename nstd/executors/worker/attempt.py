@@ -240,8 +240,11 @@ class Attempt:
 
     def _recipe(self, result: Result) -> str:
         job = self._job
+        # a default that the content did not reach would be a wish to enlarge it
+        is_reached = job.enlarge or max(result.pixels.shape[:2]) >= (job.size or 0)
+        size = job.size if is_reached else None
         recipe = wishes(job) | {
-            "output": {"name": job.name, "size": job.size, "format": job.format},
+            "output": {"name": job.name, "size": size, "format": job.format},
             "backend": job.backend,
             "options": job.options,
             "network": dict(result.network or {}),

@@ -123,12 +123,27 @@ def raising(error: BaseException) -> Work:
 # What it makes
 
 
+@pytest.mark.parametrize(
+    ("enlarge", "size", "said"), [(False, (32, 24), None), (True, (64, 48), 64)]
+)
+def test_a_recipe_asks_for_no_larger_picture_than_was_made(
+    bench: Bench, enlarge: bool, size: tuple[int, int], said: int | None
+) -> None:
+    """A default that the content did not reach would be a wish to enlarge it."""
+    bench.change(size=64, enlarge=enlarge)
+    assert bench.run(same).ending is Ending.FINISHED
+    path = bench.paths.picture(bench.job)
+    with Image.open(path) as picture:
+        assert picture.size == size
+    assert json.loads(read_recipe(path) or "")["output"]["size"] == said
+
+
 @pytest.mark.parametrize("format", ["png", "jpg", "webp", "tiff"])
 def test_the_picture_has_its_format_and_recipe(
     bench: Bench, format: Literal["png", "jpg", "webp", "tiff"]
 ) -> None:
     """The recipe inside says what the sidecar and the config said."""
-    bench.change(format=format, size=64, options={"level": 3})
+    bench.change(format=format, size=32, options={"level": 3})
     assert bench.run(same).ending is Ending.FINISHED
     path = bench.paths.picture(bench.job)
     with Image.open(path) as picture:
@@ -141,7 +156,7 @@ def test_the_picture_has_its_format_and_recipe(
     assert recipe["content"] == "beach.png"
     assert recipe["style"] == [{"image": "starry.png", "weight": 1.0, "scale": 1.0}]
     assert (recipe["backend"], recipe["options"]) == ("fake", {"level": 3})
-    assert recipe["output"] == {"name": "beach", "size": 64, "format": format}
+    assert recipe["output"] == {"name": "beach", "size": 32, "format": format}
 
 
 def test_the_alpha_of_the_content_is_put_back(bench: Bench) -> None:
