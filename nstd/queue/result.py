@@ -26,7 +26,7 @@ class Provenance(StoredModel):
     """How a picture was made: what a worker tells of it, and its record keeps.
 
     `notes` are what was odd, about its pictures above all; a file has them where there are any.
-    `losses` are points of the curves: a step, its level, the seconds since the start, and the losses
+    `losses` are points of the curves: a step, its level, the seconds since the start, and losses
     by name. `seconds` are by phase, `peak_memory` is in bytes by place.
     """
 

@@ -16,10 +16,10 @@ SHARES = st.floats(0, 1, width=32)
 
 @given(
     painted=arrays.arrays(np.float32, (4, 5, 3), elements=SHARES),
-    alpha=arrays.arrays(np.float32, (4, 5), elements=SHARES),
+    alpha=arrays.arrays(np.float32, (4, 5), elements=st.floats(0.25, 1, width=32)),
 )
 def test_over_white_a_painting_is_itself(painted: np.ndarray, alpha: np.ndarray) -> None:
-    """Whatever the content's alpha was; nothing is covered less than it was there."""
+    """From a quarter of cover on; nothing is covered less than it was in the content."""
     pixels, cover = off_white(painted, alpha)
     assert 0 <= pixels.min() <= pixels.max() <= 1
     assert (cover >= alpha - 1e-3).all()
@@ -35,9 +35,19 @@ def test_what_needs_no_more_cover_keeps_its_own() -> None:
 
 
 def test_what_is_darker_than_its_cover_can_show_covers_more() -> None:
-    """Black on what was wholly transparent is black."""
-    pixels, cover = off_white(np.zeros((1, 1, 3), np.float32), np.zeros((1, 1), np.float32))
-    assert (pixels.tolist(), cover.tolist()) == ([[[0, 0, 0]]], [[1]])
+    """Black on what was half transparent is black; what was cut out stays cut out."""
+    alpha = np.array([[128 / 255, 0]], np.float32)
+    pixels, cover = off_white(np.zeros((1, 2, 3), np.float32), alpha)
+    assert cover.tolist() == [[1, 0]]
+    assert pixels[0, 0].tolist() == [0, 0, 0]
+
+
+def test_a_soft_edge_has_no_dark_halo() -> None:
+    """However dark the painting is there: it covers at most four times as much as the content."""
+    alpha = np.linspace(0, 1, 11, dtype=np.float32)[None]
+    _, cover = off_white(np.full((1, 11, 3), 0.1, np.float32), alpha)
+    assert (np.diff(cover) >= 0).all()
+    assert cover[0, 1] == pytest.approx(0.4, abs=0.01)
 
 
 def test_straight_pixels_are_divided_by_their_alpha() -> None:
