@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from nstd import __version__
@@ -18,6 +17,7 @@ from nstd.backend import Backend, Interrupted, Progress, Result, Task
 from nstd.errors import BackendError
 from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
+from nstd.executors.worker.checks import check_preview, check_progress, check_result
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoder, seen, wishes
 from nstd.executors.worker.thumbnails import Thumbnails
@@ -101,7 +101,7 @@ class Attempt:
         if self._a.views:
             self._timed("views", lambda: self._views.of_inputs(task))
         result = self._timed("backend", lambda: backend.run(task, self.report))
-        self._check(result, content)
+        check_result(result, content.pixels.shape, self._job.backend)
         picture = self._timed("encode", lambda: self._encode(result, content))
         if self._a.views:
             self._timed("views", lambda: self._views.of_result(result.pixels))
@@ -115,27 +115,6 @@ class Attempt:
             hint = "`nstd backends` lists what each backend takes"
             raise BackendError("options_invalid", str(error), hint) from None
 
-    def _check(self, result: Result, content: Picture) -> None:
-        """Refuse what a backend must not return; encoding would fail on it, or show it wrong."""
-        if not isinstance(result, Result):
-            raise self._bad_result(f"a {type(result).__name__}, not a nstd.backend.Result")
-        pixels = result.pixels
-        if not isinstance(pixels, np.ndarray) or pixels.dtype.kind != "f":
-            said = getattr(pixels, "dtype", type(pixels).__name__)
-            raise self._bad_result(f"pixels of {said}, not an array of float32 in [0, 1]")
-        if pixels.shape != content.pixels.shape:
-            raise self._bad_result(
-                f"pixels of shape {pixels.shape}, not the content's {content.pixels.shape}"
-            )
-        if not np.isfinite(pixels).all():
-            raise self._bad_result("pixels that are NaN or infinite")
-
-    def _bad_result(self, what: str) -> BackendError:
-        hint = "report it to whoever wrote the backend"
-        return BackendError(
-            "backend_failed", f"backend {self._job.backend!r} returned {what}", hint
-        )
-
     def _state(self) -> bytes | None:
         try:
             return self._paths.checkpoint.read_bytes()
@@ -148,6 +127,7 @@ class Attempt:
 
     def report(self, progress: Progress) -> None:
         """The backend's callback: note the losses, do what is due, stop if that is wanted."""
+        check_progress(progress, self._job.backend)
         now = time.monotonic() - self._began
         self._note(progress, now)
         if (wanted := self._wanted()) is not None:
@@ -180,6 +160,7 @@ class Attempt:
 
     def _show(self, pixels: Pixels) -> None:
         """Replace the preview; the job goes on where a disk does not take it."""
+        check_preview(pixels, self._job.backend)
         preview = save_preview(pixels)
         with suppress(OSError):
             self._files.write(self._paths.preview, preview, durable=False)
@@ -199,7 +180,7 @@ class Attempt:
             self._losses = self._losses[::2]
 
     def _report(self, progress: Progress, now: float) -> Report:
-        fraction = float(np.clip(np.nan_to_num(progress.fraction), 0, 1))
+        fraction = min(1.0, max(0.0, float(progress.fraction)))
         if self._first is None:
             self._first = (now, fraction)
         since, at = self._first
