@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,7 @@ from nstd.errors import BackendError
 from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
 from nstd.executors.worker.checks import check_preview, check_progress, check_result
+from nstd.executors.worker.eta import Eta
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoder, seen, wishes
 from nstd.executors.worker.thumbnails import Thumbnails
@@ -60,7 +62,8 @@ class Attempt:
         self._notes: list[str] = []
         self._untold: tuple[str, ...] = ()  # of pictures; the next report takes them along
         self._seconds: dict[str, float] = {}
-        self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
+        self._last = Progress(step=0, steps=0, fraction=0.0)
+        self._eta = Eta()
         self._asked: Ending | None = None  # how it ends because the daemon wants it to
 
     def run(self, load: Callable[[str], Backend]) -> Outcome:
@@ -134,6 +137,7 @@ class Attempt:
             self._interrupt(wanted, progress)
         is_last = progress.step == progress.steps and progress.step != self._step
         self._step = int(progress.step)
+        self._last = replace(progress, note="", state=None, picture=None)
         if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
             self._send(self._report(progress, now))
         if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
@@ -149,7 +153,7 @@ class Attempt:
 
     def _tell(self, note: str = "") -> None:
         """Tell what a person should know, with how far the work was."""
-        progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=note)
+        progress = replace(self._last, losses={}, note=note)
         self._send(self._report(progress, time.monotonic() - self._began))
 
     def _interrupt(self, wanted: str, progress: Progress) -> None:
@@ -181,11 +185,7 @@ class Attempt:
 
     def _report(self, progress: Progress, now: float) -> Report:
         fraction = min(1.0, max(0.0, float(progress.fraction)))
-        if self._first is None:
-            self._first = (now, fraction)
-        since, at = self._first
-        done = fraction - at
-        eta = (now - since) / done * (1 - fraction) if done > 0 else None
+        eta = self._eta.seconds(now, fraction)
         untold, self._untold = self._untold, ()
         if progress.note and len(self._notes) < _NOTES_KEPT:
             self._notes.append(progress.note)
