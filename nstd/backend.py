@@ -135,7 +135,10 @@ class Backend(Protocol):
 
     @property
     def size(self) -> int | None:
-        """Longest side of the result in pixels where the sidecar says none; None: the content's."""
+        """Longest side of the result where the sidecar says none; None: the content's.
+
+        In pixels; a smaller content stays as it is. Only a sidecar has it enlarged.
+        """
         ...
 
     def run(self, task: Task, report: Report) -> Result:

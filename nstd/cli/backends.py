@@ -10,7 +10,7 @@ import click
 
 from nstd.backend import takes
 from nstd.backends.probe import BackendStatus
-from nstd.backends.registry import Backends
+from nstd.backends.registry import Backends, Plugin
 from nstd.cli.app import config_option, config_or_defaults
 
 
@@ -27,15 +27,22 @@ def command(config: Path | None, as_json: bool) -> None:
         return
     for plugin in found:
         mark = "  (jobs.backend)" if plugin.name == default else ""
-        click.echo(f"{plugin.name:16} {plugin.status.value:14} {plugin.distribution}{mark}")
+        click.echo(f"{plugin.name:16} {plugin.status.value:14} {_source(plugin)}{mark}")
         if plugin.status is not BackendStatus.OK:
             click.echo(f"    {plugin.reason}")
             continue
         click.echo(f"    {plugin.summary}")
         backend = plugins.get(plugin.name)
+        side = "that of the content" if backend.size is None else f"at most {backend.size} pixels"
+        click.echo(f"    {'output.size':20} Longest side of the result. [{side}]")
         if roles := takes(backend):
             click.echo(f"    takes pictures as {', '.join(sorted(roles))}")
         for name, option in backend.Options.model_fields.items():
             unset = option.is_required() or option.default is None
             usual = "" if unset else f" [{option.default}]"
             click.echo(f"    {name:20} {option.description or ''}{usual}")
+
+
+def _source(plugin: Plugin) -> str:
+    """The distribution that it comes from, and its version: what a new worker runs."""
+    return f"{plugin.distribution} {plugin.version}".rstrip()

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import queue
+import sys
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
+from rich.text import Text
 
+from nstd.cli.lines import Lines
+from nstd.logs.console import STDERR
 from nstd.system.units import format_duration
 
 _SHOWN = 12
+_WAITING = 2000  # events that may wait to be drawn; more are dropped
+_PATIENCE = 2.0  # seconds
 STARTING = "starting: torch takes some seconds"
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at standard error, on a terminal that can draw bars."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class FollowedEnd(NamedTuple):
@@ -25,18 +40,27 @@ class FollowedEnd(NamedTuple):
 
 
 class Bars:
-    """Follows a daemon in this process; shows bars if `visible`, and keeps what has ended."""
+    """Follows a daemon in this process; shows bars if `visible`, and keeps what has ended.
 
-    def __init__(self, *, visible: bool) -> None:
-        self._progress = make_progress(visible=visible)
+    All is drawn by a thread: a terminal that is held by Ctrl-S stops no daemon.
+    """
+
+    def __init__(self, *, visible: bool, lines: Lines | None = None, keep: bool = True) -> None:
+        """`lines` are printed above the bars; without `keep` a bar goes when its job has ended."""
+        # a stream of its own: a thread stuck in `sys.stderr` would hold up the end of the process
+        stream = os.fdopen(os.dup(STDERR), "w", errors="backslashreplace")
+        self._progress = make_progress(visible=visible, stream=stream)
+        self._lines, self._keep = lines, keep
         self._tasks: dict[str, TaskID] = {}
         self._unlisten: Callable[[], None] = lambda: None
+        self._events: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._work, name="bars", daemon=True)
         self.endings: list[FollowedEnd] = []
 
     def __enter__(self) -> Self:
         from nstd.logs.log import listen  # here, as `nstd submit --wait` only draws: no structlog
 
-        self._progress.start()
+        self._thread.start()
         self._unlisten = listen(self._on_event)
         return self
 
@@ -47,9 +71,31 @@ class Bars:
         trace: TracebackType | None,
     ) -> None:
         self._unlisten()
-        self._progress.stop()
+        with suppress(queue.Full):
+            self._events.put(None, timeout=_PATIENCE)
+            self._thread.join(_PATIENCE)
 
     def _on_event(self, event: str, line: dict[str, Any]) -> None:
+        if event == "job.finished":
+            seconds = format_duration(round(line["seconds"]["total"]))
+            words = f"{line['width']}x{line['height']} in {seconds}"
+            self.endings.append(FollowedEnd(line["output"], words, failed=False))
+        elif event == "job.failed":
+            words = f"{line['code']}: {line['message']}"
+            self.endings.append(FollowedEnd(line["output"], words, failed=True))
+        with suppress(queue.Full):
+            self._events.put_nowait((event, line))
+
+    def _work(self) -> None:
+        """Draw what comes until told to end, or until nobody is there to see it."""
+        with suppress(OSError), self._progress:
+            while (told := self._events.get()) is not None:
+                event, line = told
+                self._draw(event, line)
+                if self._lines is not None and (text := self._lines.of(line)):
+                    self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def _draw(self, event: str, line: dict[str, Any]) -> None:
         if event == "job.started":
             if line["job"] not in self._tasks:
                 self._tasks[line["job"]] = self._progress.add_task(line["name"], total=1, note="")
@@ -60,14 +106,14 @@ class Bars:
                 line, line["fraction"], describe(line["scale"], line["losses"], line["eta"])
             )
         elif event == "job.finished":
-            self._update(line, 1, "done")
-            seconds = format_duration(round(line["seconds"]["total"]))
-            size = f"{line['width']}x{line['height']}"
-            self.endings.append(FollowedEnd(line["output"], f"{size} in {seconds}", failed=False))
+            self._end(line, "done")
         elif event == "job.failed":
-            self._update(line, 1, line["code"])
-            words = f"{line['code']}: {line['message']}"
-            self.endings.append(FollowedEnd(line["output"], words, failed=True))
+            self._end(line, line["code"])
+
+    def _end(self, line: dict[str, Any], note: str) -> None:
+        self._update(line, 1, note)
+        if not self._keep and (task := self._tasks.pop(line["job"], None)) is not None:
+            self._progress.remove_task(task)
 
     def _make_room(self) -> None:
         """Hide the oldest bar that is full: a terminal would cut off the running ones below."""
@@ -81,12 +127,12 @@ class Bars:
             self._progress.update(self._tasks[line["job"]], completed=fraction, note=note)
 
 
-def make_progress(*, visible: bool) -> Progress:
-    """Bars on standard error; nothing where that is no terminal.
+def make_progress(*, visible: bool, stream: TextIO | None = None) -> Progress:
+    """Bars on `stream`, by default standard error; nothing where that is no terminal.
 
     The columns stay where they are, whatever is noted beside a bar.
     """
-    console = Console(stderr=True)
+    console = Console(file=stream or sys.stderr, highlight=False)
     bar = max(4, min(40, console.width - 72))
     room = max(20, console.width - bar - 16)  # beside the percentage and the time
     words = min(40, room * 5 // 8)

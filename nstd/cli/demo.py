@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ import click
 @click.option("--preset", help="draft is quick, fine takes its time.")
 def command(folder: Path, size: int | None, preset: str | None) -> None:
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
-    from nstd.cli.bars import Bars
+    from nstd.cli.bars import Bars, on_terminal
+    from nstd.cli.lines import BEGUN, Lines
     from nstd.client import samples
     from nstd.client.init import make_root
     from nstd.daemon.daemon import Daemon
@@ -26,12 +26,11 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
 
     make_root(folder)
     path = (folder / CONFIG).resolve()
-    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    overrides = {"watch.settle": 0.2, "log.console": "none" if on_terminal else "text"}
-    config = load_config(path, overrides)
+    config = load_config(path, {"watch.settle": 0.2, "log.console": "none"})
     sidecars = samples.copy_to(config.folder("inbox"), _wishes(size, preset))
     click.echo(f"making {len(sidecars)} pictures in {folder}", err=True)
-    with Bars(visible=on_terminal) as bars:
+    is_seen = on_terminal()
+    with Bars(visible=is_seen, lines=Lines({} if is_seen else BEGUN)) as bars:
         status = Daemon(config, once=True).run()
     for ending in bars.endings:
         output = config.folder("outbox") / ending.output

@@ -35,6 +35,8 @@ def command(config: Path | None, once: bool, **given: Any) -> None:
 
     go_on_in_child()
     faulthandler.enable(STDERR)  # systemd's watchdog ends us by SIGABRT: show where we hung
+    from nstd.cli.bars import Bars, on_terminal
+    from nstd.cli.lines import ENDS, Lines
     from nstd.daemon.daemon import Daemon
     from nstd.documents.config import find_config, load_config
 
@@ -42,7 +44,14 @@ def command(config: Path | None, once: bool, **given: Any) -> None:
         given["devices"] = given["devices"].split(",")
     overrides = {_OVERRIDES[key]: value for key, value in given.items() if value is not None}
     path = find_config(config)
-    daemon = Daemon(
-        load_config(path, overrides), once=once, reload=lambda: load_config(path, overrides)
-    )
-    sys.exit(daemon.run())
+    settings = load_config(path, overrides)
+    is_seen = settings.log.console == "auto" and on_terminal()
+    if is_seen:  # bars, and a line for what matters, instead of the log
+        overrides["log.console"] = "none"
+        settings = load_config(path, overrides)
+    daemon = Daemon(settings, once=once, reload=lambda: load_config(path, overrides))
+    if not is_seen:
+        sys.exit(daemon.run())
+    with Bars(visible=True, lines=Lines(ENDS), keep=False):
+        status = daemon.run()
+    sys.exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from nstd.system.layout import LOCK
 from nstd.system.lock import holder
 
 _POLL = 0.3
+_EVERY = 5.0
+"""Seconds between two lines about a job where no bars can be drawn."""
 _NOTES = {
     "inbox": "in the inbox",
     "waiting": "waits for a device",
@@ -34,6 +37,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
     if holder(config.folder("work") / LOCK) is None:
         click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
     ends: list[tuple[str, Look]] = []
+    lines = _Lines()
     with make_progress(visible=True) as progress:
         tasks: dict[TaskID, Followed] = {
             progress.add_task(printable(each.name), total=1, note=""): follow(config, each)
@@ -44,6 +48,8 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
                 look = followed.look()
                 done = 1 if look.is_over else look.fraction
                 progress.update(task, completed=done, note=_note(look))
+                if progress.disable:
+                    lines.tell(followed.name, look)
                 if look.is_over:
                     del tasks[task]
                     ends.append((followed.name, look))
@@ -51,6 +57,23 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
                 time.sleep(_POLL)
     told = [_tell(name, look) for name, look in ends]
     return all(told)
+
+
+class _Lines:
+    """Where no bars can be drawn, such as in a pipe: a line for each job every few seconds."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[float, str]] = {}  # when, and how the job stood then
+
+    def tell(self, name: str, look: Look) -> None:
+        """Print how the job is, if it is time or its state is another one."""
+        now = time.monotonic()
+        when, state = self._told.get(name, (-math.inf, ""))
+        if look.state == state and now - when < _EVERY:
+            return
+        self._told[name] = now, look.state
+        share = f"{look.fraction:4.0%}  " if look.state == "running" else ""
+        click.echo(printable(f"{name}  {share}{_note(look)}"), err=True)
 
 
 def _note(look: Look) -> str:

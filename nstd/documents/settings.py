@@ -253,5 +253,5 @@ class LogSettings(Model):
     keep: int = Field(10, ge=1, description="How many rotated files are kept.")
     console: Literal["auto", "text", "json", "none"] = Field(
         "auto",
-        description="Standard error: text, json or none; auto is text on a terminal, else json.",
+        description="Standard error: text, json or none; auto is bars on a terminal, else json.",
     )

@@ -143,7 +143,11 @@ class Output(Model):
         None, description="Name in the outbox; the sidecar's own name by default."
     )
     size: int | None = Field(
-        None, ge=16, le=16384, description="Longest side in pixels; the backend's default if unset."
+        None,
+        ge=16,
+        le=16384,
+        description="Longest side in pixels, up to 4 times that of the content, which is enlarged. "
+        "If unset, the backend's default (512 for gatys), and at most that of the content.",
     )
     format: Format | None = Field(None, description="File format; the config's default if unset.")
 

@@ -30,6 +30,7 @@ from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
 from nstd.system.durable import Files
 
+_RELOADED = "replaced after HUP"
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5
 """Seconds that a worker which is to be killed has to print where it stands."""
@@ -49,6 +50,7 @@ class LocalSeat:
     idle_since: float = 0.0
     kill_at: float | None = None
     asked_where: bool = False
+    is_outdated: bool = False  # it was started before the last HUP
 
 
 class LocalExecutor:
@@ -181,6 +183,8 @@ class LocalExecutor:
         failure = outcome.failure
         if outcome.device_fault or (failure is not None and failure.code in _REPLACED_AFTER):
             self._end(slot, "replaced after a failure")
+        elif seat.is_outdated:
+            self._end(slot, _RELOADED)
         elif seat.jobs >= self._config.workers.recycle:
             self._end(slot, f"replaced after {seat.jobs} jobs")
 
@@ -231,8 +235,15 @@ class LocalExecutor:
         return [seat.process.channel for seat in self._seats.values()]
 
     def configure(self, config: Config) -> None:
-        """New settings count from the next attempt on."""
+        """New settings count from the next attempt on, which a new worker makes.
+
+        So a plug-in that was changed or updated is used: a process imports it once.
+        """
         self._config = config
+        for slot, seat in list(self._seats.items()):
+            seat.is_outdated = True
+            if seat.job is None:
+                self._end(slot, _RELOADED)
 
     def close(self) -> None:
         """Kill all workers."""

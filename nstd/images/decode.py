@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from nstd.errors import PictureError
 from nstd.images.avif import space_of_avif
 from nstd.images.develop import develop
+from nstd.images.enlarge import Enlarging
 from nstd.images.explain import explained, several, too_large
 from nstd.images.jpeg import read_jpeg
 from nstd.images.kinds import FORMATS, HEAD, foreign_kind, kind_of
@@ -42,18 +43,24 @@ def load_image(
     max_bytes: int,
     max_side: int | None = None,
     size: tuple[int, int] | None = None,
+    enlarge: bool = False,
 ) -> Picture:
     """Decode the whole of `path`, upright, in sRGB.
 
     With `max_side`, its longest side has at most so many pixels, and smaller pictures are never
-    enlarged; with `size`, width and height, it is stretched to exactly that. Files over
+    enlarged, unless with `enlarge`: then it has exactly so many, and a note says that it was
+    enlarged. With `size`, width and height, it is stretched to exactly that. Files over
     `max_bytes` and pictures over `max_pixels` are refused from the header, before anything is
     decoded.
 
-    Raises PictureError: `picture_missing`; `picture_refused` for what is too large, animated or
-    no regular file; `picture_unreadable` for what is broken, truncated or of an unknown format;
-    `io_error` where the disk failed.
+    Raises PictureError: `picture_missing`; `picture_refused` for what is too large, animated, no
+    regular file or too small to be enlarged to that; `picture_unreadable` for what is broken,
+    truncated or of an unknown format; `io_error` where the disk failed.
     """
+    if enlarge and max_side is not None:
+        enlarging = Enlarging(path.name, max_side, max_pixels)
+        picture = decode(path, max_pixels, max_bytes, enlarging)
+        return replace(picture, notes=picture.notes + enlarging.notes)
     scale = partial(_at_most, side=max_side) if size is None else partial(_exactly, size=size)
     return decode(path, max_pixels, max_bytes, scale)
 

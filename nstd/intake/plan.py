@@ -21,12 +21,17 @@ from nstd.errors import SidecarError
 
 
 class EffectiveSettings(Model):
-    """Every effective setting of a job."""
+    """Every effective setting of a job.
+
+    A `size` that the sidecar asks for is reached, if need be by `enlarge`; a backend's default is
+    only the most.
+    """
 
     name: str
     backend: str
     options: dict[str, Any] = Field({})
     size: int | None = None
+    enlarge: bool = False
     format: Format
     priority: int
     timeout: float
@@ -128,6 +133,7 @@ def plain_order(
         "backend": wish.backend,
         "options": wish.options,
         "size": wish.output.size,
+        "enlarge": wish.output.size is not None,
         "format": wish.output.format,
         "priority": wish.priority,
         "timeout": wish.timeout,

@@ -43,10 +43,14 @@ class TextRenderer:
         color = _COLORS.get(level, "green" if event in _GREEN else None)
         when = click.style(_local(line["timestamp"]), dim=True)
         kind = click.style(f"{printable(level):7} {printable(event):14}", fg=color)
-        words = [word for word in (self._who(line), _say(line)) if word]
-        first = f"{when} {kind} {'  '.join(map(printable, words))}".rstrip()
-        text = "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
+        text = f"{when} {kind} {self.words(line)}".rstrip()
         return text if self._colors else click.unstyle(text)
+
+    def words(self, line: Line) -> str:
+        """The line without its head: the job, and what there is to say of it."""
+        words = [word for word in (self._who(line), _say(line)) if word]
+        first = "  ".join(map(printable, words))
+        return "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
 
     def learn(self, line: Line) -> Line:
         """The line itself; a name that it tells is known from now on."""

@@ -66,6 +66,7 @@ class RecordedSettings(TolerantModel):
     backend: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
     size: Count | None = None
+    enlarge: bool | None = _absent()  # whether a smaller content was to be brought to `size`
     format: str = ""
     priority: Count = 50
     timeout: Number = 0.0

@@ -92,6 +92,7 @@ class Job(StoredModel):
     backend: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
     size: int | None = None
+    enlarge: bool = False  # whether a content that is smaller than `size` is brought to it
     format: Format = "png"
     priority: int = 50
     timeout: float = 0.0

@@ -21,8 +21,10 @@ def test_backends_lists_each_with_status_reason_and_options(playground: Playgrou
     install(playground.site, "broken", before="raise RuntimeError('no driver')")
     done = playground.command("backends")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^puppet +ok +nstd-puppet  \(jobs\.backend\)$", done.stdout, re.MULTILINE)
+    assert re.search(r"^puppet +ok +nstd-puppet \S+  \(jobs\.backend\)$", done.stdout, re.MULTILINE)
     assert re.search(r"^    pause +\[0\.0\]$", done.stdout, re.MULTILINE)
+    assert "Longest side of the result. [at most 512 pixels]" in done.stdout
+    assert "Longest side of the result. [that of the content]" in done.stdout
     assert re.search(r"^broken +load_error.*\n    .*no driver", done.stdout, re.MULTILINE)
     listed = json.loads(playground.command("backends", "--json").stdout)
     found = {entry["name"]: entry["status"] for entry in listed}

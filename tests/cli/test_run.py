@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 
 import pytest
-from support.playground import Playground, wait_for
+from support.playground import Playground, everything_from, wait_for
 
 
 def test_once_works_off_the_inbox_and_counts_failures_in_its_last_line(
@@ -89,3 +94,43 @@ def test_a_hang_leaves_a_stack(playground: Playground) -> None:
     process = playground.start()
     assert playground.stop(process, 6) == -6
     assert "Fatal Python error: Aborted" in (playground.folder / "stderr").read_text()
+
+
+def on_a_terminal(playground: Playground, *command: str) -> str:
+    """What a command draws on a terminal of 120 columns, without its escapes."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", *command],
+        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
+        cwd=playground.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = everything_from(ours)
+    assert process.wait(timeout=60) == 0
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+
+
+def test_on_a_terminal_a_person_sees_bars_and_a_line_for_what_matters(
+    playground: Playground,
+) -> None:
+    """No fields, nothing of what goes well by itself; trouble with what to do."""
+    playground.pair("beach", options={"steps": 3})
+    playground.pair("bad", options={"act": "raise"})
+    arguments = ("run", "--once", "--console", "auto", "-c", str(playground.config_path))
+    seen = on_a_terminal(playground, *arguments)
+    assert re.search(r"nstd +works in .*Ctrl-C ends it", seen)
+    assert re.search(r"beach .*%", seen)
+    assert re.search(r"done +beach  32x24 in .*: beach", seen)
+    assert re.search(r"failed +bad  backend_failed: ", seen)
+    assert "nstd    ended: 1 done, 1 failed, 0 waiting" in seen
+    for event in ("job.claimed", "job.progress", "worker.started", "plugins.loaded", "timestamp"):
+        assert event not in seen
+
+
+def test_on_a_terminal_the_log_is_printed_where_it_is_asked_for(playground: Playground) -> None:
+    """As it is elsewhere."""
+    playground.pair("beach")
+    arguments = ("run", "--once", "--console", "text", "-c", str(playground.config_path))
+    assert "job.finished" in on_a_terminal(playground, *arguments)

@@ -17,10 +17,12 @@ from rich.console import Console
 from support.playground import Playground, everything_from, wait_for
 
 from nstd.cli import bars
+from nstd.cli import wait as waiting
 from nstd.client import follow
-from nstd.client.follow import Followed
+from nstd.client.follow import Followed, Look
 from nstd.client.submit import SubmitRequest, submit
 from nstd.errors import StoreError
+from nstd.outbox.record import Record
 
 
 @pytest.fixture
@@ -220,3 +222,30 @@ def test_wait_tells_that_a_grid_was_refused(playground: Playground, pair: tuple[
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "[grid_too_large]" in errors
+
+
+def test_in_a_pipe_something_is_said_every_few_seconds(
+    playground: Playground,
+    pair: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whenever the state changes, and while it stays the same; in a pipe nothing draws bars."""
+    submitted = submit(
+        playground.config,
+        SubmitRequest(
+            (playground.folder / pair[0],),
+            str(playground.folder / pair[1]),
+            ("backend=color-transfer",),
+        ),
+    )
+    looks = [Look("inbox")] * 3 + [Look("running", share / 10) for share in range(10)]
+    looks.append(Look("finished", path=playground.folder / "beach.json", end=Record()))
+    monkeypatch.setattr(Followed, "look", lambda self: looks.pop(0))
+    monkeypatch.setattr(waiting, "_POLL", 0.02)
+    monkeypatch.setattr(waiting, "_EVERY", 0.06)
+    assert waiting.wait(playground.config, submitted)
+    told = [line for line in capsys.readouterr().err.splitlines() if "beach-in-starry" in line]
+    assert "in the inbox" in told[0]
+    assert "0%" in told[1] or "0%" in told[2]
+    assert 4 <= len(told) < 14

@@ -171,6 +171,24 @@ def test_an_idle_worker_ends_after_a_while(make: Make, logged: list[dict[str, An
     assert bench.run("second").ending is Ending.FINISHED
 
 
+def test_after_new_settings_every_job_gets_a_new_worker(
+    make: Make, logged: list[dict[str, Any]]
+) -> None:
+    """Idle workers end at once, busy ones after their job: a changed plug-in is used."""
+    bench = make()
+    bench.run("a")
+    bench.executor.configure(make_config(bench.folder))
+    assert [line["reason"] for line in logged if line["event"] == "worker.ended"] == [
+        "replaced after HUP"
+    ]
+    bench.start("b", steps=5, pause=0.2)
+    bench.until(lambda: bench.begun("b"))
+    bench.executor.configure(make_config(bench.folder))
+    assert bench.outcome("b").ending is Ending.FINISHED
+    ended = [line for line in logged if line["event"] == "worker.ended"]
+    assert [line["reason"] for line in ended] == ["replaced after HUP"] * 2
+
+
 def test_a_worker_that_died_while_idle_costs_no_job(
     make: Make, logged: list[dict[str, Any]]
 ) -> None:

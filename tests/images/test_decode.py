@@ -205,6 +205,30 @@ def test_max_side_shrinks_and_never_enlarges(tmp_path: Path) -> None:
     assert load(path, max_side=500).size == (36, 24)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "I;16"])
+def test_what_is_asked_for_larger_is_enlarged_and_noted(tmp_path: Path, mode: str) -> None:
+    """Up to four times, with its shape, whatever the file holds; a larger one gets smaller."""
+    path = save(tmp_path / "a.png", Image.new(mode, (36, 24)))
+    picture = load(path, max_side=144, enlarge=True)
+    assert picture.size == (144, 96)
+    assert picture.notes == ("enlarged from 36 x 24 to 144 x 96 pixels, as was asked for",)
+    assert picture.pixels.min() >= 0
+    assert picture.pixels.max() <= 1
+    smaller = load(path, max_side=18, enlarge=True)
+    assert (smaller.size, smaller.notes) == ((18, 12), ())
+
+
+def test_more_than_four_times_the_size_is_refused_with_what_is_possible(tmp_path: Path) -> None:
+    """Also where the enlarged picture would have more pixels than are allowed."""
+    path = save(tmp_path / "a.png", Image.fromarray(NOISE))
+    error = refusal(path, max_side=145, enlarge=True)
+    assert error.code == "picture_refused"
+    assert "a.png: 36 x 24 pixels" in error.message
+    assert "at most 144" in error.hint
+    error = refusal(path, max_side=144, enlarge=True, max_pixels=5000)
+    assert (error.code, "limits.picture_pixels" in error.hint) == ("picture_refused", True)
+
+
 @pytest.mark.parametrize("size", [(1, 60000), (60000, 1)])
 def test_extreme_shapes(tmp_path: Path, size: tuple[int, int]) -> None:
     """A line of pixels is a picture, whole and made smaller."""

@@ -46,6 +46,19 @@ def test_the_sidecar_goes_before_the_config_and_the_config_before_the_default(
     assert (said.priority, said.timeout, said.options["strength"]) == (0, 5.0, 0.5)
 
 
+@pytest.mark.parametrize(("backend", "usual"), [("gatys", 512), ("color-transfer", None)])
+def test_only_a_size_that_the_sidecar_asks_for_enlarges(
+    tmp_path: Path, backend: str, usual: int | None
+) -> None:
+    """The default of a backend does not."""
+    plugins, known = Backends(), config(tmp_path, jobs={"backend": backend})
+    bare = make_order("x.yaml", parse_sidecar(PAIR.encode(), "x.yaml"), known, plugins)
+    text = PAIR + "output: {size: 64}\n"
+    said = make_order("x.yaml", parse_sidecar(text.encode(), "x.yaml"), known, plugins)
+    assert (bare.size, bare.enlarge) == (usual, False)
+    assert (said.size, said.enlarge) == (64, True)
+
+
 @pytest.mark.parametrize(
     ("text", "error", "code"),
     [

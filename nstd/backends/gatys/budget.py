@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from operator import mul
 from typing import Protocol
 
 from nstd.backends.gatys.pyramid import Level
 
 LEAST = 8  # evaluations below which a finer level is not worth its start
+OVERHEAD = 32768  # pixels whose work takes as long as what an evaluation costs at any size
 START = 2  # evaluations that the start of a level takes: the targets of content and styles
 
 
@@ -48,11 +50,11 @@ class Count:
         """Nothing: the descent counts."""
 
     def fraction(self, level: int, used: int) -> float:
-        """By work: an evaluation costs its level's pixels."""
-        here = self._levels[level]
-        done = sum(each.cost for each in self._levels[:level])
-        done += min(used, here.evaluations) * here.pixels
-        return done / sum(each.cost for each in self._levels)
+        """By work: an evaluation costs its level's pixels, and what it costs at any size."""
+        costs = [each.pixels + OVERHEAD for each in self._levels]
+        counts = [each.evaluations for each in self._levels]
+        done = [*counts[:level], min(used, counts[level])]
+        return float(sum(map(mul, costs, done)) / sum(map(mul, costs, counts)))
 
 
 class Clock:

@@ -9,10 +9,10 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from nstd import __version__
@@ -20,6 +20,8 @@ from nstd.backend import Backend, Interrupted, Progress, Result, Task
 from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
+from nstd.executors.worker.checks import check_preview, check_progress, check_result
+from nstd.executors.worker.eta import Eta
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoder, seen, wishes
 from nstd.executors.worker.thumbnails import Thumbnails
@@ -65,7 +67,8 @@ class Attempt:
         self._notes: list[str] = []
         self._untold: tuple[str, ...] = ()  # of pictures; the next report takes them along
         self._seconds: dict[str, float] = {}
-        self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
+        self._last = Progress(step=0, steps=0, fraction=0.0)
+        self._eta = Eta()
         self._had_room = False
         self._is_inside = False  # whether the backend runs
         self._met: OSError | None = None  # what a write of ours met
@@ -127,7 +130,7 @@ class Attempt:
         self._is_inside = True
         result = self._timed("backend", lambda: backend.run(task, self.report))
         self._is_inside = False
-        self._check(result, content)
+        check_result(result, content.pixels.shape, self._job.backend)
         picture = self._timed("encode", lambda: self._encode(result, content))
         if self._a.views:
             self._timed("views", lambda: self._views.of_result(result.pixels))
@@ -141,27 +144,6 @@ class Attempt:
             hint = "`nstd backends` lists what each backend takes"
             raise BackendError("options_invalid", str(error), hint) from None
 
-    def _check(self, result: Result, content: Picture) -> None:
-        """Refuse what a backend must not return; encoding would fail on it, or show it wrong."""
-        if not isinstance(result, Result):
-            raise self._bad_result(f"a {type(result).__name__}, not a nstd.backend.Result")
-        pixels = result.pixels
-        if not isinstance(pixels, np.ndarray) or pixels.dtype.kind != "f":
-            said = getattr(pixels, "dtype", type(pixels).__name__)
-            raise self._bad_result(f"pixels of {said}, not an array of float32 in [0, 1]")
-        if pixels.shape != content.pixels.shape:
-            raise self._bad_result(
-                f"pixels of shape {pixels.shape}, not the content's {content.pixels.shape}"
-            )
-        if not np.isfinite(pixels).all():
-            raise self._bad_result("pixels that are NaN or infinite")
-
-    def _bad_result(self, what: str) -> BackendError:
-        hint = "report it to whoever wrote the backend"
-        return BackendError(
-            "backend_failed", f"backend {self._job.backend!r} returned {what}", hint
-        )
-
     def _state(self) -> bytes | None:
         try:
             return self._paths.checkpoint.read_bytes()
@@ -174,12 +156,14 @@ class Attempt:
 
     def report(self, progress: Progress) -> None:
         """The backend's callback: note the losses, do what is due, stop if that is wanted."""
+        check_progress(progress, self._job.backend)
         now = time.monotonic() - self._began
         self._note(progress, now)
         if (wanted := self._wanted()) is not None:
             self._interrupt(wanted, progress)
         is_last = progress.step == progress.steps and progress.step != self._step
         self._step = int(progress.step)
+        self._last = replace(progress, note="", state=None, picture=None)
         if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
             self._send(self._report(progress, now))
         if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
@@ -195,7 +179,7 @@ class Attempt:
 
     def _tell(self, note: str = "") -> None:
         """Tell what a person should know, with how far the work was."""
-        progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=note)
+        progress = replace(self._last, losses={}, note=note)
         self._send(self._report(progress, time.monotonic() - self._began))
 
     def _interrupt(self, wanted: str, progress: Progress) -> None:
@@ -214,6 +198,7 @@ class Attempt:
 
     def _show(self, pixels: Pixels) -> None:
         """Replace the preview; the job goes on where a disk does not take it."""
+        check_preview(pixels, self._job.backend)
         preview = save_preview(pixels)
         with suppress(OSError):
             self._files.write(self._paths.preview, preview, durable=False)
@@ -233,12 +218,8 @@ class Attempt:
             self._losses = self._losses[::2]
 
     def _report(self, progress: Progress, now: float) -> Report:
-        fraction = float(np.clip(np.nan_to_num(progress.fraction), 0, 1))
-        if self._first is None:
-            self._first = (now, fraction)
-        since, at = self._first
-        done = fraction - at
-        eta = (now - since) / done * (1 - fraction) if done > 0 else None
+        fraction = min(1.0, max(0.0, float(progress.fraction)))
+        eta = self._eta.seconds(now, fraction)
         untold, self._untold = self._untold, ()
         if progress.note and len(self._notes) < _NOTES_KEPT:
             self._notes.append(progress.note)
@@ -274,8 +255,11 @@ class Attempt:
 
     def _recipe(self, result: Result) -> str:
         job = self._job
+        # a default that the content did not reach would be a wish to enlarge it
+        is_reached = job.enlarge or max(result.pixels.shape[:2]) >= (job.size or 0)
+        size = job.size if is_reached else None
         recipe = wishes(job) | {
-            "output": {"name": job.name, "size": job.size, "format": job.format},
+            "output": {"name": job.name, "size": size, "format": job.format},
             "backend": job.backend,
             "options": job.options,
             "network": dict(result.network or {}),

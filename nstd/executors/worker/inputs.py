@@ -52,7 +52,7 @@ class Decoder:
     def decode(self) -> Decoded:
         """All of them. Raises PictureError, with the name that the sidecar says."""
         job = self._job
-        content = self._picture(job.given("content")[0], max_side=job.size)
+        content = self._picture(job.given("content")[0], max_side=job.size, enlarge=job.enlarge)
         init = [self._seen(given, size=content.size) for given in job.given("init")]
         side = min(job.size or SERIES_SIDE, SERIES_SIDE)
         return Decoded(

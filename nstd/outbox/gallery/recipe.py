@@ -21,7 +21,7 @@ def as_sidecar(record: Record | Reason) -> str:
         wish["init"] = shown(inputs.init.file)
     if inputs.series:
         wish["series"] = [shown(each.file) for each in inputs.series]
-    output = {"name": shown(record.name), "size": settings.size, "format": shown(settings.format)}
+    output = {"name": shown(record.name), "size": _size(record), "format": shown(settings.format)}
     wish["output"] = {key: value for key, value in output.items() if value}
     wish["backend"] = shown(settings.backend)
     if options := _options(settings, record.seed if isinstance(record, Record) else None):
@@ -30,6 +30,14 @@ def as_sidecar(record: Record | Reason) -> str:
         return dump(wish).decode()
     except SidecarError:  # anybody may have written the record
         return ""
+
+
+def _size(record: Record | Reason) -> int | None:
+    """What was asked for; None for a default that the content did not reach: it would enlarge."""
+    size = record.settings.size
+    if size is None or record.settings.enlarge or not isinstance(record, Record):
+        return size
+    return size if max(record.output.width, record.output.height) >= size else None
 
 
 def _style(given: RecordedStyle) -> dict[str, Any]:

@@ -124,12 +124,27 @@ def raising(error: BaseException) -> Work:
 # What it makes
 
 
+@pytest.mark.parametrize(
+    ("enlarge", "size", "said"), [(False, (32, 24), None), (True, (64, 48), 64)]
+)
+def test_a_recipe_asks_for_no_larger_picture_than_was_made(
+    bench: Bench, enlarge: bool, size: tuple[int, int], said: int | None
+) -> None:
+    """A default that the content did not reach would be a wish to enlarge it."""
+    bench.change(size=64, enlarge=enlarge)
+    assert bench.run(same).ending is Ending.FINISHED
+    path = bench.paths.picture(bench.job)
+    with Image.open(path) as picture:
+        assert picture.size == size
+    assert json.loads(read_recipe(path) or "")["output"]["size"] == said
+
+
 @pytest.mark.parametrize("format", ["png", "jpg", "webp", "tiff"])
 def test_the_picture_has_its_format_and_recipe(
     bench: Bench, format: Literal["png", "jpg", "webp", "tiff"]
 ) -> None:
     """The recipe inside says what the sidecar and the config said."""
-    bench.change(format=format, size=64, options={"level": 3})
+    bench.change(format=format, size=32, options={"level": 3})
     assert bench.run(same).ending is Ending.FINISHED
     path = bench.paths.picture(bench.job)
     with Image.open(path) as picture:
@@ -142,7 +157,7 @@ def test_the_picture_has_its_format_and_recipe(
     assert recipe["content"] == "beach.png"
     assert recipe["style"] == [{"image": "starry.png", "weight": 1.0, "scale": 1.0}]
     assert (recipe["backend"], recipe["options"]) == ("fake", {"level": 3})
-    assert recipe["output"] == {"name": "beach", "size": 64, "format": format}
+    assert recipe["output"] == {"name": "beach", "size": 32, "format": format}
 
 
 def test_the_alpha_of_the_content_is_put_back(bench: Bench) -> None:
@@ -369,15 +384,15 @@ def test_a_long_run_keeps_a_bounded_number_of_losses(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("always")
 def test_reports_tell_how_far_it_is_and_when_it_will_be_done(bench: Bench) -> None:
-    """Fractions stay within [0, 1] whatever the backend says."""
+    """A fraction that is over by rounding is the whole."""
 
     def work(task: Task, report: Tell) -> Result:
-        for step, fraction in enumerate((0.25, 0.5, float("nan"), 7.0), start=1):
+        for step, fraction in enumerate((0.25, 0.5, 0.75, 1.0000001), start=1):
             report(Progress(step=step, steps=4, fraction=fraction, level=2, levels=3))
         return Result(task.content)
 
     bench.run(work)
-    assert [report.fraction for report in bench.reports] == [0.25, 0.5, 0.0, 1.0]
+    assert [report.fraction for report in bench.reports] == [0.25, 0.5, 0.75, 1.0]
     assert bench.reports[0].eta is None
     assert bench.reports[1].eta is not None
     assert (bench.reports[0].level, bench.reports[0].levels) == (2, 3)
@@ -466,8 +481,10 @@ def test_an_interruption_that_nobody_asked_for_is_an_error(bench: Bench) -> None
         (lambda task: Result(task.content * np.float32("nan")), "NaN or infinite"),
         (lambda task: Result((task.content * 255).astype(np.uint8)), "pixels of uint8, not"),
         (lambda task: Result(task.content.tolist()), "pixels of list, not"),
+        (lambda task: Result(task.content * 255), "pixels from 0 to 128, not in [0, 1]"),
+        (lambda task: Result(task.content * 2 - 1), "pixels from -1 to"),
     ],
-    ids=["array", "nothing", "shape", "grey", "nan", "bytes", "list"],
+    ids=["array", "nothing", "shape", "grey", "nan", "bytes", "list", "x255", "signed"],
 )
 def test_what_is_no_result_is_the_backends_failure_in_clear_words(
     bench: Bench, value: Callable[[Task], Any], said: str
@@ -488,6 +505,49 @@ def test_pixels_of_double_precision_and_slightly_out_of_range_are_fine(bench: Be
         return Result(doubled)
 
     assert bench.run(work).ending is Ending.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        (Progress(step=5, steps=4, fraction=0.5), "step 5 of 4"),
+        (Progress(step=-1, steps=4, fraction=0.5), "step -1 of 4"),
+        (Progress(step=1, steps=4, fraction=25.0), "that 25 of the work is done"),
+        (Progress(step=1, steps=4, fraction=-0.5), "that -0.5 of the work is done"),
+        (Progress(step=1, steps=4, fraction=float("nan")), "that nan of the work is done"),
+        (Progress(step=1, steps=4, fraction=0.5, level=3, levels=2), "level 3 of 2"),
+    ],
+)
+def test_progress_that_cannot_be_true_is_the_backends_failure(
+    bench: Bench, progress: Progress, said: str
+) -> None:
+    """Before anything is published, and with what was wrong."""
+
+    def work(task: Task, report: Tell) -> Result:
+        report(progress)
+        return Result(task.content)
+
+    failure = bench.fail(work)
+    assert failure.code == "backend_failed"
+    assert f"backend 'fake' reported {said}" in failure.message
+    assert not any(report.fraction for report in bench.reports)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("wrong", [255.0, float("nan")])
+def test_a_preview_that_cannot_be_shown_is_the_backends_failure(bench: Bench, wrong: float) -> None:
+    """It may be of another size, but not of another range."""
+
+    def work(task: Task, report: Tell) -> Result:
+        for factor in (1.0, wrong):
+            pixels = task.content[::2, ::2] * np.float32(factor)
+            report(Progress(step=1, steps=1, fraction=1.0, picture=lambda shown=pixels: shown))  # type: ignore[misc]
+        return Result(task.content)
+
+    failure = bench.fail(work)
+    assert failure.code == "backend_failed"
+    assert "reported a picture with pixels" in failure.message
+    assert bench.paths.preview.exists()
 
 
 def test_options_that_only_a_worker_refuses_fail_the_job_as_options(bench: Bench) -> None:

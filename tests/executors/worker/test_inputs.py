@@ -76,6 +76,20 @@ def test_a_region_has_the_size_of_the_content_and_a_mask_that_of_its_style(bench
     assert (style.region[:, 0].max(), style.region[:, -1].min()) == (0, 1)
 
 
+def test_masks_and_the_beginning_grow_with_a_content_that_is_enlarged(bench: Bench) -> None:
+    """And the note names the content."""
+    bench.add("region", halves(32, 24), style=0)
+    bench.add("init", Image.new("RGB", (32, 24)))
+    bench.change(size=96, enlarge=True)
+    given = bench.decode()
+    assert given.content.pixels.shape == (72, 96, 3)
+    assert given.styles[0].region is not None
+    assert given.init is not None
+    assert (given.styles[0].region.shape, given.init.shape) == ((72, 96), (72, 96, 3))
+    note = "beach.png: enlarged from 32 x 24 to 96 x 72 pixels, as was asked for"
+    assert note in given.notes
+
+
 def test_each_mask_goes_to_its_own_style(bench: Bench) -> None:
     """Not to a neighbour, in whatever order they stand in the job."""
     second = bench.job.inputs[1].model_copy(update={"style": 1, "weight": 0.5})
