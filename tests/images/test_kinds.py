@@ -182,6 +182,14 @@ UNREAD_KINDS: dict[str, tuple[bytes, str]] = {
         tiff(integers(RGB, 16), photometric="cielab"),
         "a TIFF of 3 channels of 16-bit integers (L*a*b*) is not read",
     ),
+    "three bytes a value": (
+        tiff(integers(GREY, 24), bitspersample=24),
+        "a TIFF of 1 channel of 24-bit integers (grey) is not read",
+    ),
+    "fewer values of colour": (
+        with_tag(tiff(integers(RGB, 8), photometric="rgb"), 262, value=6),
+        "a TIFF of YCbCr with fewer values of colour, not packed, is not read",
+    ),
     "packed by JPEG 2000": (
         tiff(integers(RGB, 8), photometric="rgb", compression="jpeg2000"),
         "a TIFF of 3 channels of 8-bit integers (RGB), packed by JPEG 2000, is not read",
