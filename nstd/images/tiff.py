@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +19,7 @@ from nstd.images import tiff_pages as tags
 from nstd.images.alpha import straight
 from nstd.images.levels import to_shares
 from nstd.images.model import ExtraNeededError, Stored, UnreadKindError
-from nstd.images.pillow import Opener, profile_of, sixteen_bits
+from nstd.images.pillow import Opener, profile_of, raw_mode, set_raw_mode, sixteen_bits
 from nstd.images.spliced import Spliced
 from nstd.images.tiff_pages import Page, find_page
 
@@ -92,10 +93,10 @@ def _is_plain(page: Page) -> bool:
     """Whether Pillow reads it right; found by trying every kind (tests/images/test_kinds.py)."""
     if page.compression not in _PILLOWS_PACKINGS:
         return False
+    if page.planar and (page.extra or page.bits > 8):
+        return False
     if page.bits <= 8 and page.sample_format == tags.UNSIGNED:
         return True
-    if page.planar:
-        return False
     if page.channels == 1 and page.photometric in _GREYS:
         return (page.sample_format, page.bits) in _PLAIN_GREYS
     several = page.photometric in (tags.RGB, tags.CMYK)
@@ -113,6 +114,10 @@ def _by_pillow(page: Page, reopen: Callable[[], Image.Image]) -> Stored:
             image.load()
             return Stored(image, profile=profile)
         if page.channels == 1:
+            if (
+                page.compression != 1
+            ):  # libtiff unpacks to the machine's order, which Pillow forgets
+                set_raw_mode(image, re.sub(r"(\d)B", r"\1N", raw_mode(image)))
             samples = np.asarray(image)[:, :, None]
             if page.bits == 32 and page.sample_format == tags.UNSIGNED:
                 samples = samples.view(np.uint32)
@@ -122,7 +127,8 @@ def _by_pillow(page: Page, reopen: Callable[[], Image.Image]) -> Stored:
 
 def _by_tifffile(page: Page, file: BinaryIO, open_image: Opener) -> Stored:
     kind = _described(page)
-    if page.photometric in (tags.PALETTE, tags.YCBCR, tags.LAB):
+    # the order of the three bytes of 24 bits: programs differ, and tifffile reads one alone
+    if page.photometric in (tags.PALETTE, tags.YCBCR, tags.LAB) or page.bits == 24:
         raise UnreadKindError(kind)
     if page.compression not in _TIFFFILES_PACKINGS:
         packing = _PACKINGS.get(page.compression, f"method {page.compression}")

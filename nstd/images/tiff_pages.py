@@ -24,13 +24,13 @@ _FORMS = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "
 _KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 255, 256, 257, 258, 259
 _PHOTOMETRIC, _FILL_ORDER, _ORIENTATION, _SAMPLES, _HIGHEST = 262, 266, 274, 277, 281
 _PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS, _EXTRA, _FORMAT = 284, 317, 320, 330, 332, 338, 339
-_DESCRIPTION, _HIGHEST_OF_ANY, _DNG, _WHITE_LEVEL = 270, 341, 50706, 50717
+_DESCRIPTION, _HIGHEST_OF_ANY, _SUBSAMPLING, _DNG, _WHITE_LEVEL = 270, 341, 530, 50706, 50717
 _SIGNIFICANT = re.compile(rb'SignificantBits="(\d{1,2})"')
 """As OME-XML says it, in the description."""
 _READ = {
     *(_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER),
     *(_ORIENTATION, _SAMPLES, _HIGHEST, _PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS),
-    *(_EXTRA, _FORMAT, _DESCRIPTION, _HIGHEST_OF_ANY, _DNG, _WHITE_LEVEL),
+    *(_EXTRA, _FORMAT, _DESCRIPTION, _HIGHEST_OF_ANY, _SUBSAMPLING, _DNG, _WHITE_LEVEL),
 }
 _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType."""
@@ -148,6 +148,8 @@ def _page(number: int, head: bytes, tags: Tags) -> Page:
         raise UnreadKindError(told)
     if photometric == CMYK and one(_INKS, 1) != 1:
         raise UnreadKindError("a TIFF in inks other than CMYK")
+    if (photometric, compression) == (YCBCR, 1) and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
+        raise UnreadKindError("a TIFF of YCbCr with fewer values of colour, not packed,")
     bits, formats = set(tags.get(_BITS, (1,))), set(tags.get(_FORMAT, (UNSIGNED,)))
     if len(bits) > 1 or len(formats) > 1:
         raise UnreadKindError("a TIFF whose channels have different depths")

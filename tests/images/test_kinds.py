@@ -123,6 +123,10 @@ UNREAD = {
     "an OpenEXR picture": b"v/1\x01" + bytes(20),
     "a Radiance HDR picture": b"#?RADIANCE\n",
     "an SVG drawing": b"\xef\xbb\xbf\n<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "an XML file, such as an SVG": b"<!-- by a drawing program --><svg/>",
+    "a camera's raw file (MRW)": b"\0MRM" + bytes(40),
+    "a camera's raw file (X3F)": b"FOVb" + bytes(40),
+    "a HEIF picture": ISO % b"avci",
     "a PDF": b"%PDF-1.7\n",
     "a TGA picture": struct.pack("<3B5x4H2B", 0, 0, 2, 0, 0, 4, 4, 24, 0) + bytes(48),
     "a PCX picture": b"\x0a\x05\x01\x08" + bytes(60),
@@ -181,6 +185,14 @@ UNREAD_KINDS: dict[str, tuple[bytes, str]] = {
     "lab of 16 bits": (
         tiff(integers(RGB, 16), photometric="cielab"),
         "a TIFF of 3 channels of 16-bit integers (L*a*b*) is not read",
+    ),
+    "three bytes a value": (
+        tiff(integers(GREY, 24), bitspersample=24),
+        "a TIFF of 1 channel of 24-bit integers (grey) is not read",
+    ),
+    "fewer values of colour": (
+        with_tag(tiff(integers(RGB, 8), photometric="rgb"), 262, value=6),
+        "a TIFF of YCbCr with fewer values of colour, not packed, is not read",
     ),
     "packed by JPEG 2000": (
         tiff(integers(RGB, 8), photometric="rgb", compression="jpeg2000"),

@@ -61,6 +61,20 @@ def grey_tiffs() -> Iterator[Case]:
     for bits in (8, 16, 32):
         signed = np.rint(GREY * (2 ** (bits - 1) - 1)).astype(f"i{bits // 8}")
         yield Case(f"tiff grey int{bits}", tiff(signed), GREY, extra=bits == 8)
+    for compression in (None, "lzw", "deflate", "packbits"):
+        for name, values in (
+            ("int16", np.rint(GREY * 32767).astype(np.int16)),
+            ("int32", np.rint(GREY * (2**31 - 1)).astype(np.int32)),
+            ("float32", GREY.astype(np.float32)),
+        ):
+            data = tiff(values, compression=compression, byteorder=">")
+            yield Case(f"tiff grey {name} > {compression}", data, GREY)
+        both = integers(np.stack([GREY, ALPHA]), 8)
+        data = tiff(
+            both, compression=compression, planarconfig="separate", extrasamples=["unassalpha"]
+        )
+        name = f"tiff grey and alpha uint8 separate {compression}"
+        yield Case(name, data, GREY, ALPHA, extra=True, tolerance=0.02)
     yield Case("tiff grey int32 of 8 bits", tiff(integers(GREY, 8).astype(np.int32)), GREY)
     yield Case("tiff grey int32 of 16 bits", tiff(integers(GREY, 16).astype(np.int32)), GREY)
     for white in (1, 255, 65535):
