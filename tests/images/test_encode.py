@@ -16,7 +16,7 @@ from nstd.errors import BackendError, PictureError
 from nstd.images import load_image, over_white, read_recipe, save_image, save_preview
 from nstd.images.decode import Array
 
-FORMATS: tuple[Format, ...] = get_args(Format)
+FORMATS: tuple[Format, ...] = get_args(get_args(Format)[0])
 RECIPE = json.dumps({"content": "Bäume 日本.jpg", "seed": 7}, ensure_ascii=False)
 
 

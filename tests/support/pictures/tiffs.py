@@ -62,12 +62,12 @@ def grey_tiffs() -> Iterator[Case]:
         signed = np.rint(GREY * (2 ** (bits - 1) - 1)).astype(f"i{bits // 8}")
         yield Case(f"tiff grey int{bits}", tiff(signed), GREY, extra=bits == 8)
     for compression in (None, "lzw", "deflate", "packbits"):
-        for name, values in (
+        for name, given in (
             ("int16", np.rint(GREY * 32767).astype(np.int16)),
             ("int32", np.rint(GREY * (2**31 - 1)).astype(np.int32)),
             ("float32", GREY.astype(np.float32)),
         ):
-            data = tiff(values, compression=compression, byteorder=">")
+            data = tiff(given, compression=compression, byteorder=">")
             yield Case(f"tiff grey {name} > {compression}", data, GREY)
         both = integers(np.stack([GREY, ALPHA]), 8)
         data = tiff(
