@@ -7,11 +7,13 @@ an inbox, and each line on its standard output tells how that ended. Tests use `
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -23,6 +25,15 @@ from support import TESTS
 
 QUICK = 0.05
 """Seconds that forged daemons wait after an error, where real ones wait for ten."""
+
+WARM = """
+executor: {kind: inline}
+watch: {mode: poll, poll: 50ms, settle: 0s}
+devices: [cpu]
+jobs: {backend: puppet}
+limits: {min_free: 1MiB}
+log: {console: none}
+"""
 
 
 class FaultyFiles(Files):
@@ -100,15 +111,31 @@ def hurry() -> None:
     dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
 
 
+def warm_up() -> None:
+    """Make one picture here: what that imports and compiles, the forked daemons then share."""
+    from PIL import Image
+
+    from nstd.client.init import make_root
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root"
+        make_root(root)
+        (root / "config.yaml").write_text(WARM)
+        for name in ("content", "style"):
+            Image.new("RGB", (16, 12), "teal").save(root / "inbox" / f"{name}.png")
+        (root / "inbox" / "warm.yaml").write_text("content: content.png\nstyle: style.png\n")
+        run_daemon(root / "config.yaml", FaultyFiles())
+        assert (root / "outbox" / "warm").is_dir()
+    gc.freeze()
+
+
 def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
     """Fork a daemon for each line; gives `{"status": ..., "steps": ...}`, below 0 for a signal.
 
     `make` makes the files of each daemon from the `files` of its line.
     """
-    import nstd.daemon.daemon
-    import nstd.images  # noqa: F401 - imported once, here
-
     hurry()
+    warm_up()
     for line in sys.stdin:
         order = json.loads(line)
         steps, told = os.pipe()
