@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.executors import TWO, make_config, make_job
 
-from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
+from nstd.daemon.dispatcher import Dispatcher
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.executors.contract import Begun, Event
@@ -24,6 +24,7 @@ from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
+from nstd.system.waits import USUAL
 
 
 class FakeExecutor:
@@ -185,8 +186,8 @@ def test_a_full_disk_of_a_worker_pauses_everything_and_uses_no_attempt(
     bench.dispatcher.dispatch(5.1)
     assert not bench.scheduler.running
     assert bench.on_disk("beach").attempt == 0
-    assert bench.dispatcher.next_event(5.1) == 5.0 + DISK_PAUSE
-    bench.dispatcher.dispatch(5.0 + DISK_PAUSE)
+    assert bench.dispatcher.next_event(5.1) == 5.0 + USUAL.disk
+    bench.dispatcher.dispatch(5.0 + USUAL.disk)
     assert bench.scheduler.running
     assert bench.dispatcher.reason_to_pause() == ""
 
@@ -199,7 +200,7 @@ def test_nothing_begins_that_the_disk_did_not_take(bench: Bench, log: Log) -> No
     assert not bench.executor.asked
     assert len(log("disk.full")) == 1
     bench.files.is_full = False
-    bench.dispatcher.dispatch(DISK_PAUSE)
+    bench.dispatcher.dispatch(USUAL.disk)
     assert bench.executor.found[0]["attempt"] == 1
 
 
@@ -213,7 +214,7 @@ def test_a_disk_that_has_recovered_pauses_nothing_even_if_no_job_is_left_to_try_
     bench.files.is_full = False
     assert bench.dispatcher.reason_to_pause()
     bench.dispatcher.cancel("beach")
-    bench.dispatcher.dispatch(DISK_PAUSE)
+    bench.dispatcher.dispatch(USUAL.disk)
     assert bench.dispatcher.reason_to_pause() == ""
 
 

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from nstd.system.durable import Files
+from nstd.system.waits import Waits
 from support import TESTS
 
-QUICK = 0.05
-"""Seconds that forged daemons wait after an error, where real ones wait for ten."""
+QUICK = Waits(0.05, disk=0.05, full=0.05, claim=0.05, undo=0.05, publish=0.05)
+"""Forged daemons do not wait long after an error."""
 
 WARM = """
 executor: {kind: inline}
@@ -91,24 +92,18 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
     from nstd.executors import inline
 
     setattr(inline, "Files", lambda: files)  # noqa: B010 - a module is no place for attributes
-    daemon = Daemon(load_config(config), once=True, files=files)
+    daemon = Daemon(load_config(config), once=True, files=files, waits=QUICK)
     if files.reads:
         files.watch_reads(config.parent)
     return daemon.run()
 
 
-def hurry() -> None:
-    """Shorten every wait after an error, and take every plugin for healthy without a look."""
+def trust() -> None:
+    """Take every plugin for healthy without a look."""
     from nstd.backends import registry as plugins
     from nstd.backends.probe import BackendStatus, Health
-    from nstd.daemon import daemon, dispatcher, recovery
-    from nstd.intake import admission as intake
-    from nstd.intake import inbox
-    from nstd.outbox import publisher
 
-    daemon._AFTER_ERROR = inbox._HOLD = recovery.SOON = QUICK
     plugins.probe = lambda *arguments: Health(BackendStatus.OK)  # type: ignore[attr-defined]
-    dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
 
 
 def warm_up() -> None:
@@ -134,7 +129,7 @@ def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
 
     `make` makes the files of each daemon from the `files` of its line.
     """
-    hurry()
+    trust()
     warm_up()
     for line in sys.stdin:
         order = json.loads(line)
