@@ -12,7 +12,8 @@ from nstd.documents.model import StoredModel, Version
 class Report(StoredModel):
     """How far a running job is; `elapsed` and `eta` are seconds.
 
-    `memory` is what it holds now: bytes of its accelerator, else of its process.
+    `memory` is what it holds now: bytes of its accelerator, else of its process. `picture_notes`
+    say what is odd about pictures of the job, each with the picture's name.
     """
 
     job: str
@@ -25,6 +26,7 @@ class Report(StoredModel):
     elapsed: float
     eta: float | None
     note: str = ""
+    picture_notes: tuple[str, ...] = ()
     memory: int | None = None
 
     @property

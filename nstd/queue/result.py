@@ -25,8 +25,9 @@ class PictureFacts(StoredModel):
 class Provenance(StoredModel):
     """How a picture was made: what a worker tells of it, and its record keeps.
 
-    `losses` are points of the curves: a step, its level, the seconds since the start, and the
-    losses by name. `seconds` are by phase, `peak_memory` is in bytes by place.
+    `notes` are what was odd, about its pictures above all; a file has them where there are any.
+    `losses` are points of the curves: a step, its level, the seconds since the start, and losses
+    by name. `seconds` are by phase, `peak_memory` is in bytes by place.
     """
 
     network: dict[str, Any] | None = None
@@ -36,6 +37,7 @@ class Provenance(StoredModel):
     slot: str = ""
     device_name: str = ""
     steps: Count = 0
+    notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     losses: tuple[dict[str, Number], ...] = ()
     seconds: dict[str, Number] = Field(default_factory=dict)
     peak_memory: dict[str, Count] = Field(default_factory=dict)
