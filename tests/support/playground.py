@@ -21,6 +21,7 @@ from nstd.documents.config import Config, load_config
 from support import CHECKOUT, TESTS
 from support.commands import HERE, run_here
 from support.plugins import install
+from support.preloaded import PRELOADED
 from support.puppet import PUPPET
 
 T = TypeVar("T")
@@ -138,15 +139,17 @@ class Playground:
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG.
 
-        In this process where nothing is asked for that needs one of its own.
+        In this process where the process is not the point; else in one that need not import all
+        the package, unless something is asked for that only a new one has.
         """
         environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
         environment |= options.pop("env", {})
         cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 120)
         is_sabotaged = (self.site / "sitecustomize.py").exists()
-        is_plain = arguments[:1] and arguments[0] in HERE and not (options or self.prefix)
-        if is_plain and not is_sabotaged and not {"-f", "--follow", "--watch"} & set(arguments):
-            return run_here(arguments, environment, cwd)
+        if arguments and not (options or self.prefix or is_sabotaged):
+            if arguments[0] in HERE and not {"-f", "--follow", "--watch"} & set(arguments):
+                return run_here(arguments, environment, cwd)
+            return PRELOADED.run(arguments, environment, cwd, timeout)
         return subprocess.run(
             [*self.prefix, sys.executable, "-m", "nstd", *arguments],
             env=environment,
