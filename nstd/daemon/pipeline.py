@@ -30,7 +30,7 @@ from nstd.queue import Job, JobStore, Scheduler
 from nstd.queue.ended import EndedJobs
 from nstd.queue.outlook import Outlook
 from nstd.system.durable import Files
-from nstd.system.layout import HEALTH, LOGS, WORKERS
+from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
 from nstd.system.waits import USUAL, Waits
 
 
@@ -42,7 +42,8 @@ class Pipeline:
     ) -> None:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
         for name in ("work", "outbox", "inbox", "styles"):
-            files.make_folder(config.folder(name))
+            for inner in ("", *INNER.get(name, ())):
+                files.make_folder(config.folder(name) / inner)
         # What the parts share
         store, outbox, inbox = (
             JobStore(work, files),
@@ -51,7 +52,7 @@ class Pipeline:
         )
         claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
         self._store, self.trouble, self.outlook = store, Trouble(), Outlook()
-        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config)
+        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
         self.ended = EndedJobs(self.scheduler.members)
         self.health = HealthFile(work / HEALTH, files)
         queue = self.scheduler, self.ended
@@ -102,6 +103,7 @@ class Pipeline:
         self.admission.work(now)
         self.outlook.paused, self.outlook.inbox = self.admission.paused, self.admission.inbox.count
         self.outlook.inbox_lost = self.admission.lost is not None
+        self.outlook.unavailable = self.backends.unavailable()
 
     def put_out(self, now: float) -> None:
         """ended jobs -> outbox, and on to those who wait for them."""

@@ -33,6 +33,8 @@ BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
 REST = 4
 """After a look that took a second, so many seconds go to the jobs before the next."""
+BACKEND_PAUSE = 5.0
+"""Seconds until a sidecar is looked at again whose backend cannot be used for now."""
 LOST_LOOK = 1.0
 """Seconds between looks, at most, at an inbox that cannot be read."""
 
@@ -167,6 +169,9 @@ class Admission:
                 raise ready.error or StoreError("internal_error", "a sidecar that was not read")
             plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
         except NstdError as error:
+            if error.code == "backend_unavailable":  # that may pass: it stays, and others go on
+                self.inbox.rest(ready.name, now + BACKEND_PAUSE)
+                return None
             failure = Failure.of(error)
         try:
             if plan.axes:

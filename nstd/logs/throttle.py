@@ -48,10 +48,11 @@ class Trouble:
     def tell(self, error: OSError, path: str, *, job: str = "") -> None:
         """Tell that `error` befell `path`, as `disk.full` or `disk.failed`, unless it was told.
 
-        A full disk fails everything at once, so it is one trouble whatever the path is.
+        A full disk fails everything at once, so it is one trouble whatever the path is. Where the
+        error itself names a file, that one is told.
         """
         full = is_full(error)
         if not self._throttle.is_news((0, "") if full else (error.errno, path)):
             return
-        words = {"path": printable(path), "error": printable(str(error))}
+        words = {"path": printable(str(error.filename or path)), "error": printable(str(error))}
         emit("disk.full" if full else "disk.failed", **words, **({"job": job} if job else {}))

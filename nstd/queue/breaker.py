@@ -2,7 +2,7 @@
 
 One job that kills its worker again and again is the job's fault; the breaker opens when several
 jobs in a row fail, or when the device does not even start. An open breaker lets one job through
-after its pause, as a trial.
+after its pause, as a trial: one that had no part in it, where such a one waits.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Breaker:
         if self.retry_at is None:
             return True
         return now >= self.retry_at and self.trial is None
+
+    def has_blamed(self, job: str) -> bool:
+        """Whether the job is one of those that took the device down: another had better try it."""
+        return self.is_open and job in self._culprits
 
     def start(self, job: str) -> None:
         """A job starts on the device."""

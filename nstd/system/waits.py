@@ -15,6 +15,8 @@ class Waits:
     """Without dispatch or intake, after a disk refused to take the state of a job."""
     full: float = 10.0
     """Without claims, after one found no space; then a single one tries again."""
+    full_job: float = 10.0
+    """Until a job runs again whose worker met a full disk; grows."""
     claim: float = 10.0
     """Until a sidecar whose claim met an error is claimed again; grows."""
     undo: float = 1.0

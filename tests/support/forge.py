@@ -24,7 +24,7 @@ from nstd.system.durable import Files
 from nstd.system.waits import Waits
 from support import TESTS
 
-QUICK = Waits(0.05, disk=0.05, full=0.05, claim=0.05, undo=0.05, publish=0.05)
+QUICK = Waits(0.05, disk=0.05, full=0.05, full_job=0.05, claim=0.05, undo=0.05, publish=0.05)
 """Forged daemons do not wait long after an error."""
 
 WARM = """

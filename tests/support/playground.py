@@ -38,7 +38,7 @@ FAST: dict[str, Any] = {
 }
 """Settings with which a test does not wait long."""
 
-SHORT = dict.fromkeys(("after_error", "claim", "disk", "full", "publish"), 0.5)
+SHORT = dict.fromkeys(("after_error", "claim", "disk", "full", "full_job", "publish"), 0.5)
 """Waits after an error of a disk, in seconds, which are 1 to 10 otherwise."""
 
 
