@@ -22,12 +22,12 @@ from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
 from nstd.system.lock import Lock
+from nstd.system.waits import USUAL, Waits
 
 EXIT_OK, EXIT_DEVICES_DOWN = 0, 5
 FIXED = ("folders", "executor", "devices", "slots", "metrics")
 """Settings that a running daemon does not take over."""
 _LONGEST_SLEEP = 10.0
-_AFTER_ERROR = 1.0
 _PATIENCE = 5.0
 """Seconds for which a run with `once` waits for an inbox that cannot be read."""
 _TELL_AGAIN = 60.0
@@ -43,11 +43,12 @@ class Daemon:
         once: bool = False,
         reload: Callable[[], Config] | None = None,
         files: Files | None = None,
+        waits: Waits = USUAL,
     ) -> None:
         self._config, self._once, self._reload = config, once, reload
-        files = files or Files()
+        files, self._after_error = files or Files(), waits.after_error
         self._wake, self._notifier = Wake(), Notifier()
-        self._pipeline = Pipeline(config, files, self._wake.ring)
+        self._pipeline = Pipeline(config, files, self._wake.ring, waits)
         work = config.folder("work")
         self._lock = Lock(work / LOCK)
         self._requests = ControlRequests(work, files, _refuse_note)
@@ -89,7 +90,7 @@ class Daemon:
         results += [self._try(step) for step in self._steps()]
         self._notifier.watchdog()
         if not all(results):
-            time.sleep(_AFTER_ERROR)
+            time.sleep(self._after_error)
         self._try(self._sleep)
 
     def _keep_lock(self) -> None:

@@ -25,9 +25,8 @@ from nstd.queue.progress import Report
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
+from nstd.system.waits import USUAL, Waits
 
-DISK_PAUSE = 10.0
-"""Seconds without dispatch or intake after a disk refused to take the state of a job."""
 _LOOK = 1.0
 """While jobs run, how often their workers' grace and health are looked at."""
 
@@ -44,10 +43,11 @@ class Dispatcher:
         store: JobStore,
         state: HealthFile,
         trouble: Trouble,
+        waits: Waits = USUAL,
     ) -> None:
         self.scheduler, self.executor = scheduler, executor
         self._store, self._ended, self._state = store, ended, state
-        self._trouble = trouble
+        self._trouble, self._disk_pause = trouble, waits.disk
         self._events: deque[Event] = deque()
         self._looked = 0.0
         self._disk_until = 0.0
@@ -77,7 +77,7 @@ class Dispatcher:
             with _bound(job.id, slot):
                 begun = job.begun()
                 if not self._is_durable(begun, now):
-                    self.scheduler.add(job, now + DISK_PAUSE)  # the next time others go first
+                    self.scheduler.add(job, now + self._disk_pause)  # the next time others go first
                     return
                 self.scheduler.started(begun, slot)
                 emit("job.started", name=job.name, attempt=begun.attempt)
@@ -182,7 +182,7 @@ class Dispatcher:
 
     def _tell_disk(self, job: Job, error: OSError, now: float) -> None:
         self._trouble.tell(error, "work", job=job.id)
-        self._disk_until = now + DISK_PAUSE
+        self._disk_until = now + self._disk_pause
         self._disk_error = f"{printable(str(error.filename or 'work'))}: {error.strerror}"
 
     def _tell_device(self, verdict: Verdict) -> None:

@@ -31,12 +31,15 @@ from nstd.queue.ended import EndedJobs
 from nstd.queue.outlook import Outlook
 from nstd.system.durable import Files
 from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
+from nstd.system.waits import USUAL, Waits
 
 
 class Pipeline:
     """The parts; `ring` is called, from any thread, when something happens in the inbox."""
 
-    def __init__(self, config: Config, files: Files, ring: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, files: Files, ring: Callable[[], None], waits: Waits = USUAL
+    ) -> None:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
         for name in ("work", "outbox", "inbox", "styles"):
             for inner in ("", *INNER.get(name, ())):
@@ -45,28 +48,30 @@ class Pipeline:
         store, outbox, inbox = (
             JobStore(work, files),
             Outbox(config.folder("outbox"), files),
-            Inbox(config),
+            Inbox(config, waits),
         )
         claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
         self._store, self.trouble, self.outlook = store, Trouble(), Outlook()
-        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config)
+        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
         self.ended = EndedJobs(self.scheduler.members)
         self.health = HealthFile(work / HEALTH, files)
         queue = self.scheduler, self.ended
         # The parts, in the order of the pipeline
-        self._recovery = Recovery(config, store, claims, outbox, *queue, logs, self.trouble)
+        self._recovery = Recovery(config, store, claims, outbox, *queue, logs, self.trouble, waits)
         self.admission = Admission(
-            config, inbox, store, claims, *queue, self.backends, self.trouble, ring
+            config, inbox, store, claims, *queue, self.backends, self.trouble, ring, waits
         )
         self.batches = Batches(
             config, store, outbox, self.scheduler, self.admission.claimed, self.trouble, files
         )
-        self.dispatcher = Dispatcher(config, executor, *queue, store, self.health, self.trouble)
+        self.dispatcher = Dispatcher(
+            config, executor, *queue, store, self.health, self.trouble, waits
+        )
         self.publisher = Publisher(
-            store, outbox, self.ended, logs, self.trouble, self.batches.note_end
+            store, outbox, self.ended, logs, self.trouble, self.batches.note_end, waits
         )
         self._cleanup, self.hooks = Cleanup(config, inbox, files), Hooks(config)
-        self.gallery = Gallery(config, files, self.scheduler, self.outlook)
+        self.gallery = Gallery(config, files, self.scheduler, self.outlook, waits)
         self._metrics = Metrics(config, files, self.scheduler, self.outlook, self.trouble)
         self._entry: tuple[Part, ...] = (self._recovery, self.admission)
         self._rest: tuple[Part, ...] = (

@@ -16,11 +16,10 @@ from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore, State
+from nstd.system.waits import USUAL, Waits
 
 AGAIN = 60.0
 """Seconds until a job folder that cannot be read is looked at again: a person may mend it."""
-SOON = 1.0
-"""Seconds until claims are looked at again that could not be undone: the inbox may be away."""
 
 
 class Recovery:
@@ -36,8 +35,9 @@ class Recovery:
         ended: EndedJobs,
         logs: Path,
         trouble: Trouble,
+        waits: Waits = USUAL,
     ) -> None:
-        self._claims = claims
+        self._claims, self._soon = claims, waits.undo
         self._store, self._outbox, self._scheduler, self._ended = store, outbox, scheduler, ended
         self._log_has_end, self._trouble = partial(has_ended, logs), trouble
         self._is_done = False
@@ -70,7 +70,7 @@ class Recovery:
             is_clean = self._claims.undo(now, self._log_has_end)
         except OSError as error:
             self._trouble.tell(error, str(error.filename or "claims"))
-            self._due = now + SOON
+            self._due = now + self._soon
             return
         self._is_done = True
         self._due = float("inf") if is_clean and not self._is_broken else now + AGAIN

@@ -28,13 +28,12 @@ from nstd.queue.store import JobStore
 from nstd.system.durable import is_full
 from nstd.system.nofollow import join
 from nstd.system.units import format_size
+from nstd.system.waits import USUAL, Waits
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
 REST = 4
 """After a look that took a second, so many seconds go to the jobs before the next."""
-FULL_PAUSE = 10.0
-"""Seconds without claims after one found no space; then a single one tries again."""
 BACKEND_PAUSE = 5.0
 """Seconds until a sidecar is looked at again whose backend cannot be used for now."""
 LOST_LOOK = 1.0
@@ -59,6 +58,7 @@ class Admission:
         backends: Backends,
         trouble: Trouble,
         ring: Callable[[], None],
+        waits: Waits = USUAL,
     ) -> None:
         self.inbox, self._store, self._claims = inbox, store, claims
         self._scheduler, self._ended = scheduler, ended
@@ -73,7 +73,7 @@ class Admission:
         self._lost_since = 0.0
         self.notes: list[InboxNote] = []
         """What the last look met that becomes no job as it is."""
-        self._full, self._try_at = "", 0.0
+        self._full, self._try_at, self._full_pause = "", 0.0, waits.full
         self.paused = ""
         self.configure(config)
 
@@ -218,7 +218,7 @@ class Admission:
         self._trouble.tell(error, ready.name)
         if is_full(error):
             self._full = f"no space to take jobs in: {error.strerror}"
-            self._try_at = now + FULL_PAUSE
+            self._try_at = now + self._full_pause
         else:
             self.inbox.hold(ready.name, now)
 

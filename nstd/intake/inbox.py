@@ -26,9 +26,10 @@ from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.backoff import backoff
 from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
+from nstd.system.waits import USUAL, Waits
 
 _FIRST = 101  # above every priority: what is refused is answered at once
-_HOLD, _LONGEST_HOLD = 10.0, 600.0
+_LONGEST_HOLD = 600.0
 _NO_SIDECAR = 2**20
 """Bytes beyond which a file is none, whatever its name: it is left alone, as a FIFO would be."""
 _AGAIN = 1.0
@@ -79,7 +80,8 @@ class Held(NamedTuple):
 class Inbox:
     """What was seen so far; all of it can be lost and is found again."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, waits: Waits = USUAL) -> None:
+        self._hold_for = waits.claim
         self._stability, self._told = Stability(config.watch.settle), Throttle()
         inbox = Folder(config.folder("inbox"))
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
@@ -157,7 +159,7 @@ class Inbox:
     def hold(self, name: str, now: float) -> None:
         """Leave the sidecar `name` alone for a while, longer each time: its claim met an error."""
         times = self._held[name].times + 1 if name in self._held else 1
-        self._held[name] = Held(now + backoff(times, _HOLD, _LONGEST_HOLD), times)
+        self._held[name] = Held(now + backoff(times, self._hold_for, _LONGEST_HOLD), times)
 
     def rest(self, name: str, until: float) -> None:
         """Leave the sidecar `name` alone until then: there is nothing wrong with it."""

@@ -22,9 +22,10 @@ from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
 from nstd.system.backoff import backoff
 from nstd.system.durable import is_full
+from nstd.system.waits import USUAL, Waits
 
-AGAIN, LONGEST = 5.0, 60.0
-"""Seconds before a publication that met a disk error is tried again; doubles from the first."""
+LONGEST = 60.0
+"""Seconds, at most, before a publication that met a disk error is tried again."""
 BUDGET = 0.5
 """Seconds that one turn of the loop spends here; what is left is due at the next turn."""
 MANY = 3
@@ -53,6 +54,7 @@ class Publisher:
         logs: Path,
         trouble: Trouble,
         note_end: Callable[[Job], None],
+        waits: Waits = USUAL,
     ) -> None:
         """`note_end` makes the end of a batch's member durable before its folder goes."""
         self._store, self._outbox, self._logs = store, outbox, logs
@@ -60,6 +62,7 @@ class Publisher:
         self._late: dict[str, EndedJob] = {}  # those that have met an error
         self._published: list[Published] = []
         self.finished = self.failed = 0
+        self._again = waits.publish
 
     def configure(self, config: Config) -> None:
         """Nothing to take over."""
@@ -98,7 +101,7 @@ class Publisher:
         pending.error = error
         self._late[pending.job.id] = pending
         pending.tries += 1
-        pending.due = now + backoff(pending.tries, AGAIN, LONGEST)
+        pending.due = now + backoff(pending.tries, self._again, LONGEST)
 
     def _full(self) -> list[EndedJob]:
         """Those that a full disk keeps back."""

@@ -16,12 +16,13 @@ from nstd.queue.entries import Decision, Running, Verdict, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
 from nstd.system.backoff import backoff
+from nstd.system.waits import USUAL, Waits
 
 LONGEST_BACKOFF = 3600.0
 """Seconds before another attempt at most, unless the config asks for more before the second."""
 
-DISK_WAIT, LONGEST_DISK_WAIT = 10.0, 600.0
-"""Seconds that a job waits which met a full disk; doubles from the first. Others go first."""
+LONGEST_DISK_WAIT = 600.0
+"""Seconds that a job waits at most which met a full disk; others go first."""
 
 _FORGIVEN = {"disk_full", "cluster_lost"}
 """Failures that an attempt has nothing to do with: it does not count. A full disk does where the
@@ -31,7 +32,8 @@ job had all the room that it was predicted to need: it would fill any disk."""
 class Scheduler:
     """Waiting jobs, running jobs, slots and the health of devices."""
 
-    def __init__(self, slots: Sequence[Slot], config: Config) -> None:
+    def __init__(self, slots: Sequence[Slot], config: Config, waits: Waits = USUAL) -> None:
+        self._disk_wait = waits.full_job
         self.slots: list[Slot] = []
         self.waiting: dict[str, Waiting] = {}
         self.running: dict[str, Running] = {}
@@ -204,7 +206,7 @@ class Scheduler:
         is_full = failure is not None and failure.code == "disk_full"
         if decision is Decision.REQUEUE and is_full:
             self._full[job.id] += 1
-            return min(LONGEST_DISK_WAIT, DISK_WAIT * 2.0 ** (self._full[job.id] - 1))
+            return min(LONGEST_DISK_WAIT, self._disk_wait * 2.0 ** (self._full[job.id] - 1))
         self._full.pop(job.id, None)
         return self._backoff(job) if decision is Decision.RETRY else 0.0
 

@@ -298,7 +298,7 @@ def test_folder_that_cannot_be_used_is_refused_first(playground: Playground, pai
     """Absent, without sidecars, with a bad one, a missing picture, or an option nobody takes."""
 
     def refused(folder: Path, *more: str) -> str:
-        done = playground.command("bench", "quality", str(folder), *more)
+        done = playground.here("bench", "quality", str(folder), *more)
         assert done.returncode == 1
         assert not (playground.folder / "nstd-quality").exists()
         return done.stderr
@@ -334,7 +334,7 @@ def test_command_line_that_is_wrong_is_refused(
 ) -> None:
     """Exit code 2, and words that say what to write instead."""
     (playground.folder / "nstd-quality" / "pictures" / "nstd").mkdir(parents=True)
-    done = playground.command("bench", "quality", str(pairs), *arguments)
+    done = playground.here("bench", "quality", str(pairs), *arguments)
     assert done.returncode == 2
     assert words in done.stderr
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.executors import TWO, make_config, make_job
 
-from nstd.daemon.dispatcher import DISK_PAUSE, Dispatcher
+from nstd.daemon.dispatcher import Dispatcher
 from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.executors.contract import Begun, Event
@@ -20,10 +20,11 @@ from nstd.logs.throttle import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.progress import Report
-from nstd.queue.scheduler import DISK_WAIT, Scheduler
+from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
+from nstd.system.waits import USUAL
 
 
 class FakeExecutor:
@@ -190,7 +191,7 @@ def test_a_job_that_meets_a_full_disk_uses_no_attempt_and_lets_the_others_go_fir
     bench.tell(finished("other"), now=6.0)
     bench.dispatcher.dispatch(6.0)
     assert not bench.scheduler.running
-    bench.dispatcher.dispatch(5.0 + DISK_WAIT)
+    bench.dispatcher.dispatch(5.0 + USUAL.full_job)
     assert set(bench.scheduler.running) == {"beach"}
 
 
@@ -202,7 +203,7 @@ def test_nothing_begins_that_the_disk_did_not_take(bench: Bench, log: Log) -> No
     assert not bench.executor.asked
     assert len(log("disk.full")) == 1
     bench.files.is_full = False
-    bench.dispatcher.dispatch(DISK_PAUSE)
+    bench.dispatcher.dispatch(USUAL.disk)
     assert bench.executor.found[0]["attempt"] == 1
 
 
@@ -216,7 +217,7 @@ def test_a_disk_that_has_recovered_pauses_nothing_even_if_no_job_is_left_to_try_
     bench.files.is_full = False
     assert bench.dispatcher.reason_to_pause()
     bench.dispatcher.cancel("beach")
-    bench.dispatcher.dispatch(DISK_PAUSE)
+    bench.dispatcher.dispatch(USUAL.disk)
     assert bench.dispatcher.reason_to_pause() == ""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.tables import table
 
 from nstd.daemon.systemd import Notifier
 
@@ -125,7 +126,7 @@ def test_a_manager_that_comes_back_is_heard_again(tmp_path: Path) -> None:
     second.socket.close()
 
 
-@pytest.mark.parametrize("address", ["", "relative", "vsock:2:1234", "/" + "long" * 100, "@"])
+@table("address", ["", "relative", "vsock:2:1234", "/" + "long" * 100, "@"])
 def test_without_a_usable_socket_nothing_happens(address: str) -> None:
     """The daemon runs just so under no systemd, or an odd one."""
     notifier = Notifier({"NOTIFY_SOCKET": address} if address else {})
@@ -162,7 +163,7 @@ def test_children_inherit_neither_the_variables_nor_the_socket(
     notifier.close()
 
 
-@pytest.mark.parametrize(
+@table(
     ("environ", "expected"),
     [
         ({"WATCHDOG_USEC": "60000000"}, 30.0),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from support.tables import table
 
 from nstd.documents.grid import GridSidecar
 from nstd.documents.schema import sidecar_schema
@@ -92,9 +93,7 @@ def test_more_pictures_may_be_named() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "style", ["a.jpg", "{image: a.jpg}", "[a.jpg]", "[{image: a.jpg}]", "\n- a.jpg"]
-)
+@table("style", ["a.jpg", "{image: a.jpg}", "[a.jpg]", "[{image: a.jpg}]", "\n- a.jpg"])
 def test_a_style_has_short_forms(style: str) -> None:
     """A name, a mapping, and a list of either mean the same."""
     sidecar = parsed(f"content: b.jpg\nstyle: {style}\n").sidecar
@@ -115,7 +114,7 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
     assert (sidecar.options, sidecar.output.size, sidecar.timeout) == ({}, None, None)
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "complaint"),
     [
         ("wieght: 2", "3:1: unknown key 'wieght'"),
@@ -179,7 +178,7 @@ def test_each_mistake_has_its_place_and_its_cure(line: str, complaint: str) -> N
     assert only.startswith(f"beach.yaml:{complaint}")
 
 
-@pytest.mark.parametrize(
+@table(
     ("style", "complaint"),
     [
         ("", "2:7: style: expected the name of a picture, or a mapping like {image: starry.jpg}"),
@@ -208,7 +207,7 @@ def test_places_are_right_in_every_form_of_style(style: str, complaint: str) -> 
     assert only.startswith(f"beach.yaml:{complaint}")
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "complaint"),
     [
         ("''", "must be the name of a picture"),
@@ -305,7 +304,7 @@ def test_options_lie_above_the_defaults_of_the_config() -> None:
     assert parse_options(parsed(pair("")), Strokes) == Strokes()
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "complaint"),
     [
         ("{presett: fine}", "3:11: unknown key 'presett'; did you mean 'preset'?"),

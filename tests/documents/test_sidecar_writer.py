@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.tables import table
 
 from nstd.client import samples
 from nstd.documents import strict_yaml
@@ -95,7 +96,7 @@ def test_every_value_is_read_back_or_refused(mapping: dict[str, Any]) -> None:
     assert types(read(text)) == types(mapping)
 
 
-@pytest.mark.parametrize("text", [text for text in HOSTILE if can_be_said(text)])
+@table("text", [text for text in HOSTILE if can_be_said(text)])
 def test_texts_that_look_like_something_else_stay_texts(text: str) -> None:
     """As values, in lists, and as keys."""
     mapping = {"a": text, "b": [text]} | ({text: "c"} if text != "<<" else {})

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.tables import table
 
 from nstd.documents import strict_yaml as strictyaml
 from nstd.documents.strict_yaml import MAX_BYTES, MAX_DEPTH, Document, DocumentError, read
@@ -38,7 +39,7 @@ def problems(data: bytes | str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ("", None),
@@ -68,7 +69,7 @@ def test_values_follow_yaml_1_2(text: str, expected: object) -> None:
     assert type(value(text)) is type(expected)
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "no",
@@ -123,7 +124,7 @@ def test_marks_of_editors_are_passed_over(data: bytes) -> None:
     assert document.mark(("b",))[1] == 4
 
 
-@pytest.mark.parametrize(
+@table(
     ("data", "expected"),
     [
         ("a: &x 1", "f.yaml:1:4: anchor &x is refused; write the value out"),
@@ -330,7 +331,7 @@ def test_mutated_files_raise_nothing_else(data: bytes) -> None:
     check(data)
 
 
-@pytest.mark.parametrize("end", range(len(GOOD)))
+@table("end", range(len(GOOD)))
 def test_half_a_file_never_surprises(end: int) -> None:
     """A file that is cut anywhere is read or refused."""
     check(GOOD[:end])

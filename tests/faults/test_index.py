@@ -36,9 +36,9 @@ def words(text: str) -> list[str]:
 
 
 def names_of(module: str) -> list[str]:
-    """The names of the tests of a module, here or in the folder above."""
-    places = [folder / f"{module}.py" for folder in (HERE, HERE.parent)]
-    path = next(place for place in places if place.exists())
+    """The names of the tests of a module, here or in another folder of tests."""
+    here = HERE / f"{module}.py"
+    path = here if here.exists() else next(HERE.parent.rglob(f"{module}.py"))
     nodes = ast.walk(ast.parse(path.read_text()))
     names = [node.name for node in nodes if isinstance(node, ast.FunctionDef)]
     return [name for name in names if name.startswith("test_")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from support.tables import table
 
 from nstd.intake.names import is_ignored, is_sidecar
 
@@ -20,28 +20,26 @@ beach.jpg beach.yaml Beach.YML tmp.yaml part.jpg a.part.jpg #1.jpg $5.jpg downlo
 """
 
 
-@pytest.mark.parametrize(
-    "name", [*IGNORED.split(), "beach (conflicted copy 2026-01-01).yaml", "..", ".\n"]
-)
+@table("name", [*IGNORED.split(), "beach (conflicted copy 2026-01-01).yaml", "..", ".\n"])
 def test_hidden_temporary_and_partial_names_are_ignored(name: str) -> None:
     """Browsers, editors, rsync, Syncthing, macOS, Windows and NAS boxes leave these."""
     assert is_ignored(name)
     assert not is_sidecar(name)
 
 
-@pytest.mark.parametrize("name", [*WANTED.split(), "two\nlines.yaml", "\udcff.yaml"])
+@table("name", [*WANTED.split(), "two\nlines.yaml", "\udcff.yaml"])
 def test_names_that_people_give_are_not_ignored(name: str) -> None:
     """Even odd ones."""
     assert not is_ignored(name)
 
 
-@pytest.mark.parametrize("name", ["a.yaml", "a.yml", "A.YAML", "a.b.Yml", "two\nlines.yaml"])
+@table("name", ["a.yaml", "a.yml", "A.YAML", "a.b.Yml", "two\nlines.yaml"])
 def test_a_sidecar_is_known_by_its_ending(name: str) -> None:
     """`.yaml` and `.yml`, however they are written."""
     assert is_sidecar(name)
 
 
-@pytest.mark.parametrize("name", ["yaml", "a.yamlx", "a.json", ".yaml", "a.yaml.part"])
+@table("name", ["yaml", "a.yamlx", "a.json", ".yaml", "a.yaml.part"])
 def test_other_endings_are_no_sidecars(name: str) -> None:
     """Neither is a name that is only an ending."""
     assert not is_sidecar(name)

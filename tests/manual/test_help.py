@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from support.playground import Playground, everything_from
+from support.tables import table
 
 from manual.documents import MANUAL, PAGES, README, blocks
 from nstd.cli.help import TOPICS, render
@@ -65,7 +66,7 @@ def test_code_and_tables_are_shown_whole(topic: str, monkeypatch: pytest.MonkeyP
     assert "…" not in "".join(shown)
 
 
-@pytest.mark.parametrize("topic", TOPICS)
+@table("topic", TOPICS)
 def test_links_become_what_a_person_can_type(topic: str) -> None:
     """The command that shows the other page, or the path of a file; comments do not show."""
     text = re.sub(r"\x1b\[[\d;]*m", "", render((MANUAL / f"{topic}.md").read_text()))

@@ -18,10 +18,11 @@ from nstd.logs.events import TERMINAL
 from nstd.logs.log import Logging
 from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.publisher import AGAIN, LONGEST, MANY, Publisher
+from nstd.outbox.publisher import LONGEST, MANY, Publisher
 from nstd.queue.ended import EndedJobs, LiveMembers
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.store import JobStore
+from nstd.system.waits import USUAL
 
 RESULT: dict[str, Any] = {
     "picture": {"sha256": "0", "bytes": 7, "width": 2, "height": 1},
@@ -194,7 +195,7 @@ def test_a_full_disk_is_told_once_and_tried_again_until_there_is_space(press: Pr
     press.fail("create", errno.ENOSPC, ".staging")
     press.work_at(0)
     assert press.publisher.trouble
-    assert press.publisher.next_event(press.now) == AGAIN
+    assert press.publisher.next_event(press.now) == USUAL.publish
     for _ in range(8):
         press.work_at(press.publisher.next_event(press.now) - press.now)
     assert press.publisher.next_event(press.now) - press.now <= LONGEST

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from support.playground import Playground
+from support.tables import table
 
 from nstd.documents.model import StoredModel
 from nstd.errors import StoreError
@@ -52,7 +53,7 @@ def test_each_older_form_is_tried() -> None:
     assert {path.name for path in OLD.iterdir()} == set(KINDS)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@table("name", KINDS)
 def test_a_file_of_an_older_version_is_read_with_all_that_it_says(name: str) -> None:
     """And written as it was: no key has another name, and none has gone."""
     before = old(name)
@@ -61,7 +62,7 @@ def test_a_file_of_an_older_version_is_read_with_all_that_it_says(name: str) -> 
     assert {key: now[key] for key in before} == before
 
 
-@pytest.mark.parametrize("name", KINDS)
+@table("name", KINDS)
 def test_keys_that_a_newer_version_has_added_are_read_past(name: str) -> None:
     """At the top and within; what is known is read."""
     kind, told = KINDS[name], old(name)
@@ -69,7 +70,7 @@ def test_keys_that_a_newer_version_has_added_are_read_past(name: str) -> None:
     assert kind.model_validate(told | ours | {"added": [1]}) == kind.model_validate(told)
 
 
-@pytest.mark.parametrize("name", ["job.json", "batch.json", "progress.json", "daemon.json"])
+@table("name", ["job.json", "batch.json", "progress.json", "daemon.json"])
 def test_a_file_of_another_major_version_is_refused(name: str) -> None:
     """What a key means there is not known."""
     with pytest.raises(ValidationError, match="schema_version"):
@@ -185,7 +186,7 @@ def test_a_reason_takes_any_text(tmp_path: Path) -> None:
     assert FailureRecord.model_validate_json(record.model_dump_json()) == record
 
 
-@pytest.mark.parametrize("lacking", ["picture", "device", "steps", "losses", "seconds"])
+@table("lacking", ["picture", "device", "steps", "losses", "seconds"])
 def test_a_result_that_lacks_what_a_record_needs_is_refused(lacking: str) -> None:
     """No record with a hole in it gets as far as the outbox."""
     facts = old("mix.json")

@@ -7,11 +7,13 @@ an inbox, and each line on its standard output tells how that ended. Tests use `
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -19,10 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from nstd.system.durable import Files
+from nstd.system.waits import Waits
 from support import TESTS
 
-QUICK = 0.05
-"""Seconds that forged daemons wait after an error, where real ones wait for ten."""
+QUICK = Waits(0.05, disk=0.05, full=0.05, full_job=0.05, claim=0.05, undo=0.05, publish=0.05)
+"""Forged daemons do not wait long after an error."""
+
+WARM = """
+executor: {kind: inline}
+watch: {mode: poll, poll: 50ms, settle: 0s}
+devices: [cpu]
+jobs: {backend: puppet}
+limits: {min_free: 1MiB}
+log: {console: none}
+"""
 
 
 class FaultyFiles(Files):
@@ -80,24 +92,36 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
     from nstd.executors import inline
 
     setattr(inline, "Files", lambda: files)  # noqa: B010 - a module is no place for attributes
-    daemon = Daemon(load_config(config), once=True, files=files)
+    daemon = Daemon(load_config(config), once=True, files=files, waits=QUICK)
     if files.reads:
         files.watch_reads(config.parent)
     return daemon.run()
 
 
-def hurry() -> None:
-    """Shorten every wait after an error, and take every plugin for healthy without a look."""
+def trust() -> None:
+    """Take every plugin for healthy without a look."""
     from nstd.backends import registry as plugins
     from nstd.backends.probe import BackendStatus, Health
-    from nstd.daemon import daemon, dispatcher, recovery
-    from nstd.intake import admission as intake
-    from nstd.intake import inbox
-    from nstd.outbox import publisher
 
-    daemon._AFTER_ERROR = inbox._HOLD = recovery.SOON = QUICK
     plugins.probe = lambda *arguments: Health(BackendStatus.OK)  # type: ignore[attr-defined]
-    dispatcher.DISK_PAUSE = intake.FULL_PAUSE = publisher.AGAIN = QUICK
+
+
+def warm_up() -> None:
+    """Make one picture here: what that imports and compiles, the forked daemons then share."""
+    from PIL import Image
+
+    from nstd.client.init import make_root
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root"
+        make_root(root)
+        (root / "config.yaml").write_text(WARM)
+        for name in ("content", "style"):
+            Image.new("RGB", (16, 12), "teal").save(root / "inbox" / f"{name}.png")
+        (root / "inbox" / "warm.yaml").write_text("content: content.png\nstyle: style.png\n")
+        run_daemon(root / "config.yaml", FaultyFiles())
+        assert (root / "outbox" / "warm").is_dir()
+    gc.freeze()
 
 
 def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
@@ -105,10 +129,8 @@ def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
 
     `make` makes the files of each daemon from the `files` of its line.
     """
-    import nstd.daemon.daemon
-    import nstd.images  # noqa: F401 - imported once, here
-
-    hurry()
+    trust()
+    warm_up()
     for line in sys.stdin:
         order = json.loads(line)
         steps, told = os.pipe()

@@ -18,12 +18,15 @@ from PIL import Image
 
 from nstd.client.init import make_root
 from nstd.documents.config import Config, load_config
-from support import CHECKOUT
+from support import CHECKOUT, TESTS
 from support.commands import HERE, run_here
 from support.plugins import install
+from support.preloaded import PRELOADED
 from support.puppet import PUPPET
 
 T = TypeVar("T")
+
+HURRIED = TESTS / "support" / "hurried.py"
 
 FAST: dict[str, Any] = {
     "watch": {"settle": "200ms", "rescan": "500ms", "poll": "200ms"},
@@ -35,18 +38,8 @@ FAST: dict[str, Any] = {
 }
 """Settings with which a test does not wait long."""
 
-
-HURRY = """
-import sys
-if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
-    from nstd.daemon import daemon, dispatcher
-    from nstd.intake import admission, inbox
-    from nstd.outbox import publisher
-    from nstd.queue import scheduler
-    scheduler.DISK_WAIT = 0.5
-    daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = admission.FULL_PAUSE = 0.5
-    publisher.AGAIN = 0.5
-"""
+SHORT = dict.fromkeys(("after_error", "claim", "disk", "full", "full_job", "publish"), 0.5)
+"""Waits after an error of a disk, in seconds, which are 1 to 10 otherwise."""
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 120.0, what: str = "") -> T:
@@ -99,6 +92,7 @@ class Playground:
         self.configure(**settings)
         self.prefix: list[str] = []
         """A command that sets the scene and then executes the daemon's, such as `unshare`."""
+        self._run = ["-m", "nstd", "run"]
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def configure(self, **settings: Any) -> None:
@@ -145,15 +139,17 @@ class Playground:
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run `nstd ARGUMENTS` to its end; the config is in NSTD_CONFIG.
 
-        In this process where nothing is asked for that needs one of its own.
+        In this process where the process is not the point; else in one that need not import all
+        the package, unless something is asked for that only a new one has.
         """
         environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
         environment |= options.pop("env", {})
         cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 120)
         is_sabotaged = (self.site / "sitecustomize.py").exists()
-        is_plain = arguments[:1] and arguments[0] in HERE and not (options or self.prefix)
-        if is_plain and not is_sabotaged and not {"-f", "--follow", "--watch"} & set(arguments):
-            return run_here(arguments, environment, cwd)
+        if arguments and not (options or self.prefix or is_sabotaged):
+            if arguments[0] in HERE and not {"-f", "--follow", "--watch"} & set(arguments):
+                return run_here(arguments, environment, cwd)
+            return PRELOADED.run(arguments, environment, cwd, timeout)
         return subprocess.run(
             [*self.prefix, sys.executable, "-m", "nstd", *arguments],
             env=environment,
@@ -164,6 +160,11 @@ class Playground:
             **options,
         )
 
+    def here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `nstd ARGUMENTS`, which are refused before there is anything to run, in here."""
+        environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
+        return run_here(arguments, environment, self.folder)
+
     def once(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the daemon until the inbox is empty."""
         return self.command("run", "--once", *arguments)
@@ -172,9 +173,9 @@ class Playground:
         """Have every process of the playground, daemon and worker, run `source` first."""
         (self.site / "sitecustomize.py").write_text(source)
 
-    def hurry(self) -> None:
-        """Shorten the waits of the daemon after a disk error, which are seconds and minutes."""
-        self.sabotage(HURRY)
+    def hurry(self, **waits: float) -> None:
+        """Have the daemons that `start` starts wait shorter, in general after a disk error."""
+        self._run = [str(HURRIED), json.dumps(waits or SHORT)]
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the daemon and wait until it is up; `close` ends it at the latest."""
@@ -182,7 +183,7 @@ class Playground:
         with (self.folder / "stderr").open("ab") as stderr:
             process = subprocess.Popen(
                 [
-                    *(*self.prefix, sys.executable, "-m", "nstd", "run"),
+                    *(*self.prefix, sys.executable, *self._run),
                     *("-c", str(self.config_path), *arguments),
                 ],
                 env=self.environment | (env or {}),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.tables import table
 
 from nstd.system.units import format_duration, format_size, parse_duration, parse_size
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "seconds"),
     [("500ms", 0.5), ("90s", 90), ("30m", 1800), ("1h30m", 5400), ("1.5h", 5400), ("7d", 604800)],
 )
@@ -18,7 +19,7 @@ def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "size"),
     [
         ("0", 0),
@@ -36,21 +37,21 @@ def test_sizes_are_read(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "30", "m", "30 m", "-5s", "1e3s", "nans", "1:30", "٣s", "5S"])
+@table("text", ["", "30", "m", "30 m", "-5s", "1e3s", "nans", "1:30", "٣s", "5S"])
 def test_other_durations_are_refused(text: str) -> None:
     """What is no duration is refused, with an example of one."""
     with pytest.raises(ValueError, match="write it like 90s"):
         parse_duration(text)
 
 
-@pytest.mark.parametrize("text", ["", "B", "5 bytes", "-1kB", "1e3", "5gib", "٣kB", "9" * 400])
+@table("text", ["", "B", "5 bytes", "-1kB", "1e3", "5gib", "٣kB", "9" * 400])
 def test_other_sizes_are_refused(text: str) -> None:
     """What is no size is refused, with an example of one."""
     with pytest.raises(ValueError, match="write it like 500kB"):
         parse_size(text)
 
 
-@pytest.mark.parametrize(
+@table(
     ("seconds", "text"),
     [
         (0, "0s"),
@@ -68,7 +69,7 @@ def test_durations_are_written_for_people(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
-@pytest.mark.parametrize(
+@table(
     ("size", "text"),
     [
         (0, "0B"),

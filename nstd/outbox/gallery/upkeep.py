@@ -20,14 +20,13 @@ from nstd.system.backoff import backoff
 from nstd.system.durable import Files, is_full
 from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
+from nstd.system.waits import USUAL, Waits
 
 """In the work folder: whoever holds it writes the gallery."""
 BUDGET, REST = 0.05, 0.1
 """Seconds that a look at the outbox takes at once, and leaves to others in between."""
-AGAIN, LONGEST = 30.0, 600.0
-"""Seconds until it is tried again after an error; doubles from the first."""
-LOOK_AGAIN = 60.0
-"""Folders that vanish are looked for at most this often."""
+LONGEST = 600.0
+"""Seconds, at most, until it is tried again after an error."""
 MOST = 1000
 """Jobs that may wait to be taken in; for more, the outbox is looked at as a whole."""
 _NOTES = 10
@@ -40,8 +39,14 @@ class Gallery:
     """Told of each job that ends; `work` does what is due."""
 
     def __init__(
-        self, config: Config, files: Files, scheduler: Scheduler, outlook: Outlook
+        self,
+        config: Config,
+        files: Files,
+        scheduler: Scheduler,
+        outlook: Outlook,
+        waits: Waits = USUAL,
     ) -> None:
+        self._waits = waits
         self._files, self._scheduler, self._outlook = files, scheduler, outlook
         self._pending: list[Path] = []
         self._tries = 0  # in a row that have failed; the first is told
@@ -83,6 +88,10 @@ class Gallery:
         else:
             self._is_busy = bool(self._scheduler.running or self._pending)
 
+    def _must_look(self, now: float) -> bool:
+        """Whether the last look for results that people have removed was long ago."""
+        return now - self._looked > self._waits.gallery_look
+
     def _told(self) -> dict[str, Any]:
         """What the page tells of the daemon."""
         outlook, revision = self._outlook, self._album.shelf.revision
@@ -107,7 +116,11 @@ class Gallery:
             return
         if not self._is_open or (self._look is None and not self._album.is_there):
             self._open(now)
-        elif self._look is None and now - self._looked > LOOK_AGAIN and self._has_changed():
+        elif (
+            self._look is None
+            and now - self._looked > self._waits.gallery_look
+            and self._has_changed()
+        ):
             self._look = self._album.refresh()
         if self._look is not None:
             self._go_on(now)
@@ -166,7 +179,7 @@ class Gallery:
         self._is_open, self._is_busy, self._look = False, False, None
         self._pending.clear()
         self._tries += 1
-        self._due = now + backoff(self._tries, AGAIN, LONGEST)
+        self._due = now + backoff(self._tries, self._waits.gallery, LONGEST)
 
     def close(self) -> None:
         """Write for the last time; what takes long is left for the next start."""

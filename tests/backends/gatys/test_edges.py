@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from support.gatys import VGG, install_vgg, narrow, painting, photograph, plain, run, task
+from support.tables import table
 
 from nstd.backend import Style
 
@@ -59,9 +60,9 @@ def checked(content: Pixels, style: Pixels, **options: Any) -> Pixels:
     return result.pixels
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("content", CONTENTS)
+@table("network", NETWORKS)
+@table("style", STYLES)
+@table("content", CONTENTS)
 def test_every_pair_gives_a_picture(tmp_path: Path, content: str, style: str, network: str) -> None:
     """Every content with every style, on every kind of network and loss."""
     if network == "vgg19":
@@ -69,8 +70,8 @@ def test_every_pair_gives_a_picture(tmp_path: Path, content: str, style: str, ne
     checked(CONTENTS[content], STYLES[style], weights=tmp_path, **NETWORKS[network])
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("content", CONTENTS)
+@table("network", NETWORKS)
+@table("content", CONTENTS)
 def test_a_content_in_its_own_style_hardly_changes(
     tmp_path: Path, content: str, network: str
 ) -> None:
@@ -82,8 +83,8 @@ def test_a_content_in_its_own_style_hardly_changes(
     assert np.abs(made - own).mean() < 0.02
 
 
-@pytest.mark.parametrize("content", ["black", "grey", "white"])
-@pytest.mark.parametrize("style", ["black", "orange"])
+@table("content", ["black", "grey", "white"])
+@table("style", ["black", "orange"])
 def test_one_colour_goes_to_the_other(content: str, style: str) -> None:
     """A plain content moves towards a plain style and stays plain."""
     before, target = CONTENTS[content], STYLES[style].mean((0, 1))
@@ -92,23 +93,23 @@ def test_one_colour_goes_to_the_other(content: str, style: str) -> None:
     assert made.std((0, 1)).max() < 0.1
 
 
-@pytest.mark.parametrize("colors", ["luminance", "match", "histogram"])
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("content", ["dot", "line", "black", "red", "small"])
+@table("colors", ["luminance", "match", "histogram"])
+@table("style", STYLES)
+@table("content", ["dot", "line", "black", "red", "small"])
 def test_colours_are_kept_of_every_pair(content: str, style: str, colors: str) -> None:
     """No covariance is singular, and no histogram is too short."""
     checked(CONTENTS[content], STYLES[style], colors=colors)
 
 
-@pytest.mark.parametrize("scale", [0.01, 4.0])
-@pytest.mark.parametrize("style", STYLES)
+@table("scale", [0.01, 4.0])
+@table("style", STYLES)
 def test_every_style_can_be_scaled(style: str, scale: float) -> None:
     """Down to a dot, and up."""
     result, _ = run(task(CONTENTS["small"], Style(STYLES[style], scale=scale), steps=4))
     assert np.isfinite(result.pixels).all()
 
 
-@pytest.mark.parametrize("content", ["dot", "line", "black"])
+@table("content", ["dot", "line", "black"])
 def test_noise_is_a_start_for_every_picture(content: str) -> None:
     """Also where the content tells nothing."""
     checked(CONTENTS[content], STYLES["painting"], init="noise")

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from support.tables import table
 from torch import Tensor
 
 from nstd.backends.gatys.statistic import statistic
@@ -155,7 +156,7 @@ def test_a_style_loss_is_zero_at_its_target_only(name: str, seed: int) -> None:
     assert with_gradient(style_loss(name, f), g)[0] > 1e-4
 
 
-@pytest.mark.parametrize("name", STYLE_LOSSES)
+@table("name", STYLE_LOSSES)
 def test_gradients_of_style_losses_agree_with_finite_differences(name: str) -> None:
     """Through the statistic, in float64."""
     f, g = arrays(1, (4, 9), (4, 9))
@@ -176,21 +177,21 @@ def checkerboard(side: int) -> Tensor:
     return ((grid[:, None] + grid) % 2).float()[None, None]
 
 
-@pytest.mark.parametrize(("diagonals", "expected"), [(0.0, 2.0), (1 / 3, 4 / 3), (1.0, 0.0)])
+@table(("diagonals", "expected"), [(0.0, 2.0), (1 / 3, 4 / 3), (1.0, 0.0)])
 def test_total_variation_of_a_checkerboard(diagonals: float, expected: float) -> None:
     """Every straight neighbour differs by one, no diagonal one does."""
     assert total_variation(checkerboard(6), diagonals).item() == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("diagonals", [0.0, 1 / 3, 1.0])
+@table("diagonals", [0.0, 1 / 3, 1.0])
 def test_total_variation_of_a_ramp_does_not_depend_on_the_stencil(diagonals: float) -> None:
     """Steps of 0.5 along one axis give 0.25 with any share of diagonals."""
     ramp = (0.5 * torch.arange(5.0)).expand(1, 1, 4, 5)
     assert total_variation(ramp, diagonals).item() == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (1, 3, 1, 7), (1, 3, 7, 1)])
-@pytest.mark.parametrize("diagonals", [0.0, 1 / 3])
+@table("shape", [(1, 3, 1, 1), (1, 3, 1, 7), (1, 3, 7, 1)])
+@table("diagonals", [0.0, 1 / 3])
 def test_total_variation_of_a_line_is_finite(shape: tuple[int, ...], diagonals: float) -> None:
     """A picture without neighbours along an axis does not give NaN, nor does its gradient."""
     x: Any = torch.zeros(shape, requires_grad=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from support.tables import table
 
 from nstd.backends.gatys.pooling import pool, tap
 
@@ -16,9 +17,9 @@ def noise(*size: int) -> torch.Tensor:
     return torch.rand(1, 3, *size, dtype=torch.float64, requires_grad=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("uses", ["both", "shown", "pooled"])
+@table("kind", KINDS)
+@table("size", SIZES)
+@table("uses", ["both", "shown", "pooled"])
 def test_a_tap_is_the_features_and_their_pool(kind: str, size: tuple[int, int], uses: str) -> None:
     """Values and gradients, whichever of the two is used."""
 
@@ -42,7 +43,7 @@ def test_gradients_of_a_tap_agree_with_finite_differences(order: torch.memory_fo
     assert torch.autograd.gradcheck(lambda x: tap(x, "average"), (x,))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@table("kind", KINDS)
 def test_pooling_has_finite_gradients_on_black(kind: str) -> None:
     """The slope of a root at zero is infinite; odd edges are kept."""
     x = torch.zeros(1, 2, 5, 3, requires_grad=True)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torchvision  # type: ignore[import-untyped]
 from support.gatys import install_weights as install
 from support.gatys import interrupted
 from torch import Tensor
@@ -79,6 +78,8 @@ def test_the_network_ends_after_the_last_layer_needed() -> None:
 @pytest.mark.parametrize("name", ["vgg16", "vgg19"])
 def test_the_layers_are_those_of_torchvision(name: str) -> None:
     """Names and shapes of all weights, so that its files fit; but for the last pooling."""
+    import torchvision  # type: ignore[import-untyped]  # takes three seconds
+
     ours = empty_layers(name, (NETWORKS[name].layers[-1],))
     with torch.device("meta"):
         theirs: torch.nn.Sequential = getattr(torchvision.models, name)().features[:-1]

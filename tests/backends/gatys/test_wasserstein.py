@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from support.tables import table
 from torch import Tensor
 
 from nstd.backends.gatys.statistic import Statistic, statistic
@@ -24,9 +25,9 @@ def distance_and_gradient(x: Tensor, target: Tensor) -> tuple[float, Tensor]:
     return distance.item(), gradient
 
 
-@pytest.mark.parametrize("channels", [1, 64, 256])
-@pytest.mark.parametrize("positions", [1, 2, 30])
-@pytest.mark.parametrize("scale", [0.0, 1e-6, 1.0, 1e3])
+@table("channels", [1, 64, 256])
+@table("positions", [1, 2, 30])
+@table("scale", [0.0, 1e-6, 1.0, 1e3])
 def test_singular_matrices_give_finite_gradients(
     channels: int, positions: int, scale: float
 ) -> None:

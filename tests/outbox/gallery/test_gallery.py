@@ -108,7 +108,7 @@ def test_what_was_removed_by_hand_vanishes(playground: Playground) -> None:
     playground.once()
     assert names(playground.outbox) == ["beach-0", "beach-2"]
     assert not (playground.outbox / "gallery" / "jobs" / f"{job_id(1)}.js").exists()
-    playground.sabotage("import nstd.outbox.gallery.upkeep as upkeep; upkeep.LOOK_AGAIN = 0.2")
+    playground.hurry(gallery_look=0.2)
     playground.configure(gallery={"every": "100ms"}, watch={"mode": "poll"})
     playground.start()
     wait_for(lambda: now(playground.outbox)["state"] == "running")
@@ -121,7 +121,7 @@ def test_a_gallery_that_cannot_be_written_is_told_once_and_costs_no_job(
 ) -> None:
     """With a code; it is there as soon as it can be written."""
     (playground.outbox / "gallery").write_text("a file of somebody")
-    playground.sabotage("import nstd.outbox.gallery.upkeep as upkeep; upkeep.AGAIN = 0.2")
+    playground.hurry(gallery=0.2)
     playground.configure(gallery={"every": "100ms"})
     playground.start()
     for number in range(3):
