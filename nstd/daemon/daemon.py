@@ -1,4 +1,4 @@
-"""The daemon: one loop along the straight line, and what interrupts it."""
+"""The daemon: one loop that calls the parts of the pipeline, and handles signals and requests."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from nstd.system.lock import Lock
 
 EXIT_OK, EXIT_DEVICES_DOWN = 0, 5
 FIXED = ("folders", "executor", "devices", "slots", "metrics")
-"""Settings that a running daemon does not take over."""
+"""Sections of the config whose changes need a restart."""
 _LONGEST_SLEEP = 10.0
 _AFTER_ERROR = 1.0
 _PATIENCE = 5.0
-"""Seconds for which a run with `once` waits for an inbox that cannot be read."""
+"""Seconds that a run with `once` waits for an inbox that cannot be read."""
 _TELL_AGAIN = 60.0
 
 
 class Daemon:
-    """Everything between a config and an exit status; `run` is the whole of its life."""
+    """The daemon: made from a config; `run` does everything and returns the exit status."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Daemon:
         self._is_draining = self._is_ended = False
 
     def run(self) -> int:
-        """Run until a signal, or with `once` until nothing is left; the exit status.
+        """Run until a signal, or with `once` until no work is left. Returns the exit status.
 
-        Raises StoreError `already_running` when another daemon has the root, and `io_error` when
+        Raises StoreError `already_running` when another daemon uses the root, and `io_error` when
         `once` could not read the inbox.
         """
         self._lock.acquire()
@@ -76,7 +76,7 @@ class Daemon:
             self._close(began)
 
     def _turn(self) -> None:
-        """One round: each step on its own, so that none that fails stops the others."""
+        """One turn of the loop. An error in one step does not stop the other steps."""
         results = [self._try(self._heed_signals)]
         results += [self._try(step) for step in self._steps()]
         self._notifier.watchdog()
@@ -89,7 +89,7 @@ class Daemon:
         return [*requests, *self._pipeline.steps(), self._tell_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
-        """Take a step; False when it met an error, told once and then once a minute."""
+        """Run one step; False when it raised an error, which is logged at most once a minute."""
         now = time.monotonic()
         try:
             step(now)
@@ -118,7 +118,7 @@ class Daemon:
     # Beginning and end
 
     def _start(self) -> None:
-        """Get the executor ready, look at the plugins, and tell that we are up."""
+        """Start the executor, check the backends, and report that the daemon is ready."""
         self._pipeline.open()
         plugins = self._pipeline.backends.check_all()
         for plugin in plugins:
@@ -155,7 +155,7 @@ class Daemon:
         return self._once and self._pipeline.admission.lost_for(time.monotonic()) > _PATIENCE
 
     def _check_inbox(self) -> None:
-        """With `once`, an inbox that cannot be read has not been worked off."""
+        """Raise StoreError when a run with `once` ends while the inbox cannot be read."""
         if self._cannot_look():
             raise StoreError(
                 "io_error",
@@ -165,12 +165,12 @@ class Daemon:
             )
 
     def _must_give_up(self) -> bool:
-        """All devices are down, and the config or `once` says not to wait for them."""
+        """Whether all devices are down, and the config or `once` says not to wait for them."""
         give_up = self._once or self._config.workers.exit_when_all_down
         return give_up and self._pipeline.scheduler.all_down
 
     def _close(self, began: float) -> None:
-        """End the workers, write what can be written, and tell the counts."""
+        """Stop the workers, write what can be written, and log the counts of the run."""
         self._notifier.stopping("stopping")
         self._pipeline.close()
         emit(
@@ -198,7 +198,7 @@ class Daemon:
                 self._drain(number.name)
 
     def _drain(self, reason: str) -> None:
-        """Claim no more, have running jobs saved and put back."""
+        """Stop claiming, and have the running jobs save their state and wait again."""
         running = len(self._pipeline.scheduler.running)
         self._is_draining = True
         emit("daemon.stopping", reason=reason, running=running)
@@ -206,7 +206,8 @@ class Daemon:
         self._pipeline.drain()
 
     def _reload_config(self) -> None:
-        """HUP: take over what can be taken over; a bad config changes nothing."""
+        """On SIGHUP: apply the changes that need no restart; a config with errors changes
+        nothing."""
         if self._reload is None or self._is_draining:
             return
         self._notifier.reloading()
@@ -225,7 +226,7 @@ class Daemon:
         self._notifier.ready("watching the inbox")
 
     def _heed_requests(self, now: float) -> None:
-        self._pipeline.recover(now)  # a note may be about a job of an earlier run
+        self._pipeline.recover(now)  # a request may be about a job of an earlier run
         for request in self._requests.take():
             if not self._carry_out(request, now):
                 emit(

@@ -1,4 +1,4 @@
-"""Takes over what an earlier run, or an error of this one, has left on disk."""
+"""Recovery: adds the jobs on disk that an earlier run, or an error of this run, has left."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore, State
 
 AGAIN = 60.0
-"""Seconds until a job folder that cannot be read is looked at again: a person may mend it."""
+"""Seconds until a job folder that cannot be read is tried again: a person may repair it."""
 SOON = 1.0
-"""Seconds until claims are looked at again that could not be undone: the inbox may be away."""
+"""Seconds until claims that could not be undone are tried again: the inbox may be unmounted."""
 
 
 class Recovery:
-    """Every job on disk that nobody knows yet; what its files say is what is done."""
+    """Finds the jobs on disk that are not in the queue; their files say how they continue."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Recovery:
         self._attempts = config.jobs.attempts
 
     def work(self, now: float) -> None:
-        """Look, if it is due. Raises OSError; then it stays due."""
+        """Scan the job folders when it is time. Raises OSError; then the next turn tries again."""
         if self._store.needs_recovery:
             self._store.needs_recovery, self._due = False, 0.0
         if now < self._due:
@@ -65,7 +65,8 @@ class Recovery:
         self._undo_claims(now)
 
     def _undo_claims(self, now: float) -> None:
-        """After the jobs, which an inbox that cannot be read does not hold up."""
+        """Undo the claims in flight: after the jobs, so that an unreadable inbox does not delay
+        them."""
         try:
             is_clean = self._claims.undo(now, self._log_has_end)
         except OSError as error:
@@ -96,15 +97,15 @@ class Recovery:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of an earlier run is left to be taken over."""
+        """Whether no job or claim of an earlier run is left to be added."""
         return self._is_done and not self._store.needs_recovery
 
     def next_event(self, _now: float) -> float:
-        """When it looks again."""
+        """When the folders are scanned again."""
         return self._due
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
 
     def close(self) -> None:

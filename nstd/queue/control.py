@@ -1,6 +1,6 @@
-"""What people ask of a daemon: a file per request in `work/.requests`, so it may be down.
+"""Requests to the daemon: a file each in `work/.requests`, so that the daemon need not run.
 
-The daemon alone moves jobs; the commands only leave a note, and the note is durable.
+Only the daemon moves jobs; the commands only write a request, and it is durable.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ Action = Literal["cancel", "retry"]
 
 @dataclass(frozen=True)
 class ControlRequest:
-    """One wish about one job: its id, or the name of a sidecar that still lies in the inbox."""
+    """A request about one job: its id, or the name of a sidecar that is still in the inbox."""
 
     action: Action
     job: str
 
 
 class ControlRequests:
-    """The folder of notes."""
+    """The folder of requests."""
 
     def __init__(self, work: Path, files: Files) -> None:
         self._folder, self._files = work / REQUESTS, files
 
     def leave(self, request: ControlRequest) -> None:
-        """Leave a note for the daemon. Raises OSError."""
+        """Write a request for the daemon. Raises OSError."""
         self._files.make_folder(self._folder)
         note = json.dumps({"action": request.action, "job": request.job})
         self._files.write(self._folder / f"{secrets.token_hex(8)}.json", note.encode())
 
     @property
     def is_empty(self) -> bool:
-        """Whether no note waits."""
+        """Whether no request waits."""
         return not any(self._folder.glob("*.json"))
 
     def take(self) -> Iterator[ControlRequest]:
-        """Every note, oldest first, each durably gone before it is given; a broken one is dropped.
+        """Every request, oldest first; each is durably removed before it is yielded.
 
-        Raises OSError when a note cannot be removed: it would be heeded again and again, and
-        after a power cut perhaps about another sidecar of the same name.
+        A request that cannot be read is dropped. Raises OSError when one cannot be removed: it
+        would be carried out again, after a power cut perhaps for another sidecar of the same name.
         """
         for path in sorted(self._folder.glob("*.json"), key=_age):
             request = _read(path)
