@@ -1,4 +1,7 @@
-"""The way out: concluded jobs are published, told once, and removed; again until it works."""
+"""Publishes the jobs that have ended, logs each end once, and removes their folders.
+
+Each step is repeated until it succeeds.
+"""
 
 from __future__ import annotations
 
@@ -23,26 +26,26 @@ from nstd.system.backoff import backoff
 from nstd.system.durable import is_full
 
 AGAIN, LONGEST = 5.0, 60.0
-"""Seconds before a publication that met a disk error is tried again; doubles from the first."""
+"""Seconds before another try after a disk error: the first wait, which doubles, and the longest."""
 BUDGET = 0.5
-"""Seconds that one turn of the loop spends here; what is left is due at the next turn."""
+"""Seconds that one turn of the loop spends here; the rest is done in the next turns."""
 MANY = 3
-"""So many jobs that cannot be published are not the jobs' own trouble."""
+"""When at least this many jobs cannot be published, the cause is not in the jobs."""
 _TOLD = ("device", "steps", "peak_memory", "network", "stopped")
-"""What the canonical line has as the record has it."""
+"""Fields that the log's line about the end of a job copies from the record."""
 
 
 class Published(NamedTuple):
-    """A job that is published; `is_news` unless an earlier run of the daemon has told of it."""
+    """A published job; `is_news` unless an earlier run of the daemon has logged its end."""
 
     job: Job
     failure: Failure | None
-    record: Path  # of the result, or the reason of the failure
+    record: Path  # of the result, or the reason of a failure
     is_news: bool
 
 
 class Publisher:
-    """Jobs that are over, on their way to the outbox."""
+    """Publishes the jobs that have ended."""
 
     def __init__(
         self,
@@ -53,18 +56,19 @@ class Publisher:
         trouble: Trouble,
         note_end: Callable[[Job], None],
     ) -> None:
-        """`note_end` makes the end of a batch's member durable before its folder goes."""
+        """`note_end` writes durably how a batch's member ended, before its folder is removed."""
         self._store, self._outbox, self._logs = store, outbox, logs
         self._ended, self._trouble, self._note_end = ended, trouble, note_end
-        self._late: dict[str, EndedJob] = {}  # those that have met an error
+        self._late: dict[str, EndedJob] = {}  # jobs whose publication met an error
         self._published: list[Published] = []
         self.finished = self.failed = 0
 
     def configure(self, config: Config) -> None:
-        """Nothing to take over."""
+        """Does nothing: no setting is used here."""
 
     def work(self, now: float) -> None:
-        """Publish what is due; what meets an error waits, and holds up nothing else."""
+        """Publish the jobs whose time has come; a job that meets an error does not delay the
+        others."""
         until = time.monotonic() + BUDGET
         for pending in self._ended:
             if pending.due > now:
@@ -79,7 +83,7 @@ class Publisher:
             self._publish(pending)
         except OSError as error:
             self._postpone(pending, error, now)
-        except Exception as error:  # a bug, or a result that is not what workers write
+        except Exception as error:  # a bug, or an invalid result of a worker
             pending.due = now + LONGEST
             if pending.failure is not None:
                 raise
@@ -98,12 +102,12 @@ class Publisher:
         pending.due = now + backoff(pending.tries, AGAIN, LONGEST)
 
     def _full(self) -> list[EndedJob]:
-        """Those that a full disk keeps back."""
+        """The jobs that cannot be published because a disk is full."""
         return [p for p in self._late.values() if p.error is not None and is_full(p.error)]
 
     @property
     def trouble(self) -> str:
-        """Why no more jobs should be taken in, or nothing."""
+        """Why no more jobs should be claimed, or an empty string."""
         errors = [pending.error for pending in self._late.values() if pending.error is not None]
         if self._full():
             return "no space to publish what is done"
@@ -134,7 +138,7 @@ class Publisher:
             self.failed += 1
 
     def _read_failure(self, pending: EndedJob) -> Failure | None:
-        """Why the job failed, durably; None when it did not."""
+        """Why the job failed, written durably; None when it did not fail."""
         paths, failure = self._store.paths(pending.job.id), pending.failure
         wanted = (paths.result, paths.picture(pending.job))
         lost = [path.name for path in wanted if not path.exists()]
@@ -146,7 +150,7 @@ class Publisher:
         return paths.read_failure()
 
     def _try(self, pending: EndedJob, failure: Failure | None) -> bool:
-        """Fix a free name, then rename; False when something took the name in between."""
+        """Choose a free name and publish; False when something took the name meanwhile."""
         target = self._outbox.free_target(pending.job, failed=failure is not None)
         job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
         paths = self._store.paths(job.id)
@@ -155,7 +159,8 @@ class Publisher:
         return self._outbox.publish_failure(job, paths, make_reason(job, failure, time.time()))
 
     def _tell(self, job: Job, failure: Failure | None) -> None:
-        """The canonical line, durable before the job is removed; in the published log as well."""
+        """Log the end of the job durably before its folder is removed; also in its published
+        log."""
         keep_job_log(job.id, self._outbox.log_of(job))
         line = {"name": job.name, "output": job.target, "backend": job.backend}
         if job.batch is not None:
@@ -172,7 +177,7 @@ class Publisher:
     # What the loop needs to know
 
     def take(self) -> list[Published]:
-        """What was published since the last call."""
+        """The jobs that were published since the last call."""
         published, self._published = self._published, []
         return published
 
@@ -182,15 +187,15 @@ class Publisher:
         return not self._ended
 
     def next_event(self, _now: float) -> float:
-        """When the next publication is due."""
+        """When a publication is tried next."""
         return min((pending.due for pending in self._ended), default=float("inf"))
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
 
     def close(self) -> None:
-        """Publish what is due, once more."""
+        """Publish a last time."""
         self.work(time.monotonic())
 
 
@@ -204,7 +209,7 @@ def _unpublishable(error: Exception) -> Failure:
 
 
 def _summary(record: Record) -> dict[str, Any]:
-    """What the canonical line takes from the record."""
+    """The fields that the log's line about the end of a job takes from the record."""
     seconds = dict(record.seconds)
     return {
         "queued": seconds.pop("queued", None),

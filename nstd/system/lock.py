@@ -1,4 +1,4 @@
-"""One daemon per root: a lock that the kernel lets go of when its holder dies."""
+"""One daemon per root: a lock that the kernel releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from nstd.errors import StoreError
 
 PATIENCE = 0.5
-"""Seconds for which a taken lock is tried again: `holder` takes it for a moment as well."""
+"""Seconds for which a taken lock is tried again, because `holder` also takes it for a moment."""
 
 
 class Lock:
@@ -22,7 +22,7 @@ class Lock:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise StoreError `already_running` with the holder's pid."""
+        """Take the lock. Raises StoreError `already_running` with the holder's pid."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         deadline = time.monotonic() + PATIENCE
         while not _is_locked(fd, fcntl.LOCK_EX):
@@ -35,13 +35,13 @@ class Lock:
                     f"stop it first: kill {pid}, or systemctl stop nstd",
                 )
             time.sleep(0.05)
-        with suppress(OSError):  # on a full disk the lock still locks
+        with suppress(OSError):  # the lock also works on a full disk
             os.ftruncate(fd, 0)
             os.write(fd, f"{os.getpid()}\n".encode())
         self._fd = fd
 
     def release(self) -> None:
-        """Let go of the lock; the file stays."""
+        """Release the lock; the file stays."""
         if self._fd is not None:
             with suppress(OSError):
                 os.ftruncate(self._fd, 0)
@@ -50,7 +50,7 @@ class Lock:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the daemon that holds the lock, or None when none runs."""
+    """The pid of the daemon that holds the lock; None when no daemon runs."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def holder(path: Path) -> int | None:
 
 
 def _is_locked(fd: int, how: int) -> bool:
-    """Whether we could take the lock."""
+    """Take the lock on `fd`; whether that was possible."""
     try:
         fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:

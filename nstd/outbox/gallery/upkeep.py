@@ -1,4 +1,4 @@
-"""The daemon keeps the gallery up to date: seldom, a little at a time, and never in the way."""
+"""Keeps the gallery up to date, in small steps that do not delay the daemon's other work."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from nstd.system.durable import Files, is_full
 from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
 
-"""In the work folder: whoever holds it writes the gallery."""
+"""A lock file in the work folder; the process that holds the lock writes the gallery."""
 BUDGET, REST = 0.05, 0.1
-"""Seconds that a look at the outbox takes at once, and leaves to others in between."""
+"""Seconds of one step of a scan of the outbox, and of the pause after each step."""
 AGAIN, LONGEST = 30.0, 600.0
-"""Seconds until it is tried again after an error; doubles from the first."""
+"""Seconds before another try after an error: the first wait, which doubles, and the longest."""
 LOOK_AGAIN = 60.0
-"""Folders that vanish are looked for at most this often."""
+"""The least time, in seconds, between scans for removed folders."""
 MOST = 1000
-"""Jobs that may wait to be taken in; for more, the outbox is looked at as a whole."""
+"""The most jobs that may wait to be added; when there are more, the whole outbox is scanned."""
 _LAST = 2.0
-"""Seconds for what is left when the daemon ends; more is done at the next start."""
+"""Seconds for the remaining work when the daemon ends; the rest is done at the next start."""
 
 
 class Gallery:
-    """Told of each job that ends; `work` does what is due."""
+    """`add` is called for each job that ends; `work` updates the files."""
 
     def __init__(
         self, config: Config, files: Files, scheduler: Scheduler, outlook: Outlook
     ) -> None:
         self._files, self._scheduler, self._outlook = files, scheduler, outlook
         self._pending: list[Path] = []
-        self._tries = 0  # in a row that have failed; the first is told
+        self._tries = 0  # failures in a row; the first is logged
         self._lock: Lock | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; a new title needs a new page."""
+        """Take over new settings; a new title makes a new page."""
         self._settings, self._outbox = config.gallery, config.folder("outbox")
         self._work = config.folder("work")
         self._album = Album(config, self._files)
@@ -58,16 +58,16 @@ class Gallery:
         self._seen: list[int] = []
 
     def add(self, record: Path) -> None:
-        """A job has ended, and everybody was told; `record` is that of its end."""
+        """Add a job that is published and logged; `record` is its record or its reason."""
         if not self._settings.enabled:
             return
         self._pending.append(record)
         if len(self._pending) > MOST:
             self._pending.clear()
-            self._is_open = False  # the look at the outbox finds them all
+            self._is_open = False  # a scan of the outbox will find them
 
     def work(self, now: float) -> None:
-        """Do what is due. Whatever goes wrong is told once and tried again later."""
+        """Do the work of one turn. An error is logged once and the work is tried again later."""
         if not self._settings.enabled or now < self._due:
             return
         try:
@@ -76,13 +76,13 @@ class Gallery:
                 self._now.write(self._scheduler, self._told())
         except OSError as error:
             self._fail(now, "disk_full" if is_full(error) else "io_error", error)
-        except Exception as error:  # a bug here must not cost a job
+        except Exception as error:  # a bug here must not affect a job
             self._fail(now, "internal_error", error)
         else:
             self._is_busy = bool(self._scheduler.running or self._pending)
 
     def _told(self) -> dict[str, Any]:
-        """What the page tells of the daemon."""
+        """What the page shows of the daemon."""
         outlook, revision = self._outlook, self._album.shelf.revision
         told = {"state": outlook.state, "paused": outlook.paused, "inbox": outlook.inbox}
         return told | {"revision": revision}
@@ -101,7 +101,7 @@ class Gallery:
             self._take_in()
 
     def _take_lock(self) -> bool:
-        """False while `nstd gallery` is at work."""
+        """Take the lock; False while `nstd gallery` holds it."""
         path = self._work / GALLERY_LOCK
         if holder(path) is not None:
             return False
@@ -117,7 +117,7 @@ class Gallery:
         self._look, self._is_open, self._looked = self._album.refresh(), True, now
 
     def _go_on(self, now: float) -> None:
-        """Look at the outbox for a moment."""
+        """Do one step of the scan of the outbox."""
         until = time.monotonic() + BUDGET
         assert self._look is not None
         for _ in self._look:
@@ -134,7 +134,7 @@ class Gallery:
         self._seen = self._times()
 
     def _has_changed(self) -> bool:
-        """Whether something but us has put folders into the outbox, or taken some away."""
+        """Whether another process has added folders to the outbox or removed some."""
         return not self._pending and self._times() != self._seen
 
     def _times(self) -> list[int]:
@@ -145,7 +145,7 @@ class Gallery:
         return times
 
     def _fail(self, now: float, code: str, error: Exception) -> None:
-        """Tell, once, and begin again later with a look at what is there."""
+        """Log the first error of a row, and start again later with a scan."""
         if not self._tries:
             path = os.fspath(getattr(error, "filename", None) or self._album.folder)
             emit("gallery.failed", path=printable(path), code=code, error=printable(str(error)))
@@ -155,7 +155,7 @@ class Gallery:
         self._due = now + backoff(self._tries, AGAIN, LONGEST)
 
     def close(self) -> None:
-        """Write for the last time; what takes long is left for the next start."""
+        """Write a last time; work that takes long is left for the next start."""
         until = time.monotonic() + _LAST
         if self._settings.enabled and not self._tries:
             self._due = 0.0
@@ -172,17 +172,17 @@ class Gallery:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no look at the outbox is under way; what is left then takes a moment."""
+        """Whether no scan of the outbox is in progress; other work is short and done by `close`."""
         is_off = not self._settings.enabled or bool(self._tries) or self._lock is None
         return is_off or self._look is None
 
     def next_event(self, _now: float) -> float:
-        """When there is something to do, if nothing happens before."""
+        """When to continue, if nothing happens before."""
         if not self._settings.enabled:
             return float("inf")
         is_due = self._is_busy or self._look is not None or not self._is_open
         return self._due if is_due or self._pending else float("inf")
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
