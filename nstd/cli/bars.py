@@ -17,7 +17,7 @@ STARTING = "starting: torch takes some seconds"
 
 
 class FollowedEnd(NamedTuple):
-    """A job that ended: its folder, relative to the outbox, and how it went."""
+    """A job that has ended: its folder, relative to the outbox, and whether it failed."""
 
     output: str
     words: str
@@ -25,7 +25,7 @@ class FollowedEnd(NamedTuple):
 
 
 class Bars:
-    """Follows a daemon in this process; shows bars if `visible`, and keeps what has ended."""
+    """Follows a daemon in this process; shows bars if `visible`, and keeps a list of ended jobs."""
 
     def __init__(self, *, visible: bool) -> None:
         self._progress = make_progress(visible=visible)
@@ -34,7 +34,7 @@ class Bars:
         self.endings: list[FollowedEnd] = []
 
     def __enter__(self) -> Self:
-        from nstd.logs.log import listen  # here, as `nstd submit --wait` only draws: no structlog
+        from nstd.logs.log import listen  # not needed by `nstd submit --wait`
 
         self._progress.start()
         self._unlisten = listen(self._on_event)
@@ -70,7 +70,8 @@ class Bars:
             self.endings.append(FollowedEnd(line["output"], words, failed=True))
 
     def _make_room(self) -> None:
-        """Hide the oldest bar that is full: a terminal would cut off the running ones below."""
+        """Hide the oldest complete bar; otherwise a terminal would cut off the running ones
+        below."""
         shown = [task for task in self._progress.tasks if task.visible]
         full = [task for task in shown if task.finished]
         if len(shown) > _SHOWN and full:
@@ -82,9 +83,9 @@ class Bars:
 
 
 def make_progress(*, visible: bool) -> Progress:
-    """Bars on standard error; nothing where that is no terminal.
+    """Bars on standard error; nothing when that is not a terminal.
 
-    The columns stay where they are, whatever is noted beside a bar.
+    The columns do not move, whatever text is shown beside a bar.
     """
     console = Console(stderr=True)
     bar = max(4, min(40, console.width - 72))
@@ -104,7 +105,7 @@ def make_progress(*, visible: bool) -> Progress:
 
 
 def describe(scale: str, losses: Mapping[str, float], eta: float | None) -> str:
-    """How far a running job is, beside its bar; `eta` is in seconds."""
+    """The text beside the bar of a running job; `eta` is in seconds."""
     words = [f"scale {scale}"]
     if (total := losses.get("total")) is not None:
         words.append(f"loss {total:.3g}")

@@ -31,7 +31,7 @@ _OVERRIDES = {
 @click.option("--console", type=click.Choice(["auto", "text", "json", "none"]))
 def command(config: Path | None, once: bool, **given: Any) -> None:
     """Watch the inbox and make the pictures. Options override the config."""
-    faulthandler.enable(STDERR)  # systemd's watchdog ends us by SIGABRT: show where we hung
+    faulthandler.enable(STDERR)  # systemd's watchdog kills us by SIGABRT: show where we hung
     from nstd.daemon.daemon import Daemon
     from nstd.documents.config import find_config, load_config
 

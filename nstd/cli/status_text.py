@@ -17,7 +17,7 @@ _RUNNING = 40
 
 
 def render(status: Status) -> str:
-    """The status for a person, in lines that fit a terminal."""
+    """The status as text, in lines that fit a terminal."""
     return "\n".join(printable(line) for line in _lines(status))
 
 
@@ -48,7 +48,7 @@ def _lines(status: Status) -> Iterator[str]:
 
 
 def _unreadable(error: str) -> str:
-    """The first line of why a job folder cannot be read."""
+    """The first line of the error about a job folder that cannot be read."""
     return f"  unreadable: {error.splitlines()[0]}"
 
 
@@ -74,7 +74,7 @@ def _is_down(device: DeviceHealth) -> bool:
 
 
 def _health(devices: list[DeviceHealth]) -> str:
-    """How many of a node's devices are up, and which are not."""
+    """How many devices of a node are up, and which are down."""
     down = [device.device.rpartition("/")[2] for device in devices if _is_down(device)]
     up = f"{len(devices) - len(down)} of {len(devices)} devices up"
     which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
@@ -86,7 +86,7 @@ def _batch(entry: BatchEntry) -> str:
 
 
 def counts(entry: BatchEntry) -> str:
-    """`3 of 8 done, 1 failed, 1 running, 3 waiting`; of what there is none, nothing is said."""
+    """`3 of 8 done, 1 failed, 1 running, 3 waiting`; counts of 0 are left out."""
     numbers = {"failed": entry.failed, "running": entry.running, "waiting": entry.waiting}
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
     return ", ".join([f"{entry.done} of {len(entry.batch.members)} done", *parts])
@@ -105,5 +105,5 @@ def _running(entry: RunningEntry) -> str:
 
 
 def memory(told: ProgressNote) -> str:
-    """What a running job holds of its device now, in whole MiB: `644MiB`, `1.534GiB`."""
+    """The memory in use by a running job, rounded to MiB: `644MiB`, `1.534GiB`."""
     return format_size(told.memory >> 20 << 20) if told.memory else ""

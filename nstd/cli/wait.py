@@ -1,4 +1,4 @@
-"""What `nstd submit --wait` shows: a bar for each job, then where its picture is."""
+"""The output of `nstd submit --wait`: a bar for each job, then the path of its picture."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _NOTES = {
 
 
 def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
-    """Follow the jobs until all are over; whether all have made their pictures.
+    """Follow the jobs until all have ended; whether all have made their pictures.
 
-    The paths of these go to standard output, one a line; all else to standard error.
+    The paths of the pictures go to standard output, one per line; the rest to standard error.
     """
     if holder(config.folder("work") / LOCK) is None:
         click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
@@ -77,7 +77,7 @@ def _tell(name: str, look: Look) -> bool:
 
 
 def _tell_batch(look: BatchLook) -> bool:
-    """The pictures; then, as they are none of these, what has failed and the sheet."""
+    """Print the pictures to standard output, and the failures and the sheet to standard error."""
     for picture in look.pictures:
         click.echo(printable(picture))
     for path, reason in look.reasons:

@@ -1,4 +1,5 @@
-"""Which job a person means: an id or its beginning, a name, a sidecar, a path in the outbox."""
+"""Finds the job that a user means by an id or its beginning, a name, a sidecar or a path in the
+outbox."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from nstd.outbox.results import list_published, read_heading
 from nstd.queue.batch import list_batches
 from nstd.system.layout import FAILED
 
-SHORTEST = 8  # of the beginning of an id
+SHORTEST = 8  # the least length of the beginning of an id
 _ELSEWHERE = {
     "batch": ("a batch that is under way", "`nstd cancel` ends it"),
     "failed batch": ("a batch with failed jobs", "`nstd retry` runs them again"),
@@ -35,7 +36,7 @@ class Target:
     aliases: frozenset[str]
 
     def is_meant(self, wanted: str) -> bool:
-        """Whether `wanted` is one of its names, or the beginning of its id."""
+        """Whether `wanted` is one of its names or the beginning of its id."""
         begins = len(wanted) >= SHORTEST and any(name.startswith(wanted) for name in self.ids)
         return wanted in self.aliases or begins
 
@@ -46,9 +47,9 @@ class Target:
 
 
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
-    """The one job in `places` that `wanted` means; the first place that has one decides.
+    """The job in `places` that matches `wanted`; the first place with a match is used.
 
-    Raises StoreError `not_found` when there is none, or when it means several.
+    Raises StoreError `not_found` when no job, or more than one, matches.
     """
     targets = list(_targets(config))
     for place in places:
@@ -71,7 +72,7 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
 
 
 def known_names(config: Config, places: tuple[str, ...]) -> list[str]:
-    """What the jobs in `places` may be called, for completion in a shell."""
+    """All names of the jobs in `places`, for completion in a shell."""
     targets = [target for target in _targets(config) if target.where in places]
     return sorted({alias for target in targets for alias in target.aliases})
 

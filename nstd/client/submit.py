@@ -1,4 +1,4 @@
-"""Put pairs into the inbox: pictures first, the sidecars last, each by one rename."""
+"""Puts pairs into the inbox: pictures first, sidecars last, each by one rename."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from nstd.system.numbered import distinct, numbered
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What a person asks for: each of `contents` in the style, which is a file or a library name.
+    """What to submit: each of `contents` in the style, which is a file or a name in the library.
 
     `options` are `key=value` texts. A key without a known first part is an option of the backend:
-    `preset=fine` is short for `options.preset=fine`. With `series`, the contents are to look alike.
-    With `grid` all goes into one sidecar, which makes a job of each combination, also with each of
-    `more_styles` and of the values in `options` such as `style_weight=0.5,1`.
+    `preset=fine` is short for `options.preset=fine`. With `series`, the results should look alike.
+    With `grid`, one sidecar is made, with a job for each combination of contents, styles (also
+    `more_styles`) and values in `options` such as `style_weight=0.5,1`.
     """
 
     contents: Sequence[Path]
@@ -45,7 +45,8 @@ class SubmitRequest:
     more_styles: Sequence[str] = ()
 
     def wishes(self, rename: Callable[[Path], str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The name and text of each sidecar; `rename` says what a file is called in the inbox."""
+        """The name and the values of each sidecar; `rename` gives the name of a file in the
+        inbox."""
         groups = [self.contents] if self.grid else [[content] for content in self.contents]
         for contents in groups:
             yield self._stem(contents[0]), self._wish(contents, rename)
@@ -69,18 +70,18 @@ class SubmitRequest:
 
     @property
     def styles(self) -> list[str]:
-        """All of them."""
+        """All styles."""
         return [self.style, *self.more_styles]
 
     @property
     def files(self) -> list[Path]:
-        """Every picture that goes along."""
+        """All pictures to be copied."""
         styles = [Path(style) for style in self.styles if Path(style).is_file()]
         return [*self.contents, *styles, *([self.init] if self.init else [])]
 
 
 class Submitted(NamedTuple):
-    """A sidecar in the inbox, and what its job or batch will be known by."""
+    """A sidecar in the inbox, and the names by which its job or batch can be found."""
 
     sidecar: Path
     name: str
@@ -89,10 +90,10 @@ class Submitted(NamedTuple):
 
 
 def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
-    """Submit pairs; the new sidecars, in the order of the contents.
+    """Submit pairs; returns the new sidecars, in the order of the contents.
 
-    Raises SidecarError before anything is copied when a job is not valid, OSError when the disk
-    fails.
+    Raises SidecarError, before anything is copied, when a job is not valid, and OSError when the
+    disk fails.
     """
     inbox, files = config.folder("inbox"), Files()
     checked = _check(config, request)
@@ -111,9 +112,10 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
 
 
 def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, bool]]:
-    """The name that each sidecar gives to its result, and whether that is a batch.
+    """The name that each sidecar gives to its result, and whether it makes a batch.
 
-    Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
+    Refuses now what the daemon would refuse later; the errors have no lines, because these
+    sidecars are not files yet.
     """
     plugins = Backends()
     files = list(dict.fromkeys(request.files))
@@ -134,7 +136,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
 
 
 def _check_names(names: Iterable[str]) -> None:
-    """Refuse names that the inbox would pass over, or take for sidecars."""
+    """Refuse names that the inbox would ignore, or treat as sidecars."""
     for name in names:
         if is_ignored(name) or is_sidecar(name):
             message = "in an inbox, a file of this name is no picture; rename it"
@@ -142,7 +144,7 @@ def _check_names(names: Iterable[str]) -> None:
 
 
 def _check_library(config: Config, style: str) -> None:
-    """Refuse a style that is neither a file here nor in the library: its job would wait."""
+    """Refuse a style that is neither a file nor in the library: its job would wait for it."""
     locator = Locator(Folder(config.folder("inbox")), Folder(config.folder("styles")))
     if locator.find("submitted.yaml", style) is None:
         folder = printable(config.folder("styles"))
@@ -150,7 +152,7 @@ def _check_library(config: Config, style: str) -> None:
 
 
 def _put(picture: Path, inbox: Path, files: Files) -> Path:
-    """Copy a picture into the inbox; the same bytes under the same name are not copied twice."""
+    """Copy a picture into the inbox; a file with the same name and content is used again."""
     digest = _digest(picture)
     for target in map(inbox.joinpath, numbered(picture.stem, picture.suffix)):
         if not os.path.lexists(target):
@@ -164,7 +166,7 @@ def _put(picture: Path, inbox: Path, files: Files) -> Path:
 
 @contextmanager
 def _draft(inbox: Path, suffix: str) -> Iterator[Path]:
-    """A hidden name that nobody else uses, and that is gone in the end."""
+    """A hidden, unused name; a file with it is removed at the end."""
     draft = inbox / f".{secrets.token_hex(8)}{suffix}.tmp"
     try:
         yield draft

@@ -1,4 +1,4 @@
-"""Pictures in and out: every input becomes float32 sRGB, every output carries its recipe."""
+"""Reads and writes pictures: every input becomes float32 sRGB, every output contains its recipe."""
 
 from nstd.images.decode import FORMATS, Picture, load_image
 from nstd.images.encode import encode_image, over_white, read_recipe, save_image, save_preview

@@ -1,4 +1,4 @@
-"""Colour on the way in: any 8-bit mode, with or without a colour profile, becomes sRGB."""
+"""Colours of inputs: any 8-bit mode, with or without a colour profile, is converted to sRGB."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
     """An L, RGB or CMYK picture in sRGB, and notes; a profile that cannot be used is ignored.
 
-    Relative colorimetric with black point compensation, the usual choice for photographs.
+    Uses relative colorimetric intent with black point compensation, as is usual for photographs.
     """
     if not profile:
         return image.convert("RGB"), ()

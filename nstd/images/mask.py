@@ -1,4 +1,4 @@
-"""Masks: any picture becomes a share from 0 (black: out) to 1 (white: in) for each pixel."""
+"""Masks: any picture becomes a weight from 0 (black: outside) to 1 (white: inside) per pixel."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)  # Rec. ITU-R BT.70
 def load_mask(path: Path, *, max_pixels: int, max_bytes: int, size: tuple[int, int]) -> Array:
     """Decode `path` as a mask of `size` (width, height): (height, width) float32 in [0, 1].
 
-    Colours count by their luma, what is transparent as black. The picture is stretched by a
-    triangle filter, which, unlike sharper ones, draws no halo of grey along an edge.
+    Colours count by their luma; transparent pixels count as black. The picture is scaled with a
+    triangle filter, which makes no grey halos along edges, unlike sharper filters.
 
     Raises PictureError as `load_image` does, and `picture_refused` for a mask that is black
-    everywhere: nothing would be left to work on.
+    everywhere, because it would leave no pixels.
     """
 
     def scale(image: Image.Image) -> Image.Image:
