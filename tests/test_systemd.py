@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nstd.system.layout import REQUESTS
+
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 
 needs_analyze = pytest.mark.skipif(
@@ -134,6 +136,7 @@ def test_people_of_the_group_can_hand_in_and_take_out(tmp_path: Path) -> None:
         "work": 0o2750,
         "networks": 0o2750,
     }, output
+    assert stat.S_IMODE((base / "work" / REQUESTS).stat().st_mode) == 0o2770
     dropped = base / "inbox" / "holiday"
     old = os.umask(0o077)
     try:

@@ -152,8 +152,8 @@ def _entries(distribution: Distribution, name: str, version: str) -> Iterator[Pl
 
 
 def _settle(found: list[Plugin]) -> Iterator[Plugin]:
-    """Mark duplicates: nstd's own plugin has a name, or a single other one; else no plugin has
-    it."""
+    """Mark duplicates: nstd's own plugin keeps its name; of several others with one name, none is
+    used."""
     for plugin in found:
         rivals = [
             other

@@ -106,10 +106,11 @@ class Dispatcher:
             return
         self.scheduler.progressed(report.job, now)
         self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
-        told = report.model_dump(exclude={"job", "level", "levels", "note", "memory"})
+        untold = {"job", "level", "levels", "note", "picture_notes", "memory"}
+        told = report.model_dump(exclude=untold)
         with _bound(report.job, running.slot):
-            if report.note:
-                emit("job.noted", note=printable(report.note))
+            for note in filter(None, (*report.picture_notes, report.note)):
+                emit("job.noted", note=printable(note))
             emit("job.progress", scale=report.scale, **told)
 
     def _settle(self, outcome: Outcome, now: float) -> None:

@@ -6,6 +6,8 @@ import io
 
 from PIL import Image, ImageCms
 
+from nstd.errors import printable
+
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
@@ -27,13 +29,21 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
     """An L, RGB or CMYK picture in sRGB, and notes; a profile that cannot be used is ignored.
 
+    None stands for no profile, b"" for one that could not be read from its file.
+
     Uses relative colorimetric intent with black point compensation, as is usual for photographs.
     """
-    if not profile:
+    if profile is None:
         return image.convert("RGB"), ()
+    if not profile:
+        return image.convert("RGB"), ("colour profile ignored: it is broken, or too large",)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
+        kind = source.profile.xcolor_space.strip()
+        if (mode := _PROFILE_MODES.get(kind)) is None:
+            raise ValueError(f"it is for {kind}, which is not known here")
+        if mode != image.mode and (image.mode, mode) != ("L", "RGB"):
+            raise ValueError(f"it is for {kind}, and the picture is not")
         converted = ImageCms.profileToProfile(
             image.convert("RGB") if (image.mode, mode) == ("L", "RGB") else image,
             source,
@@ -42,7 +52,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tup
             outputMode="RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, KeyError) as error:
-        return image.convert("RGB"), (f"colour profile ignored: {error}",)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        return image.convert("RGB"), (f"colour profile ignored: {printable(str(error))}",)
     assert converted is not None  # None is for inPlace=True
     return converted, ()

@@ -11,60 +11,28 @@ import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from nstd.errors import NstdError, PictureError
-from nstd.images.color import split_alpha, to_srgb
-from nstd.system.durable import CHUNK
+from nstd.errors import PictureError
+from nstd.images.avif import space_of_avif
+from nstd.images.develop import develop
+from nstd.images.explain import explained, several, too_large
+from nstd.images.jpeg import read_jpeg
+from nstd.images.kinds import FORMATS, HEAD, foreign_kind, kind_of
+from nstd.images.model import Array, Picture, Scale, Stored, UnreadKindError
+from nstd.images.netpbm import read_netpbm
+from nstd.images.pillow import Opener, orientation_of, profile_of
+from nstd.images.png import read_png
+from nstd.images.profiles import profile_of_bmp, profile_of_gif
+from nstd.images.tiff import read_tiff
 from nstd.system.units import format_size
 
-Array = NDArray[np.float32]
-Scale = Callable[[Image.Image], Image.Image]
-"""Brings a decoded picture to the size that is wanted."""
-
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
-"""What is opened at all; Pillow's other decoders never see a file."""
-
-_SAVE_AGAIN = "open it in a picture editor, save it as PNG or JPEG, and submit it again"
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_MOST_SCANS = 500
-"""Progressive JPEGs have about ten for each picture in the file."""
-_DEEP_GREY = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded picture.
-
-    `pixels` is (height, width, 3) float32, sRGB, in [0, 1]; `alpha`, where the file has
-    transparency, is (height, width) float32 in [0, 1], not multiplied into the pixels. `notes`
-    says what was odd about the file and did not stop it from being used.
-    """
-
-    pixels: Array
-    alpha: Array | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        height, width, _ = self.pixels.shape
-        return width, height
+__all__ = ["FORMATS", "Array", "Picture", "decode", "load_image"]
 
 
 def load_image(
@@ -93,15 +61,96 @@ def load_image(
 def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture:
     """Decode `path` as `load_image` does, brought to size by `scale`."""
     with (
-        _explained(path, max_pixels),
+        explained(path, max_pixels),
         _open_regular(path, max_bytes) as file,
         _pixel_cap(max_pixels),
-        Image.open(file, formats=FORMATS) as image,
     ):
-        _check_header(path, image, max_pixels)
-        _check_scans(path, image, file)
+        kind = _kind(file)
+        try:
+            stored = _READERS.get(kind, _read_plain)(file, _PillowOpener(path, max_pixels, kind))
+        except UnidentifiedImageError as error:
+            raise ValueError(f"it begins like a picture in {kind}") from error
+        return develop(stored, scale)
+
+
+def _kind(file: BinaryIO) -> str:
+    """Which of `FORMATS` a file is, by its first bytes."""
+    head = file.read(HEAD)
+    file.seek(0)
+    if (kind := kind_of(head)) is not None:
+        return kind
+    if (foreign := foreign_kind(head)) is not None:
+        raise UnreadKindError(foreign)
+    raise UnidentifiedImageError
+
+
+def _read_plain(file: BinaryIO, open_image: Opener) -> Stored:
+    """What Pillow reads right by itself."""
+    with open_image(file) as image:
         image.load()
-        return _as_picture(_upright(image), image.info.get("icc_profile"), scale)
+        profile = profile_of(image)
+        return Stored(image, profile=profile, orientation=orientation_of(image))
+
+
+def _read_bmp(file: BinaryIO, open_image: Opener) -> Stored:
+    profile = profile_of_bmp(file)
+    file.seek(0)
+    return replace(_read_plain(file, open_image), profile=profile)
+
+
+def _read_gif(file: BinaryIO, open_image: Opener) -> Stored:
+    profile = profile_of_gif(file)
+    file.seek(0)
+    return replace(_read_plain(file, open_image), profile=profile)
+
+
+def _read_avif(file: BinaryIO, open_image: Opener) -> Stored:
+    space = space_of_avif(file)
+    file.seek(0)
+    stored = _read_plain(file, open_image)
+    return stored if stored.profile is not None else replace(stored, space=space)
+
+
+_READERS: dict[str, Callable[[BinaryIO, Opener], Stored]] = {
+    "PNG": read_png,
+    "JPEG": read_jpeg,
+    "TIFF": read_tiff,
+    "BMP": _read_bmp,
+    "GIF": _read_gif,
+    "PPM": read_netpbm,
+    "AVIF": _read_avif,
+}
+
+
+class _PillowOpener:
+    """Opens the file at `path`, which is of `kind`, with Pillow."""
+
+    def __init__(self, path: Path, max_pixels: int, kind: str) -> None:
+        self._path, self._max_pixels, self._kind = path, max_pixels, kind
+
+    def __call__(self, file: BinaryIO) -> Image.Image:
+        """Raises PictureError where the header is beyond the limits."""
+        image = Image.open(file, formats=[self._kind])
+        try:
+            self.check_size(*image.size)
+            self._check_frames(image)
+        except BaseException:
+            image.close()
+            raise
+        return image
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise PictureError for more pixels than the limit, and ValueError for none."""
+        if min(width, height) < 1:
+            raise ValueError(f"{width} x {height} pixels")
+        if width * height > self._max_pixels:
+            raise too_large(self._path, self._max_pixels)
+
+    def _check_frames(self, image: Image.Image) -> None:
+        # the second picture of a phone's MPO file is a depth or gain map: the first is the
+        # photograph; which page of a TIFF is the picture, its reader finds
+        if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
+            raise several(self._path, "is animated")
 
 
 def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
@@ -137,72 +186,6 @@ def _pixel_cap(max_pixels: int) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _check_header(path: Path, image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise _too_large(path, max_pixels)
-    # the second picture of a phone's MPO file is a depth or gain map: the first is the photograph
-    if image.format != "MPO" and getattr(image, "is_animated", False):
-        what = "has several pages" if image.format == "TIFF" else "is animated"
-        raise PictureError(
-            "picture_refused",
-            f"{path.name}: {what}, and one still picture is needed",
-            "save the frame that you want as a PNG or JPEG of its own",
-        )
-
-
-def _check_scans(path: Path, image: Image.Image, file: BinaryIO) -> None:
-    """Refuse a JPEG of far more scans than there is data for: each costs a pass over all pixels.
-
-    A marker cannot occur in the data of a scan; one in a thumbnail does not matter.
-    """
-    if image.format not in ("JPEG", "MPO"):
-        return
-    position, scans = file.tell(), 0
-    file.seek(0)
-    while scans <= _MOST_SCANS and (chunk := file.read(CHUNK)):
-        scans += chunk.count(b"\xff\xda")  # one that is cut in two goes uncounted
-    file.seek(position)
-    if scans > _MOST_SCANS:
-        message = f"{path.name}: more than {_MOST_SCANS} scans, which would take too long to decode"
-        raise PictureError("picture_refused", message, _SAVE_AGAIN)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation says; Pillow has turned a TIFF already."""
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # broken EXIF raises nearly anything, and the pixels are sound
-        turn = None
-    return image if turn is None else image.transpose(turn)
-
-
-def _as_picture(image: Image.Image, profile: bytes | None, scale: Scale) -> Picture:
-    if image.mode in _DEEP_GREY:
-        grey = scale(Image.fromarray(_unit_range(image)))
-        level = np.clip(np.asarray(grey, dtype=np.float32), 0, 1)
-        return Picture(np.repeat(level[:, :, None], 3, axis=2))
-    color, alpha = split_alpha(image)
-    rgb, notes = to_srgb(color, profile)
-    if alpha is None:
-        return Picture(_floats(scale(rgb)), notes=notes)
-    rgb.putalpha(alpha)
-    # Pillow resizes RGBA with its colours multiplied by alpha: no fringes of hidden colours
-    rgba = _floats(scale(rgb))
-    return Picture(np.ascontiguousarray(rgba[:, :, :3]), rgba[:, :, 3].copy(), notes)
-
-
-def _unit_range(image: Image.Image) -> Array:
-    """16-bit, 32-bit and float grey in [0, 1].
-
-    Pillow does not keep how many bits the file had, so white is the smallest usual full scale
-    that holds the brightest value.
-    """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=1.0)
-    scales = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0, 2.0**31 - 1)
-    white = next((scale for scale in scales if values.max() <= scale), values.max())
-    return np.clip(values / white, 0, 1).astype(np.float32)
-
-
 def _at_most(image: Image.Image, side: int | None) -> Image.Image:
     longest = max(image.size)
     if side is None or longest <= side:
@@ -213,48 +196,3 @@ def _at_most(image: Image.Image, side: int | None) -> Image.Image:
 
 def _exactly(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
-
-
-def _floats(image: Image.Image) -> Array:
-    pixels = np.array(image, dtype=np.float32)
-    pixels /= 255
-    return pixels
-
-
-def _too_large(path: Path, max_pixels: int) -> PictureError:
-    return PictureError(
-        "picture_refused",
-        f"{path.name}: more than the limit of {max_pixels:,} pixels",
-        "make it smaller, or raise limits.picture_pixels in the config",
-    )
-
-
-@contextmanager
-def _explained(path: Path, max_pixels: int) -> Iterator[None]:
-    """Turn whatever opening and decoding raise into a PictureError about `path`."""
-    name = path.name
-    try:
-        yield
-    except NstdError:
-        raise
-    except FileNotFoundError as error:
-        raise PictureError("picture_missing", f"{name}: no such file", "copy it there") from error
-    except PermissionError as error:
-        raise PictureError(
-            "picture_unreadable", f"{name}: permission denied", "let the daemon's user read it"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, max_pixels) from error
-    except MemoryError as error:
-        raise PictureError(
-            "picture_refused", f"{name}: needs more memory than there is", "make it smaller"
-        ) from error
-    except UnidentifiedImageError as error:
-        message = f"{name}: not a picture in {', '.join(FORMATS)}, or cut short"
-        raise PictureError("picture_unreadable", message, _SAVE_AGAIN) from error
-    except Exception as error:  # decoders raise nearly every type on broken files
-        if isinstance(error, OSError) and error.errno is not None:
-            message = f"{name}: {error.strerror or error}"
-            raise PictureError("io_error", message, "check the disk or network mount") from error
-        message = f"{name}: broken or truncated ({error})"
-        raise PictureError("picture_unreadable", message, _SAVE_AGAIN) from error

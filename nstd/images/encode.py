@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 from nstd import __version__
 from nstd.documents.model import Format
 from nstd.errors import BackendError, PictureError
+from nstd.images.alpha import over_white
 
 Array = NDArray[np.float32]
 
@@ -88,12 +89,6 @@ def save_preview(pixels: Array) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
-
-
-def over_white(pixels: Array, alpha: Array) -> Array:
-    """The picture over a white background: opaque, with the same shapes and ranges."""
-    cover = alpha[:, :, None]
-    return pixels * cover + (1 - cover)
 
 
 def _metadata(format: Format, recipe: str) -> dict[str, Any]:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from nstd.errors import PictureError
-from nstd.images.decode import Array, decode
+from nstd.images.decode import decode
+from nstd.images.model import Array
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)  # Rec. ITU-R BT.709, item 3.2
 
+_NEARLY_BLACK = 1 / 8
 
-def load_mask(path: Path, *, max_pixels: int, max_bytes: int, size: tuple[int, int]) -> Array:
+
+def load_mask(
+    path: Path,
+    *,
+    max_pixels: int,
+    max_bytes: int,
+    size: tuple[int, int],
+    tell: Callable[[str], None] | None = None,
+) -> Array:
     """Decode `path` as a mask of `size` (width, height): (height, width) float32 in [0, 1].
 
     Colours count by their luma; transparent pixels count as black. The picture is scaled with a
-    triangle filter, which makes no grey halos along edges, unlike sharper filters.
+    triangle filter, which makes no grey halos along edges, unlike sharper filters. `tell` is called
+    with what is unusual about the file, and when the mask is nearly black.
 
     Raises PictureError as `load_image` does, and `picture_refused` for a mask that is black
     everywhere, because it would leave no pixels.
@@ -36,4 +48,13 @@ def load_mask(path: Path, *, max_pixels: int, max_bytes: int, size: tuple[int, i
             f"{path.name}: black everywhere, so this mask leaves nothing",
             "paint white what it is to let through, or leave the mask out",
         )
+    notes = [*picture.notes]
+    if (brightest := float(mask.max())) < _NEARLY_BLACK:
+        notes.append(
+            f"this mask is nearly black: at its brightest {brightest:.2%} of white, which lets "
+            "next to nothing through; where it holds labels, such as 0 and 1, save 1 as white"
+        )
+    if tell is not None:
+        for note in notes:
+            tell(note)
     return mask

@@ -14,7 +14,7 @@ from nstd.intake.names import is_ignored
 from nstd.system.nofollow import Folder, Signature, join
 from nstd.system.units import format_size
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif")
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
@@ -60,7 +60,7 @@ class Locator:
         """Where the picture may lie: beside the sidecar, else in the library by name or stem."""
         yield self._inbox, join(sidecar.rpartition("/")[0], source)
         if ".." not in PurePosixPath(source).parts:
-            for suffix in ("", *SUFFIXES):
+            for suffix in ("", *SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)):
                 yield self._styles, join("", source + suffix)
 
     def nearest(self, sidecar: str, source: str) -> str | None:

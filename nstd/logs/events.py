@@ -102,7 +102,7 @@ EVENTS: dict[str, Event] = {
     "job.noted": Event(
         "warning",
         "job slot note",
-        "a note of its backend, such as: smaller tiles",
+        "what is odd about a picture, or a note of its backend, such as: smaller tiles",
     ),
     "job.retried": Event(
         "warning", "job [slot] attempt code message delay", "another attempt follows"

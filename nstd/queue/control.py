@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from nstd.errors import SidecarError
 from nstd.system.durable import Files
 from nstd.system.layout import REQUESTS
+from nstd.system.nofollow import Folder
 
 Action = Literal["cancel", "retry"]
+_NOTE = 2**16
+"""The bytes that are read of a note, at most; people of the service's group may leave any file."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class ControlRequests:
     @property
     def is_empty(self) -> bool:
         """Whether no request waits."""
-        return not any(self._folder.glob("*.json"))
+        return not self._notes()
 
     def take(self) -> Iterator[ControlRequest]:
         """Every request, oldest first; each is durably removed before it is yielded.
@@ -49,12 +53,17 @@ class ControlRequests:
         A request that cannot be read is dropped. Raises OSError when one cannot be removed: it
         would be carried out again, after a power cut perhaps for another sidecar of the same name.
         """
-        for path in sorted(self._folder.glob("*.json"), key=_age):
+        for path in sorted(self._notes(), key=_age):
             request = _read(path)
             self._files.unlink(path)
             self._files.sync_folder(self._folder)
             if request is not None:
                 yield request
+
+    def _notes(self) -> list[Path]:
+        """All but folders: those cannot be removed like a note, and ask for nothing."""
+        found = self._folder.glob("*.json")
+        return [path for path in found if path.is_symlink() or not path.is_dir()]
 
 
 def _age(path: Path) -> tuple[int, str]:
@@ -66,9 +75,10 @@ def _age(path: Path) -> tuple[int, str]:
 
 def _read(path: Path) -> ControlRequest | None:
     try:
-        note = json.loads(path.read_bytes())
+        with Folder(path.parent).open(path.name) as file:
+            note = json.loads(file.read(_NOTE))
         action, job = note["action"], note["job"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, SidecarError, ValueError, KeyError, TypeError):
         return None
     return (
         ControlRequest(action, job) if action in get_args(Action) and isinstance(job, str) else None

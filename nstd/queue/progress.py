@@ -13,6 +13,7 @@ class Report(StoredModel):
     """The progress of a running job. `elapsed` and `eta` are in seconds.
 
     `memory` is the memory in use, in bytes: of the accelerator, or of the process on a CPU.
+    `picture_notes` say what is unusual about pictures of the job, each with the picture's name.
     """
 
     job: str
@@ -25,6 +26,7 @@ class Report(StoredModel):
     elapsed: float
     eta: float | None
     note: str = ""
+    picture_notes: tuple[str, ...] = ()
     memory: int | None = None
 
     @property

@@ -25,8 +25,9 @@ class PictureFacts(StoredModel):
 class Provenance(StoredModel):
     """How a picture was made: reported by the worker and kept in the record.
 
-    `losses` are points of the loss curves: the step, its level, the seconds since the start, and
-    the losses by name. `seconds` has the time of each phase; `peak_memory` is in bytes, by place.
+    `notes` say what was unusual, mostly about its pictures; absent if there are none. `losses` are
+    points of the loss curves: the step, its level, the seconds since the start, and the losses by
+    name. `seconds` has the time of each phase; `peak_memory` is in bytes, by place.
     """
 
     network: dict[str, Any] | None = None
@@ -36,6 +37,7 @@ class Provenance(StoredModel):
     slot: str = ""
     device_name: str = ""
     steps: Count = 0
+    notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     losses: tuple[dict[str, Number], ...] = ()
     seconds: dict[str, Number] = Field(default_factory=dict)
     peak_memory: dict[str, Count] = Field(default_factory=dict)

@@ -277,6 +277,17 @@ def test_what_a_backend_has_to_say_is_logged(bench: Bench, log: Log) -> None:
     assert log("job.progress")
 
 
+def test_what_is_odd_about_pictures_is_logged(bench: Bench, log: Log) -> None:
+    """A line for each note, beside how far the job is."""
+    bench.run("beach")
+    about: dict[str, Any] = {"step": 0, "steps": 1, "level": 1, "levels": 1, "fraction": 0.0}
+    about |= {"losses": {}, "elapsed": 0.1, "eta": None}
+    bench.tell(Report(job="beach", picture_notes=("a.png: odd", "b.png: \x1bodd"), **about))
+    assert [line["note"] for line in log("job.noted")] == ["a.png: odd", "b.png: \\x1bodd"]
+    (line,) = log("job.progress")
+    assert "picture_notes" not in line
+
+
 def test_events_of_jobs_that_do_not_run_are_ignored(bench: Bench) -> None:
     """A worker may be a moment late."""
     bench.run("beach")

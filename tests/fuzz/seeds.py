@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms, ImageDraw
+from support.pictures import cases
+from support.pictures.tiff_writer import tiff
 
 _README = Path(__file__).parent.parent.parent / "README.md"
 _EXAMPLE = _README.with_name("config.example.yaml")
@@ -35,6 +38,7 @@ CONFIGS = (
     b"limits: {picture_pixels: 1000, picture_bytes: 1MiB}\nlog: {size: 1MiB, keep: 3}\n",
     b"backends: {gatys: {preset: fine, network: fixed}}\nworkers: {stall: 1h, grace: 5s}\n",
 )
+_SMALL = 20_000
 YAML_TOKENS = tuple(
     b"&a |*a |<<: |? |- |: |{|}|[|]|,|'|\"|!!python/object:os.system |!x |#|%YAML 1.1\n|---\n|...\n"
     b"|\t|\r\n|\0|\x1b[2J|\xff|\xef\xbb\xbf|9999999999999999999|1e999|.nan|.inf|-1|0|0x1f|1:30|~"
@@ -50,6 +54,9 @@ PICTURE_TOKENS = (
     *(struct.pack(form, number) for form in (">H", "<H") for number in (0, 1, 255, 32767, 65535)),
     *(b"IHDR", b"IDAT", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"tRNS", b"eXIf", b"PLTE"),
     *(b"\xff\xd8", b"\xff\xc0", b"\xff\xc2", b"\xff\xda", b"\xff\xe1", b"\xff\xe2", b"Exif\0\0"),
+    *(b"gAMA", b"cHRM", b"cICP", b"sRGB", b"colr", b"nclx", b"ipma", b"ICC_PROFILE\0\1\1"),
+    *(b"P5", b"P6", b"P7", b"PF", b"Pf", b"MAXVAL 65535", b"TUPLTYPE RGB_ALPHA", b"ENDHDR\n"),
+    *(struct.pack("<HHI", tag, 3, 1) for tag in (258, 259, 262, 277, 284, 317, 338, 339)),
     *(b"VP8X", b"VP8L", b"ALPH", b"ANIM", b"ICCP", b"EXIF", b"II*\0", b"MM\0*", b"\0\0\0\0"),
 )
 
@@ -74,9 +81,34 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _png(width: int, height: int, color: int, *more: bytes) -> bytes:
-    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0))
+def _png(width: int, height: int, color: int, *more: bytes, depth: int = 8) -> bytes:
+    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + _chunk(b"IEND", b"")
+
+
+_DEFLATED: dict[str, Any] = {"compression": "deflate", "rowsperstrip": 1000}
+
+
+def _pages(count: int) -> bytes:
+    """A TIFF of so many thumbnails."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for _ in range(count):
+            file.write(np.zeros((4, 4), np.float32), subfiletype=1, metadata=None)
+    return buffer.getvalue()
+
+
+def _strip(packed: bytes) -> bytes:
+    """A TIFF of 10 x 10 floats in a strip that unfolds into far more."""
+    data = bytearray(tiff(np.zeros((10, 10, 3), np.float32), photometric="rgb", **_DEFLATED))
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        tag = struct.unpack_from("<H", data, entry)[0]
+        if tag in (273, 279):  # where it is, and how long
+            value = len(data) if tag == 273 else len(packed)
+            struct.pack_into("<HII", data, entry + 2, 4, 1, value)
+    return bytes(data) + packed
 
 
 @cache
@@ -98,6 +130,22 @@ def bombs() -> dict[str, bytes]:
         "fax": _saved(huge, "TIFF", compression="group4"),
         "data": _png(10, 10, 2, _chunk(b"IDAT", zeros)),
         "many scans": progressive[:-2] + scan * 20_000 + b"\xff\xd9",
+        "texts": _png(1000, 1000, 2, *[text] * 5, pixels),
+        "pages": _pages(3000),
+        "strip": _strip(zeros),
+        "floats": tiff(np.zeros((1000, 1000, 3), np.float32), photometric="rgb", **_DEFLATED),
+        "doubles": tiff(np.zeros((1000, 1000, 4)), photometric="rgb", **_DEFLATED),
+        "planes": tiff(
+            np.zeros((3, 1000, 1000), np.uint16),
+            photometric="rgb",
+            planarconfig="separate",
+            **_DEFLATED,
+        ),
+        "channels": tiff(np.zeros((100, 100, 60), np.float32), photometric="rgb", **_DEFLATED),
+        "deep": _png(
+            1000, 1000, 6, _chunk(b"IDAT", zlib.compress(bytes(1000 * 8001), 9)), depth=16
+        ),
+        "plain": b"P5 1000 1000 65535\n" + bytes(2_000_000),
         "thin": _saved(Image.new("L", (1, 60_000)), "PNG"),
         "comments": b"\xff\xd8" + (b"\xff\xfe\xff\xff" + bytes(65_533)) * 20 + b"\xff\xd9",
     }
@@ -143,6 +191,7 @@ def pictures() -> tuple[bytes, ...]:
         *(_saved(_drawn(), form) for form in ("BMP", "GIF", "PPM")),
         *(_saved(_drawn(), form, **frames) for form in ("GIF", "WEBP", "PNG")),
         *polyglots().values(),
+        *[case.data for case in cases() if len(case.data) < _SMALL][::3],
     ]
     return tuple(made)
 

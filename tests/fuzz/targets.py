@@ -13,7 +13,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs  # noqa: F401 - what a reader would import must not count as its memory
 import numpy as np
+import tifffile  # noqa: F401
 
 from nstd.backends.gatys import Gatys
 from nstd.documents.config import Config, load_config

@@ -88,6 +88,25 @@ def test_a_mask_that_leaves_nothing_is_refused(tmp_path: Path, image: Image.Imag
     assert "paint white" in caught.value.hint
 
 
+def test_a_mask_of_labels_is_told_of(tmp_path: Path) -> None:
+    """Values 0 and 1 of 255, as segmentation writes them, look black and let nothing through."""
+    told: list[str] = []
+    path = save(tmp_path / "m.png", Image.fromarray(HALVES // 255))
+    load_mask(path, max_pixels=10**6, max_bytes=10**6, size=(30, 20), tell=told.append)
+    (note,) = told
+    assert "nearly black: at its brightest 0.39% of white" in note
+    assert "labels" in note
+
+
+@pytest.mark.parametrize("brightest", [64, 255])
+def test_a_mask_with_light_in_it_is_not(tmp_path: Path, brightest: int) -> None:
+    """Grey is a share that somebody has chosen."""
+    told: list[str] = []
+    path = save(tmp_path / "m.png", Image.fromarray(np.minimum(HALVES, brightest)))
+    load_mask(path, max_pixels=10**6, max_bytes=10**6, size=(30, 20), tell=told.append)
+    assert told == []
+
+
 def test_masks_have_the_limits_of_pictures(tmp_path: Path) -> None:
     """Of pixels and of bytes."""
     path = save(tmp_path / "m.png", Image.fromarray(HALVES))

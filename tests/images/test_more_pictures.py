@@ -184,6 +184,21 @@ def test_a_retried_job_has_every_picture_again(ground: Playground) -> None:
     assert names_in(ground.inbox) == [".nstd", *sorted(["beach.yaml", *PICTURES])]
 
 
+def test_what_is_odd_about_a_picture_is_logged_and_recorded(ground: Playground) -> None:
+    """A line for each picture, with its name: a mask of labels, a broken profile."""
+    Image.new("L", (8, 6), 1).save(ground.inbox / "sky.png")
+    Image.new("RGB", (40, 30), "teal").save(ground.inbox / "beach.png", icc_profile=b"x" * 300)
+    drop(ground)
+    assert ground.once().returncode == 0
+    told = [line["note"] for line in ground.events("job.noted")]
+    names = [note.partition(": ")[0] for note in told]
+    assert names == ["beach.png", "starry.png", "sky.png", "scream.png"]
+    assert "colour profile ignored" in told[0]
+    assert "one colour alone" in told[1]
+    assert "nearly black" in told[2]
+    assert ground.record("beach")["notes"] == told
+
+
 def test_a_black_mask_fails_the_job_with_its_name(ground: Playground) -> None:
     """Its style would have nothing to say."""
     ground.picture("sky.png", (8, 6), "black")

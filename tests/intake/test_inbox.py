@@ -256,6 +256,16 @@ def test_dots_that_stay_inside_the_inbox_are_allowed(desk: Desk) -> None:
     assert {picture.name for picture in ready.pictures} == {"c.png"}
 
 
+@pytest.mark.parametrize("ending", ["jpg", "jpeg", "avif", "tiff", "JPG", "JPEG", "PNG", "AVIF"])
+def test_a_style_is_found_by_its_stem_whatever_its_ending(desk: Desk, ending: str) -> None:
+    """Also where a camera or Windows has written the ending in capitals."""
+    (desk.styles / f"starry-night.{ending}").write_text("x")
+    desk.drop("c.png")
+    desk.drop("a.yaml", "content: c.png\nstyle: starry-night\n")
+    (ready,) = desk.settled()
+    assert ready.pictures[1].name == f"starry-night.{ending}"
+
+
 @pytest.mark.parametrize("said", ["starry-night", "starry-night.jpg", "dutch/scream"])
 def test_a_style_is_found_in_the_library(desk: Desk, said: str) -> None:
     """By its name or by its stem; what lies beside the sidecar goes before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,24 @@ def test_a_broken_note_is_dropped(requests: ControlRequests, tmp_path: Path, tex
     requests.leave(ControlRequest("cancel", "a"))
     assert list(requests.take()) == [ControlRequest("cancel", "a")]
     assert requests.is_empty
+
+
+def test_what_is_no_note_neither_holds_up_the_daemon_nor_asks_anything(
+    requests: ControlRequests, tmp_path: Path
+) -> None:
+    """The folder may be open to a group: a FIFO, links, a folder, more than anybody reads."""
+    folder = tmp_path / ".requests"
+    folder.mkdir()
+    (tmp_path / "elsewhere").write_text('{"action": "cancel", "job": "b"}')
+    os.mkfifo(folder / "0.json")
+    (folder / "1.json").symlink_to(tmp_path / "elsewhere")
+    (folder / "2.json").symlink_to(tmp_path)
+    (folder / "3.json").mkdir()
+    (folder / "4.json").write_text(json.dumps({"action": "cancel", "job": "c" * 2**20}))
+    requests.leave(ControlRequest("cancel", "a"))
+    assert list(requests.take()) == [ControlRequest("cancel", "a")]
+    assert requests.is_empty
+    assert (tmp_path / "elsewhere").exists()
 
 
 def test_a_note_is_gone_for_good_before_it_is_heeded(tmp_path: Path) -> None:

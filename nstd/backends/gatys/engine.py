@@ -19,6 +19,7 @@ from nstd.backends.gatys.device_errors import device_fault, require_device
 from nstd.backends.gatys.footprint import admitted, in_smaller_tiles, predicted_peak
 from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
+from nstd.backends.gatys.margins import without_margins
 from nstd.backends.gatys.network_cache import Warm, network_for
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.optimise import Descent, Standing
@@ -41,7 +42,12 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     """
     if task.options.strength == 0:
         return _untouched(task, report)
+    if task.options.style_weight == 0:
+        report(Progress(0, 1, 0.0, note="style_weight is 0: the style counts for nothing"))
     require_device(task.device)
+    task, note = without_margins(task)
+    if note:
+        report(Progress(0, 1, 0.0, note=note))
     try:
         return _within_memory(task, report, warm, began)
     finally:

@@ -1,4 +1,8 @@
-"""Tiles: a picture is processed part by part, and comes out as if it had been processed whole."""
+"""Tiles: a picture is processed part by part, with the loss and gradient of the whole.
+
+That is but for the rounding: the gradient differs by about 1e-6 in float32 and 5e-3 in bfloat16.
+The steps of a descent let that grow, to a few levels of 255 a pixel in the result.
+"""
 
 from __future__ import annotations
 

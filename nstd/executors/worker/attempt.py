@@ -21,7 +21,7 @@ from nstd.executors.worker import provenance
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoder, seen, wishes
 from nstd.executors.worker.thumbnails import Thumbnails
-from nstd.images import Picture, encode_image, save_preview
+from nstd.images import Picture, encode_image, off_white, save_preview
 from nstd.queue.job import Ending, Outcome
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import Report
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 REPORT_EVERY = 1.0
 PREVIEW_EVERY = 5.0
 _LOSSES_KEPT = 500
+_NOTES_KEPT = 100
 
 
 class Attempt:
@@ -56,6 +57,8 @@ class Attempt:
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
         self._step, self._has_told = 0, False
+        self._notes: list[str] = []
+        self._untold: tuple[str, ...] = ()  # of pictures; the next report takes them along
         self._seconds: dict[str, float] = {}
         self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
         self._asked: Ending | None = None  # how it ends because the daemon wants it to
@@ -73,6 +76,9 @@ class Attempt:
             failure = as_failure(error, self._job.backend)
             fault = failure.code == "device_failed"
             return Outcome(job=job, ending=Ending.FAILED, failure=failure, device_fault=fault)
+        finally:
+            if self._untold:
+                self._tell()
         return Outcome(job=job, ending=Ending.FINISHED)
 
     def _work(self, backend: Backend) -> None:
@@ -80,6 +86,7 @@ class Attempt:
         options = self._options(backend)
         given = self._timed("decode", Decoder(self._a).decode)
         content = given.content
+        self._notes, self._untold = [*given.notes], given.notes
         task = Task(
             content=seen(content),
             styles=given.styles,
@@ -97,8 +104,7 @@ class Attempt:
         self._check(result, content)
         picture = self._timed("encode", lambda: self._encode(result, content))
         if self._a.views:
-            made = seen(Picture(result.pixels, content.alpha))
-            self._timed("views", lambda: self._views.of_result(made))
+            self._timed("views", lambda: self._views.of_result(result.pixels))
         self._finish(result, picture)
 
     def _options(self, backend: Backend) -> BaseModel:
@@ -159,8 +165,12 @@ class Attempt:
         """Tell what went wrong beside the work, which goes on; once."""
         if not self._has_told:
             self._has_told = True
-            progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=what)
-            self._send(self._report(progress, time.monotonic() - self._began))
+            self._tell(what)
+
+    def _tell(self, note: str = "") -> None:
+        """Tell what a person should know, with how far the work was."""
+        progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=note)
+        self._send(self._report(progress, time.monotonic() - self._began))
 
     def _interrupt(self, wanted: str, progress: Progress) -> None:
         self._asked = Ending.STOPPED if wanted == "stop" else Ending.CANCELLED
@@ -195,6 +205,9 @@ class Attempt:
         since, at = self._first
         done = fraction - at
         eta = (now - since) / done * (1 - fraction) if done > 0 else None
+        untold, self._untold = self._untold, ()
+        if progress.note and len(self._notes) < _NOTES_KEPT:
+            self._notes.append(progress.note)
         return Report(
             job=self._job.id,
             step=int(progress.step),
@@ -206,13 +219,17 @@ class Attempt:
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
             note=progress.note,
+            picture_notes=untold,
             memory=(progress.device_memory or proc.resident)(),
         )
 
     def _encode(self, result: Result, content: Picture) -> PictureFacts:
+        pixels, alpha = result.pixels, None
+        if content.alpha is not None and self._job.format != "jpg":
+            pixels, alpha = off_white(pixels, content.alpha)
         data = encode_image(
-            result.pixels,
-            alpha=content.alpha,
+            pixels,
+            alpha=alpha,
             format=self._job.format,
             recipe=self._recipe(result),
         )
@@ -247,6 +264,7 @@ class Attempt:
             slot=self._a.slot,
             device_name=provenance.device_name(result),
             steps=self._step,
+            notes=tuple(self._notes),
             losses=tuple(self._losses),
             seconds={phase: round(float(value), 3) for phase, value in seconds.items()},
             peak_memory=provenance.peak_memory(result),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
 
 from nstd.backend import Style
 from nstd.errors import PictureError
@@ -17,16 +21,21 @@ if TYPE_CHECKING:
 
 SERIES_SIDE = 512
 """Longest side of a picture of a series, in pixels: up to a hundred lie in memory at once."""
-Loaded = TypeVar("Loaded")
+_FLAT = 2 / 255
+"""Colours that differ less are one."""
 
 
 class Decoded(NamedTuple):
-    """The pictures of a job as a `Task` holds them; of the content, the alpha as well."""
+    """The pictures of a job as a `Task` holds them; of the content, the alpha as well.
+
+    `notes` say what is odd about some of them, each with the picture's name.
+    """
 
     content: Picture
     styles: tuple[Style, ...]
     init: Pixels | None
     series: tuple[Pixels, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Decoder:
@@ -34,12 +43,16 @@ class Decoder:
 
     def __init__(self, assignment: Assignment) -> None:
         self._job, self._folder = assignment.job, assignment.folder
-        self._limits = {"max_pixels": assignment.max_pixels, "max_bytes": assignment.max_bytes}
+        self._limits: dict[str, Any] = {
+            "max_pixels": assignment.max_pixels,
+            "max_bytes": assignment.max_bytes,
+        }
+        self._notes: dict[str, None] = {}  # in order, and each of them once
 
     def decode(self) -> Decoded:
         """All of them. Raises PictureError, with the name that the sidecar says."""
         job = self._job
-        content = self._read(job.given("content")[0], load_image, max_side=job.size)
+        content = self._picture(job.given("content")[0], max_side=job.size)
         init = [self._seen(given, size=content.size) for given in job.given("init")]
         side = min(job.size or SERIES_SIDE, SERIES_SIDE)
         return Decoded(
@@ -50,12 +63,15 @@ class Decoder:
             ),
             init=init[0] if init else None,
             series=tuple(self._seen(given, max_side=side) for given in job.given("series")),
+            notes=tuple(self._notes),
         )
 
     def _style(self, number: int, given: Input, content: tuple[int, int]) -> Style:
         """A style as large as its scale needs; `content` is the size of that one."""
         side = self._job.size and math.ceil(self._job.size * max(1.0, given.scale))
         pixels = self._seen(given, max_side=side)
+        if np.ptp(pixels, axis=(0, 1)).max() < _FLAT:
+            self._note(given, "this style has one colour alone, and no manner to paint in")
         height, width, _ = pixels.shape
         region = self._mask("region", number, content)
         mask = self._mask("mask", number, (width, height))
@@ -64,16 +80,31 @@ class Decoder:
     def _mask(
         self, role: Literal["region", "mask"], style: int, size: tuple[int, int]
     ) -> Mask | None:
-        masks = [self._read(given, load_mask, size=size) for given in self._job.given(role, style)]
-        return masks[0] if masks else None
+        for given in self._job.given(role, style):
+            with self._in_the_words_of_the_sidecar(given):
+                tell = partial(self._note, given)
+                return load_mask(self._folder / given.file, size=size, tell=tell, **self._limits)
+        return None
 
     def _seen(self, given: Input, **how: Any) -> Pixels:
-        return seen(self._read(given, load_image, **how))
+        return seen(self._picture(given, **how))
 
-    def _read(self, given: Input, load: Callable[..., Loaded], **how: Any) -> Loaded:
+    def _picture(self, given: Input, **how: Any) -> Picture:
+        with self._in_the_words_of_the_sidecar(given):
+            picture = load_image(self._folder / given.file, **self._limits, **how)
+        for note in picture.notes:
+            self._note(given, note)
+        return picture
+
+    def _note(self, given: Input, note: str) -> None:
+        self._notes[f"{given.source}: {note}"] = None
+
+    @contextmanager
+    def _in_the_words_of_the_sidecar(self, given: Input) -> Iterator[None]:
+        """Call a picture by the name that a person knows, not by that in the job's folder."""
         try:
-            return load(self._folder / given.file, **self._limits, **how)
-        except PictureError as error:  # in the words of the sidecar, not of the job's folder
+            yield
+        except PictureError as error:
             message = error.message.replace(given.file, given.source)
             raise PictureError(error.code, message, error.hint) from None
 

@@ -80,6 +80,14 @@ def test_a_job_that_has_ended_reserves_nothing() -> None:
     assert not list(reservations.FOLDER.glob("*.reserved"))
 
 
+def test_a_style_that_counts_for_nothing_is_told() -> None:
+    """`style_weight: 0` is allowed, and seldom meant."""
+    _, told = run(task(style_weight=0, steps=2))
+    assert [each.note for each in told if each.note] == [
+        "style_weight is 0: the style counts for nothing"
+    ]
+
+
 def test_smaller_tiles_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a note that goes into the log; the result says it as well."""
     given = task(photograph(128, 160), network="fixed", steps=4)

@@ -156,6 +156,105 @@ def test_the_alpha_of_the_content_is_put_back(bench: Bench) -> None:
         assert made.getpixel((30, 2)) == (10, 200, 90, 255)
 
 
+def soft_disc() -> Image.Image:
+    """A disc of one colour whose edge is soft, on a page that is transparent black."""
+    y, x = np.mgrid[:24, :32]
+    cover = np.clip(10 - np.hypot(x - 16, y - 12), 0, 4) / 4
+    pixels = np.zeros((24, 32, 4))
+    pixels[cover > 0, :3] = (200, 60, 20)
+    pixels[:, :, 3] = cover * 255
+    return Image.fromarray(np.rint(pixels).astype(np.uint8))
+
+
+def published(bench: Bench) -> tuple[Any, Any]:
+    """Colours and alpha of what was made, from 0 to 1."""
+    with Image.open(bench.paths.picture(bench.job)) as made:
+        pixels = np.asarray(made.convert("RGBA")) / 255
+    return pixels[:, :, :3], pixels[:, :, 3:]
+
+
+def darken(task: Task, report: Tell) -> Result:
+    """A painting that is darker than the content everywhere."""
+    return Result(task.content * np.float32(0.6))
+
+
+@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("work", [same, darken], ids=["same", "darker"])
+def test_over_white_what_is_published_is_what_was_painted(
+    bench: Bench, format: Literal["png", "tiff"], work: Work
+) -> None:
+    """Neither paler nor blended twice, wherever the content covers a quarter or more."""
+    soft_disc().save(bench.paths.folder / "content.png")
+    painted: list[Any] = []
+
+    def paint(task: Task, report: Tell) -> Result:
+        painted.append(work(task, report).pixels)
+        return Result(painted[0])
+
+    bench.change(format=format)
+    bench.run(paint)
+    colors, cover = published(bench)
+    wrong = np.abs(colors * cover + (1 - cover) - painted[0])
+    is_seen = np.asarray(soft_disc())[:, :, 3] >= 64
+    assert wrong[is_seen].max() < 1.01 / 255
+    assert is_seen.any()
+
+
+def test_on_a_dark_page_a_soft_edge_has_no_halo(bench: Bench) -> None:
+    """The white that the painter saw behind the disc is not part of its edge."""
+    soft_disc().save(bench.paths.folder / "content.png")
+    bench.run(same)
+    colors, cover = published(bench)
+    disc = np.asarray(soft_disc()) / 255
+    assert np.abs(colors * cover - disc[:, :, :3] * disc[:, :, 3:]).max() < 1.5 / 255
+
+
+@pytest.mark.parametrize("work", [same, darken], ids=["same", "darker"])
+def test_a_jpeg_is_the_painting(bench: Bench, work: Work) -> None:
+    """It has no transparency, and is not laid over white once more."""
+    Image.new("RGBA", (32, 24), (200, 60, 20, 128)).save(bench.paths.folder / "content.png")
+    bench.change(format="jpg")
+    bench.run(work)
+    content = (np.array([200, 60, 20]) * 128 + 255 * 127) / 255
+    expected = content * (0.6 if work is darken else 1)
+    assert published(bench)[0][12, 16] * 255 == pytest.approx(expected, abs=2)
+
+
+def test_what_is_odd_about_pictures_is_told_and_recorded(bench: Bench) -> None:
+    """With the names that the sidecar says, beside the first report of the backend."""
+    hot = np.linspace(0, 1, 32 * 24, dtype=np.float32).reshape(24, 32)
+    hot[5, 5] = 60
+    Image.fromarray(hot).save(bench.paths.folder / "content.png", "TIFF")
+
+    def work(task: Task, report: Tell) -> Result:
+        report(Progress(step=1, steps=2, fraction=0.5))
+        report(Progress(step=2, steps=2, fraction=1.0, note="tired"))
+        return Result(task.content)
+
+    bench.run(work)
+    first, last = bench.reports
+    assert [note.partition(": ")[0] for note in first.picture_notes] == ["beach.png", "starry.png"]
+    assert "1 of its 768 values lie outside" in first.picture_notes[0]
+    assert "one colour alone" in first.picture_notes[1]
+    assert (first.fraction, last.picture_notes) == (0.5, ())
+    assert bench.facts()["notes"] == [*first.picture_notes, "tired"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_pictures_are_told_of_though_the_backend_says_nothing(bench: Bench, fails: bool) -> None:
+    """Also where it fails: the note may say why."""
+
+    def work(task: Task, report: Tell) -> Result:
+        if fails:
+            raise RuntimeError("no use")
+        return Result(task.content)
+
+    bench.run(work)
+    assert [note for report in bench.reports for note in report.picture_notes] == [
+        "starry.png: this style has one colour alone, and no manner to paint in"
+    ]
+
+
 def test_what_transparency_hides_is_not_seen_by_the_backend(bench: Bench) -> None:
     """Colours under full transparency, often black, count as the white of a page."""
     picture = Image.new("RGBA", (32, 24), (10, 200, 90, 255))

@@ -1,0 +1,70 @@
+"""What passes between the parts that decode a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+if TYPE_CHECKING:
+    from nstd.images.space import Space
+
+Array = NDArray[np.float32]
+Scale = Callable[[Image.Image], Image.Image]
+"""Brings a decoded picture to the size that is wanted."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    `pixels` is (height, width, 3) float32, sRGB, in [0, 1]; `alpha`, where the file has
+    transparency, is (height, width) float32 in [0, 1], not multiplied into the pixels. `notes`
+    says what was odd about the file and did not stop it from being used.
+    """
+
+    pixels: Array
+    alpha: Array | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width, _ = self.pixels.shape
+        return width, height
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture as its file holds it: before its colours are sRGB, and not yet upright.
+
+    Either `image`, of 8 bits a channel, or `values`: (height, width, 1 or 3) float32 in [0, 1]
+    where 1 is white, for what has more. `alpha` is (height, width) float32; that of an image may
+    be a channel of its own.
+    `profile` is an ICC profile, b"" for one that cannot be read, None where there is none;
+    without one, `space` may say what the values mean. `orientation` is that of EXIF.
+    """
+
+    image: Image.Image | None = None
+    values: Array | None = None
+    alpha: Array | None = None
+    profile: bytes | None = None
+    space: Space | None = None
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
+
+
+class UnreadKindError(Exception):
+    """A sound file of a kind that is not read; the text names the kind."""
+
+
+class ExtraNeededError(Exception):
+    """A file of a kind that is read by an extra of this package; the text names the kind."""
+
+
+class TooMuchWorkError(Exception):
+    """A small file that would take very long to decode; the text says why."""

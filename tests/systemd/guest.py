@@ -1,0 +1,234 @@
+"""A Debian that is booted in a folder by systemd-nspawn, and commands in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from support.playground import wait_for
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCE = "/root/nstd"
+"""Where the guest has the source: the folder in which the commands of the documents are run."""
+PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_GUESTS, _PREFIX_OF_GUESTS = Path("/var/tmp"), "nstd-guest-"
+_PREFIX = "/opt/python"
+"""Where the guest has the Python of the tests."""
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
+_MEMORY = Path("/sys/fs/cgroup/memory")
+"""The memory controller of a machine that still has the first version of control groups."""
+
+# Python here makes the environment as it would by itself, but for the packages: those of the
+# tests, which are bound into the guest, are on its path.
+_WRAPPER = """#!/bin/sh
+{python} "$@" || exit
+[ "$1 $2" != "-m venv" ] || printf '%s\\n' {sites} > "$3/lib/{version}/site-packages/tests.pth"
+"""
+_PIP = "[global]\nno-index = true\nno-deps = true\nno-build-isolation = false\n"
+"""Nothing is fetched. `no-build-isolation = false` is how pip is told not to isolate a build."""
+
+
+def _sites() -> dict[str, Path]:
+    """The folders of the packages that the tests see, by where the guest sees them."""
+    found = [Path(each) for each in sys.path if Path(each).name == "site-packages"]
+    return {f"/opt/site-packages-{number}": folder for number, folder in enumerate(found)}
+
+
+def remove_abandoned() -> None:
+    """Remove what guests have left whose tests were killed; nobody holds their locks any more."""
+    for folder in _GUESTS.glob(f"{_PREFIX_OF_GUESTS}*"):
+        try:
+            with (folder / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+        except OSError:  # it is in use, or another process is quicker
+            continue
+
+
+class Guest:
+    """A copy of an image, booted; `close` ends it and removes the copy.
+
+    nspawn is not told to register it with the systemd of this machine, which may have none. It
+    has a network of its own, with nothing but the loopback. With `memory`, `MemoryMax=` of its
+    units is held: on a machine with the first version of control groups that takes another mode
+    of systemd, in which `IPAddressDeny=` and `DeviceAllow=` are not held.
+    """
+
+    def __init__(self, image: Path, *, memory: bool = False) -> None:
+        remove_abandoned()
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX_OF_GUESTS, dir=_GUESTS))
+        self._lock = (self._folder / "lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.directory = self._folder / "root"
+        subprocess.run(["cp", "-a", "--reflink=auto", image, self.directory], check=True)
+        self._legacy = memory and _MEMORY.is_dir()
+        self._cgroup = _MEMORY / self._folder.name if self._legacy else None
+        self._furnish()
+        self._pid = 0
+        self._nspawn = self._boot()
+        try:
+            self._pid = wait_for(self._first_process, 30, "the first process of the guest")
+            wait_for(self._is_up, 90, "the guest to be up")
+            self._open_memory()
+            self.run("cd / && ldconfig && useradd -m alice && useradd -m bob")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def root(self) -> Path:
+        """The guest's files, its mounts included."""
+        return Path(f"/proc/{self._pid}/root")
+
+    def run(
+        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 120
+    ) -> str:
+        """What a line of shell prints in the guest on either stream; AssertionError if it fails."""
+        status, printed = self.attempt(command, user=user, timeout=timeout)
+        assert status == 0 or not check, f"{command} ended with {status}:\n{printed}"
+        return printed
+
+    def attempt(self, command: str, *, user: str = "root", timeout: float = 120) -> tuple[int, str]:
+        """The exit status of a line of shell in the guest, and what it printed."""
+        environment = [f"{key}={value}" for key, value in _ENVIRONMENT.items()]
+        shell = ["bash", "-o", "pipefail", "-c", command]
+        inside = shell if user == "root" else ["sudo", "-u", user, *shell]
+        folder = SOURCE if user == "root" else f"/home/{user}"
+        done = subprocess.run(
+            [
+                *("nsenter", f"--target={self._pid}", "--all"),
+                *("env", "-i", f"--chdir={folder}", *environment, *inside),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+        )
+        return done.returncode, done.stdout
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file of the guest as its root; a file that is there keeps its owner."""
+        file = self.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not file.exists()
+        file.write_text(text)
+        if is_new:
+            file.chmod(mode)
+
+    def memory_limit(self, unit: str) -> int:
+        """The bytes that the kernel grants a unit of the system's slice."""
+        place = f"system.slice/{unit}"
+        if self._cgroup:
+            return int((self._cgroup / place / "memory.limit_in_bytes").read_text())
+        told = self.run(f"cat /sys/fs/cgroup/{place}/memory.max", check=False).strip()
+        return int(told) if told.isdigit() else sys.maxsize
+
+    def close(self) -> None:
+        """End the guest, whatever it does, and remove what it left."""
+        if self._nspawn.poll() is None:
+            os.kill(self._pid or self._nspawn.pid, signal.SIGKILL)  # all others die with it
+            self._nspawn.wait(30)
+        self._lock.close()
+        shutil.rmtree(self._folder)
+        if self._cgroup:
+            wait_for(self._remove_cgroup, 30, "the guest's control group to be empty")
+
+    def _boot(self) -> subprocess.Popen[bytes]:
+        command = [
+            *("setpriv", "--pdeathsig", "KILL"),  # no guest outlives the tests
+            "systemd-nspawn",
+            "--boot",
+            "--quiet",
+            f"--directory={self.directory}",
+            f"--machine={self._folder.name.replace('_', '-')}",
+            "--register=no",
+            "--keep-unit",
+            "--console=pipe",
+            "--private-network",
+            "--system-call-filter=bpf @keyring",  # for IPAddressDeny= and KeyringMode=
+            f"--bind-ro={sys.base_prefix}:{_PREFIX}",
+            *(f"--bind-ro={folder}:{name}" for name, folder in _sites().items()),
+        ]
+        if self._cgroup:
+            self._cgroup.mkdir()
+            enter = f'echo $$ > {self._cgroup}/cgroup.procs && exec "$@"'
+            # Read by systemd 256 and 257, which start in this mode only when they are told to.
+            command = ["sh", "-c", enter, "sh", *command, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+        unified = "0" if self._legacy else "1"
+        with (self._folder / "console").open("wb") as console:
+            return subprocess.Popen(
+                command,
+                env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": unified},
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+            )
+
+    def _furnish(self) -> None:
+        """What a fresh server does not have: the source, and Python as it is here."""
+        shutil.copytree(
+            ROOT,
+            self.directory / SOURCE.lstrip("/"),
+            ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"),
+        )
+        wrapper = _WRAPPER.format(
+            python=f"{_PREFIX}/bin/{PYTHON}", sites=" ".join(_sites()), version=PYTHON
+        )
+        for path, text, mode in (
+            ("usr/local/bin/python3", wrapper, 0o755),
+            ("etc/pip.conf", _PIP, 0o644),
+            ("etc/hostname", "studio1\n", 0o644),
+            ("etc/hosts", "127.0.0.1 localhost studio1\n", 0o644),
+            ("etc/ld.so.conf.d/python.conf", f"{_PREFIX}/lib\n", 0o644),
+        ):
+            file = self.directory / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            file.chmod(mode)
+
+    def _first_process(self) -> int:
+        """The guest's process 1, a child of nspawn; 0 while there is none."""
+        assert self._nspawn.poll() is None, (self._folder / "console").read_text()
+        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text()
+        for child in children.split():
+            with suppress(OSError):  # a helper of nspawn, which is gone by now
+                command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
+                if command.endswith((b"/systemd", b"/init")):
+                    return int(child)
+        return 0
+
+    def _is_up(self) -> bool:
+        time.sleep(0.2)
+        return self.run("cd / && systemctl is-system-running", check=False).strip() in {
+            "running",
+            "degraded",
+        }
+
+    def _open_memory(self) -> None:
+        """The controllers of the first version come read-only: have this one heeded."""
+        if self._legacy:
+            self.run("mount -o remount,bind,rw /sys/fs/cgroup/memory && systemctl daemon-reexec")
+
+    def _remove_cgroup(self) -> bool:
+        assert self._cgroup
+        folders = sorted((path.parent for path in self._cgroup.rglob("cgroup.procs")), reverse=True)
+        for folder in folders:
+            try:
+                folder.rmdir()
+            except OSError:
+                return False
+        return True
