@@ -1,7 +1,8 @@
-"""Decoding: a picture file of any usual kind becomes float32 sRGB, or an error that says why not.
+"""Decoding: a picture file of any usual kind becomes float32 sRGB, or an error that explains why
+not.
 
-Pillow keeps its pixel limit in a module variable and reports oddities as Python warnings; both
-are held for the length of one call, so pictures are decoded by one thread of a process at a time.
+Pillow has its pixel limit in a module variable and reports unusual files by Python warnings; both
+are changed during a call, so only one thread of a process decodes pictures at a time.
 """
 
 from __future__ import annotations
@@ -45,21 +46,21 @@ def load_image(
 ) -> Picture:
     """Decode the whole of `path`, upright, in sRGB.
 
-    With `max_side`, its longest side has at most so many pixels, and smaller pictures are never
-    enlarged; with `size`, width and height, it is stretched to exactly that. Files over
-    `max_bytes` and pictures over `max_pixels` are refused from the header, before anything is
+    With `max_side`, its longest side has at most that many pixels, and smaller pictures are not
+    enlarged; with `size`, width and height, it is scaled to exactly that size. Files over
+    `max_bytes` and pictures over `max_pixels` are refused by their header, before anything is
     decoded.
 
-    Raises PictureError: `picture_missing`; `picture_refused` for what is too large, animated or
-    no regular file; `picture_unreadable` for what is broken, truncated or of an unknown format;
-    `io_error` where the disk failed.
+    Raises PictureError: `picture_missing`; `picture_refused` for a file that is too large, animated
+    or not a regular file; `picture_unreadable` for a file that is broken, truncated or of an
+    unknown format; `io_error` when the disk fails.
     """
     scale = partial(_at_most, side=max_side) if size is None else partial(_exactly, size=size)
     return decode(path, max_pixels, max_bytes, scale)
 
 
 def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture:
-    """Decode `path` as `load_image` does, brought to size by `scale`."""
+    """Decode `path` as `load_image` does, resized by `scale`."""
     with (
         explained(path, max_pixels),
         _open_regular(path, max_bytes) as file,
@@ -74,7 +75,7 @@ def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture
 
 
 def _kind(file: BinaryIO) -> str:
-    """Which of `FORMATS` a file is, by its first bytes."""
+    """The format of a file, one of `FORMATS`, by its first bytes."""
     head = file.read(HEAD)
     file.seek(0)
     if (kind := kind_of(head)) is not None:
@@ -85,7 +86,7 @@ def _kind(file: BinaryIO) -> str:
 
 
 def _read_plain(file: BinaryIO, open_image: Opener) -> Stored:
-    """What Pillow reads right by itself."""
+    """Read a format that Pillow reads correctly."""
     with open_image(file) as image:
         image.load()
         profile = profile_of(image)
@@ -123,13 +124,13 @@ _READERS: dict[str, Callable[[BinaryIO, Opener], Stored]] = {
 
 
 class _PillowOpener:
-    """Opens the file at `path`, which is of `kind`, with Pillow."""
+    """Opens the file at `path`, which has the format `kind`, with Pillow."""
 
     def __init__(self, path: Path, max_pixels: int, kind: str) -> None:
         self._path, self._max_pixels, self._kind = path, max_pixels, kind
 
     def __call__(self, file: BinaryIO) -> Image.Image:
-        """Raises PictureError where the header is beyond the limits."""
+        """Open the file. Raises PictureError when its header exceeds the limits."""
         image = Image.open(file, formats=[self._kind])
         try:
             self.check_size(*image.size)
@@ -176,7 +177,7 @@ def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
 
 @contextmanager
 def _pixel_cap(max_pixels: int) -> Iterator[None]:
-    """Hold Pillow to `max_pixels` (it raises beyond twice its limit) and silence its warnings."""
+    """Set Pillow's limit to `max_pixels` (it raises beyond twice its limit); hide its warnings."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
     try:

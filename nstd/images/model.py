@@ -1,4 +1,4 @@
-"""What passes between the parts that decode a picture."""
+"""The data that the modules for decoding exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 Scale = Callable[[Image.Image], Image.Image]
-"""Brings a decoded picture to the size that is wanted."""
+"""Resizes a decoded picture to the wanted size."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Picture:
 
     `pixels` is (height, width, 3) float32, sRGB, in [0, 1]; `alpha`, where the file has
     transparency, is (height, width) float32 in [0, 1], not multiplied into the pixels. `notes`
-    says what was odd about the file and did not stop it from being used.
+    says what is unusual about the file, without preventing its use.
     """
 
     pixels: Array

@@ -40,7 +40,7 @@ _NOTES_KEPT = 100
 
 
 class Attempt:
-    """Runs an assignment to its outcome; everything it makes lies in the job's folder."""
+    """Runs an assignment to its outcome; all its files are in the job's folder."""
 
     def __init__(
         self,
@@ -58,13 +58,14 @@ class Attempt:
         self._losses: list[dict[str, float]] = []
         self._step, self._has_told = 0, False
         self._notes: list[str] = []
-        self._untold: tuple[str, ...] = ()  # of pictures; the next report takes them along
+        self._untold: tuple[str, ...] = ()  # notes about pictures, for the next report
         self._seconds: dict[str, float] = {}
         self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
-        self._asked: Ending | None = None  # how it ends because the daemon wants it to
+        self._asked: Ending | None = None  # how the daemon wants it to end
 
     def run(self, load: Callable[[str], Backend]) -> Outcome:
-        """Do it all. Every error becomes an outcome; only the death of the process does not."""
+        """Run the attempt. Every error becomes an outcome; only the death of the process does
+        not."""
         job = self._job.id
         try:
             self._work(load(self._job.backend))
@@ -108,7 +109,8 @@ class Attempt:
         self._finish(result, picture)
 
     def _options(self, backend: Backend) -> BaseModel:
-        """The daemon has accepted them; a backend may look again at what only a worker knows."""
+        """The options. The daemon has accepted them; a backend may check them again in the
+        worker."""
         try:
             return backend.Options.model_validate(self._job.options)
         except ValidationError as error:
@@ -116,7 +118,7 @@ class Attempt:
             raise BackendError("options_invalid", str(error), hint) from None
 
     def _check(self, result: Result, content: Picture) -> None:
-        """Refuse what a backend must not return; encoding would fail on it, or show it wrong."""
+        """Refuse invalid results of a backend; encoding would fail, or make a wrong picture."""
         if not isinstance(result, Result):
             raise self._bad_result(f"a {type(result).__name__}, not a nstd.backend.Result")
         pixels = result.pixels
@@ -147,7 +149,7 @@ class Attempt:
         return None if a.cache is None else DiskCache(a.cache, a.cache_bytes, self._files)
 
     def report(self, progress: Progress) -> None:
-        """The backend's callback: note the losses, do what is due, stop if that is wanted."""
+        """The backend's callback: note the losses, report, save checkpoints, and stop if asked."""
         now = time.monotonic() - self._began
         self._note(progress, now)
         if (wanted := self._wanted()) is not None:
@@ -162,13 +164,13 @@ class Attempt:
             self._show(progress.picture())
 
     def _note_trouble(self, what: str) -> None:
-        """Tell what went wrong beside the work, which goes on; once."""
+        """Report, once, an error that does not stop the work."""
         if not self._has_told:
             self._has_told = True
             self._tell(what)
 
     def _tell(self, note: str = "") -> None:
-        """Tell what a person should know, with how far the work was."""
+        """Send a note for the user, with the last progress."""
         progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=note)
         self._send(self._report(progress, time.monotonic() - self._began))
 
@@ -179,7 +181,7 @@ class Attempt:
         raise Interrupted
 
     def _show(self, pixels: Pixels) -> None:
-        """Replace the preview; the job goes on where a disk does not take it."""
+        """Replace the preview; the job goes on after a disk error."""
         preview = save_preview(pixels)
         with suppress(OSError):
             self._files.write(self._paths.preview, preview, durable=False)
@@ -252,7 +254,7 @@ class Attempt:
         return json.dumps(recipe, default=_plain)
 
     def _finish(self, result: Result, picture: PictureFacts) -> None:
-        """Leave `result.json`: the last write of an attempt, and the one that ends it."""
+        """Write `result.json`: the last write of an attempt, which makes the job finished."""
         seconds = self._seconds | dict(result.seconds)
         seconds["total"] = time.monotonic() - self._began
         told = WorkerResult(
@@ -284,10 +286,10 @@ class Attempt:
 
 
 def _finite(losses: Mapping[str, float]) -> dict[str, float]:
-    """The losses that are numbers, to six digits; JSON has no NaN."""
+    """The finite losses, rounded to six digits; JSON has no NaN."""
     return {key: float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)}
 
 
 def _plain(value: Any) -> Any:
-    """For JSON: numpy's and torch's numbers as Python's, and anything else as its text."""
+    """`value` for JSON: numbers of numpy and torch as Python numbers, other objects as text."""
     return value.item() if hasattr(value, "item") else str(value)
