@@ -93,7 +93,7 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
     else:
         print_table(found)
     click.echo(f"look at {out / 'sheet.png'} and {out / 'crops.png'}", err=True)
-    _tell_failures(found)
+    _print_failures(found)
     if trouble is not None:
         raise trouble
     sys.exit(1 if found.failed else 0)
@@ -114,7 +114,7 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _telling() as say:
+    with _status_line() as say:
         found = measure(FULL if full else SHORT, settings, threads or available_cores(), say)
     report = make_report(found)
     if as_json:
@@ -133,7 +133,7 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _telling() as say:
+    with _status_line() as say:
         found = measure_large(settings, threads or available_cores(), say)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -142,7 +142,7 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _telling() -> Iterator[Callable[[str], None]]:
+def _status_line() -> Iterator[Callable[[str], None]]:
     """Shows the current step: in place on a terminal, else line by line."""
     if not _on_terminal():
         yield lambda text: click.echo(text, err=True)
@@ -180,7 +180,7 @@ def _track(cells: Sequence[Judged]) -> Iterable[Judged]:
     return track(cells, "judging", console=Console(stderr=True))
 
 
-def _tell_failures(found: Comparison) -> None:
+def _print_failures(found: Comparison) -> None:
     """Print which pictures were not made, and why."""
     for pair, label, reason in found.failed:
         click.echo(f"{pair}, {label}: {reason['message']} [{reason['code']}]", err=True)

@@ -104,6 +104,6 @@ def _running(entry: RunningEntry) -> str:
     return f"{line} {memory(told)}".rstrip()
 
 
-def memory(told: ProgressNote) -> str:
+def memory(report: ProgressNote) -> str:
     """The memory in use by a running job, rounded to MiB: `644MiB`, `1.534GiB`."""
-    return format_size(told.memory >> 20 << 20) if told.memory else ""
+    return format_size(report.memory >> 20 << 20) if report.memory else ""

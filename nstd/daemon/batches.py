@@ -124,7 +124,7 @@ class Batches:
                         return
                     job = self._store.move_in(live.paths, job_id)
                     if job is not None:
-                        self._tell_claimed(job)
+                        self._log_claimed(job)
                         self._scheduler.add(job)
                 live.is_unfolded = live.may_be_over = True
             except (OSError, StoreError) as error:
@@ -147,7 +147,7 @@ class Batches:
             return sorted(path.name for path in paths.staged.iterdir())
         return []
 
-    def _tell_claimed(self, job: Job) -> None:
+    def _log_claimed(self, job: Job) -> None:
         keep_job_log(job.id, self._store.paths(job.id).log)
         emit(
             "job.claimed",
@@ -244,7 +244,7 @@ class Batches:
         has_published = self._outbox.has_batch(batch)
         self._outbox.publish_batch(batch, live.paths)
         if not has_published or not has_finished(self._logs, batch.id, batch.round):
-            self._tell(live, batch)
+            self._log_end(live, batch)
         self._store.remove_batch(live.paths)
         del self._live[batch.id]
 
@@ -257,7 +257,7 @@ class Batches:
         update = {"members": tuple(members), "finished": time.time(), "sheet": sheet}
         return live.batch.model_copy(update=update)
 
-    def _tell(self, live: Live, batch: Batch) -> None:
+    def _log_end(self, live: Live, batch: Batch) -> None:
         if live.sheet is not None and live.sheet.reason:
             reason = printable(live.sheet.reason)
             emit("batch.sheet_failed", code="sheet_failed", reason=reason)

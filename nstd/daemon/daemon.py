@@ -29,7 +29,7 @@ _LONGEST_SLEEP = 10.0
 _AFTER_ERROR = 1.0
 _PATIENCE = 5.0
 """Seconds that a run with `once` waits for an inbox that cannot be read."""
-_TELL_AGAIN = 60.0
+_LOG_AGAIN = 60.0
 
 
 class Daemon:
@@ -49,7 +49,7 @@ class Daemon:
         self._pipeline = Pipeline(config, files, self._wake.ring)
         work = config.folder("work")
         self._lock, self._requests = Lock(work / LOCK), ControlRequests(work, files)
-        self._throttle = Throttle(_TELL_AGAIN)
+        self._throttle = Throttle(_LOG_AGAIN)
         self._is_draining = self._is_ended = False
 
     def run(self) -> int:
@@ -77,7 +77,7 @@ class Daemon:
 
     def _turn(self) -> None:
         """One turn of the loop. An error in one step does not stop the other steps."""
-        results = [self._try(self._heed_signals)]
+        results = [self._try(self._handle_signals)]
         results += [self._try(step) for step in self._steps()]
         self._notifier.watchdog()
         if not all(results):
@@ -85,8 +85,8 @@ class Daemon:
         self._try(self._sleep)
 
     def _steps(self) -> list[Callable[[float], None]]:
-        requests = [] if self._is_draining else [self._heed_requests]
-        return [*requests, *self._pipeline.steps(), self._tell_state]
+        requests = [] if self._is_draining else [self._handle_requests]
+        return [*requests, *self._pipeline.steps(), self._report_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
         """Run one step; False when it raised an error, which is logged at most once a minute."""
@@ -96,11 +96,11 @@ class Daemon:
         except Exception as error:
             kind = step.__name__, type(error).__name__
             if self._throttle.is_news(kind):
-                self._tell_error(error)
+                self._log_error(error)
             return False
         return True
 
-    def _tell_error(self, error: Exception) -> None:
+    def _log_error(self, error: Exception) -> None:
         if isinstance(error, OSError):
             self._pipeline.trouble.tell(error, str(error.filename or ""))
         else:
@@ -140,7 +140,7 @@ class Daemon:
             slots=[slot.name for slot in self._pipeline.scheduler.slots],
             watch=self._pipeline.admission.watcher.mode,
         )
-        self._tell_state(time.monotonic())
+        self._report_state(time.monotonic())
         self._notifier.ready("watching the inbox")
 
     def _is_done(self) -> bool:
@@ -188,7 +188,7 @@ class Daemon:
 
     # What interrupts it
 
-    def _heed_signals(self, _now: float) -> None:
+    def _handle_signals(self, _now: float) -> None:
         for number in self._signals.take():
             if number is signal.SIGHUP:
                 self._reload_config()
@@ -225,7 +225,7 @@ class Daemon:
             emit("daemon.reloaded", config=path, needs_restart=later)
         self._notifier.ready("watching the inbox")
 
-    def _heed_requests(self, now: float) -> None:
+    def _handle_requests(self, now: float) -> None:
         self._pipeline.recover(now)  # a request may be about a job of an earlier run
         for request in self._requests.take():
             if not self._carry_out(request, now):
@@ -241,7 +241,7 @@ class Daemon:
             return self._pipeline.dispatcher.restart(request.job)
         return self._pipeline.cancel(request.job, now)
 
-    def _tell_state(self, _now: float) -> None:
+    def _report_state(self, _now: float) -> None:
         outlook, scheduler = self._pipeline.outlook, self._pipeline.scheduler
         self._pipeline.health.write(
             scheduler, state=outlook.state, paused=outlook.paused, inbox_lost=outlook.inbox_lost

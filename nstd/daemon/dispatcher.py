@@ -116,7 +116,7 @@ class Dispatcher:
     def _settle(self, outcome: Outcome, now: float) -> None:
         with _bound(outcome.job, self.scheduler.running[outcome.job].slot):
             verdict = self.scheduler.settle(outcome, now)
-            self._tell_device(verdict)
+            self._log_device(verdict)
             self._carry_out(verdict, now)
 
     def _carry_out(self, verdict: Verdict, now: float) -> None:
@@ -152,7 +152,7 @@ class Dispatcher:
         emit("job.requeued", reason=reason)
         if failure is not None and failure.code == "disk_full":
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._tell_disk(job, full, now)
+            self._log_disk_error(job, full, now)
         self._give_back(verdict, now, forgive=True)
 
     def _give_back(self, verdict: Verdict, now: float, *, forgive: bool) -> None:
@@ -166,7 +166,7 @@ class Dispatcher:
         try:
             job = self._store.restart(job)
         except OSError as error:
-            self._tell_disk(job, error, now)
+            self._log_disk_error(job, error, now)
         self.scheduler.add(job)
 
     def _is_durable(self, job: Job, now: float) -> bool:
@@ -174,18 +174,18 @@ class Dispatcher:
         try:
             self._store.save(job)
         except OSError as error:
-            self._tell_disk(job, error, now)
+            self._log_disk_error(job, error, now)
             return False
         if now >= self._disk_until:
             self._disk_error = ""
         return True
 
-    def _tell_disk(self, job: Job, error: OSError, now: float) -> None:
+    def _log_disk_error(self, job: Job, error: OSError, now: float) -> None:
         self._trouble.tell(error, "work", job=job.id)
         self._disk_until = now + DISK_PAUSE
         self._disk_error = f"work: {error.strerror}"
 
-    def _tell_device(self, verdict: Verdict) -> None:
+    def _log_device(self, verdict: Verdict) -> None:
         device, failure = verdict.slot.device, verdict.failure
         if verdict.device_up:
             emit("device.up")

@@ -61,7 +61,7 @@ class Hooks:
         }
         call = Call(tuple(command), environment)
         if len(self._waiting) >= MOST:
-            _tell_unrun(call, f"{MOST} others wait; it was not run")
+            _log_not_run(call, f"{MOST} others wait; it was not run")
         else:
             self._waiting.append(call)
 
@@ -70,7 +70,7 @@ class Hooks:
         for call, hook in list(self._running):
             if (reason := hook.look(now)) is not None:
                 self._running.remove((call, hook))
-                _tell(call, hook, reason)
+                _log_end(call, hook, reason)
         if now >= self._until:
             self.close()
         while self._waiting and len(self._running) < self._settings.at_once:
@@ -80,7 +80,7 @@ class Hooks:
         try:
             hook = TimedChild(call.command, call.environment, self._settings.timeout)
         except (OSError, ValueError) as error:
-            _tell_unrun(call, f"cannot be started: {error}")
+            _log_not_run(call, f"cannot be started: {error}")
         else:
             self._running.append((call, hook))
 
@@ -92,9 +92,9 @@ class Hooks:
         """Kill the running commands, and start no more."""
         for call, hook in self._running:
             hook.kill()
-            _tell(call, hook, "killed: the daemon stops")
+            _log_end(call, hook, "killed: the daemon stops")
         for call in self._waiting:
-            _tell_unrun(call, "not run: the daemon stops")
+            _log_not_run(call, "not run: the daemon stops")
         self._running.clear()
         self._waiting.clear()
 
@@ -116,7 +116,7 @@ class Hooks:
         return [fd for _, hook in self._running for fd in hook.waitables]
 
 
-def _tell(call: Call, hook: TimedChild, reason: str) -> None:
+def _log_end(call: Call, hook: TimedChild, reason: str) -> None:
     """Log one line for each command; its output is included only when it failed."""
     words = _words(call)
     if reason:
@@ -125,7 +125,7 @@ def _tell(call: Call, hook: TimedChild, reason: str) -> None:
         emit("hook.finished", **words, seconds=hook.seconds)
 
 
-def _tell_unrun(call: Call, reason: str) -> None:
+def _log_not_run(call: Call, reason: str) -> None:
     emit("hook.failed", **_words(call), reason=printable(reason))
 
 

@@ -41,7 +41,7 @@ class Recovery:
         self._store, self._outbox, self._scheduler, self._ended = store, outbox, scheduler, ended
         self._log_has_end, self._trouble = partial(has_ended, logs), trouble
         self._is_done = False
-        self._told, self._is_broken = Throttle(), False
+        self._throttle, self._is_broken = Throttle(), False
         self._due = 0.0
         self.configure(config)
 
@@ -57,9 +57,9 @@ class Recovery:
             return
         self._is_done = False
         self._outbox.clean({ended.job.id for ended in self._ended})
-        self._told.begin()
+        self._throttle.begin()
         self._is_broken = False
-        for job, state in list(self._store.jobs(self._tell_broken)):
+        for job, state in list(self._store.jobs(self._log_broken)):
             if job.id not in self._scheduler and job.id not in self._ended:
                 self._adopt(job, state)
         self._undo_claims(now)
@@ -88,9 +88,9 @@ class Recovery:
         else:
             self._scheduler.add(waiting)
 
-    def _tell_broken(self, error: StoreError) -> None:
+    def _log_broken(self, error: StoreError) -> None:
         self._is_broken = True
-        if self._told.is_news(error.message, True):
+        if self._throttle.is_news(error.message, True):
             emit("job.unreadable", error=printable(error.message))
 
     # What the loop needs to know

@@ -89,7 +89,9 @@ class Axis:
         """The values as records contain them; the styles of a mix as one text."""
         if self.key != "style":
             return list(self.values)
-        return distinct([" + ".join(_tell(each) for each in _mix(v)) for v in self.values], " ({})")
+        return distinct(
+            [" + ".join(_shown(each) for each in _mix(v)) for v in self.values], " ({})"
+        )
 
     @property
     def labels(self) -> list[str]:
@@ -263,7 +265,7 @@ def _image(entry: Any) -> str:
     return str(entry["image"] if isinstance(entry, dict) else entry)
 
 
-def _tell(entry: Any) -> str:
+def _shown(entry: Any) -> str:
     weight = entry.get("weight") if isinstance(entry, dict) else None
     return _image(entry) if weight is None else f"{_image(entry)} {weight:g}"
 

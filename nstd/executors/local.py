@@ -56,7 +56,7 @@ class LocalExecutor:
     def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
         self._config, self._slots, self._scratch = config, slots, scratch
         self._seats: dict[Slot, LocalSeat] = {}
-        self._undead: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and not ended yet
+        self._killed: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and not ended yet
         self._ended: list[Outcome] = []  # without a worker to report it
 
     def open(self) -> None:
@@ -100,10 +100,10 @@ class LocalExecutor:
         return seat
 
     def _spawn(self, slot: Slot) -> LocalSeat:
-        if (before := self._undead.get(slot)) is not None:
+        if (before := self._killed.get(slot)) is not None:
             if before.exit_code is None:
                 raise OSError(f"process {before.pid} is still there after SIGKILL")
-            del self._undead[slot]
+            del self._killed[slot]
         self._scratch.mkdir(parents=True, exist_ok=True)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
         seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
@@ -148,14 +148,14 @@ class LocalExecutor:
         try:
             for message in seat.process.channel.receive():
                 if self._seats.get(slot) is seat:
-                    yield from self._heed(slot, seat, message)
+                    yield from self._handle(slot, seat, message)
         except ValueError as error:
             yield from self._lost(slot, seat, f"talked nonsense ({error})")
         else:
             if self._seats.get(slot) is seat:
                 yield from self._check(slot, seat, now, has_ended)
 
-    def _heed(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
+    def _handle(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
         """Handle one message; messages about another job than the slot's are ignored."""
         match message:
             case Ready():
@@ -218,7 +218,7 @@ class LocalExecutor:
         process = self._seats.pop(slot).process
         process.kill()
         if process.exit_code is None:
-            self._undead[slot] = process
+            self._killed[slot] = process
         ending = process.ending
         emit("worker.ended", slot=slot.name, pid=process.pid, reason=reason, exit=ending)
         return ending

@@ -183,7 +183,7 @@ class Admission:
             return None
         self._full = ""
         if job is not None:
-            self._tell_claimed(job)
+            self._log_claimed(job)
         return job
 
     def _claim_batch(self, ready: Ready, plan: Plan) -> None:
@@ -195,7 +195,7 @@ class Admission:
         if batch is not None:
             self.claimed.append(batch)
 
-    def _tell_claimed(self, job: Job) -> None:
+    def _log_claimed(self, job: Job) -> None:
         keep_job_log(job.id, self._store.paths(job.id).log)
         emit(
             "job.claimed",

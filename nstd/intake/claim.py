@@ -107,7 +107,7 @@ class Claims:
                     relative = path.relative_to(self._claims / job_id)
                     self._files.put_back(path, self._inbox.path / relative, below=self._inbox.path)
         self._files.remove_empty(self._claims / job_id)
-        is_gone = self._is_gone(job_id)
+        is_gone = self._is_absent(job_id)
         if is_gone:
             self._files.remove_tree(self._store.new / job_id)
         return is_gone
@@ -116,7 +116,7 @@ class Claims:
         """Whether a claim has become a job or a batch; its sidecar is then a spare copy."""
         return self._store.paths(job_id).job.exists() or self._store.batch(job_id).manifest.exists()
 
-    def _is_gone(self, job_id: str) -> bool:
+    def _is_absent(self, job_id: str) -> bool:
         """Whether the inbox is mounted (its folder of claims exists) and has no such claim."""
         try:
             return job_id not in os.listdir(self._claims)  # noqa: PTH208 - one look, and names alone
@@ -140,7 +140,7 @@ class Claims:
         for name in sorted(over):
             self._files.remove_tree(self._claims / name)
         for folder in folders_of_jobs(self._store.new):
-            if self._is_gone(folder.name):
+            if self._is_absent(folder.name):
                 self._files.remove_tree(folder)
         return others == forsaken
 

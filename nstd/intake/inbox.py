@@ -66,7 +66,7 @@ class Inbox:
     """What the scans of the inbox have found. All of it is in memory and can be found again."""
 
     def __init__(self, config: Config) -> None:
-        self._stability, self._told = Stability(config.watch.settle), Throttle()
+        self._stability, self._throttle = Stability(config.watch.settle), Throttle()
         inbox = Folder(config.folder("inbox"))
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._looked: dict[tuple[str, str], Looked] = {}  # in this scan
@@ -100,7 +100,7 @@ class Inbox:
         names, unreadable = self._listing.read()
         self._now, self._stuck = now, 0
         self._stability.begin(now)
-        self._told.begin()
+        self._throttle.begin()
         self._failed, self._failing = self._failing, {}
         self._looked.clear()
         self._sidecars.begin()
@@ -206,7 +206,7 @@ class Inbox:
 
     def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
         since = self._orphans.setdefault(name, self._now)
-        if self._told.is_news(name, missing):
+        if self._throttle.is_news(name, missing):
             emit("inbox.waiting", sidecar=printable(name), missing=missing)
         if self._now - since < self._orphan_wait:
             self._stability.look_again(since + self._orphan_wait)
@@ -230,7 +230,7 @@ class Inbox:
 
     def _may_pass(self, name: str, error: Exception) -> bool:
         """Log that a file or folder cannot be read; whether the error may soon pass by itself."""
-        if self._told.is_news(name, str(error)):
+        if self._throttle.is_news(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
         since = self._failing[name] = self._failed.get(name, self._now)
         is_of_disk = isinstance(error, OSError) and not isinstance(error, PermissionError)

@@ -55,8 +55,8 @@ class Logging:
         self._json, self._file = JSONRenderer(), LogFile(folder / LOG, settings.size, settings.keep)
         self._console: Console | None = None
         self.reconfigure(settings)
-        threading.excepthook = _tell_of_thread
-        self._show_warning, warnings.showwarning = warnings.showwarning, _tell_of_warning
+        threading.excepthook = _log_thread_error
+        self._show_warning, warnings.showwarning = warnings.showwarning, _log_warning
         _deliver_to(self)
 
     def reconfigure(self, settings: LogSettings) -> None:
@@ -100,7 +100,7 @@ class Logging:
 
 def _deliver_to(*outputs: Processor) -> None:
     structlog.configure(
-        processors=[*PROCESSORS, *outputs, _tell_listeners],
+        processors=[*PROCESSORS, *outputs, _call_listeners],
         logger_factory=structlog.ReturnLoggerFactory(),  # the processors have written it
     )
 
@@ -111,7 +111,7 @@ def listen(listener: Listener) -> Callable[[], None]:
     return lambda: _listeners.remove(listener)
 
 
-def _tell_listeners(_logger: WrappedLogger, _level: str, line: EventDict) -> EventDict:
+def _call_listeners(_logger: WrappedLogger, _level: str, line: EventDict) -> EventDict:
     """The last processor: call the listeners, whatever the level of the log is. A durable event is
     already on disk."""
     for listener in _listeners:
@@ -140,7 +140,7 @@ def tell_bug(error: BaseException) -> None:
     emit("daemon.error", error=text_of(error, repr), traceback=text)
 
 
-def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
+def _log_thread_error(ended: threading.ExceptHookArgs) -> None:
     """Log the error that has ended a thread, such as one of watchdog's.
 
     Python would print it to standard error instead: that is not a line of the log, and with a slow
@@ -150,7 +150,7 @@ def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
         tell_bug(ended.exc_value)
 
 
-def _tell_of_warning(
+def _log_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,

@@ -20,7 +20,7 @@ class Throttle:
 
     def __init__(self, again: float = math.inf) -> None:
         self._again = again
-        self._told: dict[Hashable, tuple[object, float]] = {}
+        self._logged: dict[Hashable, tuple[object, float]] = {}
         self._mentioned: set[Hashable] = set()
 
     def is_news(self, key: Hashable, what: object = None) -> bool:
@@ -28,16 +28,18 @@ class Throttle:
         logged."""
         now = time.monotonic()
         self._mentioned.add(key)
-        what_before, when = self._told.get(key, (None, -math.inf))
+        what_before, when = self._logged.get(key, (None, -math.inf))
         if now - when < self._again and what_before == what:
             return False
-        self._told = {k: told for k, told in self._told.items() if now - told[1] < self._again}
-        self._told[key] = what, now
+        self._logged = {
+            k: entry for k, entry in self._logged.items() if now - entry[1] < self._again
+        }
+        self._logged[key] = what, now
         return True
 
     def begin(self) -> None:
         """Start a round of checks; keys that the last round did not mention are forgotten."""
-        self._told = {key: told for key, told in self._told.items() if key in self._mentioned}
+        self._logged = {key: entry for key, entry in self._logged.items() if key in self._mentioned}
         self._mentioned.clear()
 
 

@@ -31,7 +31,7 @@ BUDGET = 0.5
 """Seconds that one turn of the loop spends here; the rest is done in the next turns."""
 MANY = 3
 """When at least this many jobs cannot be published, the cause is not in the jobs."""
-_TOLD = ("device", "steps", "peak_memory", "network", "stopped")
+_FROM_RECORD = ("device", "steps", "peak_memory", "network", "stopped")
 """Fields that the log's line about the end of a job copies from the record."""
 
 
@@ -114,7 +114,7 @@ class Publisher:
         return f"cannot publish: {errors[-1].strerror}" if len(errors) >= MANY else ""
 
     def _publish(self, pending: EndedJob) -> None:
-        if not pending.is_told:
+        if not pending.is_logged:
             failure = self._read_failure(pending)
             if not self._outbox.has_published(pending.job):
                 while not self._try(pending, failure):
@@ -130,7 +130,7 @@ class Publisher:
         self._store.remove(pending.job)
 
     def _count(self, pending: EndedJob, failure: Failure | None, *, is_news: bool) -> None:
-        pending.is_told, record = True, self._outbox.record_of(pending.job)
+        pending.is_logged, record = True, self._outbox.record_of(pending.job)
         self._published.append(Published(pending.job, failure, record, is_news))
         if failure is None:
             self.finished += 1
@@ -217,5 +217,5 @@ def _summary(record: Record) -> dict[str, Any]:
         "losses": record.last_losses,
         "width": record.output.width,
         "height": record.output.height,
-        **{name: getattr(record, name) for name in _TOLD},
+        **{name: getattr(record, name) for name in _FROM_RECORD},
     }

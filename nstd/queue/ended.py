@@ -18,7 +18,7 @@ class EndedJob:
     due: float = 0.0
     tries: int = 0
     error: OSError | None = None  # the error of the last try to publish it
-    is_told: bool = False  # only its folder is left to be removed
+    is_logged: bool = False  # only its folder is left to be removed
 
 
 class LiveMembers:

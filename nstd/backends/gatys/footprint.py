@@ -55,7 +55,7 @@ def _fitting(task: Task, room: int | None) -> Task:
         given = in_smaller_tiles(given)
     raise BackendError(
         "out_of_memory",
-        f"{_told(task)} needs {least / 1e9:.2g} GB, and {task.device} has {room / 1e9:.2g} GB",
+        f"{_size_text(task)} needs {least / 1e9:.2g} GB, and {task.device} has {room / 1e9:.2g} GB",
         "ask for a smaller output size, or give the service fewer slots or more memory",
     )
 
@@ -128,6 +128,6 @@ def _pictures(task: Task) -> list[Pixels]:
     return [task.content, *(style.pixels for style in task.styles), *task.series]
 
 
-def _told(task: Task) -> str:
+def _size_text(task: Task) -> str:
     height, width, _ = task.content.shape
     return f"{task.options.network} at {width} x {height} pixels"

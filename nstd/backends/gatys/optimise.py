@@ -114,7 +114,7 @@ class Descent:
                 at = self._level(number, at)
         assert at is not None  # a budget has at least one evaluation
         done = _Meter(self._budget, at.level, at.used, at.spent).progress()
-        self._tell(replace(done, fraction=1.0), at, at.iterate.point)
+        self._report_progress(replace(done, fraction=1.0), at, at.iterate.point)
         early = at.plateau(self._tolerance) and self._left(at.level, at.used)
         return self._full_size(at), "plateau" if early else self._budget.ends
 
@@ -129,7 +129,7 @@ class Descent:
         def evaluate(x: Tensor) -> Point:
             point = objective(x)
             meter.count()
-            self._tell(meter.progress(), at, point)
+            self._report_progress(meter.progress(), at, point)
             return point
 
         if at is None or at.level < number:
@@ -171,7 +171,7 @@ class Descent:
                 iterate = iterate.gentler()
         raise _diverged()
 
-    def _tell(self, progress: Progress, at: Standing | None, point: Point) -> None:
+    def _report_progress(self, progress: Progress, at: Standing | None, point: Point) -> None:
         """Report with the losses and the picture of the last complete step: probes of a search
         vary."""
         begun = at is not None and at.level == progress.level - 1

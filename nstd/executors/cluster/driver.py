@@ -34,7 +34,7 @@ from nstd.executors.messages import Want
 from nstd.system.child import die_with_parent
 
 _HEARTBEAT = 1.0
-_KNOCK = 5.0
+_CONNECT = 5.0
 """The time limit for connecting to the head, in seconds."""
 _SECOND_LOOK, _ANSWER = 0.5, 10.0
 """When a worker is lost: seconds until the head is asked, and the time limit of its answer."""
@@ -66,10 +66,10 @@ class Driver:
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         for message in self._channel.messages():
-            loop.call_soon_threadsafe(self._heed, message)
+            loop.call_soon_threadsafe(self._handle, message)
         os._exit(0)  # the daemon is gone: its jobs must not be changed any more
 
-    def _heed(self, message: ToDriver) -> None:
+    def _handle(self, message: ToDriver) -> None:
         if isinstance(message, SeatOrder):
             task = asyncio.ensure_future(self._seat(message).attend(message))
             self._tasks.add(task)
@@ -105,7 +105,7 @@ class Driver:
 
 def connect(settings: ExecutorSettings) -> None:
     """Join the cluster. Raises the errors of Ray. Installs our signal handlers again afterwards."""
-    _knock(settings.address)
+    _check_connection(settings.address)
     ray.init(
         address=settings.address,
         namespace=settings.namespace,
@@ -115,13 +115,13 @@ def connect(settings: ExecutorSettings) -> None:
     _set_signals()
 
 
-def _knock(address: str) -> None:
+def _check_connection(address: str) -> None:
     """Raise ConnectionError at once when nothing listens; Ray itself would try for two minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon:  # "auto": only Ray knows the address
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
     except (OSError, ValueError) as error:
         raise ConnectionError(f"nobody answers at {address}: {error}") from None
 

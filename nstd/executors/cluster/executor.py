@@ -51,7 +51,7 @@ class RayExecutor:
         self._trouble = "the cluster has not answered yet"
         self._running: dict[str, Slot] = {}
         self._events: list[Event] = []
-        self._told = (-1, -1)  # nodes and slots, as last logged
+        self._logged = (-1, -1)  # nodes and slots, as last logged
 
     def open(self) -> None:
         """Join the cluster and wait for its places. Raises ClusterError when it cannot be used."""
@@ -134,7 +134,7 @@ class RayExecutor:
         driver.limit_output()
         try:
             for message in driver.channel.receive():
-                self._heed(message)
+                self._handle(message)
         except ValueError as error:
             self._lose(f"the driver talked nonsense ({error})")
         if driver is not self._driver:
@@ -148,7 +148,7 @@ class RayExecutor:
     def _patience(self) -> float:
         return SILENCE if self._heard else CONNECT
 
-    def _heed(self, message: FromDriver) -> None:
+    def _handle(self, message: FromDriver) -> None:
         if isinstance(message, ClusterFailed):
             self._lose(message.reason)
         if self._driver is None:  # ignore messages that come after its failure
@@ -179,11 +179,11 @@ class RayExecutor:
         asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
         self._trouble = f"no node of the cluster has {asked} for a job"
         now = message.nodes, len(slots)
-        if now != self._told or slots != self._slots:
+        if now != self._logged or slots != self._slots:
             emit("cluster.changed", address=self._settings.address, nodes=now[0], slots=now[1])
         if slots != self._slots:  # comparing the same list object is fast
             self._slots = slots
-        self._told = now
+        self._logged = now
 
     def _lose(self, reason: str) -> None:
         """The cluster is lost: running attempts end with `cluster_lost`, and a new try follows."""
@@ -195,7 +195,7 @@ class RayExecutor:
         self._back_off(reason)
         if self._slots or self._running:
             emit("cluster.lost", address=self._settings.address, reason=reason)
-        self._slots, self._told = [], (-1, -1)
+        self._slots, self._logged = [], (-1, -1)
         for job in list(self._running):
             self._end(job, _lost(job, self._trouble, detail))
 

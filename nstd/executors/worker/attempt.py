@@ -56,9 +56,9 @@ class Attempt:
         self._began = time.monotonic()
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
-        self._step, self._has_told = 0, False
+        self._step, self._has_noted_trouble = 0, False
         self._notes: list[str] = []
-        self._untold: tuple[str, ...] = ()  # notes about pictures, for the next report
+        self._new_notes: tuple[str, ...] = ()  # notes about pictures, for the next report
         self._seconds: dict[str, float] = {}
         self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
         self._asked: Ending | None = None  # how the daemon wants it to end
@@ -78,8 +78,8 @@ class Attempt:
             fault = failure.code == "device_failed"
             return Outcome(job=job, ending=Ending.FAILED, failure=failure, device_fault=fault)
         finally:
-            if self._untold:
-                self._tell()
+            if self._new_notes:
+                self._send_note()
         return Outcome(job=job, ending=Ending.FINISHED)
 
     def _work(self, backend: Backend) -> None:
@@ -87,7 +87,7 @@ class Attempt:
         options = self._options(backend)
         given = self._timed("decode", Decoder(self._a).decode)
         content = given.content
-        self._notes, self._untold = [*given.notes], given.notes
+        self._notes, self._new_notes = [*given.notes], given.notes
         task = Task(
             content=seen(content),
             styles=given.styles,
@@ -165,11 +165,11 @@ class Attempt:
 
     def _note_trouble(self, what: str) -> None:
         """Report, once, an error that does not stop the work."""
-        if not self._has_told:
-            self._has_told = True
-            self._tell(what)
+        if not self._has_noted_trouble:
+            self._has_noted_trouble = True
+            self._send_note(what)
 
-    def _tell(self, note: str = "") -> None:
+    def _send_note(self, note: str = "") -> None:
         """Send a note for the user, with the last progress."""
         progress = Progress(step=self._step, steps=self._step, fraction=0.0, note=note)
         self._send(self._report(progress, time.monotonic() - self._began))
@@ -207,7 +207,7 @@ class Attempt:
         since, at = self._first
         done = fraction - at
         eta = (now - since) / done * (1 - fraction) if done > 0 else None
-        untold, self._untold = self._untold, ()
+        untold, self._new_notes = self._new_notes, ()
         if progress.note and len(self._notes) < _NOTES_KEPT:
             self._notes.append(progress.note)
         return Report(

@@ -38,30 +38,30 @@ class Now:
         for path in self._previews.iterdir():
             self._files.unlink(path)
 
-    def rest(self, told: dict[str, Any]) -> None:
+    def rest(self, facts: dict[str, Any]) -> None:
         """Write that no job runs, because there is no daemon. Raises OSError."""
         counts = {"running": 0, "waiting": 0}
-        self._write(told | {"running": [], "waiting": [], "counts": counts})
+        self._write(facts | {"running": [], "waiting": [], "counts": counts})
 
-    def write(self, scheduler: Scheduler, told: dict[str, Any]) -> None:
-        """Write the jobs and the other values in `told`. Raises OSError."""
+    def write(self, scheduler: Scheduler, facts: dict[str, Any]) -> None:
+        """Write the jobs and the other values in `facts`. Raises OSError."""
         entries = list(scheduler.running.values())
         running = [self._running(each.job, each.slot.device) for each in entries[:_SHOWN]]
         waiting = [entry.job for entry in scheduler.waiting.values()]
         waiting.sort(key=lambda job: (-job.priority, job.submitted))
-        told |= {
+        facts |= {
             "running": running,
             "waiting": [_describe(job) for job in waiting[:_LISTED]],
             "counts": {"running": len(entries), "waiting": len(waiting)},
         }
-        if running or told != self._last:
-            self._write(told)
+        if running or facts != self._last:
+            self._write(facts)
         self._forget({job["id"] for job in running})
 
-    def _write(self, told: dict[str, Any]) -> None:
-        data = script("nstd.now", told | {"written": round(time.time() * 1000)})
+    def _write(self, facts: dict[str, Any]) -> None:
+        data = script("nstd.now", facts | {"written": round(time.time() * 1000)})
         self._files.write(self._path, data, durable=False)
-        self._last = told
+        self._last = facts
 
     def _running(self, job: Job, device: str) -> dict[str, Any]:
         paths = JobPaths(self._work / job.id)

@@ -73,7 +73,7 @@ class Gallery:
         try:
             self._step(now)
             if self._is_open:
-                self._now.write(self._scheduler, self._told())
+                self._now.write(self._scheduler, self._daemon_state())
         except OSError as error:
             self._fail(now, "disk_full" if is_full(error) else "io_error", error)
         except Exception as error:  # a bug here must not affect a job
@@ -81,7 +81,7 @@ class Gallery:
         else:
             self._is_busy = bool(self._scheduler.running or self._pending)
 
-    def _told(self) -> dict[str, Any]:
+    def _daemon_state(self) -> dict[str, Any]:
         """What the page shows of the daemon."""
         outlook, revision = self._outlook, self._album.shelf.revision
         told = {"state": outlook.state, "paused": outlook.paused, "inbox": outlook.inbox}
