@@ -94,14 +94,14 @@ def counts(entry: BatchEntry) -> str:
 
 def _running(entry: RunningEntry) -> str:
     line = f"  running  {entry.job.id}  {entry.job.name}  {entry.slot}"
-    if (told := entry.progress) is None:
+    if (progress := entry.progress) is None:
         return f"{line}  starting"
-    bar = "#" * round(told.fraction * _BAR)
-    line += f" [{bar:<{_BAR}}] {told.step}/{told.steps}"
-    if (total := told.losses.get("total")) is not None:
+    bar = "#" * round(progress.fraction * _BAR)
+    line += f" [{bar:<{_BAR}}] {progress.step}/{progress.steps}"
+    if (total := progress.losses.get("total")) is not None:
         line += f" loss {total:g}"
-    line += f" {format_duration(round(told.eta))} left" if told.eta is not None else ""
-    return f"{line} {memory(told)}".rstrip()
+    line += f" {format_duration(round(progress.eta))} left" if progress.eta is not None else ""
+    return f"{line} {memory(progress)}".rstrip()
 
 
 def memory(report: ProgressNote) -> str:

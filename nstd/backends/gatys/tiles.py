@@ -1,7 +1,7 @@
 """Tiles: a picture is processed part by part, with the loss and gradient of the whole.
 
-That is but for the rounding: the gradient differs by about 1e-6 in float32 and 5e-3 in bfloat16.
-The steps of a descent let that grow, to a few levels of 255 a pixel in the result.
+They differ only by rounding: the gradient by about 1e-6 in float32 and 5e-3 in bfloat16. The steps
+of a descent increase this to a few levels of 255 per pixel in the result.
 """
 
 from __future__ import annotations
