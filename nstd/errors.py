@@ -31,6 +31,9 @@ CODES: dict[str, Code] = {
     ),
     "path_refused": Code(False, "a path leaves the roots, or is a link or a special file"),
     "backend_unknown": Code(False, "no backend of that name is installed and healthy"),
+    "backend_unavailable": Code(
+        True, "the backend cannot be used for a reason that may pass; its sidecars wait"
+    ),
     "backend_failed": Code(False, "the backend raised an error"),
     "options_invalid": Code(False, "the backend refused its options"),
     "weights_missing": Code(False, "the network's weights are not installed"),
@@ -74,6 +77,19 @@ class NstdError(Exception):
     def retryable(self) -> bool:
         """Whether the same job may succeed when it is tried again."""
         return CODES[self.code].retryable
+
+
+def clean(text: object) -> str:
+    """`text`, or what `str()` makes of it, as Unicode that can be written as UTF-8.
+
+    Texts of others, such as an exception's, can hold lone surrogates; these become `\\udcff`. An
+    object whose `str()` raises, or gives no text, is told by its type.
+    """
+    try:
+        said = text if type(text) is str else str(text)
+    except BaseException:  # whatever it is: it is not ours
+        said = f"a {type(text).__name__} that cannot be told"
+    return str.encode(said, "utf-8", "backslashreplace").decode()
 
 
 def printable(text: str | os.PathLike[str]) -> str:

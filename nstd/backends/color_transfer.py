@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from nstd.backend import Progress, Report, Result, Style, Task
 
@@ -42,6 +42,8 @@ _BAND_PIXELS = 1 << 20  # pixels processed at a time, to save memory
 
 class TransferOptions(BaseModel):
     """The options of a sidecar."""
+
+    model_config = ConfigDict(extra="forbid")
 
     strength: float = Field(
         1.0, ge=0, le=1, description="0 keeps the content's colours, 1 takes the style's."

@@ -6,6 +6,7 @@ line of JSON to a separate socket, so that output printed by the backend does no
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -20,11 +21,13 @@ from importlib.metadata import EntryPoint
 
 from pydantic import BaseModel
 
+from nstd.errors import clean
 from nstd.system.child import Child, import_path, python_module
 
 GROUP = "nstd.backends"
 PROBE_SECONDS = 20.0
 _REPORT_BYTES = 64 * 1024
+_SHORT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOSPC}
 _TORCH = (
     "importing it imports torch, which the daemon must stay free of; "
     "import torch inside run() or in a module that only run() imports"
@@ -35,7 +38,7 @@ class BackendStatus(StrEnum):
     """The result of checking a plugin."""
 
     OK = "ok"
-    LOAD_ERROR = "load_error"  # importing it raised an error
+    LOAD_ERROR = "load_error"  # importing it raised an error an error
     NAME_MISMATCH = "name_mismatch"  # its class has another name than its entry point
     DUPLICATE = "duplicate"  # another distribution has the same name
     INVALID = "invalid"  # does not follow nstd.backend.Backend
@@ -46,11 +49,15 @@ class BackendStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Health:
-    """The result of a probe; `summary` is the first line of the backend's docstring."""
+    """What a probe found; `summary` is the first line of the backend's docstring.
+
+    With `may_pass` the backend may be fine: what was found says something of this machine, now.
+    """
 
     status: BackendStatus
     reason: str = ""
     summary: str = ""
+    may_pass: bool = False
 
 
 def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
@@ -65,17 +72,19 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
         try:
             child = Child(command, import_path(), pass_fds=[channel])
         except OSError as error:
-            return Health(BackendStatus.DIED, f"its probe did not start: {error}")
+            reason = f"its probe did not start: {error}"
+            return Health(BackendStatus.DIED, reason, may_pass=may_pass(error))
         try:
             theirs.close()
             line = _read_line(ours, time.monotonic() + seconds)
         finally:
             child.kill()
     if line is None:
-        return Health(BackendStatus.TIMEOUT, f"it was still being imported after {seconds:g} s")
-    return _parse(line) or Health(
-        BackendStatus.DIED, f"its process ended while it was imported: {child.ending}"
-    )
+        reason = f"it was still being imported after {seconds:g} s"
+        return Health(BackendStatus.TIMEOUT, reason, may_pass=True)
+    reason = f"its process ended while it was imported: {child.ending}"
+    # The kernel kills so when memory runs out.
+    return _parse(line) or Health(BackendStatus.DIED, reason, may_pass="SIGKILL" in child.ending)
 
 
 def look(name: str, value: str) -> Health:
@@ -83,14 +92,15 @@ def look(name: str, value: str) -> Health:
     try:
         found = EntryPoint(name, value, GROUP).load()
     except BaseException as error:  # a plugin may call sys.exit at import
-        return Health(BackendStatus.LOAD_ERROR, describe(error))
+        return Health(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
     try:
         health = judge(name, found)
         if health.status is BackendStatus.OK:
             found.Options.model_json_schema()  # `nstd schema` prints it
             found()
     except BaseException as error:
-        return Health(BackendStatus.INVALID, f"looking at it raised {describe(error)}")
+        reason = f"looking at it raised {describe(error)}"
+        return Health(BackendStatus.INVALID, reason, may_pass=may_pass(error))
     return Health(BackendStatus.IMPORTS_TORCH, _TORCH) if "torch" in sys.modules else health
 
 
@@ -118,9 +128,16 @@ def judge(name: str, found: object) -> Health:
     return Health(BackendStatus.OK, summary=(found.__doc__ or "").strip().partition("\n")[0][:200])
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether an error is of a machine that is short of something just now."""
+    if isinstance(error, OSError):
+        return error.errno in _SHORT
+    return isinstance(error, MemoryError) or "can't start new thread" in clean(error)
+
+
 def describe(error: BaseException) -> str:
     """The error and the innermost line of its traceback: `ValueError: what (file.py:12)`."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    text = f"{type(error).__name__}: {clean(error)}".splitlines()[0][:500]
     frames = traceback.extract_tb(error.__traceback__)
     return text + (f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else "")
 
@@ -156,7 +173,8 @@ def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
 def _parse(line: bytes) -> Health | None:
     try:
         said = json.loads(line)
-        return Health(BackendStatus(said["status"]), str(said["reason"]), str(said["summary"]))
+        words = clean(said["reason"]), clean(said["summary"])
+        return Health(BackendStatus(said["status"]), *words, may_pass=said["may_pass"] is True)
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -7,21 +7,36 @@ the backends of the distribution nstd itself are imported without a probe.
 
 from __future__ import annotations
 
+import importlib
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions
+from threading import Thread
 from typing import cast
 
 from nstd.backend import Backend
-from nstd.backends.probe import GROUP, PROBE_SECONDS, BackendStatus, Health, describe, judge, probe
-from nstd.errors import BackendError, nearest
+from nstd.backends.probe import (
+    GROUP,
+    PROBE_SECONDS,
+    BackendStatus,
+    Health,
+    describe,
+    judge,
+    may_pass,
+    probe,
+)
+from nstd.errors import BackendError, NstdError, nearest
 
 __all__ = ["GROUP", "BackendStatus", "Backends", "Plugin", "load"]
 
 _OWN = "nstd"  # its backends keep their names, whatever else is installed
 _PROBES_AT_ONCE = 4
+FIRST_WAIT, LONGEST_WAIT = 5.0, 600.0
+"""Seconds until a backend is probed again whose trouble may pass; doubles from the first."""
 _FIELD = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
@@ -42,13 +57,28 @@ class Plugin:
     summary: str = ""
 
 
+@dataclass
+class Wait:
+    """For the next probe of a backend whose trouble may pass; `tries` have been made before."""
+
+    due: float
+    tries: int = 0
+    is_probing: bool = False
+
+
 class Backends:
-    """The installed backends; each is probed at most once, at its first use."""
+    """The installed backends; each is probed once, when it is first asked for.
+
+    With `is_patient`, as in a daemon, one whose trouble may pass is probed again beside the caller,
+    after a growing wait, each time that it is asked for.
+    """
 
     def __init__(self, probe_seconds: float = PROBE_SECONDS) -> None:
         self._seconds = probe_seconds
+        self.is_patient = False
         self._found = _discover()
         self._health: dict[str, Health] = {}
+        self._waits: dict[str, Wait] = {}
         self._instances: dict[str, Backend] = {}
 
     def names(self) -> list[str]:
@@ -58,29 +88,70 @@ class Backends:
     def check_all(self) -> list[Plugin]:
         """Every plugin with its status, sorted by name; several are probed at the same time."""
         unknown = [plugin for plugin in self._found if self._needs_probe(plugin)]
-        with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
-            found = pool.map(self._probe, unknown)
-            self._health |= {
-                plugin.name: health for plugin, health in zip(unknown, found, strict=True)
-            }
+        try:
+            with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
+                found = list(pool.map(self._probe, unknown))
+        except RuntimeError:  # no thread to be had: one after the other
+            found = [self._probe(plugin) for plugin in unknown]
+        self._health |= {plugin.name: health for plugin, health in zip(unknown, found, strict=True)}
         return [self._judged(plugin) for plugin in self._found]
 
     def get(self, name: str) -> Backend:
         """An instance of the backend `name`, imported here after a successful probe.
 
-        Raises BackendError `backend_unknown` with the most similar name, or with the status of the
-        plugin and the reason.
+        Raises BackendError `backend_unknown` with the nearest name, or with the plugin's status
+        and reason; with `is_patient`, `backend_unavailable` where that may pass.
         """
         if name not in self._instances:
             plugin = _pick(self._found, name)
             if self._needs_probe(plugin):
                 self._health[name] = self._probe(plugin)
-            made = _make(self._judged(plugin))
+            known = self._health.get(name)
+            made = known if known and known.may_pass else _make(self._judged(plugin))
             if isinstance(made, Health):
-                self._health[name] = made  # it is not tried again
+                self._health[name] = made
+                if made.may_pass and self.is_patient:
+                    self._look_again(plugin)
+                    raise _unhealthy(plugin, made, "backend_unavailable")
                 raise _unhealthy(plugin, made)
             self._instances[name] = made
         return self._instances[name]
+
+    def unavailable(self) -> dict[str, str]:
+        """Why each backend whose trouble may pass cannot be used now, by its name."""
+        return {name: health.reason for name, health in self._health.items() if health.may_pass}
+
+    def forget_failures(self) -> None:
+        """Somebody may have mended or installed something: look again at all but the healthy."""
+        importlib.invalidate_caches()
+        self._found, self._waits = _discover(), {}
+        healthy = [n for n, health in self._health.items() if health.status is BackendStatus.OK]
+        self._health = {name: self._health[name] for name in healthy}
+
+    def _look_again(self, plugin: Plugin) -> None:
+        """Probe a backend beside the caller, if it is time."""
+        now = time.monotonic()
+        wait = self._waits.setdefault(plugin.name, Wait(now + FIRST_WAIT))
+        if wait.is_probing or now < wait.due:
+            return
+        wait.is_probing = True
+        with suppress(RuntimeError):  # no thread to be had: that may pass as well
+            Thread(target=self._probe_again, args=(plugin, wait), daemon=True).start()
+            return
+        self._put_off(wait)
+
+    def _probe_again(self, plugin: Plugin, wait: Wait) -> None:
+        health = self._probe(plugin)
+        self._put_off(wait)
+        if not health.may_pass:
+            self._waits.pop(plugin.name, None)
+        self._health[plugin.name] = health
+
+    @staticmethod
+    def _put_off(wait: Wait) -> None:
+        wait.tries += 1
+        wait.due = time.monotonic() + min(LONGEST_WAIT, FIRST_WAIT * 2.0**wait.tries)
+        wait.is_probing = False
 
     def _probe(self, plugin: Plugin) -> Health:
         if _own(plugin):
@@ -96,6 +167,24 @@ class Backends:
         if plugin.status is not BackendStatus.OK or health is None:
             return plugin
         return replace(plugin, status=health.status, reason=health.reason, summary=health.summary)
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Whatever code of the backend `name` raises is its own fault, and ends nothing of ours.
+
+    Raises BackendError `backend_failed`; our own errors pass.
+    """
+    try:
+        yield
+    except NstdError:
+        raise
+    except BaseException as error:
+        raise BackendError(
+            "backend_failed",
+            f"backend {name!r} raised {describe(error)}",
+            "report it to whoever wrote the backend",
+        ) from error
 
 
 def load(name: str) -> Backend:
@@ -184,8 +273,8 @@ def _make(plugin: Plugin) -> Backend | Health:
         return health
     try:
         return cast(type[Backend], found)()
-    except (Exception, SystemExit) as error:
-        return Health(BackendStatus.LOAD_ERROR, describe(error))
+    except BaseException as error:  # it may call sys.exit, or raise what no one expects
+        return Health(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
 
 
 def _load(plugin: Plugin) -> tuple[object, Health]:
@@ -206,10 +295,10 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _unhealthy(plugin: Plugin, health: Health) -> BackendError:
+def _unhealthy(plugin: Plugin, health: Health, code: str = "backend_unknown") -> BackendError:
     source = f" of {plugin.distribution} {plugin.version}".rstrip() if plugin.distribution else ""
     return BackendError(
-        "backend_unknown",
+        code,
         f"backend {plugin.name}{source} is not usable ({health.status}): {health.reason}",
         "mend or uninstall that package, or name another backend; `nstd backends` lists them",
     )

@@ -1,5 +1,32 @@
 """The commands of nstd, one module each; slow imports are made only when a command runs."""
 
-from nstd.cli.app import main
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
 
 __all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; what must not wait for the imports comes first."""
+    _use_utf8()
+    if arguments is None and "run" in sys.argv[1:]:
+        from nstd.daemon.wakeup import hold_hangups
+
+        hold_hangups()
+    from nstd.cli import app
+
+    return app.main(arguments)
+
+
+def _use_utf8() -> None:
+    """Begin anew in Python's UTF-8 mode where names would be read as something narrower.
+
+    With LANG=C and that mode turned off, a sidecar that names `é.jpg` could not be looked at.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or "utf8" in sys._xoptions:
+        return
+    arguments = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    os.execve(sys.executable, arguments, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606

@@ -27,5 +27,5 @@ def command(config: Path | None, job: str) -> None:
     target = find_job(settings, job, ("batch", "work", "inbox"))
     work = settings.folder("work")
     ControlRequests(work, Files()).leave(ControlRequest("cancel", target.name))
-    when = "" if holder(work / LOCK) else " when the daemon runs again"
+    when = " when the daemon runs again" if holder(work / LOCK) is None else ""
     click.echo(f"{target.name} will be cancelled{when}")

@@ -22,7 +22,7 @@ def command(config: Path | None, rebuild: bool) -> None:
     built = build(settings, rebuild=rebuild)
     if built.pid is not None:
         doing = "makes it anew" if rebuild else "keeps it up to date"
-        click.echo(f"the daemon (pid {built.pid}) {doing}", err=True)
+        click.echo(f"the daemon (pid {built.pid or 'not known'}) {doing}", err=True)
     else:
         click.echo(f"{built.entries} results and failures", err=True)
     click.echo(printable(built.page))

@@ -8,7 +8,7 @@ import click
 
 from nstd.cli.app import config_option, job_argument
 from nstd.client.find import find_job
-from nstd.client.retry import failed_of, resubmit
+from nstd.client.retry import failed_of, resubmit, resubmit_unreadable
 from nstd.documents.config import find_config, load_config
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
@@ -18,19 +18,23 @@ from nstd.system.lock import holder
 
 @click.command("retry")
 @config_option
-@job_argument("failed batch", "work", "failed")
+@job_argument("failed batch", "work", "unreadable", "failed")
 def command(config: Path | None, job: str) -> None:
     """Run JOB, an id or a name, again: a failed one, a waiting one, or the running one.
 
     JOB may be a batch: all of its jobs that have failed are.
     """
     settings = load_config(find_config(config))
-    target = find_job(settings, job, ("failed batch", "work", "failed"))
+    target = find_job(settings, job, ("failed batch", "work", "unreadable", "failed"))
     work = settings.folder("work")
     if target.where == "work":
         ControlRequests(work, Files()).leave(ControlRequest("retry", target.name))
-        when = "" if holder(work / LOCK) else " when the daemon runs again"
+        when = " when the daemon runs again" if holder(work / LOCK) is None else ""
         click.echo(f"{target.name} starts again from its inputs{when}")
+        return
+    if target.where == "unreadable":
+        sidecar = resubmit_unreadable(settings, target.name, Files())
+        click.echo(f"{sidecar} is in the inbox again")
         return
     outbox = settings.folder("outbox")
     is_batch = target.where == "failed batch"

@@ -31,6 +31,9 @@ _OVERRIDES = {
 @click.option("--console", type=click.Choice(["auto", "text", "json", "none"]))
 def command(config: Path | None, once: bool, **given: Any) -> None:
     """Watch the inbox and make the pictures. Options override the config."""
+    from nstd.system.init_process import go_on_in_child
+
+    go_on_in_child()
     faulthandler.enable(STDERR)  # systemd's watchdog kills us by SIGABRT: show where we hung
     from nstd.daemon.daemon import Daemon
     from nstd.documents.config import find_config, load_config

@@ -22,12 +22,14 @@ def render(status: Status) -> str:
 
 
 def _lines(status: Status) -> Iterator[str]:
-    who = f"{status.state}, pid {status.pid}" if status.pid else "not running"
+    who = f"{status.state}, pid {status.pid}" if status.pid else status.state
     yield f"nstd {status.root}: daemon {who}"
     if status.paused:
         yield f"  intake is paused: {status.paused}"
     if status.inbox_lost:
         yield "  the inbox cannot be read: nothing is taken in"
+    for name, reason in status.unavailable.items():
+        yield f"  backend {name} cannot be used for now, and its sidecars wait: {reason}"
     yield from _devices(status.devices)
     yield (
         f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
@@ -49,7 +51,7 @@ def _lines(status: Status) -> Iterator[str]:
 
 def _unreadable(error: str) -> str:
     """The first line of the error about a job folder that cannot be read."""
-    return f"  unreadable: {error.splitlines()[0]}"
+    return f"  unreadable: {error.splitlines()[0]}; `nstd retry ID` puts its sidecar back"
 
 
 def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:

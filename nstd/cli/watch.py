@@ -51,14 +51,17 @@ def draw(status: Status, width: int, height: int) -> RenderableType:
 
 
 def _head(status: Status) -> Iterator[Text]:
-    who = f"{status.state}, pid {status.pid}" if status.pid else "not running"
-    style = "bold" if status.pid else "bold red"
+    who = f"{status.state}, pid {status.pid}" if status.pid else status.state
+    style = "bold red" if status.state == "not running" else "bold"
     now = f"{datetime.now().astimezone():%H:%M:%S}"
     yield _line(("nstd ", "bold"), f"{status.root}  ", (f"daemon {who}", style), f"  {now}")
     if status.paused:
         yield _line((f"intake is paused: {status.paused}", "yellow"))
     if status.inbox_lost:
         yield _line(("the inbox cannot be read: nothing is taken in", "red"))
+    for name, reason in status.unavailable.items():
+        told = f"backend {name} cannot be used for now, and its sidecars wait: {reason}"
+        yield _line((told, "yellow"))
     for error in status.unreadable:
         yield _line((f"unreadable: {error.splitlines()[0]}", "red"))
     yield _line("")

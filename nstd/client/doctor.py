@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Literal
 
 from nstd.backends.registry import Backends, BackendStatus
 from nstd.backends.weights import listing
+from nstd.client.status import list_unreadable
 from nstd.documents.config import Config
-from nstd.errors import ClusterError, WeightsError
+from nstd.errors import ClusterError, WeightsError, printable
 from nstd.executors import make_executor
 from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
 from nstd.system.layout import LOCK
@@ -62,13 +63,17 @@ def examine(config: Config) -> Iterator[Finding]:
 
     The files that it writes to test the folders are removed again.
     """
-    for check in (_python, _devices, _folders, _space, _watching, _weights, _plugins, _daemon):
+    for check in _checks():
         try:
             yield from check(config)
         except OSError as error:
             what = check.__name__.removeprefix("_")
             hint = "run `nstd doctor` as the user that the daemon runs as"
             yield Finding("fail", what, f"cannot be looked at: {error}", hint)
+
+
+def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
+    return _python, _devices, _folders, _space, _watching, _weights, _plugins, _jobs, _daemon
 
 
 def _python(_: Config) -> Iterator[Finding]:
@@ -264,6 +269,16 @@ def _plugins(config: Config) -> Iterator[Finding]:
         yield Finding("fail", "backends", message, "install it, or name another in the config")
 
 
+def _jobs(config: Config) -> Iterator[Finding]:
+    broken = list_unreadable(config.folder("work"))
+    for folder, reason in broken:
+        hint = f"`nstd retry {folder.name}` puts its sidecar back; or mend the file"
+        yield Finding("fail", "jobs", printable(reason.splitlines()[0]), hint)
+    if not broken:
+        yield Finding("ok", "jobs", "all that is in work can be read")
+
+
 def _daemon(config: Config) -> Iterator[Finding]:
     pid = holder(config.folder("work") / LOCK)
-    yield Finding("ok", "daemon", f"runs as pid {pid}" if pid else "none runs on this root")
+    runs = f"runs as pid {pid}" if pid else "runs; its pid is not known"
+    yield Finding("ok", "daemon", "none runs on this root" if pid is None else runs)

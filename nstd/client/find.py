@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from nstd.client.status import list_jobs, list_sidecars
+from nstd.client.status import list_jobs, list_sidecars, list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import StoreError, did_you_mean, nearest
+from nstd.intake.names import is_sidecar
 from nstd.outbox.record import Heading
 from nstd.outbox.results import list_published, read_heading
 from nstd.queue.batch import list_batches
@@ -21,6 +22,7 @@ _ELSEWHERE = {
     "batch": ("a batch that is under way", "`nstd cancel` ends it"),
     "failed batch": ("a batch with failed jobs", "`nstd retry` runs them again"),
     "work": ("a job that waits or runs", "`nstd cancel` ends it"),
+    "unreadable": ("a job that cannot be read", "`nstd retry` puts its sidecar back"),
     "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
     "failed": ("a job that has failed", "`nstd retry` runs it again"),
     "done": ("done already", "drop or submit it again to make it once more"),
@@ -31,7 +33,7 @@ _ELSEWHERE = {
 class Target:
     """A job that was found."""
 
-    where: str  # "batch", "work", "inbox", "failed batch", "failed" or "done"
+    where: str  # "batch", "work", "unreadable", "inbox", "failed batch", "failed" or "done"
     name: str  # the id of the job or batch, the sidecar's name, or the folder in the outbox
     aliases: frozenset[str]
 
@@ -85,6 +87,9 @@ def _targets(config: Config) -> Iterator[Target]:
     for job, _ in list_jobs(config.folder("work")):
         path = PurePosixPath(job.place, job.name)
         yield Target("work", job.id, frozenset({job.id, job.name, str(path)}))
+    for folder, _ in list_unreadable(config.folder("work")):
+        stems = {path.stem for path in folder.glob("*") if is_sidecar(path.name)}
+        yield Target("unreadable", folder.name, frozenset({folder.name, *stems}))
     for sidecar in list_sidecars(config.folder("inbox")):
         path = PurePosixPath(sidecar)
         names = {sidecar, path.name, path.stem, str(path.with_suffix(""))}

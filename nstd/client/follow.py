@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from nstd.client.status import list_jobs
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.outbox.record import Heading, Reason, Record, timestamp
+from nstd.outbox.record import Reason, Record, timestamp
 from nstd.outbox.results import list_published, read_ended, read_heading, read_reason
 from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
@@ -54,7 +55,8 @@ class Followed:
         self.name, self._submitted = submitted.name, submitted
         self._inbox, self._work = config.folder("inbox"), config.folder("work")
         self._outbox = config.folder("outbox")
-        self._time = submitted.mtime_ns / 1e9
+        # Its arrival, which the daemon notes, comes after its last write, by any clock.
+        self._since = timestamp(min(submitted.mtime_ns / 1e9, time.time()))
         self._id: str | None = None
         self._seen = time.monotonic()
 
@@ -90,9 +92,9 @@ class Followed:
         return None
 
     def _in_work(self) -> Look | None:
-        paths = self._paths()
-        if paths is None:
+        if (own := self._own_id()) is None:
             return None
+        paths = JobPaths(self._work / own)
         try:
             job = paths.read_job()
         except StoreError:
@@ -102,26 +104,32 @@ class Followed:
         progress = read_progress(paths.progress)
         return Look("running", progress.fraction if progress else 0.0, progress)
 
-    def _paths(self) -> JobPaths | None:
-        """The paths of its folder in `work`, once it has been found."""
+    def _own_id(self) -> str | None:
+        """The id of the job, once there is one: the first of its name since it was written.
+
+        Work before the outbox, as jobs move that way; both, as a later one of its name may wait.
+        """
         if self._id is None:
-            for job, _ in list_jobs(self._work):
-                if (job.name, job.submitted) == (self.name, self._time):
-                    self._id = job.id
-        return None if self._id is None else JobPaths(self._work / self._id)
+            known = [
+                (timestamp(job.submitted), job.id)
+                for job, _ in list_jobs(self._work)
+                if job.name == self.name
+            ]
+            for _, path in list_published(self._outbox):
+                heading = read_heading(path)
+                if heading is not None and heading.name == self.name:
+                    known.append((heading.submitted, heading.job))
+            self._id = min((k for k in known if k[0] >= self._since), default=("", None))[1]
+        return self._id
 
     def _in_outbox(self) -> Look | None:
-        for _, path in sorted(list_published(self._outbox), reverse=True):
+        own = self._own_id()
+        for _, path in sorted(list_published(self._outbox), reverse=True) if own else ():
             heading = read_heading(path)
-            if heading is not None and self._is_own(heading):
+            if heading is not None and heading.job == own:
                 end = read_ended(path)
                 return Look("failed" if path.name == REASON else "finished", end=end, path=path)
         return None
-
-    def _is_own(self, heading: Heading) -> bool:
-        if self._id is not None:
-            return heading.job == self._id
-        return (heading.name, heading.submitted) == (self.name, timestamp(self._time))
 
 
 @dataclass(frozen=True)
@@ -150,12 +158,35 @@ class BatchLook(Look):
 class FollowedBatch(Followed):
     """A submitted batch; a sidecar that was refused counts as a failed job."""
 
+    _batch_id: str | None = None
+
     def _in_work(self) -> Look | None:
+        own = self._own_batch_id()
+        for batch in self._batches_in_work():
+            if batch.id == own:
+                return self._under_way(batch)
+        return None
+
+    def _own_batch_id(self) -> str | None:
+        """The id of the batch, once there is one: the first of its sidecar's name since then."""
+        if self._batch_id is None:
+            known = [
+                (timestamp(batch.submitted), batch.id)
+                for batch in (*self._batches_in_work(), *self._published())
+                if batch.sidecar == self._submitted.sidecar.name
+            ]
+            self._batch_id = min((k for k in known if k[0] >= self._since), default=("", None))[1]
+        return self._batch_id
+
+    def _batches_in_work(self) -> Iterator[Batch]:
         for paths in list_batches(self._work):
             with suppress(StoreError):
-                if self._is_ours(batch := paths.read()):
-                    return self._under_way(batch)
-        return None
+                yield paths.read()
+
+    def _published(self) -> Iterator[Batch]:
+        for place in self._places():
+            if (batch := read_manifest(self._outbox / place)) is not None:
+                yield batch
 
     def _under_way(self, batch: Batch) -> Look:
         fractions = [1.0] * (batch.count("finished") + batch.count("failed"))
@@ -167,9 +198,9 @@ class FollowedBatch(Followed):
         return BatchLook("running", fraction, batch=batch, outbox=self._outbox)
 
     def _in_outbox(self) -> Look | None:
-        for place in self._places():
-            batch = read_manifest(self._outbox / place)
-            if batch is not None and self._is_ours(batch):
+        own = self._own_batch_id()
+        for batch in self._published():
+            if batch.id == own:
                 state = "failed" if batch.count("failed") else "finished"
                 return BatchLook(state, batch=batch, outbox=self._outbox)
         return super()._in_outbox()
@@ -181,9 +212,6 @@ class FollowedBatch(Followed):
         ]
         inner = [o.relative_to(FAILED) if o.parts[0] == FAILED else o for o in outputs]
         return {PurePosixPath(output).parent for output in inner}
-
-    def _is_ours(self, batch: Batch) -> bool:
-        return (batch.sidecar, batch.submitted) == (self._submitted.sidecar.name, self._time)
 
 
 def follow(config: Config, submitted: Submitted) -> Followed:

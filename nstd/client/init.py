@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from nstd.documents.config import load_config
 from nstd.documents.template import config_template
 from nstd.errors import ConfigError
-from nstd.system.layout import CONFIG
+from nstd.system.durable import Files
+from nstd.system.layout import CONFIG, INNER
 
 
 def make_root(root: Path) -> bool:
@@ -17,18 +20,21 @@ def make_root(root: Path) -> bool:
     """
     path = root / CONFIG
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        files = Files()
+        files.make_folder(root.absolute())
         try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(config_template())
+            files.write_new(path, iter([config_template().encode()]))
             is_new = True
         except FileExistsError:
             is_new = False
         config = load_config(path.resolve())
         for name in type(config.folders).model_fields:
-            config.folder(name).mkdir(parents=True, exist_ok=True)
+            for inner in ("", *INNER.get(name, ())):
+                files.make_folder(config.folder(name) / inner)
     except OSError as error:
+        is_file = isinstance(error, FileExistsError)
+        what = os.strerror(errno.ENOTDIR) if is_file else error.strerror
         raise ConfigError(
-            "config_invalid", f"{root}: {error.strerror}", "choose a folder you can write to"
+            "config_invalid", f"{root}: {what}", "choose a folder you can write to"
         ) from None
     return is_new

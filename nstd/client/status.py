@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +19,7 @@ from nstd.queue.health import Health, read_health
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import read_progress
-from nstd.queue.store import JobStore, State
+from nstd.queue.store import JobStore, State, folders_of_jobs
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, HEALTH, LOCK, REASON
 from nstd.system.lock import holder
@@ -31,12 +31,13 @@ def read_status(config: Config) -> Status:
     """The status of the root of `config`. Missing folders count as empty."""
     work, outbox = config.folder("work"), config.folder("outbox")
     pid = holder(work / LOCK)
-    health = read_health(work / HEALTH) if pid else None
-    if health is None or health.pid != pid:  # the file is from an earlier daemon
-        health = Health(pid=pid or 0)
-    waiting, running, unreadable = [], [], []
-    for job, state in JobStore(work, Files()).jobs(lambda error: unreadable.append(error.message)):
-        if pid and job.running and state is State.WAITING:
+    is_running = pid is not None
+    health = read_health(work / HEALTH) if is_running else None
+    if health is None or health.pid != (pid or _alive(health.pid)):  # another one left this
+        health = Health(pid=pid or 0, state="starting" if pid else "running")
+    waiting, running = [], []
+    for job, state in JobStore(work, Files()).jobs():
+        if is_running and job.running and state is State.WAITING:
             progress = read_progress(JobPaths(work / job.id).progress)
             running.append(RunningEntry(job, health.running.get(job.id, ""), progress))
         else:
@@ -49,8 +50,8 @@ def read_status(config: Config) -> Status:
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     return Status(
         root=str(config.root),
-        pid=pid,
-        state=health.state if pid else "not running",
+        pid=(pid or health.pid or None) if is_running else None,
+        state=health.state if is_running else "not running",
         paused=health.paused,
         inbox_lost=health.inbox_lost,
         devices=health.devices,
@@ -63,8 +64,14 @@ def read_status(config: Config) -> Status:
         batches=tuple(
             _describe_batch(batch, under_way, at_work) for batch in _batches(work, outbox, recent)
         ),
-        unreadable=tuple(unreadable),
+        unreadable=tuple(reason for _, reason in list_unreadable(work)),
+        unavailable=health.unavailable,
     )
+
+
+def _alive(pid: int) -> int | None:
+    """`pid`, where there is such a process here; the lock did not say whose it is."""
+    return pid if Path(f"/proc/{pid}").exists() else None
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
@@ -72,6 +79,22 @@ def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
     store = JobStore(work, Files())
     for job, _ in store.jobs():
         yield job, store.paths(job.id)
+
+
+def list_unreadable(work: Path) -> list[tuple[Path, str]]:
+    """The folders of jobs and batches that cannot be read, and why: another version's, or torn."""
+    found: list[tuple[Path, Callable[[], object]]] = [
+        *((folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)),
+        *((paths.folder, paths.read) for paths in list_batches(work)),
+    ]
+    broken = []
+    for folder, read in found:
+        try:
+            read()
+        except StoreError as error:
+            if folder.exists():  # else its job is done, just now
+                broken.append((folder, error.message))
+    return broken
 
 
 def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Batch]:

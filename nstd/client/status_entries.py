@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nstd.outbox.record import Reason, Record
@@ -94,7 +94,10 @@ class BatchEntry:
 
 @dataclass(frozen=True)
 class Status:
-    """The status of a root. `unreadable` has the job folders that cannot be read."""
+    """A look at a root. `unreadable` are job folders that are left for a person to look at.
+
+    `unavailable` are backends that cannot be used for now, and why; their sidecars wait.
+    """
 
     root: str
     pid: int | None
@@ -110,6 +113,7 @@ class Status:
     recent: tuple[EndedEntry, ...] = ()
     batches: tuple[BatchEntry, ...] = ()
     unreadable: tuple[str, ...] = ()
+    unavailable: dict[str, str] = field(default_factory=dict)
 
     @property
     def alone(self) -> list[Job]:

@@ -98,7 +98,11 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
     inbox, files = config.folder("inbox"), Files()
     checked = _check(config, request)
     keep_sidecar_schema(config)
-    placed = {picture: _put(picture, inbox, files).name for picture in request.files}
+    share = config.jobs.pictures == "keep"
+    placed = {
+        picture: _put(picture, inbox, files, share=share).name
+        for picture in dict.fromkeys(request.files)
+    }
     sidecars = []
     for (name, is_batch), (stem, wish) in zip(
         checked, request.wishes(placed.__getitem__), strict=True
@@ -151,17 +155,28 @@ def _check_library(config: Config, style: str) -> None:
         raise refused(style, f"no such picture file, and none of that name is in {folder}")
 
 
-def _put(picture: Path, inbox: Path, files: Files) -> Path:
-    """Copy a picture into the inbox; a file with the same name and content is used again."""
+def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
+    """Copy a picture into the inbox; with `share`, not where the same bytes have its name already.
+
+    Where the pictures of a job that is done leave the inbox, the one that is there may be about to
+    go: then a copy of our own gets a free name.
+    """
+    if share and (same := _same(picture, inbox)) is not None:
+        return same
+    with _draft(inbox, picture.suffix) as draft:
+        files.copy_file(picture, draft)
+        return files.put_back(draft, inbox / picture.name)
+
+
+def _same(picture: Path, inbox: Path) -> Path | None:
+    """The picture in the inbox that has the same bytes and the same name, or `-2` ... of it."""
     digest = _digest(picture)
     for target in map(inbox.joinpath, numbered(picture.stem, picture.suffix)):
         if not os.path.lexists(target):
             break
         if target.is_file() and _digest(target) == digest:
             return target
-    with _draft(inbox, picture.suffix) as draft:
-        files.copy_file(picture, draft)
-        return files.put_back(draft, inbox / picture.name)
+    return None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
+from pathlib import Path
 
 from nstd import __version__
 from nstd.backends.probe import BackendStatus
@@ -48,7 +49,10 @@ class Daemon:
         self._wake, self._notifier = Wake(), Notifier()
         self._pipeline = Pipeline(config, files, self._wake.ring)
         work = config.folder("work")
-        self._lock, self._requests = Lock(work / LOCK), ControlRequests(work, files)
+        self._lock = Lock(work / LOCK)
+        self._requests = ControlRequests(work, files, _refuse_note)
+        self._pipeline.backends.is_patient = not once  # a run with `once` has to end
+        self._unavailable: set[str] = set()
         self._throttle = Throttle(_LOG_AGAIN)
         self._is_draining = self._is_ended = False
 
@@ -56,7 +60,7 @@ class Daemon:
         """Run until a signal, or with `once` until no work is left. Returns the exit status.
 
         Raises StoreError `already_running` when another daemon uses the root, and `io_error` when
-        `once` could not read the inbox.
+        `once` could not read the inbox, or when the folder `work` was taken away.
         """
         self._lock.acquire()
         self._logging = Logging(self._config.folder("outbox") / LOGS, self._config.log)
@@ -76,13 +80,25 @@ class Daemon:
             self._close(began)
 
     def _turn(self) -> None:
-        """One turn of the loop. An error in one step does not stop the other steps."""
+        """One round: each step on its own, so that none that fails stops the others.
+
+        Raises StoreError when the root is not ours any more: another daemon may start on it.
+        """
+        self._keep_lock()
         results = [self._try(self._handle_signals)]
         results += [self._try(step) for step in self._steps()]
         self._notifier.watchdog()
         if not all(results):
             time.sleep(_AFTER_ERROR)
         self._try(self._sleep)
+
+    def _keep_lock(self) -> None:
+        try:
+            self._lock.keep()
+        except StoreError as error:
+            running = len(self._pipeline.scheduler.running)
+            emit("daemon.stopping", reason=error.message, running=running)
+            raise
 
     def _steps(self) -> list[Callable[[float], None]]:
         requests = [] if self._is_draining else [self._handle_requests]
@@ -120,17 +136,7 @@ class Daemon:
     def _start(self) -> None:
         """Start the executor, check the backends, and report that the daemon is ready."""
         self._pipeline.open()
-        plugins = self._pipeline.backends.check_all()
-        for plugin in plugins:
-            if plugin.status is not BackendStatus.OK:
-                emit(
-                    "plugin.failed",
-                    name=plugin.name,
-                    status=plugin.status.value,
-                    reason=printable(plugin.reason),
-                )
-        healthy = [plugin.name for plugin in plugins if plugin.status is BackendStatus.OK]
-        emit("plugins.loaded", backends=healthy, refused=len(plugins) - len(healthy))
+        self._tell_backends()
         emit(
             "daemon.started",
             version=__version__,
@@ -142,6 +148,20 @@ class Daemon:
         )
         self._report_state(time.monotonic())
         self._notifier.ready("watching the inbox")
+
+    def _tell_backends(self) -> None:
+        """Look at the plugins that are not known yet, and tell what there is."""
+        plugins = self._pipeline.backends.check_all()
+        for plugin in plugins:
+            if plugin.status is not BackendStatus.OK:
+                emit(
+                    "plugin.failed",
+                    name=plugin.name,
+                    status=plugin.status.value,
+                    reason=printable(plugin.reason),
+                )
+        healthy = [plugin.name for plugin in plugins if plugin.status is BackendStatus.OK]
+        emit("plugins.loaded", backends=healthy, refused=len(plugins) - len(healthy))
 
     def _is_done(self) -> bool:
         if self._is_ended or self._must_give_up():
@@ -223,6 +243,8 @@ class Daemon:
             self._pipeline.configure(self._config)
             self._logging.reconfigure(self._config.log)
             emit("daemon.reloaded", config=path, needs_restart=later)
+            self._pipeline.backends.forget_failures()
+            self._tell_backends()
         self._notifier.ready("watching the inbox")
 
     def _handle_requests(self, now: float) -> None:
@@ -243,9 +265,16 @@ class Daemon:
 
     def _report_state(self, _now: float) -> None:
         outlook, scheduler = self._pipeline.outlook, self._pipeline.scheduler
-        self._pipeline.health.write(
-            scheduler, state=outlook.state, paused=outlook.paused, inbox_lost=outlook.inbox_lost
-        )
+        self._pipeline.health.write(scheduler, outlook)
+        if self._unavailable - outlook.unavailable.keys():  # one is back, or has failed for good
+            self._tell_backends()
+        self._unavailable = set(outlook.unavailable)
         running, waiting = len(scheduler.running), len(scheduler.waiting)
         trouble = "the inbox cannot be read" if outlook.inbox_lost else outlook.paused
         self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())
+
+
+def _refuse_note(path: Path, error: OSError) -> None:
+    """What a person asked for cannot be taken in: often a note that another user has left."""
+    reason = f"{path}: {error.strerror}; it needs to belong to the user that the daemon runs as"
+    emit("request.refused", action="", name=printable(path.name), reason=printable(reason))

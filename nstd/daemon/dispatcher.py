@@ -117,6 +117,9 @@ class Dispatcher:
         with _bound(outcome.job, self.scheduler.running[outcome.job].slot):
             verdict = self.scheduler.settle(outcome, now)
             self._log_device(verdict)
+            if outcome.full_path:
+                full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), outcome.full_path)
+                self._trouble.tell(full, outcome.full_path, job=outcome.job)
             self._carry_out(verdict, now)
 
     def _carry_out(self, verdict: Verdict, now: float) -> None:
@@ -147,12 +150,9 @@ class Dispatcher:
         self._give_back(verdict, now, forgive=False)
 
     def _requeue(self, verdict: Verdict, now: float) -> None:
-        job, failure = verdict.job, verdict.failure
+        failure = verdict.failure
         reason = failure.code if failure else "stopped"
         emit("job.requeued", reason=reason)
-        if failure is not None and failure.code == "disk_full":
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._log_disk_error(job, full, now)
         self._give_back(verdict, now, forgive=True)
 
     def _give_back(self, verdict: Verdict, now: float, *, forgive: bool) -> None:
@@ -183,7 +183,7 @@ class Dispatcher:
     def _log_disk_error(self, job: Job, error: OSError, now: float) -> None:
         self._trouble.tell(error, "work", job=job.id)
         self._disk_until = now + DISK_PAUSE
-        self._disk_error = f"work: {error.strerror}"
+        self._disk_error = f"{printable(str(error.filename or 'work'))}: {error.strerror}"
 
     def _log_device(self, verdict: Verdict) -> None:
         device, failure = verdict.slot.device, verdict.failure

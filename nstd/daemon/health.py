@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nstd import __version__
 from nstd.queue.health import DeviceHealth, Health
+from nstd.queue.outlook import Outlook
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import ProgressNote, Report
 from nstd.queue.scheduler import Scheduler
@@ -25,15 +26,16 @@ class HealthFile:
         self._started = time.time()
         self._last = ""
 
-    def write(self, scheduler: Scheduler, *, state: str, paused: str, inbox_lost: bool) -> None:
-        """Write the health of the daemon, its intake and its devices."""
+    def write(self, scheduler: Scheduler, outlook: Outlook) -> None:
+        """Tell the health of the daemon, its intake, its devices and its backends."""
         health = Health(
             pid=os.getpid(),
             version=__version__,
             started=self._started,
-            state=state,
-            paused=paused,
-            inbox_lost=inbox_lost,
+            state=outlook.state,
+            paused=outlook.paused,
+            inbox_lost=outlook.inbox_lost,
+            unavailable=outlook.unavailable,
             devices=tuple(_devices(scheduler)),
             running={job_id: running.slot.name for job_id, running in scheduler.running.items()},
         )

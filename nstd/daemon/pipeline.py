@@ -30,7 +30,7 @@ from nstd.queue import Job, JobStore, Scheduler
 from nstd.queue.ended import EndedJobs
 from nstd.queue.outlook import Outlook
 from nstd.system.durable import Files
-from nstd.system.layout import HEALTH, LOGS, WORKERS
+from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
 
 
 class Pipeline:
@@ -39,7 +39,8 @@ class Pipeline:
     def __init__(self, config: Config, files: Files, ring: Callable[[], None]) -> None:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
         for name in ("work", "outbox", "inbox", "styles"):
-            files.make_folder(config.folder(name))
+            for inner in ("", *INNER.get(name, ())):
+                files.make_folder(config.folder(name) / inner)
         # What the parts share
         store, outbox, inbox = (
             JobStore(work, files),
@@ -97,6 +98,7 @@ class Pipeline:
         self.admission.work(now)
         self.outlook.paused, self.outlook.inbox = self.admission.paused, self.admission.inbox.count
         self.outlook.inbox_lost = self.admission.lost is not None
+        self.outlook.unavailable = self.backends.unavailable()
 
     def put_out(self, now: float) -> None:
         """ended jobs -> outbox -> cleanup, hooks and gallery."""

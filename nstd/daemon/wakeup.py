@@ -48,6 +48,14 @@ class Wake:
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+_early: deque[signal.Signals] = deque()
+
+
+def hold_hangups() -> None:
+    """Keep the HUPs that come before there is a loop to heed them: by itself one would end us."""
+    signal.signal(signal.SIGHUP, lambda number, _: _early.append(signal.Signals(number)))
+
+
 class Signals:
     """Signals that have arrived and are not handled yet."""
 
@@ -58,6 +66,9 @@ class Signals:
             for number in HANDLED:
                 self._before[number] = signal.signal(number, self._note)
             wake.on_signals()
+            while _early:
+                self._arrived.append(_early.popleft())
+                wake.ring()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._arrived.append(signal.Signals(number))

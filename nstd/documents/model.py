@@ -6,14 +6,16 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
     model_validator,
 )
+
+from nstd.errors import clean
 
 Role = Literal["content", "style", "region", "mask", "init", "series"]
 """The role of an input picture; regions and masks belong to a style."""
@@ -23,11 +25,11 @@ BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 """The id of a batch, or of a job that is not in a batch."""
 
 
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+def _cleaned(value: object) -> object:
+    return clean(value) if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(_encodable)]
+Text = Annotated[str, BeforeValidator(_cleaned)]
 """Text from outside, such as that of an exception: parts that UTF-8 cannot encode are escaped."""
 Count = Annotated[int, Field(strict=True)]
 """A whole number; text and booleans are refused."""

@@ -14,7 +14,7 @@ from nstd.documents import diagnostics as diagnose
 from nstd.documents import strict_yaml as strictyaml
 from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
 from nstd.documents.strict_yaml import MAX_BYTES, Document, DocumentError, KeyPath
-from nstd.errors import BackendError, Problem, SidecarError, printable
+from nstd.errors import BackendError, Problem, SidecarError, clean, printable
 from nstd.system.units import Seconds
 
 __all__ = [
@@ -269,8 +269,8 @@ def parse_options(
     except DocumentError as error:
         hint = "`nstd backends` lists what each backend takes"
         raise SidecarError.of("options_invalid", error.problems, hint) from None
-    except Exception as error:  # a plugin's own code ran
-        what = printable(f"{type(error).__name__}: {error}")
+    except BaseException as error:  # a plugin's own code ran, and may even call sys.exit
+        what = printable(f"{type(error).__name__}: {clean(error)}")
         raise BackendError(
             "backend_failed",
             f"{source.document.file}: the backend broke while it read its options: {what}",

@@ -28,6 +28,7 @@ from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
+from nstd.system.durable import Files
 
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5
@@ -104,7 +105,7 @@ class LocalExecutor:
             if before.exit_code is None:
                 raise OSError(f"process {before.pid} is still there after SIGKILL")
             del self._killed[slot]
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        Files().make_folder(self._scratch)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
         seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
         self._seats[slot] = seat

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from nstd.executors.channel import DaemonEnd, Heard
 from nstd.system.child import Child, import_path, python_module
+from nstd.system.durable import inherit_owner
 
 _TAIL = 4000
 _MOST_OUTPUT = 8 * 2**20
@@ -39,6 +40,7 @@ class WorkerProcess(Child, Generic[Heard]):
         try:
             # append mode, so that truncating the file here also moves the writer's end
             with theirs, output.open("ab") as sink:
+                inherit_owner(sink.fileno(), output.parent)
                 super().__init__(
                     python_module(module, theirs.fileno()),
                     {**environment, **import_path()},

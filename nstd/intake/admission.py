@@ -34,6 +34,8 @@ REST = 4
 """The least pause between two scans of the inbox, as a multiple of the time that a scan takes."""
 FULL_PAUSE = 10.0
 """Seconds without claims after a claim found no space; then a single claim tries again."""
+BACKEND_PAUSE = 5.0
+"""Seconds until a sidecar is looked at again whose backend cannot be used for now."""
 LOST_LOOK = 1.0
 """The longest time, in seconds, between scans of an inbox that cannot be read."""
 
@@ -168,6 +170,9 @@ class Admission:
                 raise ready.error or StoreError("internal_error", "a sidecar that was not read")
             plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
         except NstdError as error:
+            if error.code == "backend_unavailable":  # that may pass: it stays, and others go on
+                self.inbox.rest(ready.name, now + BACKEND_PAUSE)
+                return None
             failure = Failure.of(error)
         try:
             if plan.axes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from nstd.documents.config import Config
 from nstd.errors import SidecarError
 from nstd.intake.inbox import Inbox
@@ -63,13 +61,15 @@ class Cleanup:
             emit("pictures.cleared", job=job.id, files=cleared, action=self._action)
 
     def _goes(self, picture: Input) -> bool:
-        """Archive or delete a picture, unless it was replaced meanwhile."""
+        """Archive or delete the file that was claimed; never another one of its name.
+
+        The same bytes do not make it the same file: people drop a picture again for a new sidecar.
+        """
         name = str(picture.origin)
         path = self._inbox.root.path / name
         try:
-            with self._inbox.root.open(name) as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != picture.sha256:
-                    return False
+            if self._inbox.root.look(name) != picture.signature:
+                return False
         except (FileNotFoundError, SidecarError):
             return False
         if self._action == "archive":

@@ -6,6 +6,7 @@ error, when it can never become a valid job.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -46,6 +47,16 @@ class Ready:
     pictures: tuple[Found, ...] = ()
     error: NstdError | None = None
     priority: int = _FIRST
+
+    @property
+    def arrived(self) -> float:
+        """When it came, in seconds since the epoch, never later than now.
+
+        The ctime tells: copying tools and archives set the mtime to that of the original, even in
+        the future, and none can set the ctime. Our own renames change it, so it is taken from the
+        look before the claim.
+        """
+        return min(self.signature.ctime_ns / 1e9, time.time())
 
 
 class Looked(NamedTuple):
@@ -92,7 +103,7 @@ class Inbox:
         self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority
 
     def ready(self, now: float) -> list[Ready]:
-        """Scan the inbox: the sidecars that can be claimed, by priority, then oldest first.
+        """Read the directory; what can be claimed, highest priority first, then by arrival.
 
         `now` is in seconds of the monotonic clock. Raises OSError when the inbox itself cannot
         be read; then nothing known is forgotten.
@@ -109,7 +120,7 @@ class Inbox:
         self.looks, self.count = self.looks + 1, len(names) + sum(passing)
         self._forget(set(names), unreadable)
         free = [ready for ready in found if not self._is_held(ready.name)]
-        return sorted(free, key=lambda r: (-r.priority, r.signature.mtime_ns, r.name))
+        return sorted(free, key=lambda r: (-r.priority, r.arrived, r.name))
 
     def read(self, ready: Ready) -> Ready | None:
         """`ready` with the content of its sidecar; None when the file changed since the scan."""
@@ -134,6 +145,10 @@ class Inbox:
         """Do not try the sidecar `name` for a while, longer each time: its claim met an error."""
         times = self._held[name].times + 1 if name in self._held else 1
         self._held[name] = Held(now + backoff(times, _HOLD, _LONGEST_HOLD), times)
+
+    def rest(self, name: str, until: float) -> None:
+        """Leave the sidecar `name` alone until then: there is nothing wrong with it."""
+        self._held[name] = Held(until, 0)
 
     def needed(self) -> set[str] | None:
         """The inbox pictures that sidecars name now, in Unicode normal form.

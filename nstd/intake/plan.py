@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from nstd.backend import takes
-from nstd.backends.registry import Backends
+from nstd.backends.registry import Backends, blaming
 from nstd.documents.config import Config
 from nstd.documents.grid import Axis, GridFile, check_size, name_members
 from nstd.documents.model import Format, Model
@@ -54,7 +54,9 @@ def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Backends) -
     Raises the errors of `make_order`, and SidecarError for a grid with too many members.
     """
     plain = plain_order(sidecar, file, config)
-    axes = file.axes(plugins.get(plain.backend).Options)
+    backend = plugins.get(plain.backend)
+    with blaming(plain.backend):
+        axes = file.axes(backend.Options)
     check_size(file.document.file, axes, config.jobs.grid_max)
     parts = list(file.members(axes))
     orders = _make_orders(sidecar, parts, config, plugins)
@@ -100,10 +102,11 @@ def make_order(
     wish = parsed.sidecar
     plain = plain_order(sidecar, parsed, config)
     backend = plugins.get(plain.backend)
-    check_pictures(parsed, plain.backend, takes(backend))
-    options = parse_options(parsed, backend.Options, config.backends.get(plain.backend, {}))
-    size = wish.output.size or backend.size
-    return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
+    with blaming(plain.backend):
+        check_pictures(parsed, plain.backend, takes(backend))
+        options = parse_options(parsed, backend.Options, config.backends.get(plain.backend, {}))
+        size = wish.output.size or backend.size
+        return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
 
 
 def plain_order(

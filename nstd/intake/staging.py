@@ -64,7 +64,7 @@ class Staging:
             name=name,
             folder=self._place,
             sidecar=self._name,
-            submitted=self._ready.signature.mtime_ns / 1e9,
+            submitted=min(self._ready.arrived, self._claimed),
             claimed=self._claimed,
             axes={axis.key: axis.told for axis in plan.axes},
             members=tuple(
@@ -111,7 +111,7 @@ class Staging:
             folder=self._place,
             sidecar=sidecar,
             inputs=inputs,
-            submitted=self._ready.signature.mtime_ns / 1e9,
+            submitted=min(self._ready.arrived, self._claimed),
             claimed=self._claimed,
             batch=membership,
             **order.model_dump(),
@@ -131,6 +131,7 @@ class Staging:
             picture = found[wanted.source]
             file = wanted.label + PurePosixPath(picture.name).suffix.lower()
             style = None if wanted.style is None else sidecar.style[wanted.style]
+            origin = self._origin(picture)
             put = self._link if linked else self._copy
             yield Input(
                 role=wanted.role,
@@ -141,7 +142,8 @@ class Staging:
                 bytes=picture.signature.size,
                 weight=style.weight if style else 1.0,
                 scale=style.scale if style else 1.0,
-                origin=self._origin(picture),
+                origin=origin,
+                signature=picture.signature if origin else None,
             )
 
     def _origin(self, picture: Found) -> str | None:

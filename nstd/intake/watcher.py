@@ -89,11 +89,17 @@ class Watcher:
         if watched == self._watched and self._is_alive():
             return
         self.stop()
+        observer: BaseObserver | None = None
         try:
             observer = Observer()
             bell, path = _Bell(self._ring), str(self._path)
             observer.schedule(bell, path, recursive=True, event_filter=_NEWS)
             observer.start()
+        except RuntimeError as error:  # no thread to be had
+            if observer is not None:
+                observer.stop()
+            self._degrade(f"{error}; raise the limit on tasks, or set watch.mode: poll")
+            return
         except OSError as error:  # usually the limit on inotify watches
             self._degrade(f"{error}; raise fs.inotify.max_user_watches, or set watch.mode: poll")
             return

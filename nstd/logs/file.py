@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.system.durable import Files
+from nstd.system.durable import Files, inherit_owner
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -68,7 +68,7 @@ class LogFile:
                     return self._fd
         self._let_go()
         self._is_named = False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        Files().make_folder(self.path.parent)
         self._fd = fd = open_to_append(self.path)
         size = os.fstat(fd).st_size
         self._is_torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
@@ -108,6 +108,7 @@ def open_to_append(path: Path, mode: int = 0o644) -> int:
     Other people may write to its folder: a link, a FIFO or a device is refused.
     """
     folder = os.open(path.parent, _FOLDER)
+    is_new = not os.path.lexists(path)
     try:
         fd = os.open(path.name, _APPEND, mode, dir_fd=folder)
     except OSError as error:
@@ -118,6 +119,8 @@ def open_to_append(path: Path, mode: int = 0o644) -> int:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if is_new:
+        inherit_owner(fd, path.parent)
     return fd
 
 

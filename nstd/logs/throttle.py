@@ -52,10 +52,11 @@ class Trouble:
     def tell(self, error: OSError, path: str, *, job: str = "") -> None:
         """Log `error` about `path` as `disk.full` or `disk.failed`, unless it was logged already.
 
-        A full disk makes every write fail, so it is logged once, whatever the path.
+        A full disk fails everything at once, so it is one trouble whatever the path is. Where the
+        error itself names a file, that one is entry.
         """
         full = is_full(error)
         if not self._throttle.is_news((0, "") if full else (error.errno, path)):
             return
-        words = {"path": printable(path), "error": printable(str(error))}
+        words = {"path": printable(str(error.filename or path)), "error": printable(str(error))}
         emit("disk.full" if full else "disk.failed", **words, **({"job": job} if job else {}))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from structlog.contextvars import bound_contextvars
 
 from nstd.documents.config import Config
+from nstd.errors import clean
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
 from nstd.logs.throttle import Trouble
@@ -85,9 +86,11 @@ class Publisher:
             self._postpone(pending, error, now)
         except Exception as error:  # a bug, or an invalid result of a worker
             pending.due = now + LONGEST
-            if pending.failure is not None:
+            if pending.is_replaced:
                 raise
-            pending.failure, pending.due = _unpublishable(error), 0.0
+            what = "result" if pending.failure is None else "reason"
+            pending.failure, pending.due = _unpublishable(what, error), 0.0
+            pending.is_replaced = True
         else:
             self._ended.remove(pending.job)
             self._late.pop(pending.job.id, None)
@@ -145,7 +148,7 @@ class Publisher:
         if failure is None and lost and not paths.reason.exists():
             message = f"{' and '.join(lost)} went missing from {paths.folder}"
             failure = Failure(code="io_error", message=message, hint="run `nstd retry`")
-        if failure is not None and not paths.reason.exists():
+        if failure is not None and (pending.is_replaced or not paths.reason.exists()):
             self._store.fail(pending.job, failure)
         return paths.read_failure()
 
@@ -199,10 +202,10 @@ class Publisher:
         self.work(time.monotonic())
 
 
-def _unpublishable(error: Exception) -> Failure:
+def _unpublishable(what: str, error: Exception) -> Failure:
     return Failure(
         code="internal_error",
-        message=f"the result cannot be published: {error!r}",
+        message=f"the {what} cannot be published: {type(error).__name__}: {clean(error)}",
         hint="report it, with `detail`",
         detail="".join(traceback.format_exception(error))[-4000:],
     )

@@ -1,8 +1,8 @@
 """A circuit breaker per device: a device that keeps failing gets no jobs for a while.
 
-When one job kills its worker again and again, the job is at fault. The breaker opens when several
-jobs in a row fail, or when no worker can start on the device. After its pause, an open breaker
-admits one job as a trial.
+One job that kills its worker again and again is the job's fault; the breaker opens when several
+jobs in a row fail, or when the device does not even start. An open breaker lets one job through
+after its pause, as a trial: one that had no part in it, where such a one waits.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Breaker:
         if self.retry_at is None:
             return True
         return now >= self.retry_at and self.trial is None
+
+    def has_blamed(self, job: str) -> bool:
+        """Whether the job is one of those that took the device down: another had better try it."""
+        return self.is_open and job in self._culprits
 
     def start(self, job: str) -> None:
         """A job starts on the device."""

@@ -6,8 +6,9 @@ Only the daemon moves jobs; the commands only write a request, and it is durable
 from __future__ import annotations
 
 import json
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -33,8 +34,12 @@ class ControlRequest:
 class ControlRequests:
     """The folder of requests."""
 
-    def __init__(self, work: Path, files: Files) -> None:
-        self._folder, self._files = work / REQUESTS, files
+    def __init__(
+        self, work: Path, files: Files, refuse: Callable[[Path, OSError], None] | None = None
+    ) -> None:
+        """`refuse` hears once of each note that cannot be read or removed."""
+        self._folder, self._files, self._refuse = work / REQUESTS, files, refuse
+        self._stuck: set[Path] = set()
 
     def leave(self, request: ControlRequest) -> None:
         """Write a request for the daemon. Raises OSError."""
@@ -44,26 +49,48 @@ class ControlRequests:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no request waits."""
-        return not self._notes()
+        """Whether no note waits that could be taken."""
+        return not {path for path in self._folder.glob("*.json") if _is_note(path)} - self._stuck
 
     def take(self) -> Iterator[ControlRequest]:
         """Every request, oldest first; each is durably removed before it is yielded.
 
-        A request that cannot be read is dropped. Raises OSError when one cannot be removed: it
-        would be carried out again, after a power cut perhaps for another sidecar of the same name.
+        One that cannot be read or removed is passed over, and tried again at the next call: it
+        would be heeded again and again, and after a power cut perhaps about another sidecar of
+        the same name.
         """
-        for path in sorted(self._notes(), key=_age):
-            request = _read(path)
-            self._files.unlink(path)
-            self._files.sync_folder(self._folder)
+        before, self._stuck = self._stuck, set()
+        for path in self._notes(before):
+            try:
+                request = _read(path)
+                self._files.unlink(path)
+                self._files.sync_folder(self._folder)
+            except OSError as error:
+                self._pass_over(path, error, before)
+                continue
             if request is not None:
                 yield request
 
-    def _notes(self) -> list[Path]:
-        """All but folders: those cannot be removed like a note, and ask for nothing."""
-        found = self._folder.glob("*.json")
-        return [path for path in found if path.is_symlink() or not path.is_dir()]
+    def _notes(self, before: set[Path]) -> list[Path]:
+        try:
+            names = os.listdir(self._folder)  # noqa: PTH208 - glob hides a folder that is closed
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self._pass_over(self._folder, error, before)
+            return []
+        paths = (self._folder / name for name in names if name.endswith(".json"))
+        return sorted(filter(_is_note, paths), key=_age)
+
+    def _pass_over(self, path: Path, error: OSError, before: set[Path]) -> None:
+        self._stuck.add(path)
+        if path not in before and self._refuse is not None:
+            self._refuse(path, error)
+
+
+def _is_note(path: Path) -> bool:
+    """Anything but a folder, which cannot be removed like a note and asks for nothing."""
+    return path.is_symlink() or not path.is_dir()
 
 
 def _age(path: Path) -> tuple[int, str]:
@@ -74,11 +101,12 @@ def _age(path: Path) -> tuple[int, str]:
 
 
 def _read(path: Path) -> ControlRequest | None:
+    """What a note asks, or None for a broken one. Raises OSError when it cannot be read."""
     try:
         with Folder(path.parent).open(path.name) as file:
             note = json.loads(file.read(_NOTE))
         action, job = note["action"], note["job"]
-    except (OSError, SidecarError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, SidecarError, ValueError, KeyError, TypeError):
         return None
     return (
         ControlRequest(action, job) if action in get_args(Action) and isinstance(job, str) else None

@@ -18,6 +18,7 @@ class EndedJob:
     due: float = 0.0
     tries: int = 0
     error: OSError | None = None  # the error of the last try to publish it
+    is_replaced: bool = False  # `failure` says that the result, or the reason, cannot be written
     is_logged: bool = False  # only its folder is left to be removed
 
 

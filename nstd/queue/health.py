@@ -22,7 +22,8 @@ class DeviceHealth(StoredModel):
 class Health(StoredModel):
     """The whole content of `work/daemon.json`.
 
-    `running` has the slot of each running job; `version` is that of nstd.
+    `running` has the slot of each running job, `unavailable` the backends that cannot be used for
+    now, and why; `version` is that of nstd.
     """
 
     pid: int
@@ -33,6 +34,7 @@ class Health(StoredModel):
     inbox_lost: bool = False
     devices: tuple[DeviceHealth, ...] = ()
     running: dict[str, str] = Field(default_factory=dict)
+    unavailable: dict[str, str] = Field(default_factory=dict)
     schema_version: Version = 1
 
 

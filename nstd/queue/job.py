@@ -23,6 +23,7 @@ from nstd.documents.model import (
     Version,
 )
 from nstd.errors import CODES, NstdError
+from nstd.system.nofollow import Signature
 
 JOB_ID = re.compile(rf"{BATCH_ID.pattern}(-\d{{3}})?")
 """The id of a single job; or the id of a batch and a number, for a member of the batch."""
@@ -53,6 +54,7 @@ class Input(StoredModel):
     weight: float = 1.0
     scale: float = 1.0
     origin: str | None = None  # its name in the inbox, when it came from there
+    signature: Signature | None = None  # of the file in the inbox, as it was claimed
 
 
 class Failure(StoredModel):
@@ -148,4 +150,6 @@ class Outcome(Model):
     ending: Ending
     failure: Failure | None = None
     device_fault: bool = False  # a fault of the worker or device, not (only) of the job
+    full_path: str = ""  # what a full disk of ours did not take
+    had_room: bool = False  # all that it was to write was free when it started
     at_start: bool = False  # no worker took the job: the job is not the cause

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -13,3 +13,4 @@ class Outlook:
     paused: str = ""  # why nothing is claimed
     inbox: int = 0  # sidecars that wait in the inbox
     inbox_lost: bool = False  # whether the inbox cannot be read
+    unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why; it may pass

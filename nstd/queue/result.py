@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from nstd.documents.model import Count, Number, StoredModel, Version
+from nstd.documents.model import Count, Number, StoredModel, Text, Version
 from nstd.queue.job import Failure
 
 _POINT = {"step", "level", "seconds"}
@@ -32,10 +32,10 @@ class Provenance(StoredModel):
 
     network: dict[str, Any] | None = None
     seed: Count | None = None
-    stopped: str | None = None
+    stopped: Text | None = None
     device: str = ""
     slot: str = ""
-    device_name: str = ""
+    device_name: Text = ""
     steps: Count = 0
     notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     losses: tuple[dict[str, Number], ...] = ()

@@ -6,6 +6,7 @@ decisions, and reports what happened.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -20,8 +21,12 @@ from nstd.system.backoff import backoff
 LONGEST_BACKOFF = 3600.0
 """The longest wait before another attempt, in seconds, unless the config has a longer first one."""
 
+DISK_WAIT, LONGEST_DISK_WAIT = 10.0, 600.0
+"""Seconds that a job waits which met a full disk; doubles from the first. Others go first."""
+
 _FORGIVEN = {"disk_full", "cluster_lost"}
-"""Codes of failures that the attempt did not cause: such an attempt does not count."""
+"""Failures that an attempt has nothing to do with: it does not count. A full disk does where the
+job had all the room that it was predicted to need: it would fill any disk."""
 
 
 class Scheduler:
@@ -33,6 +38,7 @@ class Scheduler:
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
+        self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
         self.members = LiveMembers()
         self._is_leaving = False  # whether a job runs on a device that was removed
         self.configure(config)
@@ -78,6 +84,7 @@ class Scheduler:
     def drop(self, job_id: str) -> Job | None:
         """Remove a waiting job from the queue and return it; None when it does not wait."""
         waiting = self.waiting.pop(job_id, None)
+        self._full.pop(job_id, None)
         return waiting.job if waiting else None
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
@@ -89,11 +96,23 @@ class Scheduler:
         for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
             affinity, admits = waiting.job.affinity, partial(self._admits, now)
             shunned = waiting.shunned if self._is_up_beside(waiting.shunned) else frozenset()
+            shunned |= self._left_to_others(waiting.job, due, now)
             slot = sound.take(affinity, admits, shunned) or suspect.take(affinity, admits, shunned)
             if slot is not None:
                 yield waiting.job, slot
             elif not shunned:
                 return
+
+    def _left_to_others(self, job: Job, due: list[Waiting], now: float) -> set[str]:
+        """The nodes whose device is due for a trial, and went down with the job, not with all."""
+        left = {
+            name
+            for name, breaker in self.breakers.items()
+            if breaker.has_blamed(job.id)
+            and breaker.admits(now)
+            and not all(breaker.has_blamed(waiting.job.id) for waiting in due)
+        }
+        return {slot.node for slot in self.slots if slot.device in left}
 
     def _is_up_beside(self, nodes: frozenset[str]) -> bool:
         """Whether `nodes` is empty, or a device of another node is up."""
@@ -163,7 +182,7 @@ class Scheduler:
         running = self.running.pop(outcome.job)
         failure = _why(running, outcome)
         decision = self._decide(running, outcome, failure)
-        delay = self._backoff(running.job) if decision is Decision.RETRY else 0.0
+        delay = self._delay(running.job, decision, failure)
         down, up = self._judge_device(running, outcome, now)
         shunned = running.shunned
         if failure is not None and failure.code == "out_of_memory":
@@ -177,11 +196,21 @@ class Scheduler:
             return Decision.FAIL
         if running.put_back is not None or failure is None:
             return running.put_back or Decision.REQUEUE
-        if outcome.at_start or failure.code in _FORGIVEN:
+        is_forgiven = failure.code in _FORGIVEN and not outcome.had_room
+        if outcome.at_start or is_forgiven:
             return Decision.REQUEUE
         if failure.retryable and running.job.attempt < self._jobs.attempts:
             return Decision.RETRY
         return Decision.FAIL
+
+    def _delay(self, job: Job, decision: Decision, failure: Failure | None) -> float:
+        """Seconds until the job may start again."""
+        is_full = failure is not None and failure.code == "disk_full"
+        if decision is Decision.REQUEUE and is_full:
+            self._full[job.id] += 1
+            return min(LONGEST_DISK_WAIT, DISK_WAIT * 2.0 ** (self._full[job.id] - 1))
+        self._full.pop(job.id, None)
+        return self._backoff(job) if decision is Decision.RETRY else 0.0
 
     def _backoff(self, job: Job) -> float:
         longest = max(LONGEST_BACKOFF, self._jobs.backoff)

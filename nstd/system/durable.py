@@ -55,7 +55,14 @@ class Files:
 
     def _make(self, path: Path, *, exist_ok: bool) -> None:
         self.step("mkdir", path)
-        path.mkdir(exist_ok=exist_ok)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not exist_ok or not path.is_dir():
+                raise
+        else:
+            with suppress(OSError):
+                hand_over(path)
         try:
             self.sync_folder(path.parent)
         except OSError:  # not durable: the next try must make it again
@@ -75,14 +82,20 @@ class Files:
     def write_new(self, path: Path, chunks: Iterator[bytes], *, durable: bool = True) -> None:
         """Write `chunks` to `path`, which must not exist, and fsync it."""
         self.step("create", path)
-        with path.open("xb") as file:
-            for chunk in chunks:
-                self.step("write", path)
-                file.write(chunk)
-            file.flush()
-            if durable:
-                self.step("fsync", path)
-                os.fsync(file.fileno())
+        try:
+            with path.open("xb") as file:
+                inherit_owner(file.fileno(), path.parent)
+                for chunk in chunks:
+                    self.step("write", path)
+                    file.write(chunk)
+                file.flush()
+                if durable:
+                    self.step("fsync", path)
+                    os.fsync(file.fileno())
+        except OSError as error:
+            if is_full(error) and error.filename is None:  # a write does not say of which file
+                error.filename = str(path)
+            raise
 
     def replace(self, source: Path, target: Path) -> None:
         """Rename `source` to `target`, over a file that is there; not yet durable."""
@@ -250,6 +263,27 @@ class Files:
             target.unlink()
             raise
         return True
+
+
+def inherit_owner(fd: int, folder: Path) -> None:
+    """Give a file or folder of ours that was just made the owner of the folder that it lies in.
+
+    Only root can, and for root it matters: what `sudo nstd` leaves behind would be closed to the
+    daemon. Where it cannot be done nothing changes.
+    """
+    if os.geteuid() == 0:
+        with suppress(OSError):
+            owner = folder.stat()
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def hand_over(folder: Path) -> None:
+    """The same for a folder that was just made. Raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        inherit_owner(fd, folder.parent)
+    finally:
+        os.close(fd)
 
 
 def refuse_links(root: Path, path: Path) -> None:

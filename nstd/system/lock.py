@@ -8,7 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.errors import StoreError
+from nstd.errors import StoreError, printable
+from nstd.system.durable import inherit_owner
 
 PATIENCE = 0.5
 """Seconds for which a taken lock is tried again, because `holder` also takes it for a moment."""
@@ -20,25 +21,50 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd: int | None = None
+        self._is_signed = False
 
     def acquire(self) -> None:
         """Take the lock. Raises StoreError `already_running` with the holder's pid."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = _open(self.path)
         deadline = time.monotonic() + PATIENCE
         while not _is_locked(fd, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                pid = os.read(fd, 32).decode().strip()
+                pid = _pid_in(fd)
                 os.close(fd)
-                raise StoreError(
-                    "already_running",
-                    f"another daemon (pid {pid}) works on {self.path.parent}",
-                    f"stop it first: kill {pid}, or systemctl stop nstd",
-                )
+                raise _taken(self.path, pid)
             time.sleep(0.05)
-        with suppress(OSError):  # the lock also works on a full disk
-            os.ftruncate(fd, 0)
-            os.write(fd, f"{os.getpid()}\n".encode())
         self._fd = fd
+        self._sign()
+
+    def keep(self) -> None:
+        """To be called again and again: the pid is written once the disk takes it.
+
+        Raises StoreError when the file is not ours any more: its folder was removed or replaced,
+        and another daemon may start there.
+        """
+        assert self._fd is not None
+        try:
+            is_ours = os.path.samestat(os.fstat(self._fd), self.path.stat())
+        except (FileNotFoundError, NotADirectoryError):
+            is_ours = False
+        except OSError:  # the disk does not tell, for now
+            return
+        if not is_ours:
+            raise StoreError(
+                "io_error",
+                f"{printable(self.path)} was removed or replaced while the daemon ran",
+                "put the folder back, or make a new one with `nstd init`; then start again",
+            )
+        if not self._is_signed:
+            self._sign()
+
+    def _sign(self) -> None:
+        """Write our pid, for people; on a full disk the lock locks without it."""
+        assert self._fd is not None
+        text = f"{os.getpid()}\n".encode()
+        with suppress(OSError):
+            self._is_signed = os.pwrite(self._fd, text, 0) == len(text)
+            os.ftruncate(self._fd, len(text) if self._is_signed else 0)
 
     def release(self) -> None:
         """Release the lock; the file stays."""
@@ -50,15 +76,46 @@ class Lock:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the daemon that holds the lock; None when no daemon runs."""
+    """The pid of the daemon that holds the lock, 0 for one whose pid is not known; None for none.
+
+    Held means running, whatever the file says: a full disk may not have taken the pid.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        return None if _is_locked(fd, fcntl.LOCK_SH) else int(os.read(fd, 32) or 0)
+        return None if _is_locked(fd, fcntl.LOCK_SH) else _pid_in(fd)
     finally:
         os.close(fd)
+
+
+def _open(path: Path) -> int:
+    """The lock file, made if need be; for reading alone where another user has left it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except PermissionError:  # the kernel locks it all the same
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    inherit_owner(fd, path.parent)
+    return fd
+
+
+def _pid_in(fd: int) -> int:
+    """The pid that a lock file says; 0 where it says none."""
+    words = os.pread(fd, 32, 0).split()
+    return int(words[0]) if words and words[0].isdigit() else 0
+
+
+def _taken(path: Path, pid: int) -> StoreError:
+    who, how = (f" (pid {pid})", f"kill {pid}, or ") if pid else ("", "")
+    return StoreError(
+        "already_running",
+        f"another daemon{who} works on {printable(path.parent)}",
+        f"stop it first: {how}systemctl stop nstd",
+    )
 
 
 def _is_locked(fd: int, how: int) -> bool:

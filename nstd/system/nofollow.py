@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BufferedReader
@@ -16,6 +17,7 @@ from nstd.errors import SidecarError, printable
 _HOLD = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _WALK = _HOLD | os.O_DIRECTORY
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a file lease must not block
+_UNNAMEABLE = f"no name for a file here, where names are in {sys.getfilesystemencoding()}"
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -105,6 +107,8 @@ class Folder:
         folder = self._walk(name, folders)
         try:
             fd = os.open(leaf, _HOLD, dir_fd=folder)
+        except ValueError:
+            raise _refused(name, _UNNAMEABLE) from None
         except OSError as error:
             error.filename = name
             raise
@@ -124,6 +128,8 @@ class Folder:
                 if part in {"..", "/"}:
                     raise _refused(name, "outside the inbox")
                 inner = os.open(part, _WALK, dir_fd=fd)
+            except ValueError:
+                raise _refused(name, _UNNAMEABLE) from None
             except NotADirectoryError:
                 raise _refused(name, "reached through a link or a file") from None
             except OSError as error:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from support.playground import wait_for
 from support.plugins import BACKEND, install, metadata
 
+from nstd.backends import registry
+from nstd.backends.probe import probe
 from nstd.backends.registry import Backends, BackendStatus, load
 from nstd.errors import BackendError
 
@@ -151,7 +156,7 @@ def test_a_hanging_plugin_leaves_no_process_behind(site: Path, tmp_path: Path) -
         time.sleep(600)
     """
     install(site, "hangs", before=spawn)
-    assert statuses(Backends(probe_seconds=1.0)) == {"hangs": BackendStatus.TIMEOUT}
+    assert statuses(Backends(probe_seconds=SECONDS)) == {"hangs": BackendStatus.TIMEOUT}
     for pid in pids.read_text().split():
         assert not _runs(int(pid))
 
@@ -299,6 +304,72 @@ def test_the_built_ins_come_by_the_same_door() -> None:
     for name in ("gatys", "color-transfer"):
         assert found[name].distribution == "nstd"
         assert (found[name].status, found[name].reason) == (BackendStatus.OK, "")
+
+
+SHORT = """
+import os
+if os.path.exists({flag!r}):
+    raise MemoryError("none left")
+"""
+
+
+def test_a_trouble_that_may_pass_is_looked_at_again_and_an_error_of_the_plugin_is_not(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was short of memory makes no plugin bad; nobody waits for the new probe."""
+    monkeypatch.setattr(registry, "FIRST_WAIT", 0.01)
+    flag = tmp_path / "short"
+    flag.touch()
+    install(site, "large", before=SHORT.format(flag=str(flag)))
+    install(site, "wrong", before="raise RuntimeError('no licence')")
+    plugins = Backends()
+    plugins.is_patient = True
+    for _ in range(2):
+        for name, code in (("large", "backend_unavailable"), ("wrong", "backend_unknown")):
+            with pytest.raises(BackendError) as caught:
+                plugins.get(name)
+            assert caught.value.code == code
+    assert list(plugins.unavailable()) == ["large"]
+    flag.unlink()
+
+    def comes_back() -> bool:
+        with suppress(BackendError):
+            return plugins.get("large").name == "large"
+        return False
+
+    wait_for(comes_back)
+    assert plugins.unavailable() == {}
+
+
+def test_a_probe_that_took_too_long_or_did_not_start_may_pass(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was slow, or the system had no process left."""
+    install(site, "slow", before="import time; time.sleep(60)")
+    assert probe("slow", "nstd_slow_module:Fake", 0.5).may_pass
+
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "no process")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert probe("slow", "nstd_slow_module:Fake", 0.5).may_pass
+
+
+def test_a_plugin_that_somebody_has_mended_is_used_after_failures_are_forgotten(
+    site: Path, tmp_path: Path
+) -> None:
+    """As HUP does; the healthy ones are not probed again."""
+    flag = tmp_path / "broken"
+    flag.touch()
+    broken = f"import os\nif os.path.exists({str(flag)!r}): raise RuntimeError('no licence')"
+    install(site, "mended", before=broken)
+    plugins = Backends()
+    assert statuses(plugins) == {"mended": BackendStatus.LOAD_ERROR}
+    flag.unlink()
+    assert statuses(plugins) == {"mended": BackendStatus.LOAD_ERROR}
+    plugins.forget_failures()
+    assert statuses(plugins) == {"mended": BackendStatus.OK}
+    assert plugins.get("mended").name == "mended"
 
 
 def test_the_built_ins_are_not_probed_in_child_processes(site: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     assert make_root(tmp_path)
     (tmp_path / "config.yaml").write_text("folders: {inbox: drop}\n")
     (tmp_path / "inbox" / "beach.jpg").write_bytes(b"picture")
-    (tmp_path / "work").rmdir()
+    shutil.rmtree(tmp_path / "work")
     assert not make_root(tmp_path)
     assert (tmp_path / "config.yaml").read_text() == "folders: {inbox: drop}\n"
     assert (tmp_path / "inbox" / "beach.jpg").read_bytes() == b"picture"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 from support.playground import Playground, wait_for
 
 from nstd.cli.status_text import render
+from nstd.client.status import read_status
 from nstd.client.status_entries import Status
 from nstd.queue.health import DeviceHealth
+from nstd.system.lock import Lock
 
 
 def status(playground: Playground) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def status(playground: Playground) -> dict[str, Any]:
 def test_status_of_a_root_where_nothing_has_happened(playground: Playground) -> None:
     """Folders that are not even there count as empty."""
     for folder in (playground.work, playground.outbox, playground.inbox):
-        folder.rmdir()
+        shutil.rmtree(folder)
     found = status(playground)
     assert (found["pid"], found["state"]) == (None, "not running")
     assert (found["inbox"], found["waiting"], found["running"]) == ([], [], [])
@@ -152,3 +155,15 @@ def test_status_watch_goes_on_until_it_is_interrupted(playground: Playground) ->
     _, errors = process.communicate(timeout=120)
     assert "Traceback" not in errors
     assert process.returncode == 1
+
+
+def test_a_daemon_whose_pid_is_not_known_runs(playground: Playground) -> None:
+    """The disk was full when it started, or somebody has written into its lock."""
+    lock = Lock(playground.work / "daemon.lock")
+    lock.acquire()
+    for text in ("", "somebody's notes\n"):
+        lock.path.write_text(text)
+        status = read_status(playground.config)
+        assert (status.state, status.pid) == ("running", None)
+        assert "running" in playground.command("status").stdout.splitlines()[0]
+    lock.release()

@@ -42,6 +42,21 @@ def test_submit_copies_the_pair_and_a_run_makes_the_picture(
     assert playground.record("beach-in-starry")["inputs"]["content"]["file"] == "beach.png"
 
 
+@pytest.mark.parametrize("action", ["archive", "delete"])
+def test_submit_leans_on_no_picture_that_is_about_to_go(
+    playground: Playground, pictures: Path, action: str
+) -> None:
+    """Each sidecar has pictures of its own, which go with its job."""
+    playground.configure(jobs={"pictures": action})
+    for _ in range(2):
+        assert playground.command("submit", "mine/beach.png", "mine/starry.png").returncode == 0
+    named = [wishes(path) for path in sorted(playground.inbox.glob("*.yaml"))]
+    assert len({str(wish[role]) for wish in named for role in ("content", "style")}) == 4
+    assert playground.once().returncode == 0
+    assert len(playground.events("job.finished")) == 2
+    assert not list(playground.inbox.glob("*.png"))
+
+
 def test_submit_takes_any_key_of_the_sidecar_and_of_the_options(
     playground: Playground, pictures: Path
 ) -> None:

@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from support.playground import Playground
+from support.disk import names_in
+from support.playground import Playground, wait_for
 
+from nstd.client.doctor import _jobs
 from nstd.client.retry import resubmit
+from nstd.client.status import read_status
 from nstd.errors import StoreError
 from nstd.system.durable import Files
 
@@ -82,3 +85,55 @@ def test_a_failed_job_crosses_filesystems(playground: Playground) -> None:
         assert len(playground.events("job.finished")) == 1
     finally:
         Files().remove_tree(shm)
+
+
+def test_a_picture_that_goes_while_its_job_is_put_back_is_there_again(
+    playground: Playground,
+) -> None:
+    """Another job was done with it just before the sidecar came to need it."""
+    failed = fail(playground)
+    content = playground.inbox / "sub" / "content.png"
+
+    class Clearing(Files):
+        """The daemon removes the picture just before the sidecar is back."""
+
+        def step(self, operation: str, path: Path) -> None:
+            if operation == "link" and path.suffix == ".yaml":
+                content.unlink()
+
+    resubmit(playground.config, failed, Clearing())
+    assert content.exists()
+
+
+@pytest.mark.parametrize("how", ["cut", "newer"])
+def test_a_job_that_cannot_be_read_is_told_and_its_sidecar_is_put_back(
+    playground: Playground, how: str
+) -> None:
+    """Another version wrote it, or a disk tore it: status counts it, doctor fails, retry helps."""
+    playground.pair("sub/beach", options={"steps": 5000, "pause": 0.02})
+    daemon = playground.start()
+    wait_for(lambda: playground.events("job.progress"))
+    playground.stop(daemon)
+    (path,) = playground.work.glob("2*/job.json")
+    text = path.read_text()
+    known = json.loads(text) | {"priority": "of a kind that is not known"}
+    path.write_text(text[:100] if how == "cut" else json.dumps(known))
+    for name in ("content.png", "style.png"):
+        (playground.inbox / "sub" / name).unlink()
+    job = path.parent.name
+    (told,) = read_status(playground.config).unreadable
+    assert job in told
+    assert job in playground.command("status").stdout
+    findings = [f for f in _jobs(playground.config) if f.level == "fail"]
+    assert [job in finding.message for finding in findings] == [True]
+    done = playground.command("retry", job)
+    assert done.returncode == 0, done.stderr
+    place = "" if how == "cut" else "sub"
+    home = playground.inbox / place
+    assert {"beach.yaml", "content.png", "style.png"} <= set(names_in(home))
+    assert not path.parent.exists()
+    assert read_status(playground.config).unreadable == ()
+    sidecar = home / "beach.yaml"
+    sidecar.write_text(sidecar.read_text().replace("5000", "1"))
+    playground.once()
+    assert playground.events("job.finished")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_a_free_slot_is_filled_at_once(playground: Playground) -> None:
 def test_the_folders_of_the_root_are_made(playground: Playground) -> None:
     """A root that lost a folder gets it back."""
     for folder in (playground.work, playground.outbox, playground.inbox, playground.styles):
-        folder.rmdir()
+        shutil.rmtree(folder)
     assert playground.once().returncode == 0
     for folder in (playground.work, playground.outbox, playground.inbox, playground.styles):
         assert folder.is_dir()
@@ -107,3 +108,15 @@ def test_a_root_with_an_odd_name_works(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert playground.record("beach")["state"] == "finished"
     assert "\\n" in playground.events("daemon.started")[0]["root"]
+
+
+def test_names_of_any_language_work_in_the_c_locale_without_utf8_mode(
+    playground: Playground,
+) -> None:
+    """As cron and small containers start programs."""
+    playground.picture("größe.png")
+    playground.sidecar("日本", content="größe.png", style="größe.png", output={"name": "çà"})
+    locale = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = playground.command("run", "--once", env=locale)
+    assert done.returncode == 0, done.stderr
+    assert (playground.outbox / "çà" / "çà.png").exists()

@@ -20,7 +20,7 @@ from nstd.logs.throttle import Trouble
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.progress import Report
-from nstd.queue.scheduler import Scheduler
+from nstd.queue.scheduler import DISK_WAIT, Scheduler
 from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
@@ -173,22 +173,25 @@ def test_a_retry_is_told_waits_and_keeps_its_attempt(bench: Bench, log: Log) -> 
     assert bench.on_disk("beach").attempt == 2
 
 
-def test_a_full_disk_of_a_worker_pauses_everything_and_uses_no_attempt(
+def test_a_job_that_meets_a_full_disk_uses_no_attempt_and_lets_the_others_go_first(
     bench: Bench, log: Log
 ) -> None:
-    """One event; the job goes on when the pause is over."""
+    """It may be too large for what is free, and the others not; what was full is told."""
     bench.run("beach")
     bench.add("other")
-    bench.tell(failed("beach", "disk_full"), now=5.0)
-    assert len(log("disk.full")) == 1
-    assert bench.dispatcher.reason_to_pause() == "work: No space left on device"
-    bench.dispatcher.dispatch(5.1)
-    assert not bench.scheduler.running
-    assert bench.on_disk("beach").attempt == 0
-    assert bench.dispatcher.next_event(5.1) == 5.0 + DISK_PAUSE
-    bench.dispatcher.dispatch(5.0 + DISK_PAUSE)
-    assert bench.scheduler.running
+    full = failed("beach", "disk_full").model_copy(update={"full_path": "/disk/checkpoint"})
+    bench.tell(full, now=5.0)
+    (line,) = log("disk.full")
+    assert (line["path"], line["job"]) == ("/disk/checkpoint", "beach")
     assert bench.dispatcher.reason_to_pause() == ""
+    bench.dispatcher.dispatch(5.1)
+    assert set(bench.scheduler.running) == {"other"}
+    assert bench.on_disk("beach").attempt == 0
+    bench.tell(finished("other"), now=6.0)
+    bench.dispatcher.dispatch(6.0)
+    assert not bench.scheduler.running
+    bench.dispatcher.dispatch(5.0 + DISK_WAIT)
+    assert set(bench.scheduler.running) == {"beach"}
 
 
 def test_nothing_begins_that_the_disk_did_not_take(bench: Bench, log: Log) -> None:

@@ -7,6 +7,9 @@ import subprocess
 from typing import Any
 
 from support.playground import Playground, wait_for
+from support.plugins import install
+
+from nstd.client.status import read_status
 
 
 def reload(playground: Playground, process: subprocess.Popen[bytes], event: str) -> dict[str, Any]:
@@ -80,3 +83,38 @@ def test_running_jobs_are_not_disturbed(playground: Playground) -> None:
     wait_for(lambda: playground.events("job.finished"))
     assert len(playground.events("job.started")) == 1
     assert not playground.events("job.requeued")
+
+
+def test_hup_looks_again_at_a_backend_that_was_off(playground: Playground) -> None:
+    """Somebody has mended it: no restart is needed."""
+    flag = playground.folder / "broken"
+    flag.touch()
+    broken = f"import os\nif os.path.exists({str(flag)!r}): raise RuntimeError('no licence')"
+    install(playground.site, "mended", before=broken)
+    process = playground.start()
+    assert playground.events("plugin.failed", name="mended")
+    flag.unlink()
+    reload(playground, process, "daemon.reloaded")
+    loaded = lambda: "mended" in playground.events("plugins.loaded")[-1]["backends"]  # noqa: E731
+    wait_for(loaded, what="the backend is on")
+
+
+def test_the_jobs_of_a_backend_that_is_short_of_memory_wait_and_status_tells(
+    playground: Playground,
+) -> None:
+    """They run when it can be used again; other jobs go on meanwhile."""
+    flag = playground.folder / "short"
+    flag.touch()
+    short = f"import os\nif os.path.exists({str(flag)!r}): raise MemoryError('none left')"
+    install(playground.site, "large", before=short)
+    playground.start()
+    playground.pair("later", backend="large")
+    playground.pair("now")
+    wait_for(lambda: playground.events("job.finished", name="now"))
+    status = wait_for(lambda: read_status(playground.config).unavailable)
+    assert "none left" in status["large"]
+    assert (playground.inbox / "later.yaml").exists()
+    assert not playground.events("job.failed")
+    flag.unlink()
+    wait_for(lambda: playground.ended() == 2, what="the job is claimed and ends")
+    assert not playground.events("job.failed", code="backend_unknown")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -218,3 +219,67 @@ def test_workers_do_not_speak_for_the_daemon(playground: Playground, manager: Ma
     inherited = Path(f"/proc/{worker}/environ").read_bytes()
     assert b"NOTIFY_SOCKET" not in inherited
     assert b"WATCHDOG" not in inherited
+
+
+def test_hup_while_it_starts_is_heeded_when_it_is_up(playground: Playground) -> None:
+    """A script that starts it and sends HUP at once does not end it: the config is read again."""
+    hold = playground.folder / "hold"
+    hold.touch()
+    wait = f"import os, time\nwhile os.path.exists({str(hold)!r}): time.sleep(0.05)\n"
+    (playground.site / "slow_start.py").write_text(wait)
+    playground.sabotage(
+        "import sys\n"
+        "if 'run' in sys.orig_argv:\n"
+        "    import nstd.documents.config as config\n"
+        "    real = config.load_config\n"
+        f"    def load(*a): open({str(playground.folder / 'here')!r}, 'w').close(); "
+        "import slow_start; return real(*a)\n"
+        "    config.load_config = load\n"
+    )
+    command = [sys.executable, "-m", "nstd", "run", "-c", str(playground.config_path)]
+    process = subprocess.Popen(
+        command, env=playground.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for((playground.folder / "here").exists)
+        process.send_signal(signal.SIGHUP)
+        hold.unlink()
+        wait_for(lambda: playground.events("daemon.reloaded"))
+        assert playground.stop(process) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+UNSHARE = ["unshare", "-rpf", "--mount-proc", "--kill-child"]
+CAN_UNSHARE = shutil.which("unshare") is not None and (
+    subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
+)
+
+
+@pytest.mark.skipif(not CAN_UNSHARE, reason="needs namespaces")
+def test_process_1_of_a_container_reaps_orphans_and_hands_on_signals(
+    playground: Playground,
+) -> None:
+    """A hook that leaves children behind leaves no zombies; TERM ends it as elsewhere."""
+    orphans = "(sh -c 'sleep 0.1' & sh -c 'sleep 0.1' &) ; exit 0"
+    seen = playground.folder / "seen"
+    look = f"sleep 1; for p in /proc/[0-9]*/stat; do cat $p; done > {seen}"
+    playground.configure(hooks={"on_success": ["sh", "-c", f"({orphans}); {look}"]})
+    playground.pair("beach")
+    command = [*UNSHARE, sys.executable, "-m", "nstd", "run", "-c", str(playground.config_path)]
+    process = subprocess.Popen(
+        command, env=playground.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(lambda: playground.events("hook.finished"))
+        assert ") Z " not in seen.read_text()
+        (started,) = playground.events("daemon.started")
+        assert started["pid"] > 1
+        (init,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(init), signal.SIGTERM)
+        assert process.wait(timeout=120) == 0
+        assert playground.events("daemon.stopped")
+    finally:
+        process.kill()
+        process.wait()

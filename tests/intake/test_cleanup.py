@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from support.disk import names_in
 from support.playground import Playground, wait_for
@@ -77,6 +79,29 @@ def test_a_picture_that_was_replaced_meanwhile_stays(playground: Playground) -> 
     playground.picture("content.png", color="red")
     wait_for(lambda: playground.events("pictures.cleared"))
     assert pictures(playground) == ["content.png"]
+    playground.stop(daemon)
+
+
+@pytest.mark.parametrize("action", ["archive", "delete"])
+def test_a_new_file_of_the_same_name_and_bytes_stays_for_its_own_sidecar(
+    playground: Playground, action: str
+) -> None:
+    """Only the very file that was claimed goes: the next sidecar finds what was dropped for it."""
+    playground.configure(jobs={"pictures": action})
+    playground.pair("first", options={"steps": 20, "pause": 0.1})
+    daemon = playground.start()
+    wait_for(lambda: playground.events("job.started"))
+    for name in ("content.png", "style.png"):
+        dropped = playground.inbox / name
+        again = playground.folder / name
+        again.write_bytes(dropped.read_bytes())
+        shutil.copystat(dropped, again)
+        again.rename(dropped)
+    wait_for(lambda: playground.events("job.finished", name="first"))
+    playground.sidecar("second")
+    wait_for(lambda: playground.events("job.finished", name="second"))
+    wait_for(lambda: pictures(playground) == [])
+    assert len(playground.events("pictures.cleared")) == 1
     playground.stop(daemon)
 
 

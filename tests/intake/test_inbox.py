@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +199,8 @@ def test_priority_comes_first_then_age(desk: Desk) -> None:
     """The order in which sidecars are claimed; what is refused is answered at once."""
     for number, (name, priority) in enumerate([("old", 50), ("new", 50), ("high", 90), ("low", 0)]):
         path = desk.pair(f"{name}.yaml", more=f"priority: {priority}\n")
-        os.utime(path, (number, number))
+        os.utime(path, (9 - number, 9 - number))  # says nothing: the ctime tells when it came
+        time.sleep(0.02)  # files are timed by the ticks of the kernel
     desk.drop("wrong.yaml", "contents: c.png")
     assert desk.names(desk.settled()) == [
         "wrong.yaml", "high.yaml", "old.yaml", "new.yaml", "low.yaml",
@@ -429,6 +432,25 @@ def test_the_clock_of_the_wall_does_not_matter(desk: Desk) -> None:
     for name, when in (("future.yaml", 4e9), ("past.yaml", 1.0)):
         os.utime(desk.pair(name), (when, when))
     assert sorted(desk.names(desk.settled())) == ["future.yaml", "past.yaml"]
+
+
+@pytest.mark.parametrize("written", [1.0, 4e9])
+def test_a_sidecar_arrives_when_it_comes_whatever_its_mtime_says(
+    desk: Desk, written: float
+) -> None:
+    """rsync -t, cp -p and unzip keep the mtime of the original; a wrong clock makes others."""
+    before = time.time() - 1
+    os.utime(desk.pair("a.yaml"), (written, written))
+    (ready,) = desk.settled()
+    assert before < ready.arrived <= time.time()
+
+
+def test_an_arrival_is_never_later_than_now(desk: Desk) -> None:
+    """The clock of a share, or ours before it was set back, may be ahead."""
+    desk.pair("a.yaml")
+    (ready,) = desk.settled()
+    ahead = ready.signature._replace(ctime_ns=int(4e18))
+    assert replace(ready, signature=ahead).arrived <= time.time()
 
 
 def test_needed_pictures_are_those_of_every_sidecar_that_lies_there_now(desk: Desk) -> None:

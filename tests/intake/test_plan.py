@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.plugins import BACKEND, install
 
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
-from nstd.errors import BackendError, SidecarError
+from nstd.errors import BackendError, NstdError, SidecarError
 from nstd.intake.plan import make_order, plain_order, safe_name
+from nstd.queue.job import Failure
 
 PAIR = "content: a.jpg\nstyle: b.jpg\n"
 
@@ -95,3 +97,34 @@ def test_a_safe_name_is_safe_whatever_the_file_is_called(data: bytes) -> None:
     assert not name.startswith(".")
     assert "/" not in name
     assert name.isprintable()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ValueError('half a letter \\ud83d')",
+        "RuntimeError('\\udcff')",
+        "KeyboardInterrupt()",
+        "SystemExit(1)",
+        "BaseExceptionGroup('several', [KeyboardInterrupt()])",
+    ],
+)
+def test_whatever_an_options_validator_raises_refuses_its_job_and_ends_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    """It runs inside the daemon."""
+    source = BACKEND.replace(
+        "    strength: float = 1.0\n",
+        "    strength: float = 1.0\n"
+        "    @field_validator('strength')\n"
+        f"    def _bad(cls, value): raise {error}\n",
+    ).replace("import BaseModel,", "import BaseModel, field_validator,")
+    name = f"fake{abs(hash(error))}"
+    install(tmp_path, name, source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = PAIR + f"backend: {name}\noptions: {{strength: 2}}\n"
+    with pytest.raises(NstdError) as caught:
+        make_order("x.yaml", parse_sidecar(text.encode(), "x.yaml"), config(tmp_path), Backends())
+    assert caught.value.code in {"backend_failed", "options_invalid"}
+    failure = Failure.of(caught.value)
+    assert Failure.model_validate_json(failure.model_dump_json()) == failure

@@ -280,3 +280,20 @@ def test_what_the_library_logs_does_not_reach_standard_error() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_a_thread_it_looks_more_often(
+    watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system has none left: the inbox is read all the same, and events come again later."""
+    watcher.stop()
+    with monkeypatch.context() as patch:
+
+        def refuse(_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(threading.Thread, "start", refuse)
+        watcher.check()
+    assert watcher.interval == watcher._settings.poll
+    watcher.check()
+    assert watcher.interval == watcher._settings.rescan

@@ -281,3 +281,25 @@ def test_a_picture_that_went_missing_fails_the_job(press: Press) -> None:
     reason = json.loads((press.outbox / "failed" / "beach" / "reason.json").read_text())
     assert reason["code"] == "io_error"
     assert "picture.png" in reason["message"]
+
+
+@pytest.mark.parametrize("is_on_disk", [False, True])
+def test_a_reason_that_cannot_be_written_becomes_an_internal_error(
+    press: Press, is_on_disk: bool
+) -> None:
+    """The job ends all the same, and holds up nothing."""
+    words: Any = "half a letter \ud83d" if is_on_disk else object()
+    failure = Failure.model_construct(
+        code="backend_failed", message=words, hint="", detail="", device=""
+    )
+    job = press.job("bad")
+    if is_on_disk:  # as an earlier version wrote it
+        press.store.paths(job.id).reason.write_text(json.dumps(failure.__dict__))
+        press.ended.add(job)
+    else:
+        press.ended.add(job, failure)
+    press.work_at(0)
+    press.work_at(0)
+    assert press.ends() == [("job.failed", "failed/bad")]
+    reason = json.loads((press.outbox / "failed" / "bad" / "reason.json").read_text())
+    assert reason["code"] == "internal_error"

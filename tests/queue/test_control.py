@@ -91,8 +91,9 @@ def test_a_note_is_gone_for_good_before_it_is_heeded(tmp_path: Path) -> None:
     assert [operation for operation, _ in files.log] == ["unlink", "fsync_folder"]
 
 
-def test_a_note_that_cannot_be_removed_is_not_heeded(tmp_path: Path) -> None:
-    """Else it would be heeded again and again."""
+def test_a_note_that_cannot_be_removed_is_told_once_and_passed_over(tmp_path: Path) -> None:
+    """It would be heeded again and again; those beside it are heeded."""
+    told: list[Path] = []
 
     class Stuck(Files):
         def step(self, operation: str, path: Path) -> None:
@@ -100,8 +101,13 @@ def test_a_note_that_cannot_be_removed_is_not_heeded(tmp_path: Path) -> None:
                 raise PermissionError(13, "no", str(path))
 
     note(tmp_path, b'{"action": "cancel", "job": "x"}')
-    with pytest.raises(PermissionError):
-        list(ControlRequests(tmp_path, Stuck()).take())
+    requests = ControlRequests(tmp_path, Stuck(), lambda path, _: told.append(path))
+    requests.leave(ControlRequest("cancel", "a"))
+    assert list(requests.take()) == [ControlRequest("cancel", "a")]
+    assert list(requests.take()) == []
+    assert [path.name for path in told] == ["0.json"]
+    assert requests.is_empty, "a run with --once must not wait for it"
+    assert [r.job for r in ControlRequests(tmp_path, Files()).take()] == ["x"], "given back, it is"
 
 
 # Through the commands and the daemon

@@ -186,6 +186,31 @@ def test_what_is_not_the_jobs_fault_uses_no_attempt(outcome: Outcome) -> None:
     assert job.attempt == 0
 
 
+def test_a_job_that_fills_a_disk_waits_longer_each_time_and_then_begins_anew() -> None:
+    """The wait is its own, and is short again once it has got through."""
+    scheduler, job, delays = make(), make_job("a"), []
+    for _ in range(8):
+        run(scheduler, job, 0.0)
+        delays.append(scheduler.settle(failed("a", "disk_full"), 0.0).delay)
+    assert delays == [10, 20, 40, 80, 160, 320, 600, 600]
+    run(scheduler, job, 0.0)
+    scheduler.settle(failed("a"), 0.0)
+    run(scheduler, job, 0.0)
+    assert scheduler.settle(failed("a", "disk_full"), 0.0).delay == 10
+
+
+def test_a_full_disk_costs_an_attempt_where_all_that_the_job_needs_was_free() -> None:
+    """It would fill any disk: it ends after its attempts."""
+    scheduler, job = make(jobs={"attempts": 2}), make_job("a")
+    decisions = []
+    for _ in range(2):
+        run(scheduler, job)
+        verdict = scheduler.settle(failed("a", "disk_full", had_room=True), 0.0)
+        decisions.append(verdict.decision)
+        job = verdict.job.given_back(forgive=False)
+    assert decisions == [Decision.RETRY, Decision.FAIL]
+
+
 def test_a_jobs_time_runs_from_the_moment_that_a_worker_took_it() -> None:
     """However long a worker takes to come up: that is neither the job's time nor a hang."""
     scheduler = make(workers={"stall": "50s"})
@@ -387,6 +412,23 @@ def test_a_device_goes_down_is_tried_by_one_job_and_comes_up() -> None:
     assert verdict.device_up
     assert not scheduler.all_down
     assert len(start(scheduler, 32.0)) == 2
+
+
+def test_a_device_is_tried_again_with_another_job_than_those_that_took_it_down() -> None:
+    """A job that kills every worker would keep the good ones waiting; alone, it is the trial."""
+    scheduler = make(workers={"failures": 2, "cooldown": "30s"}, jobs={"attempts": 9})
+    for bad in ("bad", "worse"):
+        scheduler.add(make_job(bad, priority=90))
+        assert set(start(scheduler)) == {bad}
+        scheduler.settle(failed(bad, device_fault=True), 0.0)
+    assert scheduler.breakers["cpu"].is_open
+    scheduler.add(make_job("bad", priority=90))
+    scheduler.add(make_job("worse", priority=90))
+    scheduler.add(make_job("good"))
+    assert set(start(scheduler, 31.0)) == {"good"}
+    scheduler.settle(failed("good", "cancelled"), 31.0)
+    assert scheduler.breakers["cpu"].is_open, "it says nothing of the device"
+    assert set(start(scheduler, 31.0)) == {"bad"}
 
 
 def test_a_failed_trial_doubles_the_cooldown() -> None:

@@ -42,6 +42,8 @@ if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
     from nstd.daemon import daemon, dispatcher
     from nstd.intake import admission, inbox
     from nstd.outbox import publisher
+    from nstd.queue import scheduler
+    scheduler.DISK_WAIT = 0.5
     daemon._AFTER_ERROR = inbox._HOLD = dispatcher.DISK_PAUSE = admission.FULL_PAUSE = 0.5
     publisher.AGAIN = 0.5
 """

@@ -247,9 +247,9 @@ def test_what_another_process_removes_meanwhile_does_not_matter(
 BUSY = """
 import sys, itertools
 from pathlib import Path
-from nstd.system.disk_cache import LEAST, Cache
+from nstd.system.disk_cache import LEAST, DiskCache
 from nstd.system.durable import Files
-kept = Cache(Path(sys.argv[1]), 20 * LEAST, Files())
+kept = DiskCache(Path(sys.argv[1]), 20 * LEAST, Files())
 rounds = itertools.count() if sys.argv[2] == "for ever" else range(int(sys.argv[2]))
 for number in rounds:
     key = str(number * 7 % 30)

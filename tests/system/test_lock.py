@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -43,6 +44,68 @@ def test_a_lock_is_held_and_let_go(tmp_path: Path) -> None:
     assert holder(path) is None
     path.write_text("12345\n")
     assert holder(path) is None
+
+
+@pytest.mark.parametrize("text", ["", "somebody's notes\n", "\xff", "-3\n"])
+def test_a_held_lock_without_a_pid_is_held(tmp_path: Path, text: str) -> None:
+    """A full disk did not take the pid, or somebody has written into the file."""
+    lock = Lock(tmp_path / "daemon.lock")
+    lock.acquire()
+    lock.path.write_bytes(text.encode("latin-1"))
+    assert holder(lock.path) == 0
+    with pytest.raises(StoreError, match="another daemon works on"):
+        Lock(lock.path).acquire()
+    lock.release()
+    assert holder(lock.path) is None
+
+
+def test_the_pid_is_written_as_soon_as_the_disk_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A longer text that was there before leaves nothing behind."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    lock = Lock(tmp_path / "daemon.lock")
+    lock.path.write_text("a longer text of an earlier time\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        lock.acquire()
+        lock.keep()
+    assert holder(lock.path) == 0
+    lock.keep()
+    assert lock.path.read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_lock_file_that_is_not_ours_any_more_is_an_error(tmp_path: Path, how: str) -> None:
+    """Another daemon could lock the new one."""
+    work = tmp_path / "work"
+    work.mkdir()
+    lock = Lock(work / "daemon.lock")
+    lock.acquire()
+    lock.keep()
+    work.rename(tmp_path / "away")
+    if how == "replaced":
+        work.mkdir()
+        (work / "daemon.lock").touch()
+    with pytest.raises(StoreError, match="removed or replaced"):
+        lock.keep()
+
+
+def test_a_daemon_whose_work_folder_is_taken_away_stops_with_an_error(
+    playground: Playground,
+) -> None:
+    """Else a second one would start beside it; that one has the root for itself."""
+    first = playground.start()
+    playground.work.rename(playground.root / "away")
+    second = playground.start()
+    assert first.wait(timeout=120) == 1
+    assert "removed or replaced" in (playground.folder / "stderr").read_text()
+    playground.pair("beach")
+    wait_for(lambda: playground.events("job.finished"))
+    assert second.poll() is None
 
 
 def test_asking_for_the_holder_does_not_keep_a_daemon_from_starting(tmp_path: Path) -> None:

@@ -160,3 +160,12 @@ def test_a_file_that_must_not_be_read_says_so_at_the_look(root: Folder) -> None:
     (root.path / "sub" / "beach.jpg").chmod(0)
     with pytest.raises(PermissionError, match=r"sub/beach\.jpg"):
         root.look("sub/beach.jpg")
+
+
+@pytest.mark.parametrize("name", ["a\ud800.jpg", "a\ud800/b.jpg", "a\0.jpg"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    """It concerns its own sidecar; the inbox is read on."""
+    (tmp_path / "a").mkdir()
+    with pytest.raises(SidecarError) as caught:
+        Folder(tmp_path).look(name)
+    assert caught.value.code == "path_refused"

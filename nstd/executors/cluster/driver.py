@@ -118,7 +118,7 @@ def connect(settings: ExecutorSettings) -> None:
 def _check_connection(address: str) -> None:
     """Raise ConnectionError at once when nothing listens; Ray itself would try for two minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon:  # "auto": only Ray knows the address
+    if not colon:  # "auto": only Ray knows the address the address
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()

@@ -29,6 +29,7 @@ from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
 from nstd.system.backoff import backoff
+from nstd.system.durable import Files
 
 CONNECT = 60.0
 """The time limit for joining the cluster, in seconds."""
@@ -73,7 +74,7 @@ class RayExecutor:
     def _start_driver(self) -> None:
         self._heard = 0.0
         try:
-            self._scratch.mkdir(parents=True, exist_ok=True)
+            Files().make_folder(self._scratch)
             output = self._scratch / "ray-driver.log"
             self._driver = WorkerProcess(_ENVIRONMENT, output, FROM_DRIVER, _MODULE)
         except OSError as error:

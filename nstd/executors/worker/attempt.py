@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from nstd import __version__
 from nstd.backend import Backend, Interrupted, Progress, Result, Task
-from nstd.errors import BackendError
+from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
 from nstd.executors.worker.failures import as_failure
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 REPORT_EVERY = 1.0
 PREVIEW_EVERY = 5.0
 _LOSSES_KEPT = 500
+DISK_BYTES = 64
+"""Bytes on disk for each pixel that an attempt is predicted to write: a checkpoint with the state
+of an optimiser, beside the one before, the picture and its previews."""
 _NOTES_KEPT = 100
 
 
@@ -61,6 +66,9 @@ class Attempt:
         self._new_notes: tuple[str, ...] = ()  # notes about pictures, for the next report
         self._seconds: dict[str, float] = {}
         self._first: tuple[float, float] | None = None  # when and at what fraction it (re)started
+        self._had_room = False
+        self._is_inside = False  # whether the backend runs
+        self._met: OSError | None = None  # what a write of ours met
         self._asked: Ending | None = None  # how the daemon wants it to end
 
     def run(self, load: Callable[[str], Backend]) -> Outcome:
@@ -69,18 +77,32 @@ class Attempt:
         job = self._job.id
         try:
             self._work(load(self._job.backend))
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # a backend may even call sys.exit
-            if isinstance(error, Interrupted) and self._asked is not None:
+            if self._asked is not None and _is_interruption(error):
                 return Outcome(job=job, ending=self._asked)
-            failure = as_failure(error, self._job.backend)
-            fault = failure.code == "device_failed"
-            return Outcome(job=job, ending=Ending.FAILED, failure=failure, device_fault=fault)
+            return self._failed(error)
         finally:
             if self._new_notes:
                 self._send_note()
         return Outcome(job=job, ending=Ending.FINISHED)
+
+    def _failed(self, error: BaseException) -> Outcome:
+        failure = as_failure(error, self._job.backend, is_ours=not self._is_of_backend(error))
+        full_path = ""
+        if isinstance(error, OSError) and failure.code == "disk_full":
+            full_path = clean(error.filename or self._paths.folder)
+        return Outcome(
+            job=self._job.id,
+            ending=Ending.FAILED,
+            failure=failure,
+            device_fault=failure.code == "device_failed",
+            full_path=full_path,
+            had_room=bool(full_path) and self._had_room,
+        )
+
+    def _is_of_backend(self, error: BaseException) -> bool:
+        """Whether the backend met the error itself, and not in a file that we write for it."""
+        return self._is_inside and error is not self._met
 
     def _work(self, backend: Backend) -> None:
         proc.reset_peak()
@@ -101,7 +123,11 @@ class Attempt:
         )
         if self._a.views:
             self._timed("views", lambda: self._views.of_inputs(task))
+        free = shutil.disk_usage(self._paths.folder).free
+        self._had_room = free >= DISK_BYTES * content.pixels.shape[0] * content.pixels.shape[1]
+        self._is_inside = True
         result = self._timed("backend", lambda: backend.run(task, self.report))
+        self._is_inside = False
         self._check(result, content)
         picture = self._timed("encode", lambda: self._encode(result, content))
         if self._a.views:
@@ -159,7 +185,7 @@ class Attempt:
         if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
             self._send(self._report(progress, now))
         if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
-            self._files.write(self._paths.checkpoint, progress.state())
+            self._write(self._paths.checkpoint, progress.state())
         if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
             self._show(progress.picture())
 
@@ -177,8 +203,16 @@ class Attempt:
     def _interrupt(self, wanted: str, progress: Progress) -> None:
         self._asked = Ending.STOPPED if wanted == "stop" else Ending.CANCELLED
         if wanted == "stop" and progress.state:
-            self._files.write(self._paths.checkpoint, progress.state())
+            self._write(self._paths.checkpoint, progress.state())
         raise Interrupted
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Write a file of ours while the backend runs; it must not be blamed for an error."""
+        try:
+            self._files.write(path, data)
+        except OSError as error:
+            self._met = error
+            raise
 
     def _show(self, pixels: Pixels) -> None:
         """Replace the preview; the job goes on after a disk error."""
@@ -220,7 +254,7 @@ class Attempt:
             losses=_finite(progress.losses),
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
-            note=progress.note,
+            note=clean(progress.note),
             picture_notes=untold,
             memory=(progress.device_memory or proc.resident)(),
         )
@@ -259,7 +293,7 @@ class Attempt:
         seconds["total"] = time.monotonic() - self._began
         told = WorkerResult(
             picture=picture,
-            network=None if result.network is None else dict(result.network),
+            network=None if result.network is None else _cleaned(result.network),
             seed=None if result.seed is None else int(result.seed),
             stopped=result.stopped,
             device=self._a.slot.rpartition("/")[0],
@@ -287,7 +321,24 @@ class Attempt:
 
 def _finite(losses: Mapping[str, float]) -> dict[str, float]:
     """The finite losses, rounded to six digits; JSON has no NaN."""
-    return {key: float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)}
+    return {
+        clean(key): float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)
+    }
+
+
+def _is_interruption(error: BaseException) -> bool:
+    """Whether a backend let our interruption through, also in a group, as task groups make them."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(Interrupted) is not None
+    return isinstance(error, Interrupted)
+
+
+def _cleaned(network: Mapping[str, Any]) -> dict[str, Any]:
+    """What a backend says of its network, with texts that can be written."""
+    return {
+        clean(key): clean(value) if isinstance(value, str) else value
+        for key, value in network.items()
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from support.executors import ONE, make_config, make_job
 
 from nstd.backend import Interrupted, Progress, Result, Style, Task
 from nstd.backend import Report as Tell
+from nstd.errors import BackendError
 from nstd.executors.contract import Assignment
 from nstd.executors.worker import attempt as attempt_module
 from nstd.executors.worker import provenance
@@ -507,7 +508,7 @@ def test_options_that_only_a_worker_refuses_fail_the_job_as_options(bench: Bench
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", False),
         (RuntimeError("CUDA error: an illegal memory access"), "device_failed", True),
         (RuntimeError("CUDA error: device-side assert triggered"), "device_failed", True),
-        (OSError(errno.ENOSPC, "no space left"), "disk_full", False),
+        (OSError(errno.ENOSPC, "no space left", "/tmp/x"), "io_error", False),
         (OSError(errno.EIO, "input/output error"), "io_error", False),
     ],
     ids=lambda value: str(value) if isinstance(value, str) else None,
@@ -521,12 +522,6 @@ def test_errors_get_the_code_that_tells_whether_to_try_again(
     assert (outcome.failure.code, outcome.device_fault) == (code, fault)
     assert outcome.failure.message
     assert "in work" in outcome.failure.detail
-
-
-def test_a_keyboard_interrupt_is_not_a_failure_of_the_job(bench: Bench) -> None:
-    """In the inline executor it is meant for the whole program."""
-    with pytest.raises(KeyboardInterrupt):
-        bench.run(raising(KeyboardInterrupt()))
 
 
 @pytest.mark.parametrize(
@@ -573,7 +568,37 @@ def test_a_full_disk_at_the_end_is_no_failure_of_the_backend(bench: Bench) -> No
                 raise OSError(errno.ENOSPC, "no space left on device", str(path))
 
     bench.files = Full()
-    assert bench.fail(same).code == "disk_full"
+    outcome = bench.run(same)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "disk_full"
+    assert outcome.full_path.endswith(".tmp")
+    assert outcome.full_path in outcome.failure.message
+
+
+@pytest.mark.parametrize("had_room", [True, False])
+def test_a_full_disk_under_a_checkpoint_tells_its_path_and_whether_there_was_room(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, had_room: bool
+) -> None:
+    """The backend is not blamed for the file that we write for it."""
+
+    class Full(Files):
+        def step(self, operation: str, path: Path) -> None:
+            if operation == "write" and "checkpoint" in path.name:
+                raise OSError(errno.ENOSPC, "no space left on device")
+
+    def work(task: Task, report: Tell) -> Result:
+        report(Progress(step=1, steps=2, fraction=0.5, state=lambda: b"state"))
+        raise AssertionError("the checkpoint was written")
+
+    if not had_room:
+        monkeypatch.setattr(attempt_module, "DISK_BYTES", 10**15)
+    bench.files = Full()
+    bench.wanted = "stop"
+    outcome = bench.run(work)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "disk_full"
+    assert "checkpoint" in outcome.full_path
+    assert outcome.had_room is had_room
 
 
 def test_a_package_that_is_not_installed_is_left_out_of_the_versions(
@@ -582,3 +607,74 @@ def test_a_package_that_is_not_installed_is_left_out_of_the_versions(
     """The end of a job is no time to fail over its record."""
     monkeypatch.setattr(provenance, "_PACKAGES", ("numpy", "no-such-package"))
     assert set(provenance.versions()) == {"nstd", "python", "numpy"}
+
+
+class MuteError(Exception):
+    """An error that does not let itself be told."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(how)
+        self.how = how
+
+    def __str__(self) -> str:
+        if self.how == "raises":
+            raise RuntimeError("no words")
+        nothing: Any = None
+        return nothing  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a name \udcff of bytes, half a letter \ud83d"),
+        BackendError("backend_failed", "words \udcff", "hint \udcff"),
+        BackendError("my_own_code", "words"),
+        BackendError("backend_failed", None),  # type: ignore[arg-type]
+        MuteError("raises"),
+        MuteError("none"),
+        KeyboardInterrupt(),
+        SystemExit(3),
+        GeneratorExit(),
+        ExceptionGroup("several", [ValueError("a"), KeyError("b")]),
+        BaseExceptionGroup("several", [KeyboardInterrupt(), ValueError("\udcff")]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_backend_raises_is_its_jobs_failure_and_can_be_written(
+    bench: Bench, error: BaseException
+) -> None:
+    """Never the device's fault, never the end of the worker."""
+    outcome = bench.run(raising(error))
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.device_fault) == ("backend_failed", False)
+    assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome
+
+
+def test_texts_of_a_backend_are_cleaned_where_they_come_in(bench: Bench) -> None:
+    """A note, the name of a loss, and what its result says."""
+
+    def work(task: Task, report: Tell) -> Result:
+        loss = {"to\udcfftal": 1.0}
+        report(Progress(step=1, steps=1, fraction=1.0, losses=loss, note="note \udcff"))
+        return Result(task.content, network={"name": "net\udcff"}, stopped="\udcff")
+
+    assert bench.run(work).ending is Ending.FINISHED
+    assert bench.reports[0].note == "note \\udcff"
+    assert list(bench.reports[0].losses) == ["to\\udcfftal"]
+    facts = bench.facts()
+    assert (facts["network"], facts["stopped"]) == ({"name": "net\\udcff"}, "\\udcff")
+    assert "to\\udcfftal" in facts["losses"][0]
+
+
+def test_an_interruption_inside_a_group_is_the_daemons_wish(bench: Bench) -> None:
+    """A backend may run its steps in a task group."""
+
+    def work(task: Task, report: Tell) -> Result:
+        bench.wanted = "cancel"
+        try:
+            report(Progress(step=1, steps=2, fraction=0.5))
+        except Interrupted as error:
+            raise BaseExceptionGroup("tasks", [error]) from None
+        raise AssertionError("it was not interrupted")
+
+    assert bench.run(work).ending is Ending.CANCELLED
