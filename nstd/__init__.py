@@ -4,6 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# pydantic looks for plugins of its own in every installed distribution when the first model is
-# made, and raises when one of them is broken: nstd has to survive such a neighbour.
+# When its first model is made, pydantic searches every installed distribution for plugins of its
+# own, and raises an error when one is broken. nstd must work in spite of such a distribution.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

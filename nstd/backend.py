@@ -1,8 +1,8 @@
-"""What a backend is: the seam between the daemon and every way of making a picture.
+"""What a backend is: the interface between the daemon and the code that makes pictures.
 
 A backend is one class, named by an entry point of the group `nstd.backends`. Its options are
-parsed in the daemon, so importing it must stay light (no torch); the work is done by `run` in a
-worker process of its own. `nstd.backends.registry` finds backends; `nstd help backend` shows how to
+parsed in the daemon, so importing it must be fast (no torch); the work is done by `run` in a
+separate worker process. `nstd.backends.registry` finds backends; `nstd help backend` shows how to
 write one.
 """
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.float32]
     """A picture: (height, width, 3) float32, sRGB, values in [0, 1]."""
     Mask = NDArray[np.float32]
-    """A grey picture: (height, width) float32, values in [0, 1]; black (0) is out, white (1) in."""
+    """A grey picture: (height, width) float32, values in [0, 1]; black (0) is outside, white (1)
+    inside."""
 
 
 class Interrupted(BaseException):
-    """Raised by `report` when the job is cancelled or put back; backends let it pass.
+    """Raised by `report` when the job is cancelled or put back; backends must not catch it.
 
     Not an `Exception`, so that a backend's `except Exception` does not swallow it.
     """
@@ -36,10 +37,11 @@ class Interrupted(BaseException):
 
 @dataclass(frozen=True)
 class Style:
-    """One style picture with its share of the mix and its scale relative to the content.
+    """One style picture, its weight in the mix, and its scale relative to the content.
 
-    `region`, of the content's height and width, says where in the content the style applies;
-    `mask`, of the style's, which part of the style counts. None: everywhere.
+    `region`, with the height and width of the content, says where in the content the style
+    applies; `mask`, with those of the style, says which part of the style counts. None:
+    everywhere.
     """
 
     pixels: Pixels
@@ -53,11 +55,11 @@ class Style:
 class Task:
     """Everything a backend needs for one job.
 
-    The content already has the size of the result. `state` is what the last checkpoint of an
-    interrupted attempt saved, or None. `device` is a torch device string: `cpu`, `cuda:0`.
-    `init`, of the content's size, is where the work starts instead of at the content. `series`
-    holds all contents of the series that this one belongs to, none larger than the job's size.
-    `cache` is where a backend may keep what a later job can use, if that is wanted.
+    The content already has the size of the result. `state` is the last checkpoint of an
+    interrupted attempt, or None. `device` is a torch device string: `cpu`, `cuda:0`.
+    `init`, of the content's size, is the start picture, instead of the content. `series`
+    has all contents of the series of this job, none larger than the job's size.
+    `cache` is a cache in which a backend may keep data for later jobs, or None.
     """
 
     content: Pixels
@@ -73,12 +75,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is. Made at every step; the worker decides how often it is passed on.
+    """The progress of a job, made at every step; the worker decides how often it is passed on.
 
-    `fraction` is the share of the expected work that is done, in [0, 1]; the ETA follows from
-    it. `state` and `picture`, where given, are called only when a checkpoint or a preview is due.
-    A `note` is something that a person should know; it is logged at once. `device_memory` says how
-    many bytes are held of an accelerator now.
+    `fraction` is the share of the expected work that is done, in [0, 1]; the ETA is computed from
+    it. `state` and `picture`, if given, are called only to make a checkpoint or a preview. A
+    `note` is a message for the user; it is logged at once. `device_memory` is the memory of an
+    accelerator in use now, in bytes.
     """
 
     step: int
@@ -98,12 +100,12 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Result:
-    """A finished picture, and what the record should say about how it was made.
+    """A finished picture, and the facts for its record.
 
-    `network` says what was used, with `name` and `sha256`; `seconds` are the phases it timed;
-    `stopped` says what ended the optimisation: `plateau`, `limit` or `budget`. `device_name` and
-    `device_memory` (the most bytes held on it) are given by backends that used an accelerator;
-    `predicted_memory` is what a backend expected of it, or else of the process.
+    `network` describes the network, with `name` and `sha256`; `seconds` has the time of each
+    phase; `stopped` says what ended the optimisation: `plateau`, `limit` or `budget`. Backends
+    that used an accelerator set `device_name` and `device_memory` (its peak memory in bytes);
+    `predicted_memory` is the predicted peak of the accelerator, or else of the process.
     """
 
     pixels: Pixels
@@ -119,18 +121,18 @@ class Result:
 class Backend(Protocol):
     """One way of making a picture from a content picture and style pictures.
 
-    One that uses more pictures than these says which in a class attribute `takes`, such as
-    `frozenset({"region", "mask", "init", "series"})`; sidecars that name others are refused.
+    A backend that uses more kinds of pictures lists them in a class attribute `takes`, such as
+    `frozenset({"region", "mask", "init", "series"})`; sidecars with other kinds are refused.
     """
 
     @property
     def name(self) -> str:
-        """The name sidecars use; the same as the entry point's."""
+        """The name used in sidecars; the same as the entry point's."""
         ...
 
     @property
     def Options(self) -> type[BaseModel]:  # noqa: N802 - a class
-        """The options of a sidecar; refuse unknown keys with `extra="forbid"`."""
+        """The model of a sidecar's options; it must refuse unknown keys with `extra="forbid"`."""
         ...
 
     @property
@@ -144,12 +146,12 @@ class Backend(Protocol):
     def run(self, task: Task, report: Report) -> Result:
         """Make the picture, calling `report` at every step.
 
-        One instance serves many jobs in one process, so it may keep networks warm. Raise
-        `nstd.errors.BackendError` for a failure a person can act on.
+        One instance serves many jobs in one process, so it may keep networks loaded. Raise
+        `nstd.errors.BackendError` for a failure that the user can do something about.
         """
         ...
 
 
 def takes(backend: Backend) -> frozenset[str]:
-    """The roles of the pictures that `backend` uses beside content and styles."""
+    """The roles of the pictures that `backend` uses in addition to content and styles."""
     return frozenset(getattr(backend, "takes", ()))

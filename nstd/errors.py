@@ -1,7 +1,7 @@
-"""What can go wrong, by code: each error says what happened, to which file, and what to do.
+"""The errors, by code: each says what happened, to which file, and what to do.
 
-The code and its `retryable` flag drive retries, logs and the failed folder; the table below is
-the whole vocabulary, and a test holds the manual's copy against it.
+The code and its `retryable` flag decide about retries, logs and the failed folder. The table below
+has all codes; a test compares the manual's copy with it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ CODES: dict[str, Code] = {
 class NstdError(Exception):
     """Base of every error that nstd raises on purpose.
 
-    `code` is a key of `CODES`; `hint` tells a person what to do next.
+    `code` is a key of `CODES`; `hint` says what the user can do.
     """
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -93,10 +93,10 @@ def clean(text: object) -> str:
 
 
 def printable(text: str | os.PathLike[str]) -> str:
-    """`text`, often a file name, on one line: whatever cannot be printed is escaped.
+    """`text`, often a file name, on one line: characters that cannot be printed are escaped.
 
-    A name can hold newlines, terminal commands and bytes that are no UTF-8; these become
-    `\\n`, `\\x1b` and `\\xff`.
+    A name can contain newlines, terminal escape sequences and bytes that are not UTF-8; these
+    become `\\n`, `\\x1b` and `\\xff`.
     """
     return "".join(c if c.isprintable() else _escape(c) for c in os.fspath(text))
 
@@ -107,15 +107,15 @@ def shortened(text: str, most: int) -> str:
 
 
 def _escape(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":  # how Python carries an undecodable byte
+    if "\udc80" <= char <= "\udcff":  # how Python represents an undecodable byte
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
 
 
 def text_of(value: object, show: Callable[[Any], str] = str) -> str:
-    """The text of any object, which UTF-8 can carry; never raises.
+    """The text of any object, valid in UTF-8; never raises.
 
-    The text of an exception of a plug-in may hold lone surrogates, be None, or raise itself.
+    The text of a plug-in's exception may contain lone surrogates, be None, or raise an error.
     """
     try:
         text = show(value)
@@ -125,18 +125,18 @@ def text_of(value: object, show: Callable[[Any], str] = str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The one of `known` that `word` was probably meant to be, else the empty string."""
+    """The word in `known` that was probably meant by `word`, else the empty string."""
     return next(iter(difflib.get_close_matches(word[:64], list(known), n=1)), "")
 
 
 def did_you_mean(name: str) -> str:
-    """`; did you mean 'weight'?`, or nothing for the empty name."""
+    """`; did you mean 'weight'?`, or an empty string for the empty name."""
     return f"; did you mean '{name}'?" if name else ""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong in a file, and where: line and column from 1, 0 if in no line."""
+    """One error in a file, and its place: line and column from 1; 0 if it has no line."""
 
     file: str
     line: int
@@ -149,10 +149,10 @@ class Problem:
 
 
 class FileError(NstdError):
-    """A file written by a person that is wrong; `problems` says where and what, in order."""
+    """An error in a file that a person has written; `problems` has all problems in order."""
 
     shown = 20
-    """The message has a line for each of so many problems; a count stands for the others."""
+    """The most problems that the message lists; the others are only counted."""
 
     def __init__(
         self, code: str, message: str, hint: str = "", problems: Sequence[Problem] = ()
@@ -185,11 +185,11 @@ class PictureError(NstdError):
 
 
 class WeightsError(NstdError):
-    """Network weights that are absent or not what they should be."""
+    """Network weights that are absent or do not match their SHA-256."""
 
 
 class BackendError(NstdError):
-    """A backend that is absent, broken, or failed at its work."""
+    """A backend that is absent or broken, or that failed."""
 
 
 class BenchError(NstdError):

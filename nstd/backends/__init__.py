@@ -1,6 +1,6 @@
-"""How pictures are made: the backends that ship with nstd, and the registry that finds all.
+"""The backends that ship with nstd, and the registry that finds all backends.
 
-Torch is imported below `gatys` alone, and only in worker processes.
+Torch is imported only by `gatys`, and only in worker processes.
 """
 
 from typing import TYPE_CHECKING

@@ -1,10 +1,10 @@
-"""Colour transfer: the content takes on the colours of the style, and nothing else of it.
+"""Colour transfer: the content gets the colours of the style, and nothing else.
 
 E. Reinhard, M. Ashikhmin, B. Gooch, P. Shirley: "Color Transfer between Images", IEEE Computer
-Graphics and Applications 21(5), 2001. Each channel of the l-alpha-beta space, where the channels
-of natural pictures hardly depend on one another, is moved and stretched to the style's mean and
-standard deviation. Two departures: sRGB is linearised first, and a small amount of light is added
-before the logarithm, so that black has one.
+Graphics and Applications 21(5), 2001. In l-alpha-beta space, the channels of natural pictures are
+almost independent. Each channel is shifted and scaled to the mean and standard deviation of the
+style's. Two differences from the paper: sRGB is linearised first, and a small amount of light is
+added before the logarithm, so that it is defined for black.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _LAB_FROM_LOG_LMS = [  # equation 6, before each row is divided by its length
     [1.0, 1.0, -2.0],
     [1.0, -1.0, 0.0],
 ]
-_FLARE = 1 / 255  # the light added to every cone, as a share of white
-_FLAT = 1e-6  # a channel that varies less has no contrast to stretch
-_BAND_PIXELS = 1 << 20  # pixels in work at a time, so that memory stays small
+_FLARE = 1 / 255  # the light added to each of L, M and S, as a share of white
+_FLAT = 1e-6  # a channel with a smaller deviation is not scaled
+_BAND_PIXELS = 1 << 20  # pixels processed at a time, to save memory
 
 
 class TransferOptions(BaseModel):
@@ -69,7 +69,7 @@ class ColorTransfer:
     size: int | None = None
 
     def run(self, task: Task, report: Report) -> Result:
-        """Recolour the content, band by band; several styles mix by weight."""
+        """Recolour the content, band by band; several styles are averaged by weight."""
         import numpy as np
 
         options: TransferOptions = task.options
@@ -90,9 +90,9 @@ class ColorTransfer:
 def recolored(
     pixels: Array, source: Statistics, target: Statistics, options: TransferOptions
 ) -> Array:
-    """`pixels`, which have the statistics `source`, given those of `target` (equations 10, 11).
+    """`pixels` changed from the statistics `source` to those of `target` (equations 10, 11).
 
-    (height, width, 3) sRGB in [0, 1], in and out; colours that sRGB does not hold are clipped.
+    Input and output are (height, width, 3) sRGB in [0, 1]; colours outside sRGB are clipped.
     """
     import numpy as np
 
@@ -128,7 +128,7 @@ def mixed_statistics(styles: tuple[Style, ...]) -> Statistics:
 
 
 def to_lab(pixels: Array) -> Vector:
-    """sRGB in [0, 1] as l-alpha-beta (equations 4 to 6), the last axis holding the channels."""
+    """sRGB in [0, 1] as l-alpha-beta (equations 4 to 6); the last axis has the channels."""
     import numpy as np
 
     x = pixels.astype(np.float64)
@@ -143,7 +143,7 @@ def from_lab(lab: Vector) -> Array:
     import numpy as np
 
     log_lms = lab @ _lab_from_log_lms()  # the matrix is orthogonal
-    lms = 10 ** np.clip(log_lms, -6, 6) - _FLARE  # far beyond white; outliers must not overflow
+    lms = 10 ** np.clip(log_lms, -6, 6) - _FLARE  # far above white: no overflow
     linear = np.clip(lms @ np.linalg.inv(np.array(_LMS_FROM_RGB)).T, 0, 1)
     srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     return srgb.astype(np.float32)

@@ -1,7 +1,7 @@
-"""Is a backend healthy? Asked in a short-lived child process, so that a bad one harms nobody.
+"""Checks whether a backend is healthy, in a short-lived child process that it cannot harm.
 
-`probe` starts the child; `main` is what it runs. The child imports the backend, looks at it and
-writes one line of JSON to a socket of its own, which nothing that the backend prints can reach.
+`probe` starts the child, which runs `main`. The child imports the backend, checks it and writes one
+line of JSON to a separate socket, so that output printed by the backend does not mix with it.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _TORCH = (
 
 
 class BackendStatus(StrEnum):
-    """What became of looking at a plugin."""
+    """The result of checking a plugin."""
 
     OK = "ok"
-    LOAD_ERROR = "load_error"  # importing it raised
-    NAME_MISMATCH = "name_mismatch"  # its class says another name than its entry point
-    DUPLICATE = "duplicate"  # another distribution claims the name too
-    INVALID = "invalid"  # not what nstd.backend.Backend asks for
-    TIMEOUT = "timeout"  # still importing when the time was up
-    DIED = "died"  # its process ended while it was imported
+    LOAD_ERROR = "load_error"  # importing it raised an error an error
+    NAME_MISMATCH = "name_mismatch"  # its class has another name than its entry point
+    DUPLICATE = "duplicate"  # another distribution has the same name
+    INVALID = "invalid"  # does not follow nstd.backend.Backend
+    TIMEOUT = "timeout"  # the import exceeded the time limit
+    DIED = "died"  # its process ended during the import
     IMPORTS_TORCH = "imports_torch"  # would load torch into the daemon
 
 
@@ -61,9 +61,9 @@ class Health:
 
 
 def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
-    """The health of the backend `value` (`module:Class`) that claims the name `name`.
+    """The health of the backend `value` (`module:Class`) with the name `name`.
 
-    Returns within about `seconds`, whatever the backend does, and leaves no process behind.
+    Returns after at most about `seconds`, whatever the backend does, and leaves no process running.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -88,10 +88,10 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
 
 
 def look(name: str, value: str) -> Health:
-    """The health of a backend, found by importing and making it in this process."""
+    """The health of a backend, checked by importing it and making an instance in this process."""
     try:
         found = EntryPoint(name, value, GROUP).load()
-    except BaseException as error:  # a plugin may call sys.exit while it is imported
+    except BaseException as error:  # a plugin may call sys.exit at import
         return Health(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
     try:
         health = judge(name, found)
@@ -105,7 +105,8 @@ def look(name: str, value: str) -> Health:
 
 
 def judge(name: str, found: object) -> Health:
-    """Whether `found`, the object of the entry point `name`, is a usable backend class."""
+    """The health of `found`, the object of the entry point `name`: whether it is a backend
+    class."""
     if not isinstance(found, type):
         return Health(BackendStatus.INVALID, "its entry point does not name a class")
     options = getattr(found, "Options", None)
@@ -135,14 +136,14 @@ def may_pass(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """`ValueError: what (file.py:12)`: the error and the innermost line it comes from."""
+    """The error and the innermost line of its traceback: `ValueError: what (file.py:12)`."""
     text = f"{type(error).__name__}: {clean(error)}".splitlines()[0][:500]
     frames = traceback.extract_tb(error.__traceback__)
     return text + (f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else "")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The child: look at one backend, report on the given file descriptor, end at once."""
+    """The child process: check one backend, report to the given file descriptor, and exit."""
     descriptor, name, value, seconds = arguments
     channel = int(descriptor)
     os.set_inheritable(channel, False)
@@ -153,7 +154,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
-    """What came up to a newline or the other end's close; None when the deadline passed first."""
+    """The data up to a newline or the end of the stream; None when the deadline passed first."""
     received = b""
     while b"\n" not in received and len(received) < _REPORT_BYTES:
         channel.settimeout(max(0.001, deadline - time.monotonic()))

@@ -1,8 +1,8 @@
-"""Backends, found by the entry-point group `nstd.backends`; built-ins come by the same door.
+"""Backends, found by the entry-point group `nstd.backends`, as are those that ship with nstd.
 
-No plugin can harm the daemon by being installed: each is probed in a child process before it is
-imported here (`nstd.backends.probe`), and an unhealthy one is listed with its status and the
-reason. Only the backends of the distribution nstd itself are imported here at once.
+An installed plugin cannot harm the daemon: each is probed in a child process before it is imported
+here (`nstd.backends.probe`), and an unhealthy plugin is listed with its status and the reason. Only
+the backends of the distribution nstd itself are imported without a probe.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nstd.errors import BackendError, NstdError, nearest
 
 __all__ = ["GROUP", "BackendStatus", "Backends", "Plugin", "load"]
 
-_OWN = "nstd"  # the distribution whose backends keep their names whatever else is installed
+_OWN = "nstd"  # its backends keep their names, whatever else is installed
 _PROBES_AT_ONCE = 4
 FIRST_WAIT, LONGEST_WAIT = 5.0, 600.0
 """Seconds until a backend is probed again whose trouble may pass; doubles from the first."""
@@ -42,10 +42,10 @@ _FIELD = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Plugin:
-    """One entry point of the group, and what is known about its health.
+    """One entry point of the group, and its health.
 
-    `value` is its `module:Class`; `reason` is empty where `status` is ok; `summary` is the first
-    line of the class's docstring.
+    `value` is its `module:Class`; `reason` is empty if `status` is ok; `summary` is the first line
+    of the class's docstring.
     """
 
     name: str
@@ -82,11 +82,11 @@ class Backends:
         self._instances: dict[str, Backend] = {}
 
     def names(self) -> list[str]:
-        """The names that some distribution claims, healthy or not, sorted."""
+        """The names of all plugins, healthy or not, sorted."""
         return sorted({plugin.name for plugin in self._found})
 
     def check_all(self) -> list[Plugin]:
-        """Every plugin with its status, sorted by name; probes several at a time."""
+        """Every plugin with its status, sorted by name; several are probed at the same time."""
         unknown = [plugin for plugin in self._found if self._needs_probe(plugin)]
         try:
             with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
@@ -97,7 +97,7 @@ class Backends:
         return [self._judged(plugin) for plugin in self._found]
 
     def get(self, name: str) -> Backend:
-        """An instance of the backend `name`, imported here once its probe found it healthy.
+        """An instance of the backend `name`, imported here after a successful probe.
 
         Raises BackendError `backend_unknown` with the nearest name, or with the plugin's status
         and reason; with `is_patient`, `backend_unavailable` where that may pass.
@@ -162,7 +162,7 @@ class Backends:
         return plugin.status is BackendStatus.OK and plugin.name not in self._health
 
     def _judged(self, plugin: Plugin) -> Plugin:
-        """`plugin` with what its probe found; at most one plugin of a name is ever probed."""
+        """`plugin` with the result of its probe; at most one plugin of each name is probed."""
         health = self._health.get(plugin.name)
         if plugin.status is not BackendStatus.OK or health is None:
             return plugin
@@ -200,10 +200,10 @@ def load(name: str) -> Backend:
 
 
 def _discover() -> list[Plugin]:
-    """Every entry point of the group, sorted by name, those that may not win marked as such.
+    """Every entry point of the group, sorted by name; duplicates are marked.
 
-    A distribution that stands on the import path twice counts once, the first one, as for
-    Python's own imports.
+    If a distribution is on the import path twice, only the first counts, as for Python's own
+    imports.
     """
     seen: set[str] = set()
     found: list[Plugin] = []
@@ -217,16 +217,16 @@ def _discover() -> list[Plugin]:
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
-    """The name and version of a distribution; empty where its metadata cannot be read.
+    """The name and version of a distribution; empty when its metadata cannot be read.
 
-    `distribution.metadata` would parse the whole file as an e-mail: for a hundred distributions
-    that takes longer than all else that `nstd run` does at its start.
+    `distribution.metadata` would parse the whole file as an e-mail: with a hundred distributions,
+    that takes longer than the rest of the start of `nstd run`.
     """
     try:
         text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     except Exception:
         return "", ""
-    fields = dict(reversed(_FIELD.findall(text)))  # the first of each counts
+    fields = dict(reversed(_FIELD.findall(text)))  # the first value of each field counts
     return fields.get("Name", ""), fields.get("Version", "")
 
 
@@ -241,7 +241,8 @@ def _entries(distribution: Distribution, name: str, version: str) -> Iterator[Pl
 
 
 def _settle(found: list[Plugin]) -> Iterator[Plugin]:
-    """Mark duplicates: a name is nstd's own, or a single other's, or nobody's."""
+    """Mark duplicates: nstd's own plugin keeps its name; of several others with one name, none is
+    used."""
     for plugin in found:
         rivals = [
             other
@@ -256,7 +257,7 @@ def _settle(found: list[Plugin]) -> Iterator[Plugin]:
 
 
 def _pick(found: list[Plugin], name: str) -> Plugin:
-    """The plugin of that name that may win, else one that says why none does."""
+    """The plugin that has this name, else one with the reason why no plugin has it."""
     named = [plugin for plugin in found if plugin.name == name]
     if not named:
         raise _unknown(name, sorted({plugin.name for plugin in found}))
@@ -264,7 +265,7 @@ def _pick(found: list[Plugin], name: str) -> Plugin:
 
 
 def _make(plugin: Plugin) -> Backend | Health:
-    """The backend itself, imported into this process; or why there is none."""
+    """An instance of the backend, imported into this process; or why that failed."""
     if plugin.status is not BackendStatus.OK:
         return Health(plugin.status, plugin.reason)
     found, health = _load(plugin)
@@ -277,7 +278,7 @@ def _make(plugin: Plugin) -> Backend | Health:
 
 
 def _load(plugin: Plugin) -> tuple[object, Health]:
-    """What the entry point names, imported into this process, and whether it is a backend."""
+    """The object of the entry point, imported into this process, and its health."""
     try:
         found = EntryPoint(plugin.name, plugin.value, GROUP).load()
         return found, judge(plugin.name, found)
@@ -290,7 +291,7 @@ def _own(plugin: Plugin) -> bool:
 
 
 def _normal(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
+    """The normalised name of a distribution (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -1,7 +1,7 @@
-"""Weights of the networks that are not made on the spot: where they are, and that they are right.
+"""Weights of pretrained networks: finds, verifies and installs them.
 
-A file is accepted by its SHA-256: the full one, noted beside it when nstd installed it, or the
-digits that torchvision puts into the names of its files. Nothing is fetched unless a person asks.
+A file is verified by its SHA-256: the full one, stored beside it when nstd installed it, or the
+first digits, which are part of torchvision's file names. Nothing is downloaded without a command.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from nstd.errors import WeightsError
 from nstd.system.durable import CHUNK, Files, is_full
 
 SOURCE = "https://download.pytorch.org/models/"
-TIMEOUT = 60.0  # seconds without an answer of the host
+TIMEOUT = 60.0  # seconds without data from the host
 
 Watch = Callable[[int, int], None]
-"""Called while installing, with the bytes done and the bytes in all."""
+"""Called during an installation with the bytes done and the total bytes."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One file that can be installed. `prefix` are the first digits of its SHA-256."""
+    """One file that can be installed. `prefix` has the first digits of its SHA-256."""
 
     file: str
     prefix: str
@@ -37,7 +37,7 @@ class Weights:
 
     @property
     def url(self) -> str:
-        """Where the file is published."""
+        """The address of the file."""
         return SOURCE + self.file
 
 
@@ -68,8 +68,8 @@ def require(name: str, folder: Path) -> None:
 def find(name: str, folder: Path) -> Installed:
     """The verified weights of `name`: in `folder`, else in torch's own cache.
 
-    Raises WeightsError: `weights_missing` where there are none, `weights_corrupt` where a file is
-    not what it should be. A bad file is never passed over in silence.
+    Raises WeightsError: `weights_missing` when there is no file, `weights_corrupt` when a file does
+    not match its SHA-256. A corrupt file is always reported, even if another file would be right.
     """
     weights = _known(name)
     own, cached = folder / weights.file, hub_folder() / weights.file
@@ -99,9 +99,9 @@ def install(
 ) -> Installed:
     """Put the weights of `name` into `folder`, from the file `source` or else from the internet.
 
-    They must match the digits in the registry or the full `sha256` that a person gives to trust
-    another file. The file appears by one rename, verified. Raises WeightsError: `weights_missing`
-    where the source cannot be read, `weights_corrupt` where it does not match.
+    The file must match the digits in the registry, or the full `sha256` given by a user who trusts
+    another file. It is verified and then put in place by one rename. Raises WeightsError:
+    `weights_missing` when the source cannot be read, `weights_corrupt` when it does not match.
     """
     weights, files = _known(name), Files()
     path = folder / weights.file
@@ -111,8 +111,8 @@ def install(
     try:
         digest = _fetch(source, weights, draft, watch)
         _require(digest, sha256 or weights.prefix, source or weights.url, name)
-        # The note first: a crash in between leaves a file that its note does not fit, which
-        # `find` refuses, rather than one that nobody vouches for.
+        # First the SHA-256: after a crash in between, `find` refuses an old file that does not
+        # match it. The other order could leave a file that nothing verifies.
         files.write(_note(path), json.dumps({"sha256": digest}, indent=2).encode() + b"\n")
         files.rename(draft, path)
     finally:
@@ -121,7 +121,7 @@ def install(
 
 
 def listing(folder: Path) -> Iterator[tuple[str, Weights, Installed | WeightsError]]:
-    """Every network that can be installed, with its file or the reason why there is none."""
+    """Every network that can be installed, with its file, or why there is no valid one."""
     for name, weights in REGISTRY.items():
         try:
             yield name, weights, find(name, folder)
@@ -130,7 +130,7 @@ def listing(folder: Path) -> Iterator[tuple[str, Weights, Installed | WeightsErr
 
 
 def hub_folder() -> Path:
-    """Where torch.hub keeps checkpoints on this machine."""
+    """The folder in which torch.hub keeps checkpoints on this machine."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
     return home.expanduser() / "hub" / "checkpoints"
@@ -148,7 +148,7 @@ def _note(path: Path) -> Path:
 
 
 def _noted(path: Path) -> str | None:
-    """The full SHA-256 that `install` noted beside `path`; None where there is no note."""
+    """The full SHA-256 that `install` stored beside `path`; None when there is none."""
     try:
         noted = json.loads(_note(path).read_bytes())["sha256"]
     except FileNotFoundError:
@@ -182,7 +182,7 @@ def _require(digest: str, expected: str, source: Path | str, name: str) -> None:
 
 
 def _fetch(source: Path | None, weights: Weights, draft: Path, watch: Watch | None) -> str:
-    """Copy the source to `draft`; its SHA-256. OSError only where our own disk is full."""
+    """Copy the source to `draft` and return its SHA-256. Raises OSError only for our own disk."""
     digest = hashlib.sha256()
     try:
         size = source.stat().st_size if source else weights.size

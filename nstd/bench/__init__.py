@@ -1,1 +1,1 @@
-"""Benches: what the engine makes of pictures, and how fast, measured through the real daemon."""
+"""Benchmarks: the quality and the speed of the engine, measured with the real daemon."""

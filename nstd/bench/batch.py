@@ -1,4 +1,4 @@
-"""Makes every variant of every pair through the real daemon, one after the other."""
+"""Makes every variant of every pair with the real daemon, one after the other."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class _Job(NamedTuple):
 
 
 class BenchBatch:
-    """The variants of pairs, under the settings of `config`; valid once it is made.
+    """The variants of pairs, with the settings of `config`; all are checked at construction.
 
-    Raises SidecarError and BackendError for a variant that no backend takes.
+    Raises SidecarError and BackendError for a variant that no backend accepts.
     """
 
     def __init__(self, config: Config, pairs: Sequence[Pair], columns: Sequence[Column]) -> None:
@@ -53,9 +53,9 @@ class BenchBatch:
             _check(job, config, plugins)
 
     def run(self, pictures: Path, console: Literal["text", "none"]) -> Cells:
-        """Make them; the pictures go to `pictures`/LABEL/NAME.*, their records beside them.
+        """Make the pictures `pictures`/LABEL/NAME.*, with their records beside them.
 
-        A root that is gone in the end lies beside `pictures`.
+        Uses a temporary root beside `pictures`.
         """
         pictures.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".nstd-", dir=pictures.parent) as folder:
@@ -68,7 +68,8 @@ class BenchBatch:
             }
 
     def _fill(self, inbox: Path) -> None:
-        """Drop the pairs, and one small job first, which loads what all the others need."""
+        """Put the pairs into the inbox, and before them a small job that loads what all jobs
+        need."""
         inbox.mkdir()
         for job in self._jobs:
             job.pair.copy_to(inbox)
@@ -83,7 +84,7 @@ class BenchBatch:
 
 
 def one_slot(config: Config, root: Path, console: Literal["text", "none"]) -> Config:
-    """The settings of `config` for a root of its own, with one slot on the first device."""
+    """The settings of `config` for a separate root, with one slot on the first device."""
     said = {name: config.folder(name) for name in ("styles", "networks")}
     folders = FolderSettings(**{name: path for name, path in said.items() if path.is_dir()})
     kept = {name: getattr(config, name) for name in ("jobs", "backends", "limits")}
@@ -94,22 +95,22 @@ def one_slot(config: Config, root: Path, console: Literal["text", "none"]) -> Co
         devices=resolve(config.devices)[:1],
         log=LogSettings(console=console),
         gallery=GallerySettings(enabled=False),
-        workers=config.workers.model_copy(update={"cache": 0}),  # all have the same work to do
+        workers=config.workers.model_copy(update={"cache": 0}),  # no cache: all have the same work
         **kept,
     )
 
 
 def _jobs(pairs: Sequence[Pair], columns: Sequence[Column]) -> Iterator[_Job]:
-    """Variant by variant: what a pair fits would be there already for its next variant."""
+    """The jobs, variant by variant, so that no variant uses a network kept from the one before."""
     for number, column in enumerate(columns, start=1):
         for row, pair in enumerate(pairs, start=1):
-            # the numbers make names that are cut short differ
+            # the numbers keep shortened names unique
             name = safe_name(f"{row}.{number} {pair.name} {column.label}"[:100])
             yield _Job(pair, column, name.rstrip())
 
 
 def _check(job: _Job, config: Config, plugins: Backends) -> None:
-    """Refuse now what the daemon would refuse after hours."""
+    """Refuse now what the daemon would refuse much later."""
     what = f"{job.pair.name} with {' '.join(job.column.options) or 'its own options'}"
     try:
         make_order(f"{job.name}.yaml", parse_sidecar(job.sidecar(), what), config, plugins)
@@ -118,7 +119,7 @@ def _check(job: _Job, config: Config, plugins: Backends) -> None:
 
 
 def _collect(job: _Job, outbox: Path, pictures: Path) -> Cell:
-    """Keep the picture and the record of a job that is over."""
+    """Move the picture and the record of a finished job, or read why it failed."""
     folder, target = outbox / job.name, pictures / safe_name(job.column.label)
     record = read_record(folder / f"{job.name}.json")
     if record is None:

@@ -1,4 +1,4 @@
-"""The columns of a comparison: variants that are made, and folders of pictures made elsewhere."""
+"""The columns of a comparison: variants to make, and folders of other pictures."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from nstd.intake.locator import SUFFIXES
 from nstd.intake.plan import safe_name
 
 AS_THEY_ARE = "nstd"
-"""The label of the only variant where none is asked for."""
+"""The label of the only variant if none is given."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `options` of a variant, or the `folder` that its pictures lie in."""
+    """A column: the `options` of a variant, or the `folder` of its pictures."""
 
     label: str
     options: tuple[str, ...] = ()
     folder: Path | None = None
 
     def find(self, name: str) -> Path | None:
-        """The picture called `name` in its folder, if there is one."""
+        """The picture with the name `name` in its folder, if any."""
         if self.folder is None:
             return None
         pictures = (p for p in sorted(self.folder.iterdir()) if p.suffix.lower() in SUFFIXES)
@@ -39,8 +39,8 @@ def make_columns(
     """The folders of `compare` (label, folder), then the product of `vary` (key, values).
 
     Every variant has `options` too; `out` is where pictures will be written. Raises ValueError,
-    in words for a person, for what is empty or stands twice, and for folders that are absent or
-    would be written into.
+    with a message for the user, for values that are empty or occur twice, and for folders that are
+    absent or would be written into.
     """
     columns = [_compared(label, Path(folder), out) for label, folder in compare]
     axes = [_axis(key, values) for key, values in vary]

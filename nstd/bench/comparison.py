@@ -1,4 +1,4 @@
-"""A comparison: rows of pairs, columns of variants and of other pictures, and what was found."""
+"""A comparison: rows of pairs, columns of variants and other pictures, and their figures."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from nstd.bench.pairs import Pair
 
 @dataclass
 class Cell:
-    """A picture and what is known about it, or why there is none.
+    """A picture and its figures, or why there is none.
 
-    `seconds` are by phase, `peak_memory` is in bytes by place, `losses` are those of the last
-    step, and `figures` are the judge's.
+    `seconds` has the time of each phase, `peak_memory` is in bytes by place, `losses` are those
+    of the last step, and `figures` are the judge's.
     """
 
     picture: Path | None = None
@@ -33,12 +33,12 @@ class Cell:
     failed: dict[str, str] | None = None
 
 
-_FIRST = ("style", "content")  # losses that say more than the others
+_FIRST = ("style", "content")  # the most important losses
 Cells = dict[tuple[str, str], Cell]
 """By the name of the pair and the label of the column."""
 Judged = tuple[Pair, Cell]
 Track = Callable[[Sequence[Judged]], Iterable[Judged]]
-"""Passes on what is judged one by one, and may show how far it is."""
+"""Iterates over the pictures to judge, and may show the progress."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Comparison:
     cells: Cells
 
     def cell(self, pair: Pair, column: Column) -> Cell:
-        """What is in the row of `pair` and the column `column`."""
+        """The cell in the row of `pair` and the column `column`."""
         return self.cells[pair.name, column.label]
 
     @property
@@ -59,14 +59,14 @@ class Comparison:
         return [(*place, cell.failed) for place, cell in self.cells.items() if cell.failed]
 
     def judge(self, judge: Judge, track: Track) -> None:
-        """Have every picture judged. Raises BenchError at the first that is not."""
+        """Judge every picture. Raises BenchError at the first failure."""
         cells = [(pair, self.cell(pair, column)) for pair in self.pairs for column in self.columns]
         for pair, cell in track([(pair, cell) for pair, cell in cells if cell.picture]):
             assert cell.picture is not None  # the others were left out
             cell.figures = judge.figures(cell.picture, pair.content, pair.style)
 
     def mean(self, column: Column) -> Cell:
-        """The means of a column; of each number, over the pictures that have it."""
+        """The means of a column: of each number, over the pictures that have it."""
         cells = [self.cell(pair, column) for pair in self.pairs]
         return Cell(
             seconds=_means([cell.seconds for cell in cells]),
@@ -110,7 +110,7 @@ class Comparison:
 
 
 def describe(cell: Cell) -> list[str]:
-    """The lines that a person reads first: seconds, the judge's figures, else the last losses."""
+    """The lines of text for a cell: seconds, then the judge's figures, else the last losses."""
     if cell.failed:
         return [cell.failed["code"]]
     lines = [f"{cell.seconds['total']:.1f} s"] if cell.seconds else []

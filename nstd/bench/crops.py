@@ -1,4 +1,4 @@
-"""Where to look at a picture at 100 %: its spots with the least and with the most detail."""
+"""Spots to compare at 100 %: those of a picture with the least and with the most detail."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _STRIDE = 8
 
 
 class Spot(NamedTuple):
-    """The middle of a crop, as shares of the width and the height, so that it fits any size."""
+    """The centre of a crop, as shares of the width and the height, for pictures of any size."""
 
     x: float
     y: float
 
     def cut(self, image: Image.Image, side: int = SIDE) -> Image.Image:
-        """The square around the spot, or what of it the picture has."""
+        """The square around the spot, or the part of it that is inside the picture."""
         width, height = image.size
         left, top = (
             round(min(max(0.0, middle * size - side / 2), max(0, size - side)))
@@ -48,7 +48,7 @@ def find_spots(image: Image.Image, side: int = SIDE) -> tuple[Spot, Spot]:
 
 
 def _window_means(values: NDArray[np.float32], high: int, wide: int) -> NDArray[np.float64]:
-    """The mean of each window of `values` that lies wholly inside, by its upper left corner."""
+    """The mean of each window completely inside `values`, by its upper left corner."""
     sums = np.pad(values.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     total = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
     means: NDArray[np.float64] = total / (high * wide)

@@ -1,4 +1,4 @@
-"""A sheet of pictures in rows and columns, with headings and captions."""
+"""Draws a sheet of pictures in rows and columns, with headings and captions."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Row:
 def draw_grid(headings: Sequence[str], rows: Sequence[Row], side: int) -> Image.Image:
     """The sheet, RGB: a column of `side` pixels for each heading, tiles at their upper left.
 
-    Column c begins at x = GAP + c (side + GAP). A row is as high as its highest tile; longer
-    text goes on in the next line.
+    Column c begins at x = GAP + c (side + GAP). A row is as high as its highest tile; long text is
+    continued on the next line.
     """
     font = ImageFont.load_default(TEXT)
     top = [wrap(heading, font, side) for heading in headings]

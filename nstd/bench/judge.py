@@ -24,7 +24,7 @@ _FIGURE = re.compile(
 
 
 def parse_figures(text: str) -> dict[str, float]:
-    """Every `word number` in `text`; what stands between them is passed over."""
+    """Every `word number` in `text`; other text is ignored."""
     return {name: float(number) for name, number in _FIGURE.findall(text)}
 
 
@@ -43,7 +43,7 @@ class Judge:
         return cls(command)
 
     def figures(self, result: Path, content: Path, style: Path) -> dict[str, float]:
-        """What it says about a picture. Raises BenchError `judge_failed`."""
+        """Its figures for a picture. Raises BenchError `judge_failed`."""
         pictures = [str(path.resolve()) for path in (result, content, style)]
         try:
             done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The pairs of a folder: sidecars and their pictures, written as in an inbox."""
+"""The pairs of a folder: sidecars and their pictures, as in an inbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HINT = "lay sidecars (NAME.yaml with `content:` and `style:`) beside their pict
 
 @dataclass(frozen=True)
 class Pair:
-    """A sidecar of the folder, what it wishes, and where its pictures lie."""
+    """A sidecar of the folder, its content, and the paths of its pictures."""
 
     name: str
     root: Folder
@@ -39,10 +39,10 @@ class Pair:
         return _path(self.pictures[1])
 
     def sidecar(self, options: Sequence[str], name: str) -> bytes:
-        """The text of the same sidecar with `options` on top, whose result is called `name`.
+        """The text of the same sidecar with more `options`, and with the result name `name`.
 
-        Its priority is left out, for the order is ours.
-        Raises SidecarError for an option that is no `key=value`.
+        Its priority is left out, because the bench decides the order.
+        Raises SidecarError for an option that is not `key=value`.
         """
         wish = copy.deepcopy(self.wish)
         for option in options:
@@ -52,7 +52,7 @@ class Pair:
         return dump(wish)
 
     def copy_to(self, inbox: Path) -> None:
-        """Copy its pictures under their names; those of the library stay where they are."""
+        """Copy its pictures with their names, except those of the library."""
         files = Files()
         for found in self.pictures:
             target = inbox / found.name
@@ -92,7 +92,7 @@ def _read_pair(root: Folder, name: str, locator: Locator) -> Pair:
 
 
 def _sources(sidecar: Sidecar) -> list[str]:
-    """Every picture once, the content and the first style in front."""
+    """Every picture once, the content and the first style first."""
     first = [sidecar.content, sidecar.style[0].image]
     return first + [source for source in sidecar.pictures if source not in first]
 

@@ -1,4 +1,4 @@
-"""`nstd bench quality`: what the engine makes of a folder of pairs, side by side."""
+"""`nstd bench quality`: results of the engine for a folder of pairs, side by side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def compare(
 ) -> Comparison:
     """Make every variant in `columns` of the pairs in `folder`; the pictures go below `out`.
 
-    Raises what `read_pairs` and `BenchBatch` raise, before anything is made or written.
+    Raises the errors of `read_pairs` and `BenchBatch` before anything is made or written.
     """
     pairs = read_pairs(folder, config.folder("styles"))
     batch = BenchBatch(config, pairs, variants(columns))

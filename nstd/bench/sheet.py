@@ -1,4 +1,4 @@
-"""The two sheets that a person looks at: whole pictures, and crops at 100 %."""
+"""The two sheets of a comparison: whole pictures, and crops at 100 %."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _GIVEN = ("content", "style")
 
 
 class Sheets:
-    """Draws the sheets of a comparison; its pictures are read under `limits`."""
+    """Draws the sheets of a comparison; pictures are read with the limits `limits`."""
 
     def __init__(self, comparison: Comparison, limits: LimitSettings) -> None:
         self._comparison, self._limits = comparison, limits
         self._headings = [*_GIVEN, *(column.label for column in comparison.columns)]
 
     def contact_sheet(self, thumb: int) -> Image.Image:
-        """A row for each pair; the longest side of each picture is brought to `thumb` pixels."""
+        """A row for each pair; each picture is scaled to a longest side of `thumb` pixels."""
         rows = []
         for pair in self._comparison.pairs:
             lines = [(pair.content.name,), (pair.style.name,), *self._lines(pair)]
@@ -40,8 +40,8 @@ class Sheets:
     def crops(self) -> Image.Image:
         """Two rows for each pair: the spots of the content with the least and the most detail.
 
-        The spot is the same in all pictures but the style, which shows its own. Content and style
-        are brought to the results' size first, results are as they are.
+        The spots are the same in all pictures except the style, which has its own. Content and
+        style are first scaled to the size of the results; results are not scaled.
         """
         rows = [row for pair in self._comparison.pairs for row in self._crop_rows(pair)]
         return draw_grid(self._headings, rows, SIDE)
@@ -76,7 +76,7 @@ class Sheets:
                 yield ("no picture",)
 
     def _load(self, path: Path | None, side: int | None = None) -> Image.Image | str:
-        """The picture, its longest side at most `side`, or why there is none."""
+        """The picture with a longest side of at most `side` pixels, or why there is none."""
         if path is None:
             return ""
         limits = self._limits
@@ -93,7 +93,7 @@ class Sheets:
 
 
 def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:
-    """The picture enlarged if it is small, so that a row can be compared."""
+    """The picture, enlarged if it is small, so that the pictures of a row can be compared."""
     if isinstance(picture, str) or max(picture.size) >= side:
         return picture
     scale = side / max(picture.size)

@@ -17,9 +17,9 @@ _ENDLESS = 10_000
 
 
 def print_table(comparison: Comparison) -> None:
-    """Print it: rows pairs, columns variants, the mean last.
+    """Print the table: a row for each pair, a column for each variant, the mean as the last row.
 
-    On a terminal, columns that find no room go on below; elsewhere there is room for all.
+    On a terminal, columns that do not fit are printed below; elsewhere all are in one table.
     """
     console = Console()
     if not console.is_terminal:
@@ -29,7 +29,7 @@ def print_table(comparison: Comparison) -> None:
 
 
 def make_table(comparison: Comparison, columns: Sequence[Column]) -> Table:
-    """The table: in each cell seconds, then the judge's figures, or without a judge the losses."""
+    """The table: each cell has seconds, then the judge's figures, or without a judge the losses."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("pair", overflow="fold")
     for column in columns:
@@ -44,7 +44,7 @@ def make_table(comparison: Comparison, columns: Sequence[Column]) -> Table:
 
 
 def _blocks(comparison: Comparison, width: int) -> Iterator[list[Column]]:
-    """The columns in groups that fit; one that is alone and does not fit is folded."""
+    """The columns in groups that fit; a single column that does not fit is wrapped."""
     ruler, block = Console(width=_ENDLESS), list[Column]()
     for column in comparison.columns:
         wider = make_table(comparison, [*block, column])

@@ -1,4 +1,4 @@
-"""The commands of nstd, one module each; heavy imports wait until a command runs."""
+"""The commands of nstd, one module each; slow imports are made only when a command runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `nstd`: its sub-commands, its common options, and how errors end it."""
+"""The command `nstd`: its sub-commands, its common options, and its exit codes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXIT_CODES = {
 _EXIT_OF = {"config_invalid": 3, "already_running": 4, "cluster_failed": 5, "internal_error": 70}
 
 _YOUNG = 20_000
-"""So many new objects make the garbage collector look at them; Python's own number is 700."""
+"""The number of new objects that starts a garbage collection; Python's default is 700."""
 
 _COMMANDS = {
     "init": "make a root: its folders and a commented config",
@@ -63,7 +63,7 @@ _WITHOUT_CONFIG = {"init", "demo", "help"}
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when it is asked for: `status` must answer at once."""
+    """Imports a command's module only when the command is used, so that `status` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The commands by their names alone: a shell waits for this."""
+        """Complete commands without importing their modules, because a shell waits for this."""
         found = [n for n in _COMMANDS if n.startswith(incomplete)] if incomplete[:1] != "-" else []
         options = super().shell_complete(ctx, incomplete) if incomplete[:1] == "-" else []
         return [CompletionItem(name, help=_COMMANDS[name]) for name in found] + options
@@ -114,7 +114,7 @@ def job_argument(*places: str, required: bool = True) -> Callable[[_F], _F]:
 
         contexts = (ctx, ctx.parent) if ctx.parent else (ctx,)
         given = next((path for each in contexts if (path := each.params.get("config"))), None)
-        with suppress(NstdError, OSError):  # there is nobody to tell
+        with suppress(NstdError, OSError):  # a completion cannot show errors
             names = known_names(load_config(find_config(given)), places)
             return [name for name in names if name.startswith(incomplete) and name.isprintable()]
         return []
@@ -123,7 +123,7 @@ def job_argument(*places: str, required: bool = True) -> Callable[[_F], _F]:
 
 
 def config_or_defaults(given: Path | None) -> Config:
-    """The config, or the defaults where there is none and none was given."""
+    """The config; or the defaults, if none was given and none exists."""
     from nstd.documents.config import Config, find_config, load_config
     from nstd.errors import ConfigError
 
@@ -178,10 +178,10 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _collect_less() -> None:
-    """Spare the garbage collector the modules, which stay: a third of a short command's time.
+    """Exclude modules from garbage collection, which saves a third of a short command's time.
 
-    Imports make so many objects that it would walk over all of them several times, and once more
-    at the end of the process.
+    Imports make so many objects that the collector would visit them several times, and once more
+    at the end of the process; they are never freed.
     """
     gc.set_threshold(_YOUNG)
     atexit.register(gc.freeze)
@@ -194,7 +194,7 @@ def _complain(message: str, hint: str) -> None:
 
 
 def _keep_traceback() -> str:
-    """Write the traceback of the current exception to a file that stays; its path."""
+    """Write the traceback of the current exception to a file; returns its path."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="nstd-bug-", suffix=".txt", delete=False, errors="backslashreplace"
     ) as file:
@@ -203,8 +203,8 @@ def _keep_traceback() -> str:
 
 
 def _open_standard_streams() -> None:
-    """Open the standard streams that the caller closed, or our next files would take their place
-    and what is printed would end up in these."""
+    """Open the standard streams that the caller has closed; otherwise our next files would get
+    their descriptors, and printed text would be written into these files."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(fd)

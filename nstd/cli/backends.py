@@ -1,4 +1,4 @@
-"""`nstd backends`: what can make pictures."""
+"""`nstd backends`: the installed backends."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def on_terminal() -> bool:
 
 
 class FollowedEnd(NamedTuple):
-    """A job that ended: its folder, relative to the outbox, and how it went."""
+    """A job that has ended: its folder, relative to the outbox, and whether it failed."""
 
     output: str
     words: str
@@ -58,7 +58,7 @@ class Bars:
         self.endings: list[FollowedEnd] = []
 
     def __enter__(self) -> Self:
-        from nstd.logs.log import listen  # here, as `nstd submit --wait` only draws: no structlog
+        from nstd.logs.log import listen  # not needed by `nstd submit --wait`
 
         self._thread.start()
         self._unlisten = listen(self._on_event)
@@ -116,7 +116,8 @@ class Bars:
             self._progress.remove_task(task)
 
     def _make_room(self) -> None:
-        """Hide the oldest bar that is full: a terminal would cut off the running ones below."""
+        """Hide the oldest complete bar; otherwise a terminal would cut off the running ones
+        below."""
         shown = [task for task in self._progress.tasks if task.visible]
         full = [task for task in shown if task.finished]
         if len(shown) > _SHOWN and full:
@@ -130,7 +131,7 @@ class Bars:
 def make_progress(*, visible: bool, stream: TextIO | None = None) -> Progress:
     """Bars on `stream`, by default standard error; nothing where that is no terminal.
 
-    The columns stay where they are, whatever is noted beside a bar.
+    The columns do not move, whatever text is shown beside a bar.
     """
     console = Console(file=stream or sys.stderr, highlight=False)
     bar = max(4, min(40, console.width - 72))
@@ -150,7 +151,7 @@ def make_progress(*, visible: bool, stream: TextIO | None = None) -> Progress:
 
 
 def describe(scale: str, losses: Mapping[str, float], eta: float | None) -> str:
-    """How far a running job is, beside its bar; `eta` is in seconds."""
+    """The text beside the bar of a running job; `eta` is in seconds."""
     words = [f"scale {scale}"]
     if (total := losses.get("total")) is not None:
         words.append(f"loss {total:.3g}")

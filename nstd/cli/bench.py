@@ -1,4 +1,4 @@
-"""`nstd bench`: what the engine makes, measured and side by side."""
+"""`nstd bench`: compares and measures the results of the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def _assignments(
     _context: click.Context, option: click.Parameter, texts: tuple[str, ...]
 ) -> list[tuple[str, str]]:
-    """`KEY=VALUE` texts of the command line as pairs."""
+    """`KEY=VALUE` arguments of the command line as pairs."""
     pairs = []
     for text in texts:
         key, equals, value = text.partition("=")
@@ -85,7 +85,7 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
     try:
         if judge is not None:
             found.judge(judge, _track if on_terminal else iter)
-    except BenchError as error:  # the pictures are worth keeping
+    except BenchError as error:  # keep the pictures
         trouble = error
     report = save(found, out, settings, given["thumb"])
     if given["as_json"]:
@@ -93,7 +93,7 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
     else:
         print_table(found)
     click.echo(f"look at {out / 'sheet.png'} and {out / 'crops.png'}", err=True)
-    _tell_failures(found)
+    _print_failures(found)
     if trouble is not None:
         raise trouble
     sys.exit(1 if found.failed else 0)
@@ -114,7 +114,7 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _telling() as say:
+    with _status_line() as say:
         found = measure(FULL if full else SHORT, settings, threads or available_cores(), say)
     report = make_report(found)
     if as_json:
@@ -133,7 +133,7 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _telling() as say:
+    with _status_line() as say:
         found = measure_large(settings, threads or available_cores(), say)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -142,8 +142,8 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _telling() -> Iterator[Callable[[str], None]]:
-    """Says what is going on: in place on a terminal, else line by line."""
+def _status_line() -> Iterator[Callable[[str], None]]:
+    """Shows the current step: in place on a terminal, else line by line."""
     if not _on_terminal():
         yield lambda text: click.echo(text, err=True)
         return
@@ -158,7 +158,7 @@ def _on_terminal() -> bool:
 
 
 def _columns_and_judge(given: dict[str, Any]) -> tuple[list[Column], Judge | None]:
-    """What the options say, before anything is read or made."""
+    """The columns and the judge from the options, before anything is read or made."""
     from nstd.bench.columns import make_columns
     from nstd.bench.judge import Judge
 
@@ -173,15 +173,15 @@ def _columns_and_judge(given: dict[str, Any]) -> tuple[list[Column], Judge | Non
 
 
 def _track(cells: Sequence[Judged]) -> Iterable[Judged]:
-    """`cells`, with a bar for the judge's way through them."""
+    """`cells`, with a progress bar for the judge."""
     from rich.console import Console
     from rich.progress import track
 
     return track(cells, "judging", console=Console(stderr=True))
 
 
-def _tell_failures(found: Comparison) -> None:
-    """Say which pictures were not made, and why."""
+def _print_failures(found: Comparison) -> None:
+    """Print which pictures were not made, and why."""
     for pair, label, reason in found.failed:
         click.echo(f"{pair}, {label}: {reason['message']} [{reason['code']}]", err=True)
         if reason["hint"]:

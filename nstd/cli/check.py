@@ -36,7 +36,7 @@ from nstd.system.nofollow import Folder
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
 _SAID_ALREADY = {"sidecar_invalid", "config_invalid"}
-"""Errors whose hint is to do what is just being done."""
+"""Errors whose hint is to run `nstd check`, which is not shown here."""
 
 
 @click.command("check")
@@ -53,11 +53,11 @@ def command(config: Path | None, files: tuple[Path, ...]) -> None:
 
 
 class _Checker:
-    """Looks at one file after the other."""
+    """Checks one file after the other."""
 
     def __init__(self, config: Path | None) -> None:
         if config is not None:
-            find_config(config)  # whoever names one that is not there shall know first
+            find_config(config)  # report a missing config before the files
         self._given, self._plugins = config, Backends()
 
     @cached_property
@@ -65,7 +65,7 @@ class _Checker:
         return config_or_defaults(self._given)
 
     def check(self, path: Path) -> bool:
-        """Tell of a file; whether it is right."""
+        """Print the result of one file; whether it is valid."""
         name = printable(path)
         if is_picture(path.name):
             click.echo(
@@ -107,7 +107,7 @@ class _Checker:
         return True
 
     def _is_config(self, path: Path, data: bytes) -> bool:
-        """Whether its first line says so, or it is the one that is used."""
+        """Whether the file is a config: by its first line, or because it is the config in use."""
         if CONFIG_SCHEMA.encode() in data.partition(b"\n")[0]:
             return True
         try:
@@ -127,7 +127,7 @@ class _Checker:
         click.echo(printable(f"{name}: fine{jobs}"))
 
     def _plan(self, name: str, file: GridFile) -> Plan:
-        """The plan; a backend that is unknown is a problem with a place like any other."""
+        """The plan; an unknown backend is reported as a problem with line and column."""
         try:
             return make_plan(name, file, self._config, self._plugins)
         except BackendError as error:
@@ -135,7 +135,7 @@ class _Checker:
             raise SidecarError.of(error.code, [problem], error.hint) from None
 
     def _further(self, data: bytes, name: str) -> Sequence[Problem]:
-        """What its backend has to say of a sidecar that is no good even without it."""
+        """The problems with a backend's options, in a sidecar that has other problems too."""
         try:
             document = strictyaml.read(data, name)
             said: dict[str, strictyaml.Value] = {"content": "a", "style": "b"}
@@ -147,7 +147,7 @@ class _Checker:
         except FileError as error:
             return error.problems
         except DocumentError:
-            pass  # backend and options themselves are no good, which has been told
+            pass  # backend and options have problems that are already reported
         return []
 
     def _absent(self, path: Path, file: GridFile) -> Iterator[Problem]:
@@ -161,7 +161,7 @@ class _Checker:
                     text = printable(f"note: '{source}' is not there yet{near}")
                     yield Problem(file.document.file, *_place(file.document, source), text)
             except (SidecarError, OSError):
-                continue  # it lies where this command cannot look
+                continue  # it is where this command cannot read
 
     def _refuse_hopeless(self, file: GridFile) -> None:
         """Raise SidecarError for pictures that will never be found, whatever comes."""
@@ -185,7 +185,7 @@ class _Checker:
 
 
 def _place(document: Document, source: str) -> strictyaml.Mark:
-    """Where a picture is named first."""
+    """The place of the first mention of a picture."""
     for path, mark in document.values.items():
         value: object = document.value
         for step in path:

@@ -1,4 +1,4 @@
-"""`nstd demo`: from nothing to two pictures."""
+"""`nstd demo`: makes two pictures from samples."""
 
 from __future__ import annotations
 

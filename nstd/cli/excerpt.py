@@ -1,4 +1,4 @@
-"""The line of a file that a problem is about, with a mark below its place, as compilers show it."""
+"""The line of a file with a problem, and a mark below the column, as compilers show it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from nstd.errors import Problem, printable
 
 _WIDTH = 88
-"""Characters; of a longer line what is around the place."""
+"""The most characters shown; of a longer line, the part around the problem."""
 
 
 def lines_of(data: bytes) -> list[str]:
@@ -20,7 +20,7 @@ def lines_of(data: bytes) -> list[str]:
 
 
 def excerpt(lines: list[str], problem: Problem) -> str:
-    """The line and the mark, or nothing for a problem that is about no line."""
+    """The line and the mark; an empty string for a problem without a line."""
     if not 0 < problem.line <= len(lines):
         return ""
     line, at = lines[problem.line - 1], problem.column - 1

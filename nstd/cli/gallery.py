@@ -1,4 +1,4 @@
-"""`nstd gallery`: the page of all results, brought up to date without a daemon."""
+"""`nstd gallery`: updates the page of all results without a daemon."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _list_topics() -> None:
 
 
 def render(text: str) -> str:
-    """A page as a terminal shows it, as wide as the terminal; with colours as escape codes."""
+    """A page as text for a terminal, as wide as the terminal, with colours as escape codes."""
     from rich.console import Console
 
     from nstd.cli.markdown import Page
@@ -77,7 +77,7 @@ def render(text: str) -> str:
 
 
 def _in_terminal(link: re.Match[str]) -> str:
-    """A link as words: the command that shows a page, the path of a file, or the address."""
+    """A link as text: the command that shows a page, the path of a file, or the address."""
     text, target = link.groups()
     if "://" in target:
         return f"{text} ({target})"

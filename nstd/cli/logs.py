@@ -1,4 +1,4 @@
-"""`nstd logs`: the structured log for people."""
+"""`nstd logs`: shows the structured log as text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nstd.outbox.results import read_reason
 from nstd.system.layout import LOG, LOGS, REASON
 
 _CHATTER = {"job.progress"}
-"""Of such lines there are so many that nothing else would be seen between them."""
+"""Events with so many lines that they would hide the others."""
 _POLL = 0.5
 
 
@@ -66,7 +66,7 @@ def command(
 
 
 class _Chosen:
-    """Whether a line is to be shown; learns the ids of the job or batch that is meant."""
+    """Selects lines; remembers the ids of the wanted job or batch."""
 
     def __init__(self, wanted: str | None, level: int) -> None:
         self._wanted, self._level = wanted, level
@@ -92,7 +92,7 @@ class _Chosen:
 
 
 def _names(line: Line) -> Iterator[str]:
-    """What a person may call the job of a line."""
+    """The names and ids by which a user may mean the job of a line."""
     for key in ("name", "sidecar", "output"):
         if isinstance(name := line.get(key), str):
             path = PurePosixPath(name)
@@ -102,9 +102,9 @@ def _names(line: Line) -> Iterator[str]:
 
 
 def _own_log(config: Config, job: str) -> Iterator[Line]:
-    """What the job's own log says: the one of all has been rotated since.
+    """The lines of the job's own log, when the log file no longer has them.
 
-    Raises StoreError `not_found` when nobody knows such a job.
+    Raises StoreError `not_found` when there is no such job.
     """
     target = find_job(config, job, ("work", "failed", "done", "inbox"))
     outbox = config.folder("outbox") / target.name
@@ -134,5 +134,5 @@ def _show_detail(config: Config, job: str) -> None:
 
 
 def _shower(renderer: TextRenderer) -> Callable[[Line], None]:
-    color = False if os.environ.get("NO_COLOR") else None  # None: where it is a terminal
+    color = False if os.environ.get("NO_COLOR") else None  # None: colours on a terminal
     return lambda line: click.echo(renderer.render(line), color=color)

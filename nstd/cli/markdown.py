@@ -1,4 +1,4 @@
-"""Markdown as rich shows it, but with nothing cut off, and with code that can be copied."""
+"""Markdown shown by rich, but without cutting text, and with code that can be copied."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 
 class _Code(CodeBlock):
-    """Code as it stands: no frame, no blanks at the ends, and no line is broken."""
+    """Code as it is: without a frame, without trailing blanks, and with unbroken lines."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(str(self.text).rstrip(), style="cyan", no_wrap=True, overflow="ignore")
@@ -27,7 +27,7 @@ class _WholeTable(TableElement):
 
 
 class Page(Markdown):
-    """A page of the manual. Its code blocks stand outside of lists, where rich would cut them."""
+    """A page of the manual. Code blocks must not be in lists, where rich would cut them."""
 
     elements = Markdown.elements | {
         "fence": _Code,

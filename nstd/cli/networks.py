@@ -1,4 +1,4 @@
-"""`nstd networks`: weights that are installed, and how to install more."""
+"""`nstd networks`: lists the networks and installs their weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nstd retry`: run a job, or what has failed of a batch, again from its inputs."""
+"""`nstd retry`: runs a job, or the failed jobs of a batch, again from the inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nstd status`: what waits, runs, is done and has failed."""
+"""`nstd status`: shows waiting, running, finished and failed jobs."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def command(config: Path | None, as_json: bool, watch: bool) -> None:
 
 
 def _can_draw() -> bool:
-    """Whether the terminal can show a picture that changes; else looks come one below the other."""
+    """Whether the terminal can update the display in place; else each status is printed below."""
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}

@@ -18,7 +18,7 @@ _RUNNING = 40
 
 
 def render(status: Status) -> str:
-    """The status for a person, in lines that fit a terminal."""
+    """The status as text, in lines that fit a terminal."""
     return "\n".join(printable(line) for line in _lines(status))
 
 
@@ -62,7 +62,7 @@ def note_lines(status: Status, shown: int) -> Iterator[str]:
 
 
 def _unreadable(error: str) -> str:
-    """The first line of why a job folder cannot be read."""
+    """The first line of the error about a job folder that cannot be read."""
     return f"  unreadable: {error.splitlines()[0]}; `nstd retry ID` puts its sidecar back"
 
 
@@ -88,7 +88,7 @@ def _is_down(device: DeviceHealth) -> bool:
 
 
 def _health(devices: list[DeviceHealth]) -> str:
-    """How many of a node's devices are up, and which are not."""
+    """How many devices of a node are up, and which are down."""
     down = [device.device.rpartition("/")[2] for device in devices if _is_down(device)]
     up = f"{len(devices) - len(down)} of {len(devices)} devices up"
     which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
@@ -100,7 +100,7 @@ def _batch(entry: BatchEntry) -> str:
 
 
 def counts(entry: BatchEntry) -> str:
-    """`3 of 8 done, 1 failed, 1 running, 3 waiting`; of what there is none, nothing is said."""
+    """`3 of 8 done, 1 failed, 1 running, 3 waiting`; counts of 0 are left out."""
     numbers = {"failed": entry.failed, "running": entry.running, "waiting": entry.waiting}
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
     return ", ".join([f"{entry.done} of {len(entry.batch.members)} done", *parts])
@@ -108,16 +108,16 @@ def counts(entry: BatchEntry) -> str:
 
 def _running(entry: RunningEntry) -> str:
     line = f"  running  {entry.job.id}  {entry.job.name}  {entry.slot}"
-    if (told := entry.progress) is None:
+    if (progress := entry.progress) is None:
         return f"{line}  starting"
-    bar = "#" * round(told.fraction * _BAR)
-    line += f" [{bar:<{_BAR}}] {told.step}/{told.steps}"
-    if (total := told.losses.get("total")) is not None:
+    bar = "#" * round(progress.fraction * _BAR)
+    line += f" [{bar:<{_BAR}}] {progress.step}/{progress.steps}"
+    if (total := progress.losses.get("total")) is not None:
         line += f" loss {total:g}"
-    line += f" {format_duration(round(told.eta))} left" if told.eta is not None else ""
-    return f"{line} {memory(told)}".rstrip()
+    line += f" {format_duration(round(progress.eta))} left" if progress.eta is not None else ""
+    return f"{line} {memory(progress)}".rstrip()
 
 
-def memory(told: ProgressNote) -> str:
-    """What a running job holds of its device now, in whole MiB: `644MiB`, `1.534GiB`."""
-    return format_size(told.memory >> 20 << 20) if told.memory else ""
+def memory(report: ProgressNote) -> str:
+    """The memory in use by a running job, rounded to MiB: `644MiB`, `1.534GiB`."""
+    return format_size(report.memory >> 20 << 20) if report.memory else ""

@@ -1,4 +1,4 @@
-"""`nstd submit`: put pairs into the inbox."""
+"""`nstd submit`: puts pairs into the inbox."""
 
 from __future__ import annotations
 

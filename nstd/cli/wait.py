@@ -1,4 +1,4 @@
-"""What `nstd submit --wait` shows: a bar for each job, then where its picture is."""
+"""The output of `nstd submit --wait`: a bar for each job, then the path of its picture."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _NOTES = {
 
 
 def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
-    """Follow the jobs until all are over; whether all have made their pictures.
+    """Follow the jobs until all have ended; whether all have made their pictures.
 
-    The paths of these go to standard output, one a line; all else to standard error.
+    The paths of the pictures go to standard output, one per line; the rest to standard error.
     """
     if holder(config.folder("work") / LOCK) is None:
         click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
@@ -55,7 +55,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
                     ends.append((followed.name, look))
             if tasks:
                 time.sleep(_POLL)
-    told = [_tell(name, look) for name, look in ends]
+    told = [_print_end(name, look) for name, look in ends]
     return all(told)
 
 
@@ -89,29 +89,29 @@ def _note(look: Look) -> str:
     return STARTING if told is None else describe(told.scale, told.losses, told.eta)
 
 
-def _tell(name: str, look: Look) -> bool:
+def _print_end(name: str, look: Look) -> bool:
     if isinstance(look, BatchLook):
-        return _tell_batch(look)
+        return _print_batch(look)
     if look.state == "finished":
         click.echo(printable(look.picture))
         return True
-    _tell_reason(name, look.end if isinstance(look.end, Reason) else Reason(), look.path)
+    _print_reason(name, look.end if isinstance(look.end, Reason) else Reason(), look.path)
     return False
 
 
-def _tell_batch(look: BatchLook) -> bool:
-    """The pictures; then, as they are none of these, what has failed and the sheet."""
+def _print_batch(look: BatchLook) -> bool:
+    """Print the pictures to standard output, and the failures and the sheet to standard error."""
     for picture in look.pictures:
         click.echo(printable(picture))
     for path, reason in look.reasons:
-        _tell_reason(reason.name, reason, path)
+        _print_reason(reason.name, reason, path)
     if look.batch is not None and look.batch.sheet:
         sheet = look.outbox / look.batch.place / look.batch.sheet
         click.echo(f"contact sheet: {printable(sheet)}", err=True)
     return not look.reasons
 
 
-def _tell_reason(name: str, reason: Reason, path: Path) -> None:
+def _print_reason(name: str, reason: Reason, path: Path) -> None:
     click.echo(printable(f"nstd: {name}: {reason.message} [{reason.code}]"), err=True)
     if reason.hint:
         click.echo(f"      {printable(reason.hint)}", err=True)

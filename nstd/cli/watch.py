@@ -1,4 +1,4 @@
-"""What `nstd status --watch` draws on a terminal, at any width, with colours or without."""
+"""The display of `nstd status --watch` on a terminal, for any width, with or without colours."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from nstd.queue.health import DeviceHealth
 from nstd.system.units import format_duration
 
 _WIDE = 100
-"""Columns from which on there is room for what is nice to know."""
+"""The width, in columns, from which optional details are shown."""
 _FEWEST = 3
 _BAR = 16
 
 
 def watch(config: Config) -> None:
-    """Draw the status again and again, until ^C."""
+    """Draw the status repeatedly, until ^C."""
     console = Console(highlight=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
@@ -39,7 +39,7 @@ def watch(config: Config) -> None:
 
 
 def draw(status: Status, width: int, height: int) -> RenderableType:
-    """The status for a terminal of this size: what runs first, then what waits and has ended."""
+    """The status for a terminal of this size: running jobs first, then waiting and ended ones."""
     parts: list[RenderableType] = [*_head(status), _devices(status, width)]
     left = max(2 * _FEWEST, height - 9 - len(status.running) - len(status.devices))
     left = max(2 * _FEWEST, left - len(status.batches) - bool(status.batches))
@@ -69,7 +69,7 @@ def _head(status: Status) -> Iterator[Text]:
 
 
 def _devices(status: Status, width: int) -> Table:
-    """A row for each running job, on its device, and for each device without one."""
+    """A row for each running job with its device, and for each device without a job."""
     is_wide = width >= _WIDE
     table = _table()
     table.add_column("DEVICE", no_wrap=True)
@@ -166,14 +166,14 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
 
 
 def _table(*, header: bool = True) -> Table:
-    """Columns side by side; the one that has a `ratio` takes what the others leave."""
+    """A table without borders; the column with a `ratio` gets the remaining width."""
     return Table(
         box=None, expand=True, show_header=header, padding=(0, 2, 0, 0), header_style="bold"
     )
 
 
 def _text(value: str) -> Text:
-    """Cut off where there is no room; markup and control characters mean nothing."""
+    """Plain text, cut off where there is no room; markup and control characters have no effect."""
     return Text(printable(value), no_wrap=True, overflow="ellipsis")
 
 

@@ -1,4 +1,5 @@
-"""What commands do beside the daemon, by reading the disk and leaving requests on it.
+"""The work of the commands: they read files of the daemon and write requests for it.
 
-Each command imports the module that it needs: status, find, follow, submit, retry, doctor, init.
+Each command imports only the module that it needs: status, find, follow, submit, retry, doctor or
+init.
 """

@@ -1,4 +1,4 @@
-"""`nstd doctor`: looks at the machine as the daemon would, and says what stands in its way."""
+"""`nstd doctor`: checks whether the daemon can run on this machine, and explains problems."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ _WRITTEN = ("inbox", "work", "outbox")  # sidecars are taken out of the inbox by
 
 
 def examine(config: Config) -> Iterator[Finding]:
-    """Everything worth knowing before the daemon runs, one finding at a time; writes nothing.
+    """All checks, one finding at a time; nothing is changed.
 
-    The files that it makes to try the folders are gone when it ends.
+    The files that it writes to test the folders are removed again.
     """
     for check in _checks():
         try:
@@ -90,7 +90,7 @@ def _devices(config: Config) -> Iterator[Finding]:
 
 
 def _cluster(config: Config) -> Iterator[Finding]:
-    """Whether the Ray cluster answers, and has room for a job."""
+    """Whether the Ray cluster answers and has room for a job."""
     with tempfile.TemporaryDirectory(prefix="nstd-doctor-") as scratch:
         executor = make_executor(config, Path(scratch))
         try:
@@ -109,7 +109,7 @@ def _cluster(config: Config) -> Iterator[Finding]:
 
 
 def _torch(asked: int, gpus: int) -> Finding:
-    """Whether torch, in a process of its own, has the `asked` GPUs of the `gpus` visible ones."""
+    """Whether torch, in a separate process, can use the `asked` GPUs of the `gpus` visible ones."""
     try:
         child = subprocess.run(
             [sys.executable, "-P", "-c", _TORCH],
@@ -169,7 +169,7 @@ def _folder(name: str, path: Path) -> Finding:
 
 
 def _try_writing(folder: Path) -> None:
-    """Write, sync, rename and remove a hidden file in `folder`; OSError when any of it fails."""
+    """Write, sync, rename and remove a hidden file in `folder`. Raises OSError."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".nstd-doctor-") as file:
         file.write(b"nstd")
         file.flush()
@@ -201,7 +201,7 @@ def _space(config: Config) -> Iterator[Finding]:
 
 
 def _watching(config: Config) -> Iterator[Finding]:
-    """Whether the kernel's events reach the inbox, and whether its limits suffice."""
+    """Whether the kernel reports events of the inbox, and whether its limits are high enough."""
     inbox = config.folder("inbox")
     mount = filesystem_of(inbox)
     if config.watch.mode == "poll" or (config.watch.mode == "auto" and is_network(mount.fstype)):
@@ -238,7 +238,7 @@ def _number(file: Path) -> int | None:
 
 
 def _weights(config: Config) -> Iterator[Finding]:
-    """Weights that are absent only matter to who asks for them; a wrong file always does."""
+    """Missing weights are only a note, because few users need them; a corrupt file is an error."""
     wanted = {options.get("network") for options in config.backends.values()}
     for name, weights, found in listing(config.folder("networks")):
         if not isinstance(found, WeightsError):

@@ -1,6 +1,6 @@
-"""What editors need to complete and check our files: their JSON Schemas, and a line that says so.
+"""Support for editors that complete and check our files: JSON Schemas, and a line that names them.
 
-The schemas are hidden files beside what they describe, so that a share carries them along.
+The schemas are hidden files beside the files that they describe, so they also work on a share.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def record_schema() -> dict[str, Any]:
 
 
 def keep_sidecar_schema(config: Config) -> None:
-    """Have the schema of sidecars in the inbox, as it is now; who may not write goes without."""
+    """Write the current schema of sidecars into the inbox; skipped if that is not writable."""
     _keep(config.folder("inbox") / SIDECAR_SCHEMA, current_schema(config))
 
 
 def keep_config_schema(root: Path) -> None:
-    """Have the schema of the config beside it."""
+    """Write the schema of the config beside it."""
     _keep(root / CONFIG_SCHEMA, config_schema())
 
 

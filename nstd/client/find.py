@@ -1,4 +1,5 @@
-"""Which job a person means: an id or its beginning, a name, a sidecar, a path in the outbox."""
+"""Finds the job that a user means by an id or its beginning, a name, a sidecar or a path in the
+outbox."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ class Target:
 
 
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
-    """The one job in `places` that `wanted` means; the first place that has one decides.
+    """The job in `places` that matches `wanted`; the first place with a match is used.
 
     A name that is said in full comes before all that begin so. Raises StoreError `not_found` when
     there is none, or when it means several.
@@ -95,7 +96,7 @@ def _is_id(alias: str) -> bool:
 
 
 def known_names(config: Config, places: tuple[str, ...]) -> list[str]:
-    """What the jobs in `places` may be called, for completion in a shell."""
+    """All names of the jobs in `places`, for completion in a shell."""
     targets = [target for target in _targets(config) if target.where in places]
     return sorted({alias for target in targets for alias in target.aliases})
 

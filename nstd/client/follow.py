@@ -1,4 +1,4 @@
-"""Follows one submitted sidecar, a job or a batch, to its end, from the disk alone."""
+"""Follows one submitted sidecar, a job or a batch, to its end, by reading the disk."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from nstd.queue.progress import ProgressNote, read_progress
 from nstd.system.layout import CLAIMS, FAILED, REASON
 
 PATIENCE = 10.0
-"""Seconds for which a job may be nowhere: what is looked at one after the other moves."""
+"""Seconds for which a job may not be found: it may move between the places while we read them."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """Where a job is; `end` is its record or its reason, which lies at `path`.
+    """The state of a job; `end` is its record or its reason, which is at `path`.
 
     `fraction` is the share of its work that is done, in [0, 1].
     """
@@ -39,17 +39,17 @@ class Look:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the job has ended."""
         return self.state in {"finished", "failed"}
 
     @property
     def picture(self) -> Path:
-        """Where the finished picture lies."""
+        """The path of the finished picture."""
         return self.path.parent / (self.end.output.file if isinstance(self.end, Record) else "")
 
 
 class Followed:
-    """A job that was submitted, wherever it is by now."""
+    """A submitted job."""
 
     def __init__(self, config: Config, submitted: Submitted) -> None:
         self.name, self._submitted = submitted.name, submitted
@@ -61,10 +61,10 @@ class Followed:
         self._seen = time.monotonic()
 
     def look(self) -> Look:
-        """Where it is now. Raises StoreError `not_found` when it is nowhere for too long.
+        """Its state now. Raises StoreError `not_found` when it cannot be found for too long.
 
-        The places are looked at in the order in which it passes through them, so that it cannot
-        slip by.
+        The places are read in the order in which a job moves through them, so that it is not
+        missed.
         """
         look = self._in_inbox() or self._in_work() or self._in_outbox()
         if look is not None:
@@ -86,7 +86,7 @@ class Followed:
             if sidecar.stat().st_mtime_ns == self._submitted.mtime_ns:
                 return Look("inbox")
         with suppress(OSError):
-            claims = (self._inbox / CLAIMS).iterdir()  # their pictures are being copied
+            claims = (self._inbox / CLAIMS).iterdir()  # claims whose pictures are being copied
             if any(os.path.lexists(claim / sidecar.name) for claim in claims):
                 return Look("inbox")
         return None
@@ -134,19 +134,19 @@ class Followed:
 
 @dataclass(frozen=True)
 class BatchLook(Look):
-    """Where a batch is, and how many of its jobs have ended."""
+    """The state of a batch, and how many of its jobs have ended."""
 
     batch: Batch | None = None
     outbox: Path = Path()
 
     @property
     def pictures(self) -> list[Path]:
-        """Where the finished pictures lie."""
+        """The paths of the finished pictures."""
         return [self.outbox / end.output / end.picture for end in self._ends("finished")]
 
     @property
     def reasons(self) -> list[tuple[Path, Reason]]:
-        """Why jobs have failed, each with where that lies."""
+        """The reasons of the failed jobs, each with its path."""
         paths = [self.outbox / end.output / REASON for end in self._ends("failed")]
         return [(path, read_reason(path) or Reason()) for path in paths]
 
@@ -156,7 +156,7 @@ class BatchLook(Look):
 
 
 class FollowedBatch(Followed):
-    """A batch that was submitted; a sidecar that is refused is a job that has failed."""
+    """A submitted batch; a sidecar that was refused counts as a failed job."""
 
     _batch_id: str | None = None
 
@@ -206,7 +206,7 @@ class FollowedBatch(Followed):
         return super()._in_outbox()
 
     def _places(self) -> set[PurePosixPath]:
-        """The folders of the outbox that results lie in."""
+        """The folders of the outbox with results of the batch."""
         outputs = [
             path.parent.relative_to(self._outbox) for _, path in list_published(self._outbox)
         ]
@@ -215,5 +215,5 @@ class FollowedBatch(Followed):
 
 
 def follow(config: Config, submitted: Submitted) -> Followed:
-    """What follows a submitted sidecar."""
+    """A follower for a submitted sidecar."""
     return (FollowedBatch if submitted.is_batch else Followed)(config, submitted)

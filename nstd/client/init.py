@@ -1,4 +1,4 @@
-"""A new root: the folders of the design and a commented config."""
+"""Makes a new root: its folders and a commented config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nstd.system.layout import CONFIG, INNER
 
 
 def make_root(root: Path) -> bool:
-    """Make what is not there yet below `root`; whether the config was new.
+    """Make the missing folders and files below `root`; whether the config was missing.
 
     Raises ConfigError when the folder cannot be made.
     """

@@ -1,7 +1,7 @@
-"""A failed job goes back into the inbox, by the door that every job comes through.
+"""Puts a failed job back into the inbox, to be claimed as every job.
 
-Pictures that are no longer where the sidecar says are put back first, from the copies that the
-failed folder kept; the sidecar last, by one rename.
+Pictures that are no longer where the sidecar says are restored first, from the copies in the folder
+of the failed job; the sidecar is the last, by one rename.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nstd.system.nofollow import Folder, join
 
 
 def resubmit(config: Config, failed: Path, files: Files) -> Path:
-    """Return the job in the folder `failed` to the inbox; where its sidecar lies now.
+    """Return the job in the folder `failed` to the inbox; the path of its sidecar there.
 
     Raises StoreError when the folder has no reason or no sidecar, or the disk fails.
     """
@@ -96,7 +96,7 @@ def _copies(folder: Path, sidecar: Path) -> dict[str, Path]:
 
 
 def failed_of(outbox: Path, batch_id: str) -> list[Path]:
-    """The folders of the jobs of a batch that have failed, in its order."""
+    """The folders of the failed jobs of a batch, in the order of its members."""
     found = []
     for _, path in list_published(outbox / FAILED):
         told = read_heading(path)
@@ -122,7 +122,7 @@ def _restore(
             return
         target = inbox.path / join(str(sidecar.parent), source)
     except SidecarError:
-        return  # a path that is refused stays refused
+        return  # a refused path stays refused
     files.make_folder(target.parent, below=inbox.path)
     temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)

@@ -1,4 +1,4 @@
-"""What is going on, read from the disk alone: the daemon may run or not."""
+"""The status of a root, read from disk, whether the daemon runs or not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RECENT = 10
 
 
 def read_status(config: Config) -> Status:
-    """The status of the root of `config`. Folders that are not there count as empty."""
+    """The status of the root of `config`. Missing folders count as empty."""
     work, outbox = config.folder("work"), config.folder("outbox")
     pid = holder(work / LOCK)
     is_running = pid is not None
@@ -108,7 +108,7 @@ def list_unreadable(work: Path) -> list[tuple[Path, str]]:
 
 
 def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Batch]:
-    """The batches under way, and those that are over of which a recent job is one."""
+    """The batches under way, and the finished batches of recent jobs."""
     found: dict[str, Batch] = {}
     for paths in list_batches(work):
         with suppress(StoreError):
@@ -126,7 +126,7 @@ def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Bat
 
 
 def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[str]) -> BatchEntry:
-    """How many of its jobs are where; one that was put back has not ended."""
+    """The counts of its jobs by state; a job that was put back has not ended."""
     ours = {job.batch.index: job.id for job in under_way if job.batch and job.batch.id == batch.id}
     ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in ours]
     done = sum(end.state == "finished" for end in ended)
@@ -150,11 +150,12 @@ def list_sidecars(inbox: Path) -> Iterator[str]:
 
 
 def _outcome(path: Path, outbox: Path) -> EndedEntry:
-    """A job that has ended; of a record that cannot be read, only the place is told."""
+    """A job that has ended; if its record cannot be read, only its place."""
     blank = Reason() if path.name == REASON else Record()
     return EndedEntry(read_ended(path) or blank, str(path.parent.relative_to(outbox)))
 
 
 def pause(took: float) -> float:
-    """Seconds until the next look, after one that `took` so long: a large outbox takes its time."""
+    """Seconds until the status is read again, after reading that `took` seconds: longer for a large
+    outbox."""
     return max(1.0, 4 * took)

@@ -1,4 +1,4 @@
-"""What a look at a root finds, as the models that lie on disk, and the same as JSON."""
+"""The entries of a status: made of the models of the files on disk; also as JSON."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nstd.queue.progress import ProgressNote
 
 _OF_JOB = {"name", "folder", "backend", "priority", "attempt", "submitted"}
 _OF_PROGRESS = {"job", "note", "slot", "schema_version"}
-"""What an entry of a running job has already, or leaves out."""
+"""Fields of a progress note that the entry of a running job has elsewhere, or omits."""
 _OF_END = {"job", "name", "state", "code", "message", "hint", "finished", "device"}
 
 
 @dataclass(frozen=True)
 class WaitingEntry:
-    """A job in the work folder; `state` is what its files ask for, mostly `waiting`."""
+    """A job in the work folder that does not run; `state` is usually `waiting`."""
 
     job: Job
     state: str = "waiting"
@@ -32,7 +32,7 @@ class WaitingEntry:
 
 @dataclass(frozen=True)
 class RunningEntry:
-    """A job that runs; it has no progress until its worker has reported for the first time."""
+    """A running job; it has no progress until the first report of its worker."""
 
     job: Job
     slot: str = ""
@@ -58,7 +58,7 @@ class EndedEntry:
 
     @property
     def message(self) -> str:
-        """The first line of why it failed; nothing where it did not."""
+        """The first line of the message of its failure; empty if it did not fail."""
         lines = self.end.message.splitlines() if isinstance(self.end, Reason) else []
         return lines[0] if lines else ""
 
@@ -70,7 +70,7 @@ class EndedEntry:
 
 @dataclass(frozen=True)
 class BatchEntry:
-    """A batch, and how many of its jobs are where."""
+    """A batch, and the counts of its jobs by state."""
 
     batch: Batch
     done: int
@@ -120,7 +120,7 @@ class Status:
 
     @property
     def alone(self) -> list[Job]:
-        """The jobs that wait and are no members of a batch."""
+        """The waiting jobs that are not members of a batch."""
         return [entry.job for entry in self.waiting if entry.job.batch is None]
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Put pairs into the inbox: pictures first, the sidecars last, each by one rename."""
+"""Puts pairs into the inbox: pictures first, sidecars last, each by one rename."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from nstd.system.numbered import distinct, numbered
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What a person asks for: each of `contents` in the style, which is a file or a library name.
+    """What to submit: each of `contents` in the style, which is a file or a name in the library.
 
     `options` are `key=value` texts. A key without a known first part is an option of the backend:
     `preset=fine` is short for `options.preset=fine`. With `series`, the contents are to look alike.
@@ -48,7 +48,8 @@ class SubmitRequest:
     more_styles: Sequence[str] = ()
 
     def wishes(self, rename: Callable[[Path], str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The name and text of each sidecar; `rename` says what a file is called in the inbox."""
+        """The name and the values of each sidecar; `rename` gives the name of a file in the
+        inbox."""
         groups = [self.contents] if self.grid else [[content] for content in self.contents]
         for contents in groups:
             yield self._stem(contents[0]), self._wish(contents, rename)
@@ -87,18 +88,18 @@ class SubmitRequest:
 
     @property
     def styles(self) -> list[str]:
-        """All of them."""
+        """All styles."""
         return [self.style, *self.more_styles]
 
     @property
     def files(self) -> list[Path]:
-        """Every picture that goes along."""
+        """All pictures to be copied."""
         styles = [Path(style) for style in self.styles if Path(style).is_file()]
         return [*self.contents, *styles, *([self.init] if self.init else [])]
 
 
 class Submitted(NamedTuple):
-    """A sidecar in the inbox, and what its job or batch will be known by."""
+    """A sidecar in the inbox, and the names by which its job or batch can be found."""
 
     sidecar: Path
     name: str
@@ -107,10 +108,10 @@ class Submitted(NamedTuple):
 
 
 def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
-    """Submit pairs; the new sidecars, in the order of the contents.
+    """Submit pairs; returns the new sidecars, in the order of the contents.
 
-    Raises SidecarError before anything is copied when a job is not valid, OSError when the disk
-    fails.
+    Raises SidecarError, before anything is copied, when a job is not valid, and OSError when the
+    disk fails.
     """
     inbox, files = config.folder("inbox"), Files()
     checked = _check(config, request)
@@ -133,9 +134,10 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
 
 
 def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, bool]]:
-    """The name that each sidecar gives to its result, and whether that is a batch.
+    """The name that each sidecar gives to its result, and whether it makes a batch.
 
-    Refuses now what the daemon would refuse later; nobody sees the lines of these texts.
+    Refuses now what the daemon would refuse later; the errors have no lines, because these
+    sidecars are not files yet.
     """
     plugins = Backends()
     there = [Path(style) for style in request.styles if Path(style).exists()]
@@ -167,7 +169,7 @@ def _check_weights(plan: Plan, config: Config) -> None:
 
 
 def _check_names(names: Iterable[str]) -> None:
-    """Refuse names that the inbox would pass over, or take for sidecars."""
+    """Refuse names that the inbox would ignore, or treat as sidecars."""
     for name in names:
         if is_ignored(name) or is_sidecar(name):
             message = "in an inbox, a file of this name is no picture; rename it"
@@ -175,7 +177,7 @@ def _check_names(names: Iterable[str]) -> None:
 
 
 def _check_library(config: Config, style: str) -> None:
-    """Refuse a style that is neither a file here nor in the library: its job would wait."""
+    """Refuse a style that is neither a file nor in the library: its job would wait for it."""
     locator = Locator(Folder(config.folder("inbox")), Folder(config.folder("styles")))
     if locator.find("submitted.yaml", style) is None:
         folder = printable(config.folder("styles"))
@@ -208,7 +210,7 @@ def _same(picture: Path, inbox: Path) -> Path | None:
 
 @contextmanager
 def _draft(inbox: Path, suffix: str) -> Iterator[Path]:
-    """A hidden name that nobody else uses, and that is gone in the end."""
+    """A hidden, unused name; a file with it is removed at the end."""
     draft = inbox / f".{secrets.token_hex(8)}{suffix}.tmp"
     try:
         yield draft

@@ -1,4 +1,4 @@
-"""The daemon: one loop, the pipeline that it turns, and what interrupts it."""
+"""The daemon: its loop, the pipeline whose parts the loop calls, and signals and requests."""
 
 from typing import TYPE_CHECKING
 

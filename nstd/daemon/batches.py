@@ -1,7 +1,8 @@
-"""Batches under way: members become jobs, their ends are noted, and the last brings the sheet.
+"""Batches under way: members become jobs, their ends are noted, and after the last the contact
+sheet is drawn and the batch is published.
 
-A member is an ordinary job from the moment that its folder is moved into the work folder. What is
-known of the whole lies in the batch's folder, so that a restart goes on wherever this one was.
+A member is an ordinary job as soon as its folder is in the work folder. What is known about the
+batch as a whole lies in the folder of the batch, so that a restarted daemon continues from there.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from nstd.system.durable import Files
 from nstd.system.layout import LOGS
 
 BUDGET = 0.5
-"""Seconds that one turn of the loop spends on moving members in."""
+"""Seconds that one turn of the loop spends on moving members into the work folder."""
 AGAIN, LONGEST = 5.0, 60.0
-"""Seconds before what met a disk error is tried again; doubles from the first."""
+"""Seconds before a step that met a disk error is tried again: the first wait, which doubles each
+time, and the longest."""
 
 
 @dataclass
@@ -50,7 +52,8 @@ class Live:
 
 
 class Batches:
-    """All of them: `claimed` are those that intake has just claimed."""
+    """All batches under way. `claimed` holds the batches that intake has claimed since the last
+    turn."""
 
     def __init__(
         self,
@@ -74,18 +77,18 @@ class Batches:
         self._limits = config.limits
 
     def work(self, now: float) -> None:
-        """Take in what was claimed, and conclude the batches whose last job has ended."""
+        """Add the claimed batches, and publish the batches whose last job has ended."""
         while self._claimed:
             self.add(self._claimed.popleft())
         if not self._is_draining:
             self.unfold(now)
             for job in self._scheduler.members.take_arrived():
-                with suppress(OSError):  # the end of the job tries it again
+                with suppress(OSError):  # tried again when the job ends
                     self.reopen(job)
         self._conclude_all(now)
 
     def drain(self) -> None:
-        """Move no more members in."""
+        """Stop moving members into the work folder."""
         self._is_draining = True
 
     def __contains__(self, batch_id: str) -> bool:
@@ -94,7 +97,7 @@ class Batches:
     # In
 
     def add(self, batch: Batch) -> None:
-        """A batch was claimed."""
+        """Add a batch that was just claimed."""
         self._live[batch.id] = Live(batch, self._store.batch(batch.id))
         emit(
             "batch.started",
@@ -105,9 +108,10 @@ class Batches:
         )
 
     def unfold(self, now: float, budget: float = BUDGET) -> None:
-        """Move staged members into the work folder, as far as the time goes; each is a job then.
+        """Move staged members into the work folder, where each is a job, for at most `budget`
+        seconds.
 
-        To be called when the jobs that an earlier run left are known.
+        Must be called after the recovery of the jobs of an earlier run.
         """
         if not self._has_looked:
             self._look()
@@ -120,7 +124,7 @@ class Batches:
                         return
                     job = self._store.move_in(live.paths, job_id)
                     if job is not None:
-                        self._tell_claimed(job)
+                        self._log_claimed(job)
                         self._scheduler.add(job)
                 live.is_unfolded = live.may_be_over = True
             except (OSError, StoreError) as error:
@@ -143,7 +147,7 @@ class Batches:
             return sorted(path.name for path in paths.staged.iterdir())
         return []
 
-    def _tell_claimed(self, job: Job) -> None:
+    def _log_claimed(self, job: Job) -> None:
         keep_job_log(job.id, self._store.paths(job.id).log)
         emit(
             "job.claimed",
@@ -156,7 +160,7 @@ class Batches:
         )
 
     def reopen(self, job: Job) -> None:
-        """The job may be a member that was put back: its batch, if it was over, is not any more.
+        """If the job is a member, put back after its batch was published, start the batch again.
 
         Raises OSError.
         """
@@ -164,7 +168,7 @@ class Batches:
             return
         batch = read_manifest(self._outbox.path / job.place)
         if batch is None or batch.id != job.batch.id:
-            return  # somebody took it away: the job is one of its own
+            return  # its manifest was taken away: treat it as a single job
         batch = batch.model_copy(
             update={"round": batch.round + 1, "finished": None, "folder": job.folder}
         )
@@ -173,7 +177,7 @@ class Batches:
     # Out
 
     def note_end(self, job: Job) -> None:
-        """The job is published: note it, if it is a member, before its folder goes.
+        """Note how a published job has ended, if it is a member, before its folder is removed.
 
         Raises OSError.
         """
@@ -198,7 +202,8 @@ class Batches:
         live.may_be_over = True
 
     def _conclude_all(self, now: float) -> None:
-        """Publish the batches that are over; never waits for a sheet."""
+        """Publish the batches that are over; does not wait for a contact sheet that is being
+        drawn."""
         for live in list(self._live.values()):
             if now < live.due or not self._is_over(live):
                 continue
@@ -209,7 +214,8 @@ class Batches:
                     self._postpone(live, error, now)
 
     def _is_over(self, live: Live) -> bool:
-        """Whether every member has ended; those of which nothing is left are lost."""
+        """Whether every member has ended. Members without an end and without a folder count as
+        lost."""
         if not (self._has_looked and live.is_unfolded and live.may_be_over):
             return False
         live.may_be_over = False
@@ -220,13 +226,14 @@ class Batches:
         members = live.batch.members
         left = [number for number, member in enumerate(members) if member.end is None]
         if any(self._store.paths(members[number].job).folder.exists() for number in left):
-            return False  # one that cannot be read: a person has been told
+            return False  # it cannot be read, which was already logged
         live.lost = {n: End(state="failed", output="", code="io_error") for n in left}
         live.may_be_over = True
         return True
 
     def _conclude(self, live: Live, now: float) -> None:
-        """The sheet, then the outbox, then the event, then the folder: again until all is done."""
+        """Draw the sheet, publish, log the end, remove the folder; repeated until every step is
+        done."""
         if live.sheet is None:
             live.sheet = Sheet(
                 live.paths, self._files, make_command(self._outbox.path, self._limits)
@@ -237,7 +244,7 @@ class Batches:
         has_published = self._outbox.has_batch(batch)
         self._outbox.publish_batch(batch, live.paths)
         if not has_published or not has_finished(self._logs, batch.id, batch.round):
-            self._tell(live, batch)
+            self._log_end(live, batch)
         self._store.remove_batch(live.paths)
         del self._live[batch.id]
 
@@ -250,7 +257,7 @@ class Batches:
         update = {"members": tuple(members), "finished": time.time(), "sheet": sheet}
         return live.batch.model_copy(update=update)
 
-    def _tell(self, live: Live, batch: Batch) -> None:
+    def _log_end(self, live: Live, batch: Batch) -> None:
         if live.sheet is not None and live.sheet.reason:
             reason = printable(live.sheet.reason)
             emit("batch.sheet_failed", code="sheet_failed", reason=reason)
@@ -274,7 +281,7 @@ class Batches:
         live.due = now + backoff(live.tries, AGAIN, LONGEST)
 
     def close(self) -> None:
-        """End what draws sheets; they are drawn after the next start."""
+        """Kill the processes that draw contact sheets; the next run of the daemon draws them."""
         for live in self._live.values():
             if live.sheet is not None:
                 live.sheet.kill()
@@ -283,13 +290,13 @@ class Batches:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no batch needs anything but the ends of its jobs."""
+        """Whether every batch only waits for its jobs to end."""
         return self._has_looked and all(
             live.is_unfolded and not live.may_be_over for live in self._live.values()
         )
 
     def next_event(self, now: float) -> float:
-        """When something is due: members to be moved in, or a sheet to be looked at."""
+        """When to move in members, or to check a process that draws a sheet."""
         busy = [live for live in self._live.values() if not live.is_unfolded or live.may_be_over]
         return min((max(live.due, self._soon(live, now)) for live in busy), default=float("inf"))
 
@@ -298,5 +305,5 @@ class Batches:
         return now if live.sheet is None else live.sheet.next_look(now)
 
     def waitables(self) -> list[int]:
-        """What to wait on for the end of a sheet."""
+        """Descriptors that become readable when a process that draws a sheet ends."""
         return [fd for live in self._live.values() if live.sheet for fd in live.sheet.waitables]

@@ -1,4 +1,4 @@
-"""The daemon: one loop along the straight line, and what interrupts it."""
+"""The daemon: one loop that calls the parts of the pipeline, and handles signals and requests."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from nstd.system.waits import USUAL, Waits
 
 EXIT_OK, EXIT_DEVICES_DOWN = 0, 5
 FIXED = ("folders", "executor", "devices", "slots", "metrics")
-"""Settings that a running daemon does not take over."""
+"""Sections of the config whose changes need a restart."""
 _LONGEST_SLEEP = 10.0
 _PATIENCE = 5.0
-"""Seconds for which a run with `once` waits for an inbox that cannot be read."""
-_TELL_AGAIN = 60.0
+"""Seconds that a run with `once` waits for an inbox that cannot be read."""
+_LOG_AGAIN = 60.0
 
 
 class Daemon:
-    """Everything between a config and an exit status; `run` is the whole of its life."""
+    """The daemon: made from a config; `run` does everything and returns the exit status."""
 
     def __init__(
         self,
@@ -54,13 +54,13 @@ class Daemon:
         self._requests = ControlRequests(work, files, _refuse_note)
         self._pipeline.backends.is_patient = not once  # a run with `once` has to end
         self._unavailable: set[str] = set()
-        self._throttle = Throttle(_TELL_AGAIN)
+        self._throttle = Throttle(_LOG_AGAIN)
         self._is_draining = self._is_ended = False
 
     def run(self) -> int:
-        """Run until a signal, or with `once` until nothing is left; the exit status.
+        """Run until a signal, or with `once` until no work is left. Returns the exit status.
 
-        Raises StoreError `already_running` when another daemon has the root, and `io_error` when
+        Raises StoreError `already_running` when another daemon uses the root, and `io_error` when
         `once` could not read the inbox, or when the folder `work` was taken away.
         """
         self._lock.acquire()
@@ -86,7 +86,7 @@ class Daemon:
         Raises StoreError when the root is not ours any more: another daemon may start on it.
         """
         self._keep_lock()
-        results = [self._try(self._heed_signals)]
+        results = [self._try(self._handle_signals)]
         results += [self._try(step) for step in self._steps()]
         self._notifier.watchdog()
         if not all(results):
@@ -102,22 +102,22 @@ class Daemon:
             raise
 
     def _steps(self) -> list[Callable[[float], None]]:
-        requests = [] if self._is_draining else [self._heed_requests]
-        return [*requests, *self._pipeline.steps(), self._tell_state]
+        requests = [] if self._is_draining else [self._handle_requests]
+        return [*requests, *self._pipeline.steps(), self._report_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
-        """Take a step; False when it met an error, told once and then once a minute."""
+        """Run one step; False when it raised an error, which is logged at most once a minute."""
         now = time.monotonic()
         try:
             step(now)
         except Exception as error:
             kind = step.__name__, type(error).__name__
             if self._throttle.is_news(kind):
-                self._tell_error(error)
+                self._log_error(error)
             return False
         return True
 
-    def _tell_error(self, error: Exception) -> None:
+    def _log_error(self, error: Exception) -> None:
         if isinstance(error, OSError):
             self._pipeline.trouble.tell(error, str(error.filename or ""))
         else:
@@ -135,7 +135,7 @@ class Daemon:
     # Beginning and end
 
     def _start(self) -> None:
-        """Get the executor ready, look at the plugins, and tell that we are up."""
+        """Start the executor, check the backends, and report that the daemon is ready."""
         self._pipeline.open()
         self._tell_backends()
         emit(
@@ -147,7 +147,7 @@ class Daemon:
             slots=[slot.name for slot in self._pipeline.scheduler.slots],
             watch=self._pipeline.admission.watcher.mode,
         )
-        self._tell_state(time.monotonic())
+        self._report_state(time.monotonic())
         self._notifier.ready("watching the inbox")
 
     def _tell_backends(self) -> None:
@@ -176,7 +176,7 @@ class Daemon:
         return self._once and self._pipeline.admission.lost_for(time.monotonic()) > _PATIENCE
 
     def _check_inbox(self) -> None:
-        """With `once`, an inbox that cannot be read has not been worked off."""
+        """Raise StoreError when a run with `once` ends while the inbox cannot be read."""
         if self._cannot_look():
             raise StoreError(
                 "io_error",
@@ -186,12 +186,12 @@ class Daemon:
             )
 
     def _must_give_up(self) -> bool:
-        """All devices are down, and the config or `once` says not to wait for them."""
+        """Whether all devices are down, and the config or `once` says not to wait for them."""
         give_up = self._once or self._config.workers.exit_when_all_down
         return give_up and self._pipeline.scheduler.all_down
 
     def _close(self, began: float) -> None:
-        """End the workers, write what can be written, and tell the counts."""
+        """Stop the workers, write what can be written, and log the counts of the run."""
         self._notifier.stopping("stopping")
         self._pipeline.close()
         emit(
@@ -209,7 +209,7 @@ class Daemon:
 
     # What interrupts it
 
-    def _heed_signals(self, _now: float) -> None:
+    def _handle_signals(self, _now: float) -> None:
         for number in self._signals.take():
             if number is signal.SIGHUP:
                 self._reload_config()
@@ -219,7 +219,7 @@ class Daemon:
                 self._drain(number.name)
 
     def _drain(self, reason: str) -> None:
-        """Claim no more, have running jobs saved and put back."""
+        """Stop claiming, and have the running jobs save their state and wait again."""
         running = len(self._pipeline.scheduler.running)
         self._is_draining = True
         emit("daemon.stopping", reason=reason, running=running)
@@ -227,7 +227,8 @@ class Daemon:
         self._pipeline.drain()
 
     def _reload_config(self) -> None:
-        """HUP: take over what can be taken over; a bad config changes nothing."""
+        """On SIGHUP: apply the changes that need no restart; a config with errors changes
+        nothing."""
         if self._reload is None or self._is_draining:
             return
         self._notifier.reloading()
@@ -247,8 +248,8 @@ class Daemon:
             self._tell_backends()
         self._notifier.ready("watching the inbox")
 
-    def _heed_requests(self, now: float) -> None:
-        self._pipeline.recover(now)  # a note may be about a job of an earlier run
+    def _handle_requests(self, now: float) -> None:
+        self._pipeline.recover(now)  # a request may be about a job of an earlier run
         for request in self._requests.take():
             if not self._carry_out(request, now):
                 emit(
@@ -263,7 +264,7 @@ class Daemon:
             return self._pipeline.dispatcher.restart(request.job)
         return self._pipeline.cancel(request.job, now)
 
-    def _tell_state(self, _now: float) -> None:
+    def _report_state(self, _now: float) -> None:
         outlook, scheduler = self._pipeline.outlook, self._pipeline.scheduler
         self._pipeline.health.write(scheduler, outlook)
         if self._unavailable - outlook.unavailable.keys():  # one is back, or has failed for good

@@ -1,4 +1,4 @@
-"""From the queue to the end of an attempt: scheduler -> executor -> scheduler -> publisher."""
+"""Starts the jobs that the scheduler chooses, and handles the end of each attempt."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from nstd.queue.store import JobStore
 from nstd.system.waits import USUAL, Waits
 
 _LOOK = 1.0
-"""While jobs run, how often their workers' grace and health are looked at."""
+"""Seconds between checks of the workers while jobs run."""
 
 
 class Dispatcher:
-    """Carries out what the scheduler decides, durably."""
+    """Carries out the scheduler's decisions; each is on disk before it takes effect."""
 
     def __init__(
         self,
@@ -56,23 +56,23 @@ class Dispatcher:
         self.configure(config)
 
     def open(self) -> None:
-        """Get the executor ready; raises NstdError when there is nowhere to run anything."""
+        """Start the executor. Raises NstdError when there is no device to run jobs on."""
         self.executor.open()
         self.scheduler.offer(self.executor.slots())
 
     def work(self, now: float) -> None:
-        """Take in what has ended, which makes room, and fill it."""
+        """Handle the attempts that have ended, then start jobs on the slots that are free."""
         self.collect(now)
         if not self._is_draining:
             self.dispatch(now)
 
     def dispatch(self, now: float) -> None:
-        """Start what the scheduler wants started; the attempt is durable before it begins."""
+        """Start the jobs that the scheduler chooses; each attempt is on disk before it begins."""
         self._looked = now
         if now < self._disk_until:
             return
         if not self.scheduler.waiting:
-            self._disk_error = ""  # there is nothing to try the disk with: intake will tell
+            self._disk_error = ""  # no job to test the disk with: the next claim will
         for job, slot in self.scheduler.dispatch(now):
             with _bound(job.id, slot):
                 begun = job.begun()
@@ -84,12 +84,12 @@ class Dispatcher:
                 self.executor.start(begun, slot, self._store.paths(job.id).folder)
 
     def collect(self, now: float) -> None:
-        """Take in what the executor has to tell, and end what takes too long."""
+        """Handle the executor's events, and end the attempts that are overdue."""
         self._looked = now
         self._events.extend(self.executor.events())
         self.scheduler.offer(self.executor.slots())
         while self._events:
-            event = self._events.popleft()  # before it is heeded: an error must not cost the others
+            event = self._events.popleft()  # removed first: an error must not lose the rest
             if isinstance(event, Begun):
                 self.scheduler.begun(event.job, now)
             elif isinstance(event, Report):
@@ -116,7 +116,7 @@ class Dispatcher:
     def _settle(self, outcome: Outcome, now: float) -> None:
         with _bound(outcome.job, self.scheduler.running[outcome.job].slot):
             verdict = self.scheduler.settle(outcome, now)
-            self._tell_device(verdict)
+            self._log_device(verdict)
             if outcome.full_path:
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), outcome.full_path)
                 self._trouble.tell(full, outcome.full_path, job=outcome.job)
@@ -156,7 +156,7 @@ class Dispatcher:
         self._give_back(verdict, now, forgive=True)
 
     def _give_back(self, verdict: Verdict, now: float, *, forgive: bool) -> None:
-        """The job waits again, and what memory says of its attempts counts if the disk fails."""
+        """The job waits again; if the disk fails, the count of attempts in memory is used."""
         waiting, delay = verdict.job.given_back(forgive=forgive), verdict.delay
         self._is_durable(waiting, now)
         not_before = now + delay if delay else 0.0
@@ -166,26 +166,26 @@ class Dispatcher:
         try:
             job = self._store.restart(job)
         except OSError as error:
-            self._tell_disk(job, error, now)
+            self._log_disk_error(job, error, now)
         self.scheduler.add(job)
 
     def _is_durable(self, job: Job, now: float) -> bool:
-        """Put the job as it now is on disk; False, and a pause, when the disk does not take it."""
+        """Write the job to disk; when that fails, start a pause and return False."""
         try:
             self._store.save(job)
         except OSError as error:
-            self._tell_disk(job, error, now)
+            self._log_disk_error(job, error, now)
             return False
         if now >= self._disk_until:
             self._disk_error = ""
         return True
 
-    def _tell_disk(self, job: Job, error: OSError, now: float) -> None:
+    def _log_disk_error(self, job: Job, error: OSError, now: float) -> None:
         self._trouble.tell(error, "work", job=job.id)
         self._disk_until = now + self._disk_pause
         self._disk_error = f"{printable(str(error.filename or 'work'))}: {error.strerror}"
 
-    def _tell_device(self, verdict: Verdict) -> None:
+    def _log_device(self, verdict: Verdict) -> None:
         device, failure = verdict.slot.device, verdict.failure
         if verdict.device_up:
             emit("device.up")
@@ -217,7 +217,7 @@ class Dispatcher:
         return True
 
     def restart(self, job_id: str) -> bool:
-        """Start a waiting or running job anew from its inputs; False when there is none."""
+        """Start a waiting or running job again from its inputs; False when there is no such job."""
         if job_id in self.scheduler.running:
             self.scheduler.stop(job_id, restart=True)
             self.executor.stop(job_id)
@@ -228,14 +228,14 @@ class Dispatcher:
         return True
 
     def drain(self) -> None:
-        """Have every running job saved and put back, and start none."""
+        """Have every running job save its state and wait again, and start no more jobs."""
         self._is_draining = True
         for job_id in list(self.scheduler.running):
             self.scheduler.stop(job_id)
             self.executor.stop(job_id)
 
     def close(self) -> None:
-        """End all workers at once; what still ran is put back, and its attempt does not count."""
+        """Kill all workers; jobs that still ran wait again, and their attempts do not count."""
         now = time.monotonic()
         self.collect(now)
         self.executor.close()
@@ -246,7 +246,7 @@ class Dispatcher:
     # What the loop needs to know
 
     def reason_to_pause(self) -> str:
-        """Why nothing should be claimed now, or nothing."""
+        """Why nothing should be claimed now, or an empty string."""
         barred = self.scheduler.is_barred(self._looked)
         down = "all devices are down" if barred else ""
         return self._disk_error or self.executor.trouble() or down
@@ -257,7 +257,8 @@ class Dispatcher:
         return not self.scheduler.waiting and not self.scheduler.running
 
     def next_event(self, now: float) -> float:
-        """When something is due: a retry, a time-out, a look at the workers, a try of the disk."""
+        """When to act next: a retry, a time-out, a check of the workers, or another try of the
+        disk."""
         due = self.scheduler.next_event(self._looked)
         if self.scheduler.running:
             due = min(due, now + _LOOK)
@@ -271,5 +272,5 @@ class Dispatcher:
 
 
 def _bound(job_id: str, slot: Slot) -> AbstractContextManager[None]:
-    """What is logged meanwhile bears the job, its slot and its device."""
+    """Add the job, its slot and its device to every line logged inside this context."""
     return bound_contextvars(job=job_id, slot=slot.name, device=slot.device)

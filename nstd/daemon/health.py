@@ -1,4 +1,4 @@
-"""What the daemon leaves on disk for `nstd status`: its health and the progress of its jobs."""
+"""Files that `nstd status` reads: the health of the daemon and the progress of its jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nstd.system.durable import Files
 
 
 class HealthFile:
-    """`work/daemon.json`, replaced when it changes; losing it loses nothing."""
+    """Writes `work/daemon.json` when it changes. No other part depends on the file."""
 
     def __init__(self, path: Path, files: Files) -> None:
         self.path, self._files = path, files
@@ -47,7 +47,7 @@ class HealthFile:
                 self._last = text
 
     def note_progress(self, paths: JobPaths, report: Report, slot: str) -> None:
-        """Keep the last report of a running job beside it."""
+        """Write the last progress report of a running job into the folder of the job."""
         note = ProgressNote(**report.model_dump(), slot=slot, time=time.time())
         with contextlib.suppress(OSError):
             self._files.write(paths.progress, note.model_dump_json().encode(), durable=False)

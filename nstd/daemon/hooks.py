@@ -1,7 +1,7 @@
-"""Hooks: commands of the config that are run when a job has ended, beside the loop.
+"""Hooks: commands from the config that run when a job has ended, without blocking the loop.
 
-They are told of, and no more: one that fails, hangs or cannot be found changes nothing of its job.
-Each ending starts one at most; a daemon that is killed in that moment starts none.
+Each result is logged; a hook that fails, hangs or cannot be found does not change its job. Each
+end of a job starts at most one command, and none when the daemon is killed at that moment.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from nstd.queue.job import Failure, Job
 from nstd.system.child import TimedChild
 
 MOST = 1000
-"""So many endings may wait for their command; those beyond are told of, and get none."""
+"""How many commands may wait. When more jobs end, no command runs for them; this is logged."""
 LOOK = 0.5
-"""While commands run, how often they are looked at, if nothing else wakes the loop."""
+"""Seconds between checks of running commands, if nothing else wakes the loop."""
 LONGEST_DRAIN = 60.0
-"""At a stop, commands that wait or run get their time-out, but no more than this."""
+"""At a stop, waiting and running commands have their time limit, but at most these seconds."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A command that is to be run."""
+    """A command that waits to be run."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
 
 
 class Hooks:
-    """The commands that wait and those that run."""
+    """The waiting and the running commands."""
 
     def __init__(self, config: Config) -> None:
         self._waiting: deque[Call] = deque()
@@ -44,11 +44,11 @@ class Hooks:
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; what waits or runs keeps its command."""
+        """Take over new settings; commands that wait or run do not change."""
         self._settings, self._grace = config.hooks, config.workers.grace
 
     def add(self, job: Job, failure: Failure | None, record: Path) -> None:
-        """The job has ended, and everybody was told; `record` is that of its end."""
+        """Add the command for a job whose end is published and logged; `record` is its record."""
         settings = self._settings
         command = settings.on_success if failure is None else settings.on_failure
         if not command:
@@ -61,16 +61,16 @@ class Hooks:
         }
         call = Call(tuple(command), environment)
         if len(self._waiting) >= MOST:
-            _tell_unrun(call, f"{MOST} others wait; it was not run")
+            _log_not_run(call, f"{MOST} others wait; it was not run")
         else:
             self._waiting.append(call)
 
     def work(self, now: float) -> None:
-        """Tell of those that ended, and start what waits; never waits for either."""
+        """Log the commands that have ended and start those that wait, without blocking."""
         for call, hook in list(self._running):
             if (reason := hook.look(now)) is not None:
                 self._running.remove((call, hook))
-                _tell(call, hook, reason)
+                _log_end(call, hook, reason)
         if now >= self._until:
             self.close()
         while self._waiting and len(self._running) < self._settings.at_once:
@@ -80,21 +80,21 @@ class Hooks:
         try:
             hook = TimedChild(call.command, call.environment, self._settings.timeout)
         except (OSError, ValueError) as error:
-            _tell_unrun(call, f"cannot be started: {error}")
+            _log_not_run(call, f"cannot be started: {error}")
         else:
             self._running.append((call, hook))
 
     def drain(self, now: float) -> None:
-        """The daemon stops: they have some time, after that of the jobs that are saved now."""
+        """The daemon stops: give the commands time, counted after the time to save running jobs."""
         self._until = now + self._grace + min(self._settings.timeout, LONGEST_DRAIN)
 
     def close(self) -> None:
-        """End at once what runs, and run no more."""
+        """Kill the running commands, and start no more."""
         for call, hook in self._running:
             hook.kill()
-            _tell(call, hook, "killed: the daemon stops")
+            _log_end(call, hook, "killed: the daemon stops")
         for call in self._waiting:
-            _tell_unrun(call, "not run: the daemon stops")
+            _log_not_run(call, "not run: the daemon stops")
         self._running.clear()
         self._waiting.clear()
 
@@ -102,22 +102,22 @@ class Hooks:
 
     @property
     def is_idle(self) -> bool:
-        """Whether none waits or runs."""
+        """Whether no command waits or runs."""
         return not self._waiting and not self._running
 
     def next_event(self, now: float) -> float:
-        """When they are to be looked at again."""
+        """When to check the commands again."""
         if not self._running:
             return now if self._waiting else float("inf")
         return min(self._until, now + LOOK, *(hook.deadline for _, hook in self._running))
 
     def waitables(self) -> list[int]:
-        """What to wait on for the end of one."""
+        """Descriptors that become readable when a command ends."""
         return [fd for _, hook in self._running for fd in hook.waitables]
 
 
-def _tell(call: Call, hook: TimedChild, reason: str) -> None:
-    """One canonical line for each; what it printed is told only where it failed."""
+def _log_end(call: Call, hook: TimedChild, reason: str) -> None:
+    """Log one line for each command; its output is included only when it failed."""
     words = _words(call)
     if reason:
         emit("hook.failed", **words, reason=reason, seconds=hook.seconds, printed=hook.tail)
@@ -125,7 +125,7 @@ def _tell(call: Call, hook: TimedChild, reason: str) -> None:
         emit("hook.finished", **words, seconds=hook.seconds)
 
 
-def _tell_unrun(call: Call, reason: str) -> None:
+def _log_not_run(call: Call, reason: str) -> None:
     emit("hook.failed", **_words(call), reason=printable(reason))
 
 

@@ -1,7 +1,7 @@
 """A file of metrics in Prometheus' text format, for node_exporter's textfile collector.
 
-The only user of prometheus-client, which comes with `nstd[metrics]`; loaded where a file is asked
-for. Counters begin at 0 with each start, as those of any process do.
+The only module that uses prometheus-client (the extra `nstd[metrics]`); the library is loaded only
+when the config names a file. Counters begin at 0 at each start of the daemon.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DISKS = ("inbox", "work", "outbox")
 
 
 class Metrics:
-    """Counts what is logged, and now and then writes it down with how things stand."""
+    """Counts the events of the log, and regularly writes the counts and the current state."""
 
     def __init__(
         self,
@@ -44,16 +44,17 @@ class Metrics:
         self._meters: _Meters | None = None
         if self._settings.file is not None:
             self._path = config.root / self._settings.file.expanduser()
-            with suppress(OSError):  # then the first write tells
+            with suppress(OSError):  # the first write reports it
                 files.make_folder(self._path.parent)
             self._meters = _Meters()
             self._unlisten = listen(self._meters.count)
 
     def configure(self, config: Config) -> None:
-        """Nothing: another file needs a restart."""
+        """Does nothing: a change of the file needs a restart."""
 
     def work(self, now: float) -> None:
-        """Write the file, if it is due; a disk that does not take it costs nothing else."""
+        """Write the file when it is time; an error of the disk is logged and nothing else is
+        affected."""
         if self._meters is None or now < self._due:
             return
         self._due = now + self._settings.every
@@ -67,7 +68,7 @@ class Metrics:
         self._write()
 
     def close(self) -> None:
-        """Write for the last time, so that the final counts are seen, and that we are down."""
+        """Write the file a last time: the final counts, and that the daemon is down."""
         if self._meters is not None:
             self._unlisten()
             self._meters.up.set(0)
@@ -76,15 +77,15 @@ class Metrics:
 
     @property
     def is_idle(self) -> bool:
-        """Always: the last figures are written by `close`."""
+        """Always true: `close` writes the last figures."""
         return True
 
     def next_event(self, _now: float) -> float:
-        """When the file is due."""
+        """When the file is written next."""
         return float("inf") if self._meters is None else self._due
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
 
     def _write(self) -> None:
@@ -96,7 +97,7 @@ class Metrics:
 
 
 class _Meters:
-    """Everything that is measured."""
+    """All counters and gauges."""
 
     def __init__(self) -> None:
         prometheus = _load()
@@ -127,7 +128,7 @@ class _Meters:
         self._begin()
 
     def _begin(self) -> None:
-        """Have what can be counted at 0, so that the first of its kind is seen as a change."""
+        """Create each counter with the value 0, so that its first increase is visible."""
         self.ended.labels("finished", "")
         for code in CODES:
             self.ended.labels("failed", code)
@@ -136,7 +137,7 @@ class _Meters:
                 self.events.labels(name, event.level)
 
     def count(self, event: str, line: dict[str, Any]) -> None:
-        """Heed a line of the log."""
+        """Count one event of the log."""
         if line["level"] != "info":
             self.events.labels(event, line["level"]).inc()
         if event == "job.failed":
@@ -148,7 +149,7 @@ class _Meters:
                     self.seconds.labels(phase).observe(seconds)
 
     def look(self, scheduler: Scheduler) -> None:
-        """See what waits and runs, and how the devices are."""
+        """Update the gauges: waiting jobs, running jobs and the state of the devices."""
         jobs = [entry.job for entry in scheduler.waiting.values()]
         jobs += [entry.job for entry in scheduler.running.values()]
         self.jobs.labels("waiting").set(len(scheduler.waiting))
@@ -163,13 +164,13 @@ class _Meters:
             self.busy.labels(device).set(busy[device])
 
     def text(self) -> bytes:
-        """All of it, in the text format."""
+        """All metrics in the text format."""
         text: bytes = self._latest(self._registry)
         return text
 
 
 def _load() -> Any:
-    """The library. Raises ConfigError when it is not installed."""
+    """Load prometheus-client. Raises ConfigError when it is not installed."""
     try:
         prometheus = importlib.import_module("prometheus_client")
     except ImportError:

@@ -1,4 +1,4 @@
-"""The contract of the parts that the daemon's loop turns."""
+"""The contract of the parts that the daemon's loop calls."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ class Part(Protocol):
     """
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; what is under way goes on."""
+        """Take over new settings; work in progress continues."""
 
     def work(self, now: float) -> None:
-        """Do what is due, and return soon. Raises OSError when a disk fails; it is called again."""
+        """Do the work of one turn without blocking. Raises OSError when a disk fails; the next turn
+        calls it again."""
 
     def next_event(self, now: float) -> float:
-        """When `work` has something to do if nothing else happens; infinity for never."""
+        """The time at which `work` must be called if nothing else happens; infinity for never."""
         ...
 
     def waitables(self) -> Sequence[Any]:
-        """What `multiprocessing.connection.wait` is to wait on for this part."""
+        """What `multiprocessing.connection.wait` waits on for this part."""
         ...
 
     @property
     def is_idle(self) -> bool:
-        """Whether the part has nothing left to do, so that a run with `--once` may end."""
+        """Whether the part has no work left, so that a run with `--once` may end."""
         ...
 
     def close(self) -> None:
-        """End at once, and write what can be written."""
+        """Stop at once, and write what can be written."""

@@ -35,7 +35,7 @@ from nstd.system.waits import USUAL, Waits
 
 
 class Pipeline:
-    """The parts; `ring` is called, from any thread, when something happens in the inbox."""
+    """The parts. `ring` is called, from any thread, when something changes in the inbox."""
 
     def __init__(
         self, config: Config, files: Files, ring: Callable[[], None], waits: Waits = USUAL
@@ -80,24 +80,24 @@ class Pipeline:
         )
 
     def open(self) -> None:
-        """Get the executor ready; raises NstdError when there is nowhere to run anything."""
+        """Start the executor. Raises NstdError when there is no device to run jobs on."""
         self.dispatcher.open()
 
     # One turn
 
     def steps(self) -> list[Callable[[float], None]]:
-        """What a turn consists of, each step on its own; a drain takes nothing in."""
+        """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
         entry = [] if self.outlook.state == "stopping" else [self.take_in]
         beside = [self._cleanup.work, self.hooks.work, self.gallery.work, self._metrics.work]
         return [*entry, self.batches.work, self.dispatcher.work, self.put_out, *beside]
 
     def recover(self, now: float) -> None:
-        """disk -> queue: take over what an earlier run, or an error, has left, if need be."""
+        """disk -> queue: add the jobs that an earlier run, or an error, has left on disk."""
         self._recovery.work(now)
         self.batches.unfold(now)
 
     def take_in(self, now: float) -> None:
-        """inbox -> job store -> scheduler, when what was there before is known."""
+        """inbox -> job store -> scheduler, after the recovery of earlier jobs."""
         self.recover(now)
         self.admission.pause(self.dispatcher.reason_to_pause() or self.publisher.trouble)
         self.admission.work(now)
@@ -107,7 +107,7 @@ class Pipeline:
         self.outlook.notes = self.admission.notes
 
     def put_out(self, now: float) -> None:
-        """ended jobs -> outbox, and on to those who wait for them."""
+        """ended jobs -> outbox -> cleanup, hooks and gallery."""
         self.publisher.work(now)
         self._hand_on()
 
@@ -122,7 +122,8 @@ class Pipeline:
     # What people and signals ask for
 
     def cancel(self, name: str, now: float) -> bool:
-        """End the job or batch with the id `name`, or the sidecar of that name; False if none."""
+        """Cancel the job or batch with the id `name`, or the sidecar `name`; False if there is
+        none."""
         if name in self.batches:
             return self._cancel_batch(name, now)
         if self.dispatcher.cancel(name):
@@ -136,7 +137,7 @@ class Pipeline:
         return bool(claimed) and self.dispatcher.cancel(max(claimed))
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
-        """End every job of the batch that has not ended; False when there is none left."""
+        """Cancel every job of the batch that has not ended; False when there is none."""
         self.batches.unfold(now, budget=float("inf"))
         ours = [job.id for job in self._jobs() if job.batch and job.batch.id == batch_id]
         for job_id in ours:
@@ -148,19 +149,19 @@ class Pipeline:
         return waiting + [entry.job for entry in self.scheduler.running.values()]
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; folders, slots and running jobs stay."""
+        """Take over new settings; folders, slots and running jobs do not change."""
         for part in (*self._entry, *self._rest):
             part.configure(config)
 
     def drain(self) -> None:
-        """Take nothing in, and have every running job saved and put back."""
+        """Stop claiming, and have every running job save its state and wait again."""
         self.outlook.state = "stopping"
         self.batches.drain()
         self.dispatcher.drain()
         self.hooks.drain(time.monotonic())
 
     def close(self) -> None:
-        """End the workers at once, and write what can be written."""
+        """Kill the workers, and write what can be written."""
         self.outlook.state = "stopped"
         for part in (*self._entry, *self._rest):
             part.close()
@@ -170,22 +171,23 @@ class Pipeline:
 
     @property
     def is_worked_off(self) -> bool:
-        """Whether the inbox has nothing for us, nor what an earlier run left."""
+        """Whether nothing in the inbox can be claimed and nothing of an earlier run is left."""
         return all(part.is_idle for part in self._entry)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits, runs or is on its way out, and no hook, batch or page is left."""
+        """Whether no job waits, runs or is being published, and no hook, batch or page is left."""
         return all(part.is_idle for part in self._rest)
 
     def next_event(self, now: float) -> float:
-        """When the next turn is due, if nothing happens before."""
+        """When the next turn must start, if nothing happens before."""
         is_draining = self.outlook.state == "stopping"
         parts = self._rest if is_draining else (*self._entry, *self._rest)
         return min(part.next_event(now) for part in parts)
 
     def waitables(self) -> Sequence[Any]:
-        """What to wait on for the next event of a worker, a hook or a sheet."""
+        """What to wait on for the next event of a worker, a hook or a process that draws a
+        sheet."""
         return [each for part in (*self._entry, *self._rest) for each in part.waitables()]
 
 

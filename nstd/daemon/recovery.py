@@ -1,4 +1,4 @@
-"""Takes over what an earlier run, or an error of this one, has left on disk."""
+"""Recovery: adds the jobs on disk that an earlier run, or an error of this run, has left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AGAIN = 60.0
 
 
 class Recovery:
-    """Every job on disk that nobody knows yet; what its files say is what is done."""
+    """Finds the jobs on disk that are not in the queue; their files say how they continue."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Recovery:
         self._store, self._outbox, self._scheduler, self._ended = store, outbox, scheduler, ended
         self._log_has_end, self._trouble = partial(has_ended, logs), trouble
         self._is_done = False
-        self._told, self._is_broken = Throttle(), False
+        self._throttle, self._is_broken = Throttle(), False
         self._due = 0.0
         self.configure(config)
 
@@ -50,22 +50,23 @@ class Recovery:
         self._attempts = config.jobs.attempts
 
     def work(self, now: float) -> None:
-        """Look, if it is due. Raises OSError; then it stays due."""
+        """Scan the job folders when it is time. Raises OSError; then the next turn tries again."""
         if self._store.needs_recovery:
             self._store.needs_recovery, self._due = False, 0.0
         if now < self._due:
             return
         self._is_done = False
         self._outbox.clean({ended.job.id for ended in self._ended})
-        self._told.begin()
+        self._throttle.begin()
         self._is_broken = False
-        for job, state in list(self._store.jobs(self._tell_broken)):
+        for job, state in list(self._store.jobs(self._log_broken)):
             if job.id not in self._scheduler and job.id not in self._ended:
                 self._adopt(job, state)
         self._undo_claims(now)
 
     def _undo_claims(self, now: float) -> None:
-        """After the jobs, which an inbox that cannot be read does not hold up."""
+        """Undo the claims in flight: after the jobs, so that an unreadable inbox does not delay
+        them."""
         try:
             is_clean = self._claims.undo(now, self._log_has_end)
         except OSError as error:
@@ -87,24 +88,24 @@ class Recovery:
         else:
             self._scheduler.add(waiting)
 
-    def _tell_broken(self, error: StoreError) -> None:
+    def _log_broken(self, error: StoreError) -> None:
         self._is_broken = True
-        if self._told.is_news(error.message, True):
+        if self._throttle.is_news(error.message, True):
             emit("job.unreadable", error=printable(error.message))
 
     # What the loop needs to know
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of an earlier run is left to be taken over."""
+        """Whether no job or claim of an earlier run is left to be added."""
         return self._is_done and not self._store.needs_recovery
 
     def next_event(self, _now: float) -> float:
-        """When it looks again."""
+        """When the folders are scanned again."""
         return self._due
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
 
     def close(self) -> None:

@@ -16,11 +16,11 @@ _STATUS_BYTES = 2000  # systemd ignores datagrams of more than 4096 bytes
 
 
 class Notifier:
-    """Speaks to the socket of `$NOTIFY_SOCKET`; without one, says nothing.
+    """Sends messages to the socket `$NOTIFY_SOCKET`; without one, does nothing.
 
-    Takes the protocol's variables out of `environ`, so that child processes do not speak for the
-    daemon. `watchdog_interval` is half of the service's watchdog time-out in seconds, or None
-    where systemd expects no `watchdog` calls.
+    Removes the protocol's variables from `environ`, so that child processes do not send messages
+    for the daemon. `watchdog_interval` is half of the service's watchdog time-out in seconds, or
+    None where systemd expects no `watchdog` calls.
     """
 
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
@@ -37,30 +37,31 @@ class Notifier:
                 self._socket.setblocking(False)
 
     def ready(self, status: str = "") -> None:
-        """The daemon is up, at first or again after `reloading`."""
+        """Report that the daemon is ready: after its start, and again after `reloading`."""
         self._send("READY=1", *_status(status))
 
     def reloading(self) -> None:
-        """The config is being read again; `ready` must follow."""
+        """Report that the config is being read again; `ready` must follow."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def stopping(self, status: str = "") -> None:
-        """The daemon has begun to shut down."""
+        """Report that the daemon has begun to shut down."""
         self._send("STOPPING=1", *_status(status))
 
     def status(self, text: str) -> None:
-        """One line for people, shown by `systemctl status`; sent only when it changes."""
+        """Send a line of text for `systemctl status`; sent only when it changes."""
         if text != self._status:
             self._status = text
             self._send(*_status(text))
 
     def watchdog(self) -> None:
-        """The loop has made progress; call it every `watchdog_interval` seconds or more often."""
+        """Report progress of the loop; must be called at least every `watchdog_interval`
+        seconds."""
         self._send("WATCHDOG=1")
 
     def close(self) -> None:
-        """Free the socket; later calls say nothing."""
+        """Close the socket; later calls do nothing."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -88,7 +89,7 @@ def _watchdog_interval(microseconds: str, pid: str) -> float | None:
 
 
 def _status(text: str) -> tuple[str, ...]:
-    """The status line, control characters escaped: a newline would start another variable."""
+    """The status line with control characters escaped: a newline would start another variable."""
     if not text:
         return ()
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""What ends the sleep of the daemon: signals, and a pipe that any thread may write to."""
+"""What wakes the daemon: signals, and a pipe that any thread may write to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 
 class Wake:
-    """A pipe; the daemon waits for its end to become readable."""
+    """A pipe: the daemon sleeps until its reading end is readable."""
 
     def __init__(self) -> None:
         self._out, self._in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -21,12 +21,12 @@ class Wake:
         return self._out
 
     def ring(self) -> None:
-        """End the sleep, or the next one; from any thread."""
-        with suppress(BlockingIOError, OSError):  # full: it rings already
+        """Wake the daemon; if it is awake, its next sleep ends at once. Safe from any thread."""
+        with suppress(BlockingIOError, OSError):  # full: the daemon wakes anyway
             os.write(self._in, b"!")
 
     def clear(self) -> bool:
-        """Whether it rang since the last call."""
+        """Empty the pipe; whether `ring` was called since the last `clear`."""
         rang = False
         with suppress(BlockingIOError):
             while os.read(self._out, 4096):
@@ -34,11 +34,11 @@ class Wake:
         return rang
 
     def on_signals(self) -> None:
-        """Ring for every signal that has a handler."""
+        """Wake the daemon for every signal that has a handler."""
         signal.set_wakeup_fd(self._in, warn_on_full_buffer=False)
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         with suppress(ValueError):
             signal.set_wakeup_fd(-1)
         os.close(self._in)
@@ -57,7 +57,7 @@ def hold_hangups() -> None:
 
 
 class Signals:
-    """Signals that came and were not yet taken."""
+    """Signals that have arrived and are not handled yet."""
 
     def __init__(self, wake: Wake) -> None:
         self._arrived: deque[signal.Signals] = deque()

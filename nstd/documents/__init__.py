@@ -1,6 +1,6 @@
-"""What people write, read strictly: the config and the sidecars, with their grids and JSON Schemas.
+"""Reads the files that people write, strictly: config and sidecars, with grids and JSON Schemas.
 
-It knows how a file is said, not what becomes of it.
+The package defines the form of these files, not what is done with them.
 """
 
 from typing import TYPE_CHECKING

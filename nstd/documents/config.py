@@ -105,7 +105,7 @@ class Config(Model):
 
 
 def find_config(given: str | os.PathLike[str] | None) -> Path:
-    """The config file: `given`, else `$NSTD_CONFIG`, else `./config.yaml`.
+    """The path of the config file: `given`, else `$NSTD_CONFIG`, else `./config.yaml`.
 
     Raises ConfigError when there is none.
     """
@@ -129,8 +129,8 @@ def find_config(given: str | os.PathLike[str] | None) -> Path:
 def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
     """The config in the file `path`; its root is the folder of the file.
 
-    `overrides` replace settings, by dotted key: `{"watch.mode": "poll"}`. Raises ConfigError
-    with every problem of the file, each with its place.
+    `overrides` replace settings, by dotted key: `{"watch.mode": "poll"}`. Raises ConfigError with
+    every problem of the file, each with its line and column.
     """
     try:
         with path.open("rb") as file:
@@ -171,7 +171,7 @@ def _overridden(value: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str
 
 
 def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
-    """A problem for each folder that is another one or lies inside another."""
+    """A problem for each folder that equals another one or is inside another."""
     real = os.path.realpath  # unlike Path.resolve, it survives a loop of links
     paths = {name: Path(real(config.folder(name))) for name in FolderSettings.model_fields}
     for (first, one), (second, other) in itertools.combinations(paths.items(), 2):

@@ -1,4 +1,4 @@
-"""What is wrong with a document, said to a person: place, key, what was expected, what came."""
+"""Explains what is wrong with a document: place, key, expected value and actual value."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _EXPECTED = {
     "string_too_short": "at least {min_length} characters",
     "string_too_long": "at most {max_length} characters",
 }
-"""What pydantic's error types say was expected, filled in from the error's context."""
+"""What was expected, by pydantic's type of error; filled in from the error's context."""
 
 _SURELY = 0.75
 """The likeness from which on a key can hardly be anything but a misspelt one."""
@@ -65,7 +65,7 @@ def validate(
     elsewhere: Mapping[tuple[str, ...], str] | None = None,
     whole: type[BaseModel] | None = None,
 ) -> M:
-    """`value` as a `model`, strictly: text is no number, and `yes` is not `true`.
+    """`value` as a `model`, strictly: text is not a number, and `yes` is not `true`.
 
     `value` stands at path `at` of `document`, save for the paths in `elsewhere` (relative to
     `value`), which came from the source of that name. `whole` is the model of the document, where
@@ -83,21 +83,21 @@ def validate(
 
 
 def without_blanks(model: type[BaseModel], value: Mapping[str, Value]) -> dict[str, Value]:
-    """`value` less the keys that have a default and stand without a value, such as `options:`."""
+    """`value` without the keys that have a default and no value, such as `options:`."""
     optional = {name for name, field in _fields(model).items() if not field.is_required()}
     return {key: item for key, item in value.items() if item is not None or key not in optional}
 
 
 @dataclass(frozen=True)
 class _Finding:
-    """One error of pydantic in our words, at a path that exists in the person's value."""
+    """One error of pydantic in our words, at a path that exists in the document."""
 
     path: KeyPath
     text: str
-    expected: str = ""  # apart from the text, so that the branches of a union can be joined
+    expected: str = ""  # separate, so that branches of a union can be joined
     at_key: bool = False
-    missing: str = ""  # the key that is absent
-    meant: str | None = None  # the key that an unknown one was probably meant to be
+    missing: str = ""  # the missing key
+    meant: str | None = None  # the key that was probably meant by an unknown one
 
     def problem(
         self, document: Document, at: KeyPath, elsewhere: Mapping[tuple[str, ...], str]
@@ -112,7 +112,7 @@ class _Finding:
         return document.problem((*at, *self.path), text, key=self.at_key)
 
     def _label(self, path: KeyPath) -> str:
-        """The key that the text is about, unless the text names it itself."""
+        """The key that the text is about, unless the text already has it."""
         if self.missing or self.meant is not None:
             return ""
         names = [step for step in (path[:-1] if self.at_key else path) if isinstance(step, str)]
@@ -208,10 +208,10 @@ def _advice(kind: str, came: object, expected: str) -> str:
 
 
 def _fit(loc: Iterable[str | int], value: object) -> tuple[KeyPath, object]:
-    """The part of `loc` that exists in `value`, and what stands there.
+    """The part of `loc` that exists in `value`, and the value there.
 
-    Steps of pydantic's own (the branch of a union, an index that a short form leaves out) do
-    not exist in what the person wrote, and are passed over.
+    Steps that pydantic adds (the branch of a union, an index that a short form leaves out) do
+    not exist in the document and are skipped.
     """
     path: list[str | int] = []
     for step in loc:
@@ -228,9 +228,9 @@ def _has(value: object, step: str | int) -> bool:
 
 
 def _without_branches(errors: Sequence[ErrorDetails], value: object) -> list[ErrorDetails]:
-    """`errors` less the mismatched branches of unions of which another branch did match in kind.
+    """`errors` without those of union branches of another type, if one branch has the right type.
 
-    That one has an error too, but inside it or about more than its kind: the one to tell.
+    The error of the branch with the right type is the one to report.
     """
     matched = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]) - 1)}
     matched |= {error["loc"][:-1] for error in errors if not _MISMATCH.search(error["type"])}
@@ -244,13 +244,14 @@ def _without_branches(errors: Sequence[ErrorDetails], value: object) -> list[Err
 
 
 def _is_branch(loc: tuple[str | int, ...], value: object) -> bool:
-    """Whether `loc` ends in a step of pydantic's own, which names the branch of a union."""
+    """Whether `loc` ends in a step that pydantic adds, the name of a branch of a union."""
     *parents, last = loc or ("",)
     return isinstance(last, str) and not _has(_fit(parents, value)[1], last)
 
 
 def _merged(findings: Iterable[_Finding]) -> list[_Finding]:
-    """`findings` with the branches of a union joined, and no key both missing and misspelt."""
+    """`findings` with the branches of a union joined, and without a missing key that is only
+    misspelled."""
     meant = {(found.path[:-1], found.meant) for found in findings if found.meant}
     merged: dict[object, _Finding] = {}
     for found in findings:
@@ -264,11 +265,11 @@ def _merged(findings: Iterable[_Finding]) -> list[_Finding]:
 
 
 def _keys(model: type[BaseModel], loc: Iterable[str | int]) -> list[str]:
-    """The keys that the model at `loc` inside `model` knows."""
+    """The keys of the model at `loc` inside `model`."""
     models = [model]
     for step in loc:
         fields = [field for each in models for field in _fields(each).items() if field[0] == step]
-        if fields:  # other steps stay in the same models: an index, the branch of a union
+        if fields:  # other steps (an index, a branch of a union) stay in the same model
             models = [inner for _, field in fields for inner in _models(field.annotation)]
     return [name for each in models for name in _fields(each)]
 

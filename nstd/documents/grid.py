@@ -1,6 +1,7 @@
-"""Grids: a sidecar with lists of contents, styles or values of options makes a job of each mix.
+"""Grids: a sidecar with lists of contents, styles or values of options makes a job for each
+combination.
 
-Each member is a sidecar of its own, whose places are those of the grid's file.
+Each member is a sidecar of its own; its lines and columns are those of the grid's file.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _LONGEST_NAME = NAME_BYTES - len("-500")
 
 
 def _listed(value: object) -> object:
-    """`content: beach.jpg` is short for a list of one, which is no axis."""
+    """`content: beach.jpg` is short for a list of one value, which is not an axis."""
     return value if isinstance(value, list) else [value]
 
 
@@ -72,10 +73,10 @@ class _ManyStyles(GridSidecar):
 
 @dataclass(frozen=True)
 class Axis:
-    """A list in a sidecar, of which each member of the grid has one value."""
+    """A list in a sidecar; each member of the grid has one of its values."""
 
-    at: KeyPath  # in a member's sidecar
-    listed: KeyPath  # in the grid's
+    at: KeyPath  # its path in a member's sidecar
+    listed: KeyPath  # its path in the grid's file
     values: Sequence[Any]
 
     @property
@@ -85,10 +86,12 @@ class Axis:
 
     @property
     def told(self) -> list[Any]:
-        """The values as records tell them; the styles of a mix in one text."""
+        """The values as records contain them; the styles of a mix as one text."""
         if self.key != "style":
             return list(self.values)
-        return distinct([" + ".join(_tell(each) for each in _mix(v)) for v in self.values], " ({})")
+        return distinct(
+            [" + ".join(_shown(each) for each in _mix(v)) for v in self.values], " ({})"
+        )
 
     @property
     def labels(self) -> list[str]:
@@ -102,14 +105,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class GridFile:
-    """A valid sidecar file, with its text, which gives later messages their places."""
+    """A valid sidecar file with its text, for the lines and columns of later messages."""
 
     sidecar: GridSidecar
     document: Document
 
     @property
     def pictures(self) -> list[str]:
-        """Every picture that it names, whatever for, and as often as it does."""
+        """Every picture that it names, whatever its role, as often as it is named."""
         wishes, styles = self.sidecar, self.sidecar.styles or [self.sidecar.style]
         entries = [entry for style in styles for entry in style]
         named = [each.source for entry in entries for each in entry.wanted(0)]
@@ -117,9 +120,9 @@ class GridFile:
         return [*wishes.content, *named, *init, *wishes.series]
 
     def axes(self, options: type[BaseModel]) -> tuple[Axis, ...]:
-        """The lists that make it a grid, where `options` are those of its backend.
+        """The lists that make it a grid; `options` is the model of its backend's options.
 
-        Raises SidecarError for a list that is empty or names something twice.
+        Raises SidecarError for a list that is empty or has a value twice.
         """
         axes = tuple(self._axes(options))
         if problems := [problem for axis in axes for problem in self._problems(axis)]:
@@ -152,7 +155,7 @@ class GridFile:
             yield self.document.problem(("batch",), text, key=True)
 
     def members(self, axes: Sequence[Axis]) -> Iterator[SidecarFile]:
-        """A sidecar for each combination, the last axis fastest; one for no axes."""
+        """A sidecar for each combination, the last axis varying fastest; without axes, one."""
         plain = diagnose.without_blanks(GridSidecar, self.document.value)
         plain.pop("styles", None)
         for chosen in itertools.product(*(range(len(axis.values)) for axis in axes)):
@@ -169,7 +172,7 @@ class GridFile:
 
 @dataclass(frozen=True)
 class _View(Document):
-    """The document of a member: what it says stands elsewhere in the grid's."""
+    """The document of a member, which takes its places from the grid's document."""
 
     grid: Document
     moved: Mapping[KeyPath, KeyPath]
@@ -184,7 +187,7 @@ class _View(Document):
 def parse_grid(data: bytes, file: str) -> GridFile:
     """The sidecar in `data`; `file` is its name in messages.
 
-    Raises SidecarError `sidecar_invalid`, with every problem of the file, each with its place.
+    Raises SidecarError `sidecar_invalid` with every problem of the file, with line and column.
     """
     try:
         document = strictyaml.read(data, file)
@@ -218,7 +221,7 @@ def check_size(file: str, axes: Sequence[Axis], most: int) -> None:
 def name_members(
     parts: Sequence[SidecarFile], axes: Sequence[Axis], safe_name: Callable[[str], str]
 ) -> list[str]:
-    """A name for each member, such as `beach-starry-0.5`; no two are alike, in any case."""
+    """A name for each member, such as `beach-starry-0.5`; all differ, also ignoring case."""
     options = [axis.labels for axis in axes if axis.at[0] == "options"]
     chosen = list(itertools.product(*(range(len(axis.values)) for axis in axes)))
     names = []
@@ -234,7 +237,7 @@ def name_members(
 
 
 def member_wish(part: SidecarFile, name: str, batch: Mapping[str, Any]) -> dict[str, Any]:
-    """What the sidecar of a member says, as a mapping to be written."""
+    """The content of a member's sidecar, as a mapping to be written."""
     value: dict[str, Any] = dict(part.document.value)
     output = value.get("output") or {}
     return {**value, "output": {**output, "name": name}, "batch": dict(batch)}
@@ -242,7 +245,7 @@ def member_wish(part: SidecarFile, name: str, batch: Mapping[str, Any]) -> dict[
 
 def takes_list(annotation: Any) -> bool:
     """Whether a value of this type may be a list."""
-    annotation = getattr(annotation, "__value__", annotation)  # what `type X = ...` stands for
+    annotation = getattr(annotation, "__value__", annotation)  # the value of `type X = ...`
     if annotation in (Any, object):
         return True
     origin = get_origin(annotation) or annotation
@@ -262,7 +265,7 @@ def _image(entry: Any) -> str:
     return str(entry["image"] if isinstance(entry, dict) else entry)
 
 
-def _tell(entry: Any) -> str:
+def _shown(entry: Any) -> str:
     weight = entry.get("weight") if isinstance(entry, dict) else None
     return _image(entry) if weight is None else f"{_image(entry)} {weight:g}"
 

@@ -1,4 +1,4 @@
-"""What the models of documents and of jobs share: the base class, and names of their values."""
+"""What the models of documents and jobs share: base classes and types of values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Format = Annotated[
 ]
 """The file formats of results."""
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
-"""The id of a batch, or of a job that belongs to none."""
+"""The id of a batch, or of a job that is not in a batch."""
 
 
 def _cleaned(value: object) -> object:
@@ -46,26 +46,26 @@ def _cleaned(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_cleaned)]
-"""A text from outside, such as that of an exception: what UTF-8 cannot hold is escaped."""
+"""Text from outside, such as that of an exception: parts that UTF-8 cannot encode are escaped."""
 Count = Annotated[int, Field(strict=True)]
-"""A whole number; neither a text nor a truth value is taken for one."""
+"""A whole number; text and booleans are refused."""
 Number = Count | Annotated[float, Field(strict=True, allow_inf_nan=False)]
-"""A finite number, in the same way."""
+"""A finite number; text and booleans are refused."""
 Version = Literal[1]
-"""The version of a file: raised when a key changes its meaning, and not when one is added."""
+"""The version of a file format: raised when a key changes its meaning, not when one is added."""
 
 
 class Model(BaseModel):
-    """Base of the models of what people write: frozen, unknown keys refused."""
+    """Base of the models of files that people write: frozen, unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class StoredModel(Model):
-    """Base of what nstd writes for itself and for programs: unknown keys are read past.
+    """Base of the models of files that nstd writes: unknown keys are ignored.
 
-    They come from a newer version, which has added them. Files have a `schema_version`; one
-    without it is of version 1, and one of a version that is not known here is refused.
+    Unknown keys were added by a newer version. Files have a `schema_version`; a file without one
+    is of version 1, and a file of an unknown version is refused.
     """
 
     model_config = ConfigDict(
@@ -79,9 +79,9 @@ class StoredModel(Model):
 
 
 class TolerantModel(StoredModel):
-    """Base of what lies where people can write: what is not of its kind counts as absent.
+    """Base of the models of files that people may change: values of a wrong type count as absent.
 
-    Every field has a default, so older versions, which lack some, are read as well.
+    Every field has a default, so that files of older versions, without some fields, can be read.
     """
 
     @model_validator(mode="wrap")
@@ -97,10 +97,10 @@ class TolerantModel(StoredModel):
 
 
 class Membership(StoredModel):
-    """Which member of which batch a job is."""
+    """The batch of a job, and which of its members the job is."""
 
     id: str  # of the batch
     name: str  # of the batch, and of its folder in the outbox
     index: int = Field(ge=0)
     of: int = Field(ge=1)
-    axes: dict[str, Any]  # what tells it from the others: `content`, `style`, `options.seed`
+    axes: dict[str, Any]  # its values of the axes: `content`, `style`, `options.seed`

@@ -1,4 +1,4 @@
-"""The JSON Schemas of sidecars and of the config, from which editors complete and check them."""
+"""The JSON Schemas of sidecars and of the config, which editors use to complete and check them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ def sidecar_schema(
 ) -> dict[str, Any]:
     """The JSON Schema of a sidecar, for completion and checks in editors.
 
-    `backends` gives the options of each backend, `default` the backend of sidecars that name
-    none.
+    `backends` has the options of each backend; `default` is the backend of sidecars without one.
     """
     backends = dict(sorted((backends or {}).items()))
     models: list[type[BaseModel]] = [GridSidecar, *backends.values()]
@@ -62,7 +61,7 @@ def _whole(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:
-    """The options of a backend, each of which may also be a list that makes a job of each value."""
+    """The options of a backend, each of which may also be a list of values (a grid)."""
     properties = dict(own.get("properties", {}))
     for name, field in model.model_fields.items():
         key = field.alias or name
@@ -75,7 +74,7 @@ def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _needed(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """The definitions that something refers to, by whichever way."""
+    """The definitions that the schema refers to, directly or indirectly."""
     needed: dict[str, Any] = {}
     texts = [json.dumps(schema)]
     while texts:
@@ -88,7 +87,8 @@ def _needed(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
 
 
 def _options_rule(backend: str, options: dict[str, Any], needed: bool) -> dict[str, Any]:
-    """Sidecars of `backend` take `options`; so do those that name none, unless it is `needed`."""
+    """The rule that sidecars of `backend` take `options`; also sidecars without a backend, unless
+    `needed`."""
     named: dict[str, Any] = {"properties": {"backend": {"const": backend}}}
     if needed:
         named["required"] = ["backend"]

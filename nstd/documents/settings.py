@@ -33,14 +33,14 @@ def _command(arguments: list[str]) -> list[str]:
 
 
 def _countable(amount: float) -> float:
-    """Ray counts resources in steps of a ten-thousandth."""
+    """Refuse amounts finer than 0.0001, the step in which Ray counts resources."""
     if amount != round(amount, 4):
         raise ValueError("give at most four decimals")
     return amount
 
 
 def _whole_beyond_one(amount: float) -> float:
-    """A part of one GPU can be shared, but nobody gets one GPU and a part of another."""
+    """Refuse amounts like 1.5: Ray can share a part of one GPU, but not give parts of several."""
     if amount > 1 and amount != int(amount):
         raise ValueError("give a fraction of 1, or a whole number")
     return amount
@@ -55,7 +55,7 @@ def _prom(path: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_folder)]
 Command = Annotated[list[Annotated[str, AfterValidator(_argument)]], AfterValidator(_command)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_countable)]
-"""Of a resource of a node."""
+"""An amount of a resource of a node."""
 
 
 class FolderSettings(Model):

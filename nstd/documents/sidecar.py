@@ -1,4 +1,4 @@
-"""The sidecar: the small YAML file that describes a job, as a model that refuses what it must."""
+"""The sidecar: the model of the small YAML file that describes a job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
-SERIES = 100  # pictures; each job of a series copies them all
+SERIES = 100  # pictures at most; each job of a series has a copy of all
 
 
 def _picture_path(text: str) -> str:
@@ -59,7 +59,7 @@ def _output_name(text: str) -> str:
     _no_controls(text)
     if not text or text.startswith(".") or "/" in text or "\\" in text:
         raise ValueError("must be a plain file name without slashes or a leading dot")
-    if not text.isprintable():  # such as signs that turn text around
+    if not text.isprintable():  # such as characters that reverse the direction of text
         raise ValueError("must not hold characters that cannot be seen")
     if len(text.encode()) > NAME_BYTES:
         raise ValueError(f"must be at most {NAME_BYTES} bytes long")
@@ -89,11 +89,11 @@ PicturePath = Annotated[str, AfterValidator(_picture_path)]
 
 
 class Wanted(NamedTuple):
-    """A picture that a sidecar names, and what for."""
+    """A picture that a sidecar names, and its role."""
 
     role: Role
     source: str
-    label: str  # what tells it from the others: `content`, `style-1`, `region-1`
+    label: str  # its unique label: `content`, `style-1`, `region-1`
     style: int | None = None  # the number of the style that it belongs to, from 0
 
 
@@ -214,7 +214,7 @@ Options = TypeVar("Options", bound=BaseModel)
 
 @dataclass(frozen=True)
 class SidecarFile:
-    """A valid sidecar with its text, which gives later messages their places."""
+    """A valid sidecar with its text, for the lines and columns of later messages."""
 
     sidecar: Sidecar
     document: Document
@@ -223,7 +223,7 @@ class SidecarFile:
 def parse_sidecar(data: bytes, file: str) -> SidecarFile:
     """The sidecar in `data`; `file` is its name in messages.
 
-    Raises SidecarError `sidecar_invalid`, with every problem of the file, each with its place.
+    Raises SidecarError `sidecar_invalid` with every problem of the file, with line and column.
     """
     try:
         document = strictyaml.read(data, file)
@@ -240,7 +240,7 @@ def invalid(problems: Sequence[Problem]) -> SidecarError:
 
 
 def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:
-    """Refuse the pictures that `backend`, which takes those roles, would not use.
+    """Refuse pictures that `backend` would not use; `takes` are the roles that it uses.
 
     Raises SidecarError `options_invalid` with every such key.
     """
@@ -262,10 +262,10 @@ def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) ->
 def parse_options(
     source: SidecarFile, options: type[Options], defaults: Mapping[str, Any] | None = None
 ) -> Options:
-    """The sidecar's options for a backend whose model is `options`, `defaults` lying below them.
+    """The sidecar's options for a backend with the model `options`, completed by `defaults`.
 
-    Raises SidecarError `options_invalid` with every problem, and BackendError if the backend's
-    own validator breaks.
+    Raises SidecarError `options_invalid` with every problem, and BackendError if a validator of
+    the backend itself fails.
     """
     said = source.sidecar.options
     value = {**(defaults or {}), **said}

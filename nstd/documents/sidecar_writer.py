@@ -1,6 +1,6 @@
-"""Sidecars that a program writes, from `key=value` options to the text of the file.
+"""Writes sidecars, from `key=value` options to the text of the file.
 
-Every YAML file that nstd writes comes from `dump`.
+Every YAML file that nstd writes is made by `dump`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _BELONGS = {key: f"say -o output.{key}={{}}" for key in ("size", "format", "name
 
 
 def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> None:
-    """Put `option`, a text like `output.size=1024`, into `wish`.
+    """Put `option`, a text like `output.size=1024`, into `wish`, the values of a sidecar.
 
     A key without a known first part is an option of the backend: `preset=fine` is short for
-    `options.preset=fine`. With `lists`, an option may be several values: `seed=1,2,3`. Raises
-    SidecarError for a text that is none.
+    `options.preset=fine`. With `lists`, an option may have several values: `seed=1,2,3`. Raises
+    SidecarError for a text that is not an option.
     """
     key, equals, text = option.partition("=")
     if not equals or not key:
@@ -60,9 +60,9 @@ def _value(text: str) -> Any:
 
 
 def dump(wish: dict[str, Any]) -> bytes:
-    """The text of the sidecar that says `wish`: read strictly, it gives the same values again.
+    """The text of a sidecar with the values `wish`; read strictly, it gives the same values.
 
-    Raises SidecarError for values that no sidecar can hold, such as NaN or control characters.
+    Raises SidecarError for values that a sidecar cannot have, such as NaN or control characters.
     """
     try:
         text = yaml.dump(
@@ -74,13 +74,13 @@ def dump(wish: dict[str, Any]) -> bytes:
 
 
 def refused(what: str, message: str) -> SidecarError:
-    """The error for a wish that cannot become a sidecar."""
+    """The error for values that cannot become a sidecar."""
     problem = Problem("command line", 0, 0, f"{printable(what)!r}: {message}")
     return SidecarError.of("sidecar_invalid", [problem])
 
 
 def without_places(error: SidecarError, source: str) -> SidecarError:
-    """`error` about the text of a wish, whose lines nobody sees, told of `source` instead."""
+    """`error` about a generated text, without its lines, as an error about `source`."""
     problems = [Problem(source, 0, 0, problem.message) for problem in error.problems]
     about_files = error.code == "sidecar_invalid"  # there is none to correct
     hint = "`nstd help sidecar` explains every key" if about_files else error.hint
@@ -88,7 +88,7 @@ def without_places(error: SidecarError, source: str) -> SidecarError:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes no anchors, and quotes every text that strict_yaml might not read as this text."""
+    """Writes no anchors, and quotes every text that strict_yaml might read as another value."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True

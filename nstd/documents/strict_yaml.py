@@ -1,9 +1,9 @@
 """YAML read strictly: a small, safe part of the language, with the place of every value.
 
-Built on the parser's events alone; no constructor runs. What makes YAML dangerous or surprising
-is refused: anchors and aliases (bombs), merges, tags, duplicate keys, several documents. Plain
-scalars follow the core schema of YAML 1.2 (section 10.3) less hexadecimal, octal, infinity and
-NaN, so `no`, `1:30`, `010` and `.nan` are text.
+Uses only the parser's events; no constructor runs. Dangerous or surprising features of YAML are
+refused: anchors and aliases ("billion laughs"), merges, tags, duplicate keys, several documents.
+Plain scalars follow the core schema of YAML 1.2 (section 10.3) without hexadecimal, octal, infinity
+and NaN, so `no`, `1:30`, `010` and `.nan` are text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | 
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
-"""Control characters, line breaks that editors do not show as such, and halves of characters."""
+"""Control characters, line breaks that editors do not show as line breaks, and surrogates."""
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -54,7 +54,7 @@ _ADVICE = (
     (r"expected key|expected <block end>", "unexpected text; check indentation and quotes"),
     (r"sequence entries are not allowed", "a list starts on a line of its own"),
 )
-_AT_START = ("could not", "unexpected end", "expected ',' or")  # better shown where it began
+_AT_START = ("could not", "unexpected end", "expected ',' or")  # shown where they begin
 
 
 class DocumentError(Exception):
@@ -67,9 +67,9 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says, in plain Python values, and where it says it.
+    """The content of a file as plain Python values, with the place of each.
 
-    Places are lines and columns, counted in characters from 1.
+    Places are lines and columns; columns are counted in characters; both start at 1.
     """
 
     file: str
@@ -78,7 +78,7 @@ class Document:
     keys: dict[KeyPath, Mark] = field(repr=False)
 
     def mark(self, path: KeyPath, key: bool = False) -> Mark:
-        """The place of the value at `path`, or of its key; of the nearest parent if absent."""
+        """The place of the value at `path`, or of its key; if absent, of the nearest parent."""
         if key and path in self.keys:
             return self.keys[path]
         while path not in self.values:
@@ -93,7 +93,7 @@ class Document:
 def read(data: bytes, file: str) -> Document:
     """The document in `data`; `file` is its name in messages.
 
-    Raises DocumentError, and nothing else, whatever `data` holds.
+    Raises DocumentError, and no other error, whatever `data` contains.
     """
     reader = _Reader(printable(file))
     value = reader.document(reader.text(data))
@@ -130,12 +130,12 @@ class _Reader:
         self.problems.append(Problem(self.file, *mark, message))
 
     def stop(self, mark: Mark, message: str) -> DocumentError:
-        """The refusal for a problem after which reading on makes no sense."""
+        """The error for a problem after which reading cannot continue."""
         self.add(mark, message)
         return DocumentError(sorted(self.problems))
 
     def text(self, data: bytes) -> str:
-        """`data` decoded, free of tabs and of all that no editor shows."""
+        """`data` decoded; tabs and invisible characters are problems."""
         if len(data) > MAX_BYTES:
             raise self.stop((1, 1), f"longer than {MAX_BYTES // 1024} KiB")
         data = data.removeprefix(codecs.BOM_UTF8)
@@ -191,7 +191,7 @@ class _Reader:
         return None  # an alias
 
     def _admit(self, event: yaml.Event) -> None:
-        """Count a key or value, and note what makes it more than a plain one."""
+        """Count a key or value, and note anchors, aliases and tags as problems."""
         mark = _mark(event.start_mark)
         self.nodes += 1
         if self.nodes > MAX_NODES:
@@ -264,11 +264,11 @@ class _HasPlace(Protocol):
 
 
 def _mark(place: _HasPlace | None) -> Mark:
-    """A parser's mark, which counts from 0, as ours."""
+    """The parser's mark, which counts from 0, as our mark."""
     return (place.line + 1, place.column + 1) if place else (1, 1)
 
 
 def _after(before: str) -> Mark:
-    """The place of the character that follows `before`."""
+    """The place of the character after `before`."""
     lines = re.split("\r\n|\r|\n", before)
     return len(lines), len(lines[-1]) + 1

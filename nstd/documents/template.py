@@ -18,7 +18,7 @@ CONFIG_SCHEMA = ".config.schema.json"
 
 
 def schema_line(name: str) -> str:
-    """The comment by which editors find the JSON Schema `name`, beside the file."""
+    """The comment that tells editors to use the JSON Schema `name` beside the file."""
     return f"# yaml-language-server: $schema=./{name}\n"
 
 
@@ -33,7 +33,7 @@ HEADER = f"""\
 
 
 def config_template() -> str:
-    """The text of a config file that says every setting, its default and its meaning."""
+    """The text of a config file with every setting, its default and its meaning."""
     return HEADER + "".join(
         "\n" + "".join(f"{line}\n" for line in _entry(name, field))
         for name, field in Config.model_fields.items()
@@ -68,7 +68,7 @@ def _comment(text: str) -> list[str]:
 
 
 def _value(field: FieldInfo) -> str:
-    """The default of `field`, as a person would write it."""
+    """The default of `field`, as YAML."""
     default = field.get_default()
     unit = next((each for each in field.metadata if isinstance(each, Unit)), None)
     if unit:

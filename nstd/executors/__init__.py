@@ -1,4 +1,4 @@
-"""Places where attempts run, by the `kind` of the config."""
+"""Executors: they run attempts. The config's `executor.kind` selects one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from nstd.executors.contract import Executor
 from nstd.executors.devices import make_slots, resolve
 
-if TYPE_CHECKING:  # a worker reads no YAML
+if TYPE_CHECKING:  # workers do not load the YAML reader
     from nstd.documents.config import Config
 
 
 def make_executor(config: Config, scratch: Path) -> Executor:
-    """The executor that the config asks for; `scratch` takes the output of workers."""
+    """The executor that the config selects; `scratch` is the folder for the output of workers."""
     if config.executor.kind == "inline":
         from nstd.executors.inline import InlineExecutor
 

@@ -1,6 +1,6 @@
-"""Messages between the daemon and a worker: models as JSON, one a line, over a socket.
+"""Messages between the daemon and a worker: models as JSON, one per line, over a socket.
 
-The two ends differ. The daemon's never blocks, whatever the worker does; the worker's waits.
+The daemon's end never blocks, whatever the worker does; the worker's end waits.
 """
 
 from __future__ import annotations
@@ -17,42 +17,43 @@ from pydantic import TypeAdapter, ValidationError
 from nstd.documents.model import Model
 
 Heard = TypeVar("Heard")
-"""What the other side may say: a union of models, told apart by their `kind`."""
+"""The messages of the other side: a union of models, distinguished by their `kind`."""
 
 LONGEST = 16 * 2**20
-"""Bytes of one message; a worker that sends more without an end of line talks nonsense."""
+"""The most bytes of one message; a worker that sends a longer line is broken."""
 _CHUNK = 2**16
 _READS = 16
-"""Chunks read in one go: a worker that floods the daemon must not keep it from the others."""
+"""Chunks read at once, so that one worker with many messages does not delay the others."""
 
 
 class DaemonEnd(Generic[Heard]):
-    """The daemon's end. What cannot be written yet is kept, and sent by the next `flush`."""
+    """The daemon's end. What cannot be written yet is kept and sent by the next `flush`."""
 
     def __init__(self, end: socket.socket, heard: TypeAdapter[Heard]) -> None:
         end.setblocking(False)
         self._socket, self._heard = end, heard
         self._in, self._out = bytearray(), bytearray()
         self.is_closed = False
-        """No more will come: the worker is dead, or as good as dead."""
+        """Whether no more messages will come: the worker has ended or closed its socket."""
 
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`: readable when there may be a message."""
         return self._socket.fileno()
 
     def send(self, message: Model) -> None:
-        """Send a message as soon as the worker reads; one that is gone is noticed elsewhere."""
+        """Send a message as soon as the worker reads. A worker that has ended raises no error
+        here."""
         self._out += _encode(message)
         self.flush()
 
     def flush(self) -> None:
         """Write what can be written now."""
-        with suppress(OSError):  # full, or broken: then the reading side tells
+        with suppress(OSError):  # full, or broken: reading will show that
             while self._out:
                 del self._out[: self._socket.send(self._out)]
 
     def receive(self) -> list[Heard]:
-        """The messages that have come. Raises ValueError for what is no message."""
+        """The messages that have arrived. Raises ValueError for data that is not a message."""
         for _ in range(_READS):
             if not self._read():
                 break
@@ -74,12 +75,12 @@ class DaemonEnd(Generic[Heard]):
         return bool(chunk)
 
     def close(self) -> None:
-        """Let go of the socket; the worker sees the end of its own."""
+        """Close the socket; the worker sees the end of the stream."""
         self._socket.close()
 
 
 class WorkerEnd(Generic[Heard]):
-    """The worker's end, for one reading thread and any number of writing ones."""
+    """The worker's end, for one reading thread and any number of writing threads."""
 
     def __init__(self, end: socket.socket, heard: TypeAdapter[Heard]) -> None:
         self._socket, self._heard = end, heard
@@ -91,7 +92,7 @@ class WorkerEnd(Generic[Heard]):
             self._socket.sendall(_encode(message))
 
     def messages(self) -> Iterator[Heard]:
-        """What the daemon sends, until it is gone."""
+        """The daemon's messages, until the daemon is gone."""
         with suppress(OSError), self._socket.makefile("rb") as lines:
             for line in lines:
                 yield _decode(line, self._heard)
@@ -102,7 +103,7 @@ def _encode(message: Model) -> bytes:
 
 
 def _decode(line: bytes | bytearray, heard: TypeAdapter[Heard]) -> Heard:
-    """The message in a line; names may hold bytes that are no UTF-8, which only json passes on."""
+    """The message in a line. Names may have bytes that are not UTF-8; only json decodes these."""
     try:
         return heard.validate_python(json.loads(line))
     except RecursionError:

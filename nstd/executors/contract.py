@@ -1,4 +1,4 @@
-"""The contract of everything that runs attempts: a folder per place to run lies in `executors`."""
+"""The contract of executors, which run attempts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nstd.queue.progress import Report
 from nstd.queue.slots import Slot
 from nstd.system.layout import CACHE
 
-if TYPE_CHECKING:  # a worker reads no YAML
+if TYPE_CHECKING:  # workers do not load the YAML reader
     from nstd.documents.config import Config
 
 
@@ -23,12 +23,12 @@ class Assignment(Model):
     folder: Path
     weights: Path
     slot: str
-    torch_device: str  # "cpu" or "cuda:0": inside the worker its GPU is the only one
+    torch_device: str  # "cpu" or "cuda:0": a worker sees only its own GPU
     checkpoint: float
     max_pixels: int
     max_bytes: int
-    views: bool = True  # whether small pictures for the gallery are wanted
-    cache: Path | None = None  # where backends may keep what later jobs can use
+    views: bool = True  # whether to make small pictures for the gallery
+    cache: Path | None = None  # where backends may keep data for later jobs
     cache_bytes: int = 0
 
     @classmethod
@@ -52,7 +52,7 @@ class Assignment(Model):
 
 
 class Begun(Model):
-    """A worker has taken the job: from here on the attempt counts, and its time runs."""
+    """A worker has taken the job: the attempt counts now, and its time limit starts."""
 
     kind: Literal["begun"] = "begun"
     job: str
@@ -63,23 +63,23 @@ Wake = Callable[[], None]
 
 
 class Executor(Protocol):
-    """Runs attempts on slots. It never decides: retries, time-outs and breakers are not its own.
+    """Runs attempts on slots. Retries, time limits and breakers are decided by the scheduler.
 
-    A started attempt ends with exactly one Outcome, whatever happens to its worker; it is Begun
-    before any Report of it, and has an end in `workers.start` where no worker takes it. The job's
-    folder is where the attempt leaves its checkpoint, preview, picture and result.
+    A started attempt ends with exactly one Outcome, whatever happens to its worker. Begun comes
+    before its first Report; an attempt that no worker takes ends after `workers.start` seconds.
+    The attempt writes its checkpoint, preview, picture and result into the job's folder.
     """
 
     def open(self) -> None:
-        """Get ready. Raises NstdError when there is nowhere to run anything."""
+        """Start the executor. Raises NstdError when there is no device to run jobs on."""
         ...
 
     def slots(self) -> Sequence[Slot]:
-        """Where attempts can be started now; a running one may be on a slot that is gone."""
+        """The slots on which attempts can start now; an attempt may still run on a removed slot."""
         ...
 
     def trouble(self) -> str:
-        """Why there is no slot at all, or nothing."""
+        """Why there are no slots, or an empty string."""
         ...
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
@@ -87,21 +87,22 @@ class Executor(Protocol):
         ...
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
-        """End the attempt soon, or at once; nothing of it is wanted.
+        """End the attempt soon, or with `kill` at once; its results are not needed.
 
-        One that was not handed to a worker yet ends at once, as cancelled.
+        An attempt that no worker has yet ends at once, as cancelled.
         """
         ...
 
     def stop(self, job_id: str) -> None:
-        """Have the attempt save a checkpoint and end.
+        """Ask the attempt to save a checkpoint and end.
 
-        One that was not handed to a worker yet ends at once, as stopped.
+        An attempt that no worker has yet ends at once, as stopped.
         """
         ...
 
     def events(self) -> Iterable[Event]:
-        """What happened since the last call; never blocks. Also ends workers past their grace."""
+        """The events since the last call; never blocks. Also kills workers after their grace
+        period."""
         ...
 
     def waitables(self) -> Sequence[Any]:
@@ -109,9 +110,9 @@ class Executor(Protocol):
         ...
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; slots and running attempts stay."""
+        """Take over new settings; slots and running attempts do not change."""
         ...
 
     def close(self) -> None:
-        """End all workers at once."""
+        """Kill all workers."""
         ...

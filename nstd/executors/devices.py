@@ -1,8 +1,8 @@
-"""Devices and their slots: what there is, and the environment that pins a worker to one.
+"""Devices and their slots, and the environment variables that pin a worker to a slot.
 
-A device is `cpu` or `cuda:N`, N counting the visible GPUs in the order of nvidia-smi. A slot is
-room for one job at a time on a device, and is worked by one process. No torch here: GPUs are
-counted by nvidia-smi.
+A device is `cpu` or `cuda:N`; N counts the visible GPUs in the order of nvidia-smi. A slot is room
+for one job at a time on a device, with one worker process. This module does not import torch; it
+counts GPUs with nvidia-smi.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from nstd.system.proc import own_cgroups
 _SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
 CPU_TUNING = {
-    # The gradients of one step are freed and asked for again in the next: kept in the heap instead
-    # of mapped anew, a step at 512 px takes a quarter less time.
+    # Each step frees its gradients and allocates them again. When they stay in the heap, instead of
+    # being mapped again, a step at 512 px takes a quarter less time.
     "MALLOC_MMAP_THRESHOLD_": str(144 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
-    # An aligned block that was freed does not serve for another of its size (sourceware.org bug
-    # 14581). Pictures of 4096 px are mapped therefore: the heap grew by half of what they hold.
-    # Small ones left to themselves each leave a piece behind that keeps its neighbours apart.
+    # glibc does not reuse a freed aligned block for another of the same size (sourceware.org bug
+    # 14581). So pictures of 4096 px are mapped: in the heap they took half as much memory again.
+    # Small blocks in several arenas would leave pieces between large free blocks.
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
-    # A thread that is done early spins for some microseconds, then sleeps. Spinning for long, as is
-    # usual, takes the cores from the very thread that is waited for where others want them too, and
-    # a picture takes up to ten times as long; sleeping at once takes twice the time on idle cores.
+    # A thread that is done early spins for some microseconds, then sleeps. On busy cores, the usual
+    # long spinning takes time from the thread that the others wait for, and a picture takes up to
+    # ten times as long; on idle cores, sleeping at once takes twice the time.
     "GOMP_SPINCOUNT": "10000",
 }
-"""What a process that computes on the CPU needs in its environment before its Python starts."""
+"""Environment variables for a process that computes on the CPU, set before its Python starts."""
 
 
 def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:
-    """The devices that the config's `devices` means: every visible GPU for `auto`, else the CPU.
+    """The devices of the config's `devices`; for `auto`, every visible GPU, or the CPU.
 
-    Whether a GPU that is named exists is left to its worker.
+    Whether a named GPU exists is not checked here but by its worker.
     """
     if setting == "auto":
         return [f"cuda:{index}" for index in range(len(visible_gpus()))] or ["cpu"]
@@ -46,7 +46,7 @@ def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:
 
 
 def make_slots(devices: Sequence[str], counts: Mapping[str, int]) -> list[Slot]:
-    """The slots of `devices`: as many as `counts` says for the device or its kind, else one."""
+    """The slots of `devices`: the number in `counts` for the device or its kind, else one."""
     return [
         Slot(device, index)
         for device in devices
@@ -57,8 +57,8 @@ def make_slots(devices: Sequence[str], counts: Mapping[str, int]) -> list[Slot]:
 def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> dict[str, str]:
     """The variables that pin the worker of `slot`; they must be set before its Python starts.
 
-    The CPU slots of `slots` share `cores` (default: those this process may use). What a person
-    has set in the daemon's own environment about threads or malloc stays as it is.
+    The CPU slots of `slots` share `cores` (default: those this process may use). Variables about
+    threads or malloc that are set in the daemon's own environment are kept.
     """
     cores = available_cores() if cores is None else cores
     cpu_slots = sum(other.kind == "cpu" for other in slots)
@@ -66,7 +66,7 @@ def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> 
         threads = max(1, cores // max(1, cpu_slots))
     else:
         threads = max(1, min(_GPU_WORKER_THREADS, cores // max(1, len(slots))))
-    defaults = {"OMP_NUM_THREADS": str(threads)}  # MKL follows, and so does torch
+    defaults = {"OMP_NUM_THREADS": str(threads)}  # also used by MKL and torch
     if slot.kind == "cpu":
         defaults |= CPU_TUNING
     pinned = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": _physical(slot)}
@@ -74,21 +74,22 @@ def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> 
 
 
 def torch_device(slot: Slot) -> str:
-    """The torch device inside the worker of `slot`, where its GPU is the only one there is."""
+    """The torch device inside the worker of `slot`, which sees only its own GPU."""
     return "cpu" if slot.kind == "cpu" else "cuda:0"
 
 
 def available_cores() -> int:
-    """The cores that this process may use: its affinity, capped by the quota of its cgroup."""
+    """The number of cores that this process may use: its affinity, limited by its cgroup's
+    quota."""
     cores = len(os.sched_getaffinity(0))
     quota = _cgroup_quota()
     return max(1, min(cores, round(quota)) if quota else cores)
 
 
 def visible_gpus() -> list[str]:
-    """What CUDA_VISIBLE_DEVICES would say for each visible GPU: its index, UUID or MIG name.
+    """The visible GPUs, as named in CUDA_VISIBLE_DEVICES: by index, UUID or MIG name.
 
-    As in CUDA, an inherited list ends at its first entry that names no GPU. Empty when
+    As in CUDA, an inherited list ends at the first entry that is not a GPU. Empty when
     nvidia-smi is absent, fails or does not answer.
     """
     inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -122,7 +123,7 @@ def _installed_gpus() -> list[str]:
 
 
 def _physical(slot: Slot) -> str:
-    """CUDA_VISIBLE_DEVICES for `slot`, seen through the list that the daemon itself was given."""
+    """CUDA_VISIBLE_DEVICES for `slot`, relative to the daemon's own CUDA_VISIBLE_DEVICES."""
     if slot.kind == "cpu":
         return ""
     index = int(slot.device.partition(":")[2])
@@ -135,13 +136,13 @@ def _physical(slot: Slot) -> str:
 
 
 def _cgroup_quota() -> float | None:
-    """The cores of the tightest cgroup v2 quota above this process; None when there is none."""
+    """The smallest cgroup v2 quota above this process, in cores; None when there is none."""
     quotas = [_quota(level / "cpu.max") for level in own_cgroups()]
     return min((quota for quota in quotas if quota), default=None)
 
 
 def _quota(file: Path) -> float | None:
-    """Cores in a `cpu.max` file: `200000 100000` is 2, `max 100000` no limit."""
+    """The cores in a `cpu.max` file: `200000 100000` is 2, `max 100000` is no limit."""
     try:
         quota, period = file.read_text().split()
         return None if quota == "max" else int(quota) / int(period)

@@ -1,6 +1,7 @@
-"""Runs attempts in this very process, one after the other: for tests and for debugging.
+"""Runs attempts in the daemon's own process, one after the other: for tests and for debugging.
 
-It imports torch here, and nothing outlives a crash; the daemon warns when it is configured.
+It imports torch into this process, and a crash of an attempt ends the daemon; the daemon logs a
+warning when this executor is configured.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ class InlineExecutor:
         self._slots = make_slots(resolve(config.devices), config.slots)
 
     def open(self) -> None:
-        """Nothing to get ready."""
+        """Nothing to start."""
 
     def slots(self) -> Sequence[Slot]:
-        """Those of this machine, though one attempt runs at a time."""
+        """The slots of this machine, although only one attempt runs at a time."""
         return self._slots
 
     def trouble(self) -> str:
-        """There are always slots."""
+        """Always empty: there are always slots."""
         return ""
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
@@ -52,17 +53,17 @@ class InlineExecutor:
         """Too late: the attempt is over."""
 
     def events(self) -> Iterable[Event]:
-        """What the attempts reported."""
+        """The events of the attempts since the last call."""
         events, self._events = self._events, []
         return events
 
     def waitables(self) -> Sequence[Any]:
-        """Nothing happens while nobody calls."""
+        """Nothing to wait on: nothing happens between calls."""
         return []
 
     def configure(self, config: Config) -> None:
-        """New settings count from the next attempt on."""
+        """Take over new settings for the next attempts."""
         self._config = config
 
     def close(self) -> None:
-        """Nothing is left to end."""
+        """Nothing to stop."""

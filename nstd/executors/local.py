@@ -1,7 +1,7 @@
-"""Worker processes of this machine: one spawned process per slot, each with its own channel.
+"""Worker processes on this machine: one process per slot, each with its own channel.
 
-A worker is started when its slot gets a job, kept warm for the next one, and replaced after so
-many jobs or whenever its device may be in a bad state.
+A worker is started when its slot gets a job, kept for the next jobs, and replaced after a number of
+jobs, or when its device may be in a bad state.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from nstd.system.durable import Files
 _RELOADED = "replaced after HUP"
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5
-"""Seconds that a worker which is to be killed has to print where it stands."""
+"""Seconds that a worker has to print its stack traces before it is killed."""
 
 
 @dataclass
 class LocalSeat:
-    """What a slot's process is doing."""
+    """The worker process of a slot, and its job."""
 
     process: WorkerProcess[FromWorker]
     ready: bool = False
     job: str | None = None
-    order: Assign | None = None  # the job's assignment, until the worker is there to take it
-    since: float = 0.0  # when the worker was last given something to do: to come up, to take a job
+    order: Assign | None = None  # the assignment, until the worker is ready
+    since: float = 0.0  # when the worker was started or got its job
     has_begun: bool = False  # the worker has said that it took the job
     jobs: int = 0
     idle_since: float = 0.0
@@ -54,27 +54,27 @@ class LocalSeat:
 
 
 class LocalExecutor:
-    """The pool of this machine."""
+    """Runs attempts in worker processes on this machine."""
 
     def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
         self._config, self._slots, self._scratch = config, slots, scratch
         self._seats: dict[Slot, LocalSeat] = {}
-        self._undead: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and still there
-        self._ended: list[Outcome] = []  # without a worker that could tell of it
+        self._killed: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and not ended yet
+        self._ended: list[Outcome] = []  # without a worker to report it
 
     def open(self) -> None:
-        """Workers are started when they are needed."""
+        """Nothing to start: workers are started when they are needed."""
 
     def slots(self) -> Sequence[Slot]:
-        """Those of this machine; whether their devices work is the scheduler's to judge."""
+        """The slots of this machine; the scheduler judges whether their devices work."""
         return self._slots
 
     def trouble(self) -> str:
-        """There are always slots."""
+        """Always empty: there are always slots."""
         return ""
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
-        """Hand the job to the slot's process; spawn one if there is none."""
+        """Give the job to the slot's worker; start a worker if there is none."""
         try:
             seat = self._warm(slot) or self._spawn(slot)
         except OSError as error:
@@ -88,7 +88,7 @@ class LocalExecutor:
         self._hand_over(seat)
 
     def _hand_over(self, seat: LocalSeat) -> None:
-        """Give the worker its job, once it has come up: until then the job can be withdrawn."""
+        """Send the worker its job, once it is ready; until then the job can be withdrawn."""
         if seat.ready and seat.order is not None:
             seat.process.channel.send(seat.order)
             seat.order, seat.since = None, time.monotonic()
@@ -99,14 +99,14 @@ class LocalExecutor:
             self._end(slot, "died while idle")
             return None
         if seat is not None:
-            seat.process.forget_output()  # of the job before
+            seat.process.forget_output()  # of the previous job
         return seat
 
     def _spawn(self, slot: Slot) -> LocalSeat:
-        if (before := self._undead.get(slot)) is not None:
+        if (before := self._killed.get(slot)) is not None:
             if before.exit_code is None:
                 raise OSError(f"process {before.pid} is still there after SIGKILL")
-            del self._undead[slot]
+            del self._killed[slot]
         Files().make_folder(self._scratch)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
         seat = LocalSeat(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
@@ -114,11 +114,11 @@ class LocalExecutor:
         return seat
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
-        """Ask the worker to end the attempt; it is killed after the grace, or at once."""
+        """Ask the worker to end the attempt; it is killed after the grace period, or at once."""
         self._ask(job_id, Ending.CANCELLED, 0.0 if kill else self._config.workers.grace)
 
     def stop(self, job_id: str) -> None:
-        """Ask the worker to save and end the attempt; it is killed after the grace."""
+        """Ask the worker to save and end the attempt; it is killed after the grace period."""
         self._ask(job_id, Ending.STOPPED, self._config.workers.grace)
 
     def _ask(self, job_id: str, wanted: Ending, grace: float) -> None:
@@ -132,13 +132,13 @@ class LocalExecutor:
                 seat.process.channel.send(Want(job=job_id, wanted=said))
 
     def _withdraw(self, slot: Slot, seat: LocalSeat, outcome: Outcome) -> None:
-        """No worker has seen the job: it is over, and the one that comes up serves the next."""
+        """End a job that no worker has seen; the worker that is starting serves the next job."""
         seat.order = None
         self._free(slot, seat, outcome)
         self._ended.append(outcome)
 
     def events(self) -> Iterable[Event]:
-        """Messages of all workers, and the ends of those that died or had to be killed."""
+        """The messages of all workers, and the outcomes of workers that died or were killed."""
         events: list[Event] = [*self._ended]
         self._ended.clear()
         for slot, seat in list(self._seats.items()):
@@ -146,20 +146,20 @@ class LocalExecutor:
         return events
 
     def _events(self, slot: Slot, seat: LocalSeat, now: float) -> Iterator[Event]:
-        has_ended = seat.process.exit_code is not None  # asked first: its last words are all heard
+        has_ended = seat.process.exit_code is not None  # first: no message is missed
         seat.process.channel.flush()
         try:
             for message in seat.process.channel.receive():
                 if self._seats.get(slot) is seat:
-                    yield from self._heed(slot, seat, message)
+                    yield from self._handle(slot, seat, message)
         except ValueError as error:
             yield from self._lost(slot, seat, f"talked nonsense ({error})")
         else:
             if self._seats.get(slot) is seat:
                 yield from self._check(slot, seat, now, has_ended)
 
-    def _heed(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
-        """One message; what is said of another job than the slot's is not heard."""
+    def _handle(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
+        """Handle one message; messages about another job than the slot's are ignored."""
         match message:
             case Ready():
                 seat.ready = True
@@ -177,7 +177,7 @@ class LocalExecutor:
                 yield outcome
 
     def _free(self, slot: Slot, seat: LocalSeat, outcome: Outcome) -> None:
-        """The attempt is over: its worker waits for another, or is replaced."""
+        """The attempt has ended: its worker waits for the next one, or is replaced."""
         seat.job, seat.kill_at, seat.idle_since = None, None, time.monotonic()
         seat.jobs += 1
         failure = outcome.failure
@@ -189,7 +189,8 @@ class LocalExecutor:
             self._end(slot, f"replaced after {seat.jobs} jobs")
 
     def _check(self, slot: Slot, seat: LocalSeat, now: float, has_ended: bool) -> Iterator[Outcome]:
-        """A worker that died, is past its grace, does not come up, or idles too long."""
+        """Handle a worker that died, exceeded its grace period, does not start, or is idle too
+        long."""
         process, workers = seat.process, self._config.workers
         process.limit_output()
         if has_ended or process.channel.is_closed:
@@ -223,7 +224,7 @@ class LocalExecutor:
         was_gone = process.exit_code is not None
         process.kill()
         if process.exit_code is None:
-            self._undead[slot] = process
+            self._killed[slot] = process
         ending = process.ending
         # That we killed it is no news: idle workers have nothing that they could lose.
         told = {"exit": ending} if was_gone else {}
@@ -252,7 +253,7 @@ class LocalExecutor:
 
 
 def _unable(job: str, slot: Slot, message: str, tail: str = "") -> Outcome:
-    """The outcome of an attempt that never began: no worker on its slot took the job."""
+    """The outcome of an attempt that did not begin, because no worker took the job."""
     failure = Failure(
         code="device_failed",
         message=message,

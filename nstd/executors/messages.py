@@ -1,4 +1,4 @@
-"""What the daemon and its workers say to each other: a model for each kind of message."""
+"""The messages between the daemon and its workers: one model for each kind."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from nstd.queue.progress import Report
 
 
 class Assign(Model):
-    """To a worker: make this attempt."""
+    """To a worker: run this attempt."""
 
     kind: Literal["assign"] = "assign"
     assignment: Assignment
 
 
 class Want(Model):
-    """To a worker: end the attempt of `job`, and save it first where it is to `stop`.
+    """To a worker: end the attempt of `job`; for `stop`, save it first.
 
-    A driver kills the job's worker after `grace` seconds.
+    The driver of a cluster kills the worker after `grace` seconds.
     """
 
     kind: Literal["want"] = "want"
@@ -32,21 +32,21 @@ class Want(Model):
 
 
 class Ready(Model):
-    """From a worker: it is up."""
+    """From a worker: it is ready for a job."""
 
     kind: Literal["ready"] = "ready"
     pid: int
 
 
 class Reported(Model):
-    """From a worker: how far the job is."""
+    """From a worker: the progress of its job."""
 
     kind: Literal["report"] = "report"
     report: Report
 
 
 class Ended(Model):
-    """From a worker: the attempt is over."""
+    """From a worker: the attempt has ended."""
 
     kind: Literal["outcome"] = "outcome"
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""One worker process with its channel, as seen from the daemon."""
+"""One worker process and its channel, on the daemon's side."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MOST_OUTPUT = 8 * 2**20
 
 
 class WorkerProcess(Child, Generic[Heard]):
-    """A spawned `nstd.executors.worker.main`, or another `module`.
+    """A process that runs `nstd.executors.worker.main`, or another `module`.
 
-    What it says is of the kinds that are `heard`. Its output goes to a file. Raises OSError when it
-    cannot be started.
+    Its messages are of the type `heard`. Its output goes to a file. Raises OSError when it cannot
+    be started.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class WorkerProcess(Child, Generic[Heard]):
         output.unlink(missing_ok=True)
         ours, theirs = socket.socketpair()
         try:
-            # appending, so that what is cut off here makes room there
+            # append mode, so that truncating the file here also moves the writer's end
             with theirs, output.open("ab") as sink:
                 inherit_owner(sink.fileno(), output.parent)
                 super().__init__(
@@ -53,29 +53,29 @@ class WorkerProcess(Child, Generic[Heard]):
         self.channel = DaemonEnd(ours, heard)
 
     def tell_where(self) -> None:
-        """Have it print where each of its threads stands."""
+        """Ask it to print the stack of each of its threads."""
         with suppress(ProcessLookupError, PermissionError):
             os.kill(self.pid, signal.SIGUSR1)
 
     def forget_output(self) -> None:
-        """Begin its output anew."""
+        """Delete its output so far."""
         with suppress(OSError):
             os.truncate(self.output, 0)
 
     def limit_output(self) -> None:
-        """Keep a process that prints without end from filling the disk."""
+        """Truncate its output when it is too long, so that it cannot fill the disk."""
         with suppress(OSError):
             if self.output.stat().st_size > _MOST_OUTPUT:
                 self.forget_output()
 
     def tail(self) -> str:
-        """The end of what it printed, for a person who wonders why it died."""
+        """The end of its output, to show why it died."""
         with suppress(OSError), self.output.open("rb") as file:
             file.seek(max(0, self.output.stat().st_size - _TAIL))
             return file.read().decode(errors="replace")
         return ""
 
     def kill(self) -> None:
-        """End it at once and for good, with all that it started."""
+        """Kill it, with all processes that it started."""
         super().kill()
         self.channel.close()

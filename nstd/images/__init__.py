@@ -1,4 +1,4 @@
-"""Pictures in and out: every input becomes float32 sRGB, every output carries its recipe."""
+"""Reads and writes pictures: every input becomes float32 sRGB, every output contains its recipe."""
 
 from nstd.images.alpha import off_white, over_white
 from nstd.images.decode import load_image

@@ -1,4 +1,4 @@
-"""AVIF: the colours that its container tells beside a profile (ISO/IEC 14496-12 and 23008-12)."""
+"""AVIF: the colour space in its container, besides a profile (ISO/IEC 14496-12 and 23008-12)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEAD_BYTES = 1 << 20
 
 
 def space_of_avif(file: BinaryIO) -> Space | None:
-    """The space that the primary picture's `colr` box of type `nclx` says; None for sRGB."""
+    """The space in the primary picture's `colr` box of type `nclx`; None for sRGB."""
     file.seek(0)
     try:
         return _space(file.read(_HEAD_BYTES))
@@ -36,7 +36,7 @@ def _space(data: bytes) -> Space | None:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and body of the boxes in `data`."""
+    """The names and contents of the boxes in `data`."""
     at = 0
     while at + 8 <= len(data):
         size, name = struct.unpack_from(">I4s", data, at)

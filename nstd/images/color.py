@@ -1,4 +1,4 @@
-"""Colour on the way in: any 8-bit mode, with or without a colour profile, becomes sRGB."""
+"""Colours of inputs: any 8-bit mode, with or without a colour profile, is converted to sRGB."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
     """An L, RGB or CMYK picture in sRGB, and notes; a profile that cannot be used is ignored.
 
-    None stands for no profile, b"" for one that could not even be taken out of its file.
+    None stands for no profile, b"" for one that could not be read from its file.
 
-    Relative colorimetric with black point compensation, the usual choice for photographs.
+    Uses relative colorimetric intent with black point compensation, as is usual for photographs.
     """
     if profile is None:
         return image.convert("RGB"), ()

@@ -1,7 +1,8 @@
-"""Decoding: a picture file of any usual kind becomes float32 sRGB, or an error that says why not.
+"""Decoding: a picture file of any usual kind becomes float32 sRGB, or an error that explains why
+not.
 
-Pillow keeps its pixel limit in a module variable and reports oddities as Python warnings; both
-are held for the length of one call, so pictures are decoded by one thread of a process at a time.
+Pillow has its pixel limit in a module variable and reports unusual files by Python warnings; both
+are changed during a call, so only one thread of a process decodes pictures at a time.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def load_image(
 
 
 def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture:
-    """Decode `path` as `load_image` does, brought to size by `scale`."""
+    """Decode `path` as `load_image` does, resized by `scale`."""
     with (
         explained(path, max_pixels),
         _open_regular(path, max_bytes) as file,
@@ -81,7 +82,7 @@ def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture
 
 
 def _kind(file: BinaryIO) -> str:
-    """Which of `FORMATS` a file is, by its first bytes."""
+    """The format of a file, one of `FORMATS`, by its first bytes."""
     head = file.read(HEAD)
     file.seek(0)
     if (kind := kind_of(head)) is not None:
@@ -92,7 +93,7 @@ def _kind(file: BinaryIO) -> str:
 
 
 def _read_plain(file: BinaryIO, open_image: Opener) -> Stored:
-    """What Pillow reads right by itself."""
+    """Read a format that Pillow reads correctly."""
     with open_image(file) as image:
         image.load()
         profile = profile_of(image)
@@ -130,13 +131,13 @@ _READERS: dict[str, Callable[[BinaryIO, Opener], Stored]] = {
 
 
 class _PillowOpener:
-    """Opens the file at `path`, which is of `kind`, with Pillow."""
+    """Opens the file at `path`, which has the format `kind`, with Pillow."""
 
     def __init__(self, path: Path, max_pixels: int, kind: str) -> None:
         self._path, self._max_pixels, self._kind = path, max_pixels, kind
 
     def __call__(self, file: BinaryIO) -> Image.Image:
-        """Raises PictureError where the header is beyond the limits."""
+        """Open the file. Raises PictureError when its header exceeds the limits."""
         image = Image.open(file, formats=[self._kind])
         try:
             self.check_size(*image.size)
@@ -183,7 +184,7 @@ def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
 
 @contextmanager
 def _pixel_cap(max_pixels: int) -> Iterator[None]:
-    """Hold Pillow to `max_pixels` (it raises beyond twice its limit) and silence its warnings."""
+    """Set Pillow's limit to `max_pixels` (it raises beyond twice its limit); hide its warnings."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
     try:

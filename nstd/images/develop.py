@@ -1,4 +1,4 @@
-"""From what a file holds to a picture: upright, in sRGB, and of the size that is wanted."""
+"""Turns the content of a file into a picture: upright, in sRGB, and with the wanted size."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _MIRRORED = {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}
-"""Axes that are turned round, by orientation; from 5 on, rows and columns change places first."""
+"""The axes to reverse, by orientation; from 5 on, rows and columns are swapped first."""
 
 
 def develop(stored: Stored, scale: Scale) -> Picture:
-    """The picture that `stored` is; its notes and those that conversion adds."""
+    """The picture of `stored`, with its notes and those of the conversion."""
     if stored.image is None:
         return _of_values(stored, scale)
     if stored.space is not None:
@@ -41,7 +41,7 @@ def develop(stored: Stored, scale: Scale) -> Picture:
     if alpha is None:
         return Picture(_floats(scale(rgb)), notes=notes)
     rgb.putalpha(alpha)
-    # Pillow resizes RGBA with its colours multiplied by alpha: no fringes of hidden colours
+    # Pillow resizes RGBA with colours multiplied by alpha, which avoids colour fringes
     rgba = _floats(scale(rgb))
     return Picture(np.ascontiguousarray(rgba[:, :, :3]), rgba[:, :, 3].copy(), notes)
 
@@ -94,9 +94,9 @@ def _turned(values: Array, orientation: int) -> Array:
 
 
 def _scaled(values: Array, scale: Scale, alpha: Array | None = None) -> Array:
-    """(height, width, 1 or 3) brought to size, with three channels.
+    """(height, width, 1 or 3) resized, with three channels.
 
-    Each channel is resized by itself, multiplied by alpha: no fringes of hidden colours.
+    Each channel is resized separately, multiplied by alpha, which avoids colour fringes.
     """
     cover = None if alpha is None else _resized(alpha, scale)
     if cover is not None and cover.shape == values.shape[:2]:
@@ -109,13 +109,13 @@ def _scaled(values: Array, scale: Scale, alpha: Array | None = None) -> Array:
             channel = np.clip(channel / np.where(cover > 0, cover, 1), 0, 1)
         if result is None:
             result = np.empty((*channel.shape, 3), np.float32)
-        result[:, :, at:] = channel[:, :, None]  # the last one fills what is left: grey, all three
+        result[:, :, at:] = channel[:, :, None]  # the last one fills the rest: for grey, all three
     assert result is not None
     return result
 
 
 def _resized(channel: Array, scale: Scale) -> Array:
-    """(height, width) brought to size; sharpening must not leave the range."""
+    """(height, width) resized and clamped, because sharpening may leave the range."""
     image = Image.fromarray(np.ascontiguousarray(channel))
     resized: Array = np.clip(np.asarray(scale(image)), 0, 1)
     return resized

@@ -1,4 +1,4 @@
-"""Encoding: float sRGB pixels become a PNG, JPEG, WebP or TIFF that tells how it was made."""
+"""Encoding: float sRGB pixels become a PNG, JPEG, WebP or TIFF that contains its recipe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def save_image(
 ) -> None:
     """Write a picture to exactly `path`; the caller makes it durable and renames it.
 
-    Arguments and errors are those of `encode_image`; OSError where the disk fails.
+    Arguments and errors are those of `encode_image`. Raises OSError when the disk fails.
     """
     path.write_bytes(encode_image(pixels, alpha=alpha, format=format, recipe=recipe))
 
@@ -47,11 +47,11 @@ def encode_image(
     """The bytes of a picture file, with the sRGB profile and the recipe inside.
 
     `pixels` is (height, width, 3) sRGB in [0, 1], `alpha` (height, width) in [0, 1]; JPEG, which
-    has no transparency, shows the picture over white. `recipe` is a JSON text; one of more than
-    65,000 bytes has no room in a JPEG and is left out.
+    has no transparency, shows the picture over white. `recipe` is a JSON text; a recipe of more
+    than 65,000 bytes does not fit into a JPEG and is left out.
 
-    Raises PictureError for a side that the format cannot hold, BackendError for pixels that are
-    not a picture.
+    Raises PictureError for a side that is too long for the format, and BackendError for pixels
+    that are not a picture.
     """
     if alpha is not None and format == "jpg":
         pixels, alpha = over_white(pixels, alpha), None
@@ -78,7 +78,7 @@ def read_recipe(path: Path) -> str | None:
         if not str(exif.get(ExifTags.Base.Software, "")).startswith("nstd "):
             return None
         text = exif.get(ExifTags.Base.ImageDescription)
-        # EXIF text has no encoding: Pillow reads Latin-1 where UTF-8 was written
+        # EXIF text has no declared encoding: Pillow decodes our UTF-8 as Latin-1
         return None if text is None else str(text).encode("latin-1").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Whatever opening and decoding raise, in words about the picture's file."""
+"""Turns the errors of opening and decoding into errors about the picture's file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nstd.images.tiff_pages import SeveralPagesError
 SAVE_AGAIN = "open it in a picture editor, save it as PNG or JPEG, and submit it again"
 _LONGEST = 300
 _UNSUPPORTED = re.compile(r"unsupported|not (yet )?supported|not implemented|unknown .*mode", re.I)
-"""How Pillow words what is not broken, but of a kind that it does not read."""
+"""Pillow's words for a file that is not broken, but of a kind that it does not read."""
 
 
 def too_large(path: Path, max_pixels: int) -> PictureError:
-    """The refusal of a picture of more pixels than the limit."""
+    """The error for a picture with more pixels than the limit."""
     return PictureError(
         "picture_refused",
         f"{path.name}: more than the limit of {max_pixels:,} pixels",
@@ -30,7 +30,7 @@ def too_large(path: Path, max_pixels: int) -> PictureError:
 
 
 def several(path: Path, what: str) -> PictureError:
-    """The refusal of more than one picture in a file."""
+    """The error for a file with more than one picture."""
     return PictureError(
         "picture_refused",
         f"{path.name}: {what}, and one still picture is needed",
@@ -40,12 +40,12 @@ def several(path: Path, what: str) -> PictureError:
 
 @contextmanager
 def explained(path: Path, max_pixels: int) -> Iterator[None]:
-    """Turn whatever is raised into a PictureError about `path`."""
+    """Turn every error into a PictureError about `path`."""
     try:
         yield
     except NstdError:
         raise
-    except Exception as error:  # decoders raise nearly every type on broken files
+    except Exception as error:  # decoders raise many types of errors for broken files
         raise _explanation(error, path, max_pixels) from error
 
 

@@ -1,7 +1,7 @@
-"""ICC profiles of curves and a matrix, applied to float values.
+"""ICC profiles with curves and a matrix, applied to float values.
 
-Little CMS, which applies all others, is reached through Pillow with 8 bits a channel; those are
-too few where values are linear light or have 16 bits. Formats of the tags: ICC.1:2022.
+All others are applied by Little CMS, through Pillow, with 8 bits per channel; that is too few for
+linear or 16-bit values. Formats of the tags: ICC.1:2022.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LONGEST_CURVE = 65_536
 
 
 def space_of_profile(profile: bytes) -> Space | None:
-    """The space of an RGB or grey profile of curves; None for any other, and for a broken one."""
+    """The space of an RGB or grey profile with curves; None for any other or broken profile."""
     try:
         return _parsed(profile)
     except (struct.error, ValueError, KeyError, IndexError):

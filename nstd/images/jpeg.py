@@ -1,4 +1,4 @@
-"""JPEG: what is looked at before it is decoded, and the colours that cameras tell in EXIF."""
+"""JPEG: checks before it is decoded, and the colour space that cameras write into EXIF."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nstd.images.space import Space, adobe_rgb
 from nstd.system.durable import CHUNK
 
 _MOST_SCANS = 500
-"""Progressive JPEGs have about ten for each picture in the file."""
+"""The most scans of a file; progressive JPEGs have about ten for each picture."""
 _SEGMENTS = 10_000
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 
 
 def read_jpeg(file: BinaryIO, open_image: Opener) -> Stored:
-    """The picture in `file`: of several, as phones write them, the first."""
+    """The picture in `file`: the first, if there are several, as written by phones."""
     _check_kind(file)
     _check_scans(file)
     file.seek(0)
@@ -33,7 +33,7 @@ def read_jpeg(file: BinaryIO, open_image: Opener) -> Stored:
 
 
 def _check_kind(file: BinaryIO) -> None:
-    """Name a JPEG of a kind that Pillow does not read."""
+    """Raise an error that names a kind of JPEG that Pillow does not read."""
     at = 2
     for _ in range(_SEGMENTS):
         file.seek(at)
@@ -53,21 +53,21 @@ def _check_kind(file: BinaryIO) -> None:
 
 
 def _check_scans(file: BinaryIO) -> None:
-    """Refuse a JPEG of far more scans than there is data for: each costs a pass over all pixels.
+    """Refuse a JPEG with too many scans for its data: each costs a pass over all pixels.
 
-    A marker cannot occur in the data of a scan; one in a thumbnail does not matter.
+    A marker cannot occur in the data of a scan; markers in a thumbnail do not matter.
     """
     scans = 0
     file.seek(0)
     while scans <= _MOST_SCANS and (chunk := file.read(CHUNK)):
-        scans += chunk.count(b"\xff\xda")  # one that is cut in two goes uncounted
+        scans += chunk.count(b"\xff\xda")  # a marker across two chunks is not counted
     if scans > _MOST_SCANS:
         raise TooMuchWorkError(f"more than {_MOST_SCANS} scans")
 
 
 def _space(image: Image.Image) -> Space | None:
-    """Adobe RGB, where a camera says so in the way of DCF 2.0: by its interoperability index."""
-    with suppress(Exception):  # broken EXIF raises nearly anything, and the pixels are sound
+    """Adobe RGB, if the interoperability index of EXIF says so (DCF 2.0); else None."""
+    with suppress(Exception):  # broken EXIF raises many types of errors; the pixels are valid
         index = image.getexif().get_ifd(ExifTags.IFD.Exif).get(0xA005)
         interop = image.getexif().get_ifd(ExifTags.IFD.Interop)
         if index is not None and interop.get(1) == "R03" and image.mode == "RGB":

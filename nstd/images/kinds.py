@@ -1,15 +1,15 @@
-"""What kind of file a picture is, told by its first bytes: those that are read, and many others.
+"""The kind of a picture file, by its first bytes: the kinds that are read, and many others.
 
-The others are named in the refusal: a person learns that the file is sound and what it is.
+The error for another kind names it, so that the user knows that the file is not broken.
 """
 
 from __future__ import annotations
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
-"""What is opened at all; Pillow's other decoders never see a file."""
+"""The formats that are read; Pillow's other decoders are not used."""
 
 HEAD = 64
-"""So many bytes tell the kind."""
+"""The number of first bytes that are needed."""
 
 _READ = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -83,7 +83,7 @@ _BRANDS = {
 
 
 def kind_of(head: bytes) -> str | None:
-    """Which of `FORMATS` a file is that begins with `head`, or None."""
+    """The format, one of `FORMATS`, of a file that begins with `head`, or None."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":
@@ -92,7 +92,7 @@ def kind_of(head: bytes) -> str | None:
 
 
 def foreign_kind(head: bytes) -> str | None:
-    """What a file is that is not read, in words for a person; None where nothing tells."""
+    """The name of the kind of a file that is not read; None if unknown."""
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "a film (MP4 or QuickTime)")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip() if b"<" in head[:16] else head
@@ -101,6 +101,7 @@ def foreign_kind(head: bytes) -> str | None:
 
 
 def _is_tga(head: bytes) -> bool:
-    """Truevision's format has no magic bytes: flag and type of its colours, bits of a pixel."""
+    """Whether it is TGA, which has no magic bytes: checks the colour map, type and bits per
+    pixel."""
     kinds = {0: (2, 3, 10, 11), 1: (1, 9)}
     return len(head) > 17 and head[2] in kinds.get(head[1], ()) and head[16] in (8, 16, 24, 32)

@@ -1,4 +1,4 @@
-"""The scale of values: which number of a file is white, and all others as shares of it."""
+"""The scale of values: which number of a file is white, and all values as shares of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from nstd.images.model import Array
 
 _SAMPLE = 1_000_000
-"""So many values, evenly spread, tell the range of all."""
+"""The number of evenly spaced values from which the range is estimated."""
 _BAND = 1 << 17
-"""Values in work at a time, so that memory stays small."""
+"""Values processed at a time, to save memory."""
 _DARKEST = 16.0
-"""Floats that nearly all are below it are no picture whose white is 255: it would be black."""
+"""If nearly all floats are below this, white is not 255: the picture would be nearly black."""
 _SLACK = 1e-3
-"""What rounding and sharpening put beyond white is not worth a note."""
+"""Values above white by at most this, from rounding or sharpening, cause no note."""
 
 
 def to_shares(
@@ -25,8 +25,8 @@ def to_shares(
 ) -> tuple[Array, tuple[str, ...]]:
     """`samples` as float32 shares of white in [0, 1], and a note where values were cut off.
 
-    Unsigned integers of up to 16 bits are shares of their full scale, or of `white`, where the
-    file says it. Of other numbers the file does not say what white is: see `_likely_white`.
+    Unsigned integers of up to 16 bits are shares of their full scale, or of `white`, if the file
+    has it. For other numbers, the file does not say what white is: see `_likely_white`.
     NaN and negative numbers are black; with `inverted`, 0 is white.
     """
     top = float(white or _likely_white(samples, bits))
@@ -45,8 +45,8 @@ def to_shares(
 def _likely_white(samples: NDArray[Any], bits: int) -> float:
     """The smallest usual full scale that holds nearly all values.
 
-    A few bright ones, such as a hot pixel or a highlight, must not darken all others: the median
-    of what is not black tells 1 from the larger scales, and 99 % of the values have to fit.
+    A few bright values, such as a hot pixel or a highlight, must not darken all others: the median
+    of the values above black decides between 1 and larger scales, and 99 % of the values must fit.
     """
     kind = samples.dtype.kind
     if kind == "u" and bits <= 16:
@@ -67,7 +67,7 @@ def _likely_white(samples: NDArray[Any], bits: int) -> float:
 
 
 def _stride(size: int) -> int:
-    """Of a sample; odd and no multiple of 3, so that it meets every channel and column."""
+    """The stride of a sample: odd and not a multiple of 3, to include every channel and column."""
     stride = max(1, size // _SAMPLE) | 1
     return stride if stride % 3 else stride + 2
 

@@ -1,4 +1,4 @@
-"""Masks: any picture becomes a share from 0 (black: out) to 1 (white: in) for each pixel."""
+"""Masks: any picture becomes a weight from 0 (black: outside) to 1 (white: inside) per pixel."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def load_mask(
 ) -> Array:
     """Decode `path` as a mask of `size` (width, height): (height, width) float32 in [0, 1].
 
-    Colours count by their luma, what is transparent as black. The picture is stretched by a
-    triangle filter, which, unlike sharper ones, draws no halo of grey along an edge. `tell`
-    hears what is odd about the file, and of a mask that is nearly black.
+    Colours count by their luma; transparent pixels count as black. The picture is scaled with a
+    triangle filter, which makes no grey halos along edges, unlike sharper filters. `tell` is called
+    with what is unusual about the file, and when the mask is nearly black.
 
     Raises PictureError as `load_image` does, and `picture_refused` for a mask that is black
-    everywhere: nothing would be left to work on.
+    everywhere, because it would leave no pixels.
     """
 
     def scale(image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What passes between the parts that decode a picture."""
+"""The data that the modules for decoding exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 Scale = Callable[[Image.Image], Image.Image]
-"""Brings a decoded picture to the size that is wanted."""
+"""Resizes a decoded picture to the wanted size."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Picture:
 
     `pixels` is (height, width, 3) float32, sRGB, in [0, 1]; `alpha`, where the file has
     transparency, is (height, width) float32 in [0, 1], not multiplied into the pixels. `notes`
-    says what was odd about the file and did not stop it from being used.
+    says what is unusual about the file, without preventing its use.
     """
 
     pixels: Array
@@ -40,13 +40,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture as its file holds it: before its colours are sRGB, and not yet upright.
+    """A picture as stored in its file: not yet in sRGB and not yet upright.
 
-    Either `image`, of 8 bits a channel, or `values`: (height, width, 1 or 3) float32 in [0, 1]
-    where 1 is white, for what has more. `alpha` is (height, width) float32; that of an image may
-    be a channel of its own.
-    `profile` is an ICC profile, b"" for one that cannot be read, None where there is none;
-    without one, `space` may say what the values mean. `orientation` is that of EXIF.
+    Either `image`, with 8 bits per channel, or, for more bits, `values`: (height, width, 1 or 3)
+    float32 in [0, 1], where 1 is white. `alpha` is (height, width) float32; that of an image may
+    be a channel of the image. `profile` is an ICC profile, b"" if it cannot be read, None if there
+    is none; without a profile, `space` may say what the values mean. `orientation` is that of EXIF.
     """
 
     image: Image.Image | None = None
@@ -59,11 +58,11 @@ class Stored:
 
 
 class UnreadKindError(Exception):
-    """A sound file of a kind that is not read; the text names the kind."""
+    """A valid file of a kind that is not read; the text names the kind."""
 
 
 class ExtraNeededError(Exception):
-    """A file of a kind that is read by an extra of this package; the text names the kind."""
+    """A file of a kind that only an optional dependency reads; the text names the kind."""
 
 
 class TooMuchWorkError(Exception):

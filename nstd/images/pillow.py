@@ -1,4 +1,4 @@
-"""What the readers of several formats ask of Pillow."""
+"""Functions for Pillow that the readers of several formats use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 
 class Opener(Protocol):
-    """Opens files with Pillow, and refuses what is beyond the limits."""
+    """Opens files with Pillow, and refuses those that exceed the limits."""
 
     def __call__(self, file: BinaryIO) -> Image.Image:
         """The picture, not yet decoded, whose header has been checked."""
@@ -24,24 +24,24 @@ class Opener(Protocol):
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF's, from 1 to 8; 1 where there is none."""
+    """The orientation in EXIF, from 1 to 8; 1 if there is none."""
     try:
         said = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # broken EXIF raises nearly anything, and the pixels are sound
+    except Exception:  # broken EXIF raises many types of errors; the pixels are valid
         return 1
     return said if isinstance(said, int) and 1 <= said <= 8 else 1
 
 
 def profile_of(image: Image.Image) -> bytes | None:
-    """The ICC profile, b"" for one that could not be read, None where there is none."""
+    """The ICC profile; b"" if it could not be read, None if there is none."""
     return (image.info["icc_profile"] or b"") if "icc_profile" in image.info else None
 
 
 def sixteen_bits(image: Image.Image, reopen: Callable[[], Image.Image]) -> NDArray[Any]:
-    """(height, width, channels) uint16 of `image`, of which Pillow keeps but 8 bits.
+    """(height, width, channels) uint16 of `image`, of which Pillow keeps only 8 bits.
 
-    It is decoded twice: Pillow's raw mode takes the higher byte of each value, and that of the
-    other order of bytes the lower one.
+    It is decoded twice: Pillow's raw mode gives the higher byte of each value, and the raw mode of
+    the other byte order gives the lower one.
     """
     mode = raw_mode(image).replace("RGBa", "RGBA")
     order = {"N": sys.byteorder[0].upper()}.get(mode[-1], mode[-1])
@@ -60,14 +60,14 @@ def _decoded(image: Image.Image, mode: str) -> NDArray[Any]:
 
 
 def raw_mode(image: Image.Image) -> str:
-    """How Pillow is going to unpack the values of a picture that is not yet decoded."""
+    """The raw mode with which Pillow will unpack a picture that is not decoded yet."""
     arguments: Any = image.tile[0].args  # type: ignore[attr-defined]
     mode: str = arguments if isinstance(arguments, str) else arguments[0]
     return mode
 
 
 def set_raw_mode(image: Image.Image, mode: str) -> None:
-    """Let Pillow unpack the values of a picture that is not yet decoded as `mode` says."""
+    """Set the raw mode with which Pillow will unpack a picture that is not decoded yet."""
     tiles: list[Any] = image.tile  # type: ignore[attr-defined]
     image.tile = [  # type: ignore[attr-defined]
         tile._replace(args=mode if isinstance(tile.args, str) else (mode, *tile.args[1:]))

@@ -1,4 +1,4 @@
-"""PNG: what Pillow passes over of its chunks, all 16 bits of its values, and large texts."""
+"""PNG: chunks that Pillow ignores, all 16 bits of values, and limits on large texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nstd.images.spliced import Part, Spliced
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _READ = (b"tRNS", b"sBIT", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP")
 _TEXT_BYTES = 1 << 20
-"""So much text, unpacked, is shown to Pillow, which refuses a picture that has more."""
+"""The most bytes of unpacked text passed to Pillow, which refuses a picture with more text."""
 _PROFILE_BYTES = 16 << 20
 _CHUNK_BYTES = 64 << 20
 _CHUNKS = 1_000_000
@@ -33,7 +33,7 @@ _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 class Chunks:
     """The header of a PNG, the first chunk of each name of `_READ`, and where to cut.
 
-    `parts` are the places, start and end, of what Pillow is to see of the file.
+    `parts` are the parts of the file, start and end, that are passed to Pillow.
     """
 
     depth: int = 8
@@ -55,7 +55,7 @@ def read_png(file: BinaryIO, open_image: Opener) -> Stored:
     with reopen() as image:
         if chunks.depth == 16 and chunks.color in (_GREY, _RGB, _GREY_ALPHA, _RGBA):
             values, alpha = _deep(chunks, image, reopen)
-            # Pillow decodes a picture when it is asked for its orientation
+            # Pillow decodes a picture when its orientation is read
             return Stored(None, values, alpha, profile, space, orientation_of(image))
         key = image.info.get("transparency")
         if isinstance(key, int) and image.mode == "L":  # not yet scaled as the pixels are
@@ -65,7 +65,7 @@ def read_png(file: BinaryIO, open_image: Opener) -> Stored:
 
 
 def _chunks(file: BinaryIO) -> Chunks:
-    """Look through the whole of `file`; what is broken is left for Pillow to find."""
+    """Read the chunks of the whole `file`; broken ones are left for Pillow to report."""
     found, texts, start = Chunks(), _TEXT_BYTES, 0
     end = file.seek(0, io.SEEK_END)
     at = 8
@@ -97,7 +97,7 @@ def _chunks(file: BinaryIO) -> Chunks:
 
 
 def _text_size(name: bytes, file: BinaryIO, length: int, most: int) -> int:
-    """How large a text is when it is unpacked; more than `most` where it is larger than that."""
+    """The size of a text when unpacked, in bytes; a number above `most` if it is larger."""
     if length > most:
         return most + 1
     if name == b"tEXt" or most < 0:
@@ -111,7 +111,7 @@ def _text_size(name: bytes, file: BinaryIO, length: int, most: int) -> int:
 
 
 def _unpacked(data: bytes, most: int) -> bytes | None:
-    """At most `most` bytes of it; None where it is broken."""
+    """The unpacked data, at most `most` bytes; None if it is broken."""
     try:
         return zlib.decompressobj().decompress(data, most)
     except zlib.error:
@@ -143,7 +143,7 @@ def _colors(data: dict[bytes, bytes]) -> tuple[bytes | None, Space | None]:
 def _deep(
     chunks: Chunks, image: Image.Image, reopen: Callable[[], Image.Image]
 ) -> tuple[Array, Array | None]:
-    """Values and alpha of a picture of 16 bits a channel, with all of these."""
+    """The values and the alpha of a picture with 16 bits per channel, with all bits."""
     image.info.pop("transparency", None)
     if chunks.color == _GREY:
         samples = np.asarray(image)[:, :, None]
@@ -165,10 +165,10 @@ def _deep(
 
 
 def _white(significant: bytes, samples: NDArray[Any]) -> int | None:
-    """The value of white in a file whose values were left as small as they had been.
+    """The value of white in a file whose values were not scaled to 16 bits; else None.
 
-    sBIT says how many bits these have. A PNG should hold them widened to 16 bits, whose lowest
-    bits are then empty in all dark values; programs that measure often leave that out.
+    sBIT says how many bits the values have. They should be scaled to 16 bits, with empty lowest
+    bits in all dark values, but measuring programs often do not scale them.
     """
     if len(set(significant)) != 1 or not 8 < significant[0] < 16:
         return None

@@ -1,4 +1,4 @@
-"""Colour profiles in places where Pillow does not look: BMP (version 5) and GIF."""
+"""Colour profiles that Pillow does not read: in BMP (version 5) and GIF."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GIF_NAME = b"ICCRGBG1012"
 
 
 def profile_of_bmp(file: BinaryIO) -> bytes | None:
-    """The profile embedded in a BMP, b"" for a broken one, None where there is none."""
+    """The profile embedded in a BMP; b"" if it is broken, None if there is none."""
     file.seek(14)
     head = file.read(124)
     if len(head) < 124 or struct.unpack_from("<I", head)[0] < 124 or head[56:60] != b"DEBM":

@@ -1,4 +1,4 @@
-"""What RGB values mean where no ICC profile says it, or where 8 bits are too few for one.
+"""Colour spaces of RGB values without an ICC profile, or with more than 8 bits.
 
 Chromaticities and transfer functions by the code points of Recommendation ITU-T H.273, as PNG
 (cICP) and AVIF (nclx) use them, and by PNG's chunks gAMA and cHRM.
@@ -41,7 +41,7 @@ _BRADFORD = np.array(
 _D50 = np.array([0.9642, 1.0, 0.8249])  # ICC.1:2022, 7.2.16
 _USUAL_GAMMA = 1 / 2.2
 _HDR_WHITE = 203.0
-"""Light of white in cd/m2 in a picture of high dynamic range (Report ITU-R BT.2408)."""
+"""The luminance of white, in cd/m2, in a picture of high dynamic range (Report ITU-R BT.2408)."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Space:
     note: str = ""
 
     def to_srgb(self, values: Array) -> Array:
-        """Bring (height, width, 1 or 3) values of this space to sRGB, in their place."""
+        """Convert (height, width, 1 or 3) values of this space to sRGB, in place."""
         rows = max(1, _BAND_PIXELS // values.shape[1])
         for top in range(0, len(values), rows):
             band = slice(top, top + rows)
@@ -61,7 +61,7 @@ class Space:
         return values
 
     def _light(self, values: Array) -> NDArray[Any]:
-        """Linear sRGB; of grey, its light."""
+        """The values as linear sRGB; grey stays one channel."""
         if len(self.curves) == 1 or values.shape[2] == 1:
             light = self.curves[0](values.astype(np.float64))
         else:
@@ -72,7 +72,7 @@ class Space:
 
 
 def encode_srgb(light: NDArray[Any]) -> Array:
-    """Linear light as sRGB (IEC 61966-2-1), cut off to [0, 1]."""
+    """Linear light as sRGB (IEC 61966-2-1), clamped to [0, 1]."""
     light = np.clip(light, 0, 1)
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return encoded.astype(np.float32)
@@ -84,7 +84,7 @@ def decode_srgb(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def space_of_gamma(gamma: float | None, given: Chromaticities | None) -> Space | None:
-    """The space of PNG's gAMA and cHRM; None where it is sRGB, or nonsense."""
+    """The space of PNG's gAMA and cHRM; None if it is sRGB or invalid."""
     usual = gamma is None or abs(gamma - _USUAL_GAMMA) < 0.005
     if gamma is not None and not 0.01 < gamma < 100:
         return None
@@ -96,9 +96,9 @@ def space_of_gamma(gamma: float | None, given: Chromaticities | None) -> Space |
 
 
 def space_of_code_points(primaries: int, transfer: int, *, full: bool = True) -> Space | None:
-    """The space of ITU-T H.273's code points; None where it is sRGB, or not told.
+    """The space of ITU-T H.273's code points; None if it is sRGB or not specified.
 
-    A display shows the curve of BT.709, which is one of cameras, as it shows that of sRGB.
+    The curve of BT.709, which is one of cameras, is treated as that of sRGB, as displays do.
     """
     given = _PRIMARIES.get(primaries)
     matrix = None if given is None else _to_linear_srgb(given)
@@ -113,14 +113,14 @@ def space_of_code_points(primaries: int, transfer: int, *, full: bool = True) ->
 
 
 def matrix_from_d50(columns: Matrix) -> Matrix:
-    """From linear RGB to linear sRGB, by the D50 XYZ of the primaries: the columns."""
+    """The matrix from linear RGB to linear sRGB; the columns are the D50 XYZ of the primaries."""
     srgb = _adaptation(_white(_SRGB), _D50) @ _to_xyz(_SRGB)
     matrix: Matrix = np.linalg.inv(srgb) @ columns
     return matrix
 
 
 def _to_linear_srgb(given: Chromaticities) -> Matrix | None:
-    """None for the primaries of sRGB themselves, and for what are no chromaticities."""
+    """The matrix to linear sRGB; None for sRGB's primaries and for invalid chromaticities."""
     if np.allclose(given, _SRGB, atol=0.002):
         return None
     try:
@@ -132,7 +132,7 @@ def _to_linear_srgb(given: Chromaticities) -> Matrix | None:
 
 
 def _to_xyz(given: Chromaticities) -> Matrix:
-    """From linear RGB to XYZ (SMPTE RP 177)."""
+    """The matrix from linear RGB to XYZ (SMPTE RP 177)."""
     columns = np.array([_xyz(*given[at : at + 2]) for at in (2, 4, 6)]).T
     matrix: Matrix = columns * np.linalg.solve(columns, _white(given))
     return matrix
@@ -147,7 +147,7 @@ def _xyz(x: float, y: float) -> Matrix:
 
 
 def _adaptation(source: Matrix, target: Matrix) -> Matrix:
-    """Bradford's, as ICC profiles use it."""
+    """The Bradford adaptation matrix, as used by ICC profiles."""
     gain = np.diag((_BRADFORD @ target) / (_BRADFORD @ source))
     matrix: Matrix = np.linalg.inv(_BRADFORD) @ gain @ _BRADFORD
     return matrix
@@ -158,7 +158,7 @@ def _power(exponent: float) -> Curve:
 
 
 def _pq(values: NDArray[Any]) -> NDArray[Any]:
-    """SMPTE ST 2084, with the white of `_HDR_WHITE` as 1."""
+    """The curve of SMPTE ST 2084, with `_HDR_WHITE` as 1."""
     m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
     root = np.maximum(values, 0) ** (1 / m2)
     light = (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
@@ -166,7 +166,7 @@ def _pq(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _hlg(values: NDArray[Any]) -> NDArray[Any]:
-    """Hybrid log-gamma (ITU-R BT.2100): scene light; 0.75 is white."""
+    """The curve of hybrid log-gamma (ITU-R BT.2100), to scene light; 0.75 is white."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     light = np.where(values <= 0.5, values**2 / 3, (np.exp((values - c) / a) + b) / 12)
     white = (np.exp((0.75 - c) / a) + b) / 12
@@ -184,7 +184,7 @@ _CURVES: dict[int, Curve] = {
 
 
 def _of_narrow_range(curve: Curve) -> Curve:
-    """For values between 16 and 235 of 255."""
+    """The curve for values of narrow range, between 16 and 235 of 255."""
     return lambda values: curve(np.clip((values * 255 - 16) / 219, 0, 1))
 
 

@@ -1,4 +1,4 @@
-"""A file as if it were only some parts of it, and bytes of our own, one after another."""
+"""A file made of some parts of another file, and of given bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Part = bytes | tuple[int, int]
 
 
 class Spliced(io.RawIOBase):
-    """Reads what a decoder is to see of `file`, which stays open when this is closed."""
+    """Reads the parts, one after the other; `file` stays open when this is closed."""
 
     def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
         self._file, self._parts, self._at = file, parts, 0
@@ -26,17 +26,17 @@ class Spliced(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """From the start of the first part."""
+        """The position from the start of the first part."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """To a place in the parts."""
+        """Move to a position in the parts."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(0, base + offset)
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """As many bytes as there are, up to `size`."""
+        """The next bytes, at most `size`."""
         left = self._size - self._at if size < 0 else size
         pieces, before = [], 0
         for part in self._parts:

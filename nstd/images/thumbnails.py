@@ -1,4 +1,4 @@
-"""Small WebP pictures of large float ones, for pages that people look at."""
+"""Small WebP pictures of large float pictures, for the gallery."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[np.float32]
 
 _QUALITY, _METHOD = 82, 2
 _TILE = 96
-"""Side of a picture of a strip."""
+"""The side, in pixels, of each picture in a strip."""
 
 
 def encode_view(pixels: Array, side: int) -> bytes:
@@ -33,8 +33,8 @@ def encode_strip(pictures: Sequence[Array]) -> bytes:
 
 
 def _small(pixels: Array, side: int) -> Image.Image:
-    """At least twice as large as `side`, if it was: blocks are averaged with no copy of the whole,
-    which may be a gigabyte."""
+    """The picture reduced by averaging blocks, still at least twice as large as `side` if possible:
+    this avoids a full copy, which may take a gigabyte."""
     block = max(1, max(pixels.shape[:2]) // (2 * side))
     block = min(block, *pixels.shape[:2])
     if block > 1:

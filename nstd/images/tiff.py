@@ -1,4 +1,4 @@
-"""TIFF: by Pillow what it reads right, by tifffile, an extra, all else."""
+"""TIFF: read by Pillow if it reads the kind correctly, else by tifffile, an optional dependency."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from nstd.images.tiff_pages import Page, find_page
 _PROFILE = 34675
 _COLORS = 320
 _MOST_BYTES = 16
-"""A pixel whose samples have more bytes counts as several: memory stays in its bounds."""
+"""A pixel whose samples have more bytes counts as several pixels, to limit memory."""
 _PILLOWS_PACKINGS = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000}
 _TIFFFILES_PACKINGS = {1, 5, 8, 32946, 32773, 50000}
-"""LZW, deflate, PackBits and ZSTD: what it unpacks into no more memory than it is told."""
+"""LZW, deflate, PackBits and ZSTD, which tifffile unpacks within a given memory."""
 _PACKINGS = {
     6: "JPEG",
     7: "JPEG",
@@ -68,8 +68,8 @@ _COLOR_NAMES = {
 def read_tiff(file: BinaryIO, open_image: Opener) -> Stored:
     """The one picture in `file`.
 
-    Raises ExtraNeededError where only tifffile reads it and that is not installed,
-    UnreadKindError where nothing does, and SeveralPagesError.
+    Raises ExtraNeededError when only tifffile reads it, which is not installed,
+    UnreadKindError when neither reads it, and SeveralPagesError.
     """
     page = find_page(file)
     open_image.check_size(page.width, page.height)
@@ -90,7 +90,8 @@ def read_tiff(file: BinaryIO, open_image: Opener) -> Stored:
 
 
 def _is_plain(page: Page) -> bool:
-    """Whether Pillow reads it right; found by trying every kind (tests/images/test_kinds.py)."""
+    """Whether Pillow reads it correctly, as tests of every kind show
+    (tests/images/test_kinds.py)."""
     if page.compression not in _PILLOWS_PACKINGS:
         return False
     if page.planar and (page.extra or page.bits > 8):
@@ -104,7 +105,7 @@ def _is_plain(page: Page) -> bool:
 
 
 def _by_pillow(page: Page, reopen: Callable[[], Image.Image]) -> Stored:
-    """Pillow turns it upright."""
+    """The picture read by Pillow, which turns it upright."""
     with reopen() as image:
         profile = profile_of(image)
         if page.bits <= 8 or page.photometric == tags.CMYK:
@@ -133,7 +134,7 @@ def _by_tifffile(page: Page, file: BinaryIO, open_image: Opener) -> Stored:
     if page.compression not in _TIFFFILES_PACKINGS:
         packing = _PACKINGS.get(page.compression, f"method {page.compression}")
         raise UnreadKindError(f"{kind}, packed by {packing},")
-    # samples that are larger than usual must not take more memory than the limit allows
+    # large samples must not take more memory than the limit
     size = -(-page.bits // 8) * page.channels
     open_image.check_size(page.width * -(-size // _MOST_BYTES), page.height)
     samples, profile = _samples(page, file, kind)
@@ -170,7 +171,7 @@ def _samples(page: Page, file: BinaryIO, kind: str) -> tuple[NDArray[Any], bytes
 
 
 def _of_samples(page: Page, samples: NDArray[Any], profile: bytes | None) -> Stored:
-    """Shares of white, without the alpha that may be multiplied into them."""
+    """The samples as shares of white, divided by alpha if they were multiplied by it."""
     shares = partial(to_shares, bits=page.bits, white=page.white)
     colors, notes = shares(
         samples[:, :, : page.colors], inverted=page.photometric == tags.WHITE_IS_ZERO
@@ -188,7 +189,7 @@ def _of_samples(page: Page, samples: NDArray[Any], profile: bytes | None) -> Sto
 
 
 def _described(page: Page) -> str:
-    """Such as `a TIFF of 3 channels of 32-bit floats (RGB)`."""
+    """The kind as text, such as `a TIFF of 3 channels of 32-bit floats (RGB)`."""
     channels = "1 channel" if page.channels == 1 else f"{page.channels} channels"
     planes = " in separate planes" if page.planar else ""
     return (

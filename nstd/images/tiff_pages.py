@@ -1,4 +1,4 @@
-"""The directory of a TIFF: which of its pages is the picture, and what its tags say.
+"""The directory of a TIFF: finds the page with the picture, and reads its tags.
 
 TIFF 6.0, its Technical Note on SubIFDs, and BigTIFF, in either order of bytes.
 """
@@ -17,7 +17,7 @@ from nstd.images.model import UnreadKindError
 _PAGES = 64
 _ENTRIES = 4096
 _VALUES = 64
-"""More pages, tags or values than any of what is read here has."""
+"""The most pages, tags or values that are read; valid files have fewer."""
 _TEXT_BYTES = 1 << 16
 _FORMS = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
 
@@ -26,7 +26,7 @@ _PHOTOMETRIC, _FILL_ORDER, _ORIENTATION, _SAMPLES, _HIGHEST = 262, 266, 274, 277
 _PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS, _EXTRA, _FORMAT = 284, 317, 320, 330, 332, 338, 339
 _DESCRIPTION, _HIGHEST_OF_ANY, _SUBSAMPLING, _DNG, _WHITE_LEVEL = 270, 341, 530, 50706, 50717
 _SIGNIFICANT = re.compile(rb'SignificantBits="(\d{1,2})"')
-"""As OME-XML says it, in the description."""
+"""The significant bits in OME-XML, in the description."""
 _READ = {
     *(_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER),
     *(_ORIENTATION, _SAMPLES, _HIGHEST, _PLANAR, _PREDICTOR, _COLORS, _SUB_PAGES, _INKS),
@@ -57,18 +57,17 @@ _COLOR_CHANNELS = {
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
 Tags = dict[int, tuple[int, ...]]
-"""The values of a directory's tags that are of use here."""
+"""The values of those tags of a directory that are used here."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What the tags of a page say; `number` is its place in the chain, from 0.
+    """The tags of a page; `number` is its position in the chain, from 0.
 
-    `head` is the head of a file of which this page is the first.
-    `bits` and `sample_format` are those of every channel; `colors` is how many channels are
-    colours, `extra` what each further one is: 0 unspecified, 1 alpha that the colours are
-    multiplied by, 2 alpha. `white` is the value of white, where the file says one that is less
-    than the full scale.
+    `head` is the head of a file that would begin with this page. `bits` and `sample_format` are
+    those of every channel; `colors` is the number of colour channels, `extra` the kind of each
+    other channel: 0 unspecified, 1 alpha by which the colours are multiplied, 2 alpha. `white` is
+    the value of white, if the file has one below the full scale.
     """
 
     number: int
@@ -88,19 +87,19 @@ class Page:
 
     @property
     def channels(self) -> int:
-        """Of colours and of others."""
+        """The number of all channels."""
         return self.colors + len(self.extra)
 
 
 class SeveralPagesError(Exception):
-    """More than one page is a picture by itself."""
+    """More than one page is a separate picture."""
 
 
 def find_page(file: BinaryIO) -> Page:
     """The one page of `file` that is neither a thumbnail nor a mask.
 
-    Raises SeveralPagesError; UnreadKindError for a kind that nothing here reads; ValueError
-    where the directory is broken.
+    Raises SeveralPagesError; UnreadKindError for a kind that is not read; ValueError when the
+    directory is broken.
     """
     pages: list[Tags] = []
     heads: list[bytes] = []
@@ -126,7 +125,7 @@ def find_page(file: BinaryIO) -> Page:
 
 
 def _is_raw(file: BinaryIO, tags: Tags) -> bool:
-    """Whether a camera wrote it: its main directory then has but a preview."""
+    """Whether it is a camera's raw file, whose main directory has only a preview."""
     file.seek(8)
     return file.read(2) == b"CR" or _DNG in tags or (_is_part(tags) and _SUB_PAGES in tags)
 
@@ -180,7 +179,7 @@ def _page(number: int, head: bytes, tags: Tags) -> Page:
 
 
 def _extra(said: tuple[int, ...], samples: int, colors: int) -> tuple[int, ...]:
-    """The kinds of the channels beyond the colours; one that nothing is said of is alpha."""
+    """The kinds of the channels after the colours; a channel without a kind counts as alpha."""
     more = samples - colors
     if more < 0 or more > _VALUES:
         raise ValueError(f"{samples} channels")
@@ -195,8 +194,8 @@ def _extra(said: tuple[int, ...], samples: int, colors: int) -> tuple[int, ...]:
 def _white(tags: Tags, depth: int, form: int) -> int | None:
     """The value of white in integers that use fewer bits than they have.
 
-    A highest value that is not the full scale of some bits is a figure of one picture, by which
-    nothing is to be scaled.
+    A highest value that is not the full scale of a number of bits belongs to one picture and is
+    not used for scaling.
     """
     if _WHITE_LEVEL in tags:
         return tags[_WHITE_LEVEL][0] or None
@@ -249,7 +248,7 @@ def _directory(file: BinaryIO, at: int, order: str, big: bool) -> tuple[Tags, in
 
 
 def _values(file: BinaryIO, data: bytes, start: int, form: str, width: int) -> tuple[int, ...]:
-    """The values of a tag, which stand in its entry where there is room for them."""
+    """The values of a tag, which are in its entry if they fit there."""
     size = struct.calcsize(form)
     if size <= width:
         return struct.unpack_from(form, data, start)

@@ -1,6 +1,6 @@
 """From the inbox to a job: watch, wait until files are complete, plan, claim.
 
-It hands jobs to the store, and knows neither executors nor the outbox.
+The package puts jobs into the store; it does not use executors or the outbox.
 """
 
 from typing import TYPE_CHECKING

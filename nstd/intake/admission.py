@@ -1,4 +1,4 @@
-"""Intake: ready sidecars of the inbox become jobs of the store, as long as there is room."""
+"""Admission: claims ready sidecars of the inbox as jobs, while the queue has room."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
 
 BUDGET = 0.5
-"""Seconds that one turn of the loop spends on claims; the other jobs need turns too."""
+"""Seconds that one turn of the loop spends on claims, so that running jobs are not delayed."""
 REST = 4
 """After a look that took a second, so many seconds go to the jobs before the next."""
 BACKEND_PAUSE = 5.0
 """Seconds until a sidecar is looked at again whose backend cannot be used for now."""
 LOST_LOOK = 1.0
-"""Seconds between looks, at most, at an inbox that cannot be read."""
+"""The longest time, in seconds, between scans of an inbox that cannot be read."""
 
 
 class Admission:
-    """The way in: what to claim, when to look, and when not to.
+    """Decides when the inbox is scanned and what is claimed.
 
-    Claimed jobs go to the scheduler, those that are refused to the ended ones, and batches to
-    `claimed`. `pause` says from outside why nothing is to be claimed.
+    Claimed jobs go to the scheduler, refused ones to the ended jobs, and batches to `claimed`.
+    With `pause`, the caller stops claims and gives the reason.
     """
 
     def __init__(
@@ -85,11 +85,12 @@ class Admission:
         self.watcher = Watcher(config.folder("inbox"), config.watch, self._ring)
 
     def hurry(self) -> None:
-        """Something happened in the inbox: look soon, but do not spend all time on looking."""
+        """Something changed in the inbox: scan it soon, but not so often that it takes all the
+        time."""
         self._next_look = min(self._next_look, time.monotonic() + max(0.1, REST * self._spent))
 
     def pause(self, reason: str) -> None:
-        """Claim nothing while there is a `reason`, ours or the caller's; tells of a change."""
+        """Claim nothing while there is a `reason`, the caller's or our own; logs each change."""
         reason = reason or self._full or self._short_of_space()
         if self.paused and not reason:
             emit("intake.resumed", reason=self.paused)
@@ -98,11 +99,11 @@ class Admission:
         self.paused = reason
 
     def work(self, now: float) -> None:
-        """Look at the inbox, if it is time, and claim what is ready as far as there is room."""
+        """Scan the inbox when it is time, and claim ready sidecars while the queue has room."""
         self._look(now)
         while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
-            if ready is None:  # it changed: a later look meets it again
+            if ready is None:  # it changed: a later scan finds it again
                 continue
             job = self.claim(ready, now)
             if job is None:
@@ -146,15 +147,15 @@ class Admission:
             emit("inbox.lost", path=path, error=printable(str(error)))
         if error is None and self.lost:
             emit("inbox.back", path=path)
-            self._store.needs_recovery = True  # claims of an earlier run may have come back with it
+            self._store.needs_recovery = True  # claims of an earlier run may be there again
         self.lost = error
 
     def lost_for(self, now: float) -> float:
-        """Seconds since which the inbox cannot be read; 0 while it can."""
+        """For how many seconds the inbox could not be read; 0 while it can."""
         return now - self._lost_since if self.lost else 0.0
 
     def cancel(self, name: str, now: float) -> Job | None:
-        """Take the sidecar `name` out of the inbox to fail as cancelled, ready or not."""
+        """Claim the sidecar `name`, ready or not, as a job that fails as cancelled."""
         try:
             name = join("", name)
             signature = self.inbox.root.look(name)
@@ -166,7 +167,7 @@ class Admission:
         return self.claim(Ready(name, signature, error=error), now)
 
     def claim(self, ready: Ready, now: float) -> Job | None:
-        """One sidecar becomes a job or a batch, or stays in the inbox for now."""
+        """Claim one sidecar as a job or a batch; after an error it stays in the inbox for now."""
         plan, failure = Plan(plain_order(ready.name, ready.parsed, self._config)), None
         try:
             if ready.error is not None or ready.parsed is None:
@@ -182,7 +183,7 @@ class Admission:
                 self._claim_batch(ready, plan)
                 return None
             job = self._claims.claim(ready, plan.order, failure)
-        except (FileNotFoundError, StoreError):  # it changed under our hands: it comes again
+        except (FileNotFoundError, StoreError):  # it changed meanwhile: a later scan finds it
             self._store.needs_recovery = True
             return None
         except OSError as error:
@@ -191,11 +192,11 @@ class Admission:
             return None
         self._full = ""
         if job is not None:
-            self._tell_claimed(job)
+            self._log_claimed(job)
         return job
 
     def _claim_batch(self, ready: Ready, plan: Plan) -> None:
-        """The members of a grid come by another way: they are staged."""
+        """Claim a sidecar with lists; its jobs are staged in the folder of the batch."""
         outbox, work = self._config.folder("outbox"), self._config.folder("work")
         name = free_name(outbox, work, place_of(ready), plan.order.name)
         batch = self._claims.claim_batch(ready, plan, name)
@@ -203,7 +204,7 @@ class Admission:
         if batch is not None:
             self.claimed.append(batch)
 
-    def _tell_claimed(self, job: Job) -> None:
+    def _log_claimed(self, job: Job) -> None:
         keep_job_log(job.id, self._store.paths(job.id).log)
         emit(
             "job.claimed",
@@ -238,18 +239,18 @@ class Admission:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is ready and nothing in the inbox is about to be."""
+        """Whether nothing is ready, and nothing in the inbox will be ready soon."""
         is_read = self._has_looked and self.lost is None
         return is_read and not self._ready and not self.inbox.pending and not self.claimed
 
     def next_event(self, now: float) -> float:
-        """When the inbox is read again, or 0 while something ready can be claimed at once."""
+        """When the inbox is scanned next, or 0 while something ready can be claimed at once."""
         return 0.0 if self._can_claim(now) else self._next_look
 
     def waitables(self) -> tuple[()]:
-        """Nothing: the watcher rings."""
+        """Nothing to wait on: the watcher wakes the loop."""
         return ()
 
     def close(self) -> None:
-        """End the watcher."""
+        """Stop the watcher."""
         self.watcher.stop()

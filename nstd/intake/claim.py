@@ -1,10 +1,10 @@
 """Claims: a sidecar leaves the inbox by one rename, and is a job once its folder is in `work`.
 
 A sidecar below `inbox/.nstd/<id>` is a claim in flight. When `work/<id>` exists, or the log says
-that the job has ended, the claim is done and the sidecar there is a spare copy. Else it goes back
-to the inbox: at once when `work/.new/<id>` says that the claim is ours, after an hour when it does
-not, for another daemon may be at it. `work/.new/<id>` is a job folder that is being filled or
-removed. It is removed once the inbox is there and has no claim of that name.
+that the job has ended, the claim is done and the sidecar there is a spare copy. Otherwise it is
+moved back to the inbox: at once when `work/.new/<id>` shows that the claim is ours, else after an
+hour, because another daemon may be working on it. `work/.new/<id>` is a job folder that is being
+filled or removed. It is removed when the inbox is mounted and has no claim of that name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nstd.system.layout import CLAIMS
 from nstd.system.nofollow import Folder
 
 FORSAKEN = 3600.0
-"""Seconds after which a claim that is not ours goes back to the inbox: nobody claims so long."""
+"""Seconds after which a claim of another daemon is moved back to the inbox as abandoned."""
 Claimed = TypeVar("Claimed", Job, Batch)
 
 
@@ -40,16 +40,17 @@ class Claims:
         self._strangers: dict[str, float] = {}
 
     def claim(self, ready: Ready, order: EffectiveSettings, failure: Failure | None) -> Job | None:
-        """Take a ready sidecar out of the inbox and copy what it names: then the job is ours.
+        """Claim a ready sidecar: move it out of the inbox and copy the pictures that it names.
 
-        None when somebody else was faster. Raises OSError when the disk fails and StoreError when
-        a file changed meanwhile; then the sidecar is back in the inbox, or a later `undo`
-        and a look at the jobs of the store settle which of the two it is.
+        None when another process took the sidecar first. Raises OSError when the disk fails, and
+        StoreError when a file changed meanwhile. After an error the sidecar is back in the inbox;
+        if not, a later `undo` and the recovery of jobs find out whether it became a job.
         """
         return self._claim(ready, self._store.work, lambda filling: filling.job(order, failure))
 
     def claim_batch(self, ready: Ready, plan: Plan, name: str) -> Batch | None:
-        """The same for a sidecar that makes a batch, whose members are staged in its folder."""
+        """The same for a sidecar that makes a batch; its members are staged in the batch's
+        folder."""
         return self._claim(ready, self._store.batches, lambda filling: filling.batch(plan, name))
 
     def _claim(
@@ -61,8 +62,8 @@ class Claims:
         try:
             self._files.rename(self._inbox.path / ready.name, claim)
         except FileNotFoundError:
-            if not os.path.lexists(claim):  # it can be there: NFS repeats a rename
-                if not self._undo(job_id):  # nobody was faster: the inbox is out of reach
+            if not os.path.lexists(claim):  # it can exist: NFS repeats a rename
+                if not self._undo(job_id):  # nobody took it: the inbox is unreachable
                     raise
                 return None
         try:
@@ -76,7 +77,8 @@ class Claims:
         return made
 
     def _begin(self) -> str:
-        """A new id, with the folders of its job and of its claim, which nobody else has."""
+        """A new id, unique among the daemons at this inbox, with folders for its job and its
+        claim."""
         self._files.make_folder(self._claims, below=self._inbox.path)
         while True:
             job_id = new_job_id()
@@ -85,17 +87,17 @@ class Claims:
                 continue
             self._files.make_folder(
                 self._store.new / job_id
-            )  # before, for it says whose the claim is
-            with suppress(FileExistsError):  # another daemon at this inbox has made the same
+            )  # first, because it shows that the claim is ours
+            with suppress(FileExistsError):  # another daemon at this inbox uses this id
                 self._files.make_new_folder(self._claims / job_id, below=self._inbox.path)
                 return job_id
             self._files.remove_tree(self._store.new / job_id)
 
     def _undo(self, job_id: str) -> bool:
-        """Put the sidecar of a claim back where it was, unless the claim got as far as jobs.
+        """Move the sidecar of a claim back to its place, unless the claim has become a job.
 
-        False when it may be there still. The inbox can vanish and come back at any moment, so
-        nothing is removed that could be the sidecar, nor what says that the claim is ours.
+        False when the claim may still exist. The inbox can be unmounted and mounted at any
+        moment, so the sidecar is not removed, nor the folder that shows that the claim is ours.
         """
         if self._is_through(job_id):
             return True
@@ -105,17 +107,17 @@ class Claims:
                     relative = path.relative_to(self._claims / job_id)
                     self._files.put_back(path, self._inbox.path / relative, below=self._inbox.path)
         self._files.remove_empty(self._claims / job_id)
-        is_gone = self._is_gone(job_id)
+        is_gone = self._is_absent(job_id)
         if is_gone:
             self._files.remove_tree(self._store.new / job_id)
         return is_gone
 
     def _is_through(self, job_id: str) -> bool:
-        """Whether a claim got as far as a job or a batch; its sidecar is a spare copy then."""
+        """Whether a claim has become a job or a batch; its sidecar is then a spare copy."""
         return self._store.paths(job_id).job.exists() or self._store.batch(job_id).manifest.exists()
 
-    def _is_gone(self, job_id: str) -> bool:
-        """Whether the inbox is there, as the folder of claims tells, and holds no such claim."""
+    def _is_absent(self, job_id: str) -> bool:
+        """Whether the inbox is mounted (its folder of claims exists) and has no such claim."""
         try:
             return job_id not in os.listdir(self._claims)  # noqa: PTH208 - one look, and names alone
         except FileNotFoundError:
@@ -124,7 +126,7 @@ class Claims:
     def undo(self, now: float, has_ended: Callable[[str], bool]) -> bool:
         """Finish or undo the claims that a crash or an error left in flight.
 
-        False while there are claims of others, to be looked at again. Raises OSError.
+        False while there are claims of other daemons, to be checked again later. Raises OSError.
         """
         refuse_links(self._inbox.path, self._claims)
         claims = {folder.name for folder in folders_of_jobs(self._claims)}
@@ -138,7 +140,7 @@ class Claims:
         for name in sorted(over):
             self._files.remove_tree(self._claims / name)
         for folder in folders_of_jobs(self._store.new):
-            if self._is_gone(folder.name):
+            if self._is_absent(folder.name):
                 self._files.remove_tree(folder)
         return others == forsaken
 

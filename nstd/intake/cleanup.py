@@ -1,4 +1,4 @@
-"""What becomes of inbox pictures when their job is done: kept, archived or deleted."""
+"""What happens to inbox pictures after their job: they are kept, archived or deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nstd.system.layout import ARCHIVE
 class Cleanup:
     """Finished jobs whose pictures wait until no sidecar needs them.
 
-    Only in memory: what still waits when the daemon ends stays in the inbox.
+    The list is only in memory: pictures that still wait when the daemon ends stay in the inbox.
     """
 
     def __init__(self, config: Config, inbox: Inbox, files: Files) -> None:
@@ -30,15 +30,15 @@ class Cleanup:
         self._archive = config.folder("outbox") / ARCHIVE
 
     def add(self, job: Job) -> None:
-        """The job is finished: its pictures may go."""
+        """The job is finished: its pictures may be archived or deleted."""
         if self._action != "keep" and any(picture.origin for picture in job.inputs):
             self._waiting[job.id] = job
             self._looks = -1
 
     def work(self, _now: float) -> None:
-        """Clear what nobody needs any more; asks the inbox only when something is new.
+        """Archive or delete pictures that no sidecar needs; does nothing until a scan of the inbox.
 
-        Raises OSError; pictures that could not be cleared stay where they are.
+        Raises OSError; pictures that could not be moved or deleted stay in the inbox.
         """
         if not self._waiting or self._looks == self._inbox.looks:
             return
@@ -82,15 +82,15 @@ class Cleanup:
 
     @property
     def is_idle(self) -> bool:
-        """Always: pictures that still wait may stay in the inbox."""
+        """Always true: pictures that still wait may stay in the inbox."""
         return True
 
     def next_event(self, _now: float) -> float:
-        """Never by itself: it follows the looks at the inbox."""
+        """Never: it acts after scans of the inbox."""
         return float("inf")
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
 
     def close(self) -> None:

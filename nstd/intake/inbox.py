@@ -1,7 +1,7 @@
-"""Which sidecars are ready: events are hints, the directory is the truth.
+"""Which sidecars are ready. Kernel events are only hints: the directory itself is read.
 
-A sidecar is ready when it is stable, and so is every picture that it names; or when it never
-will be, and then it carries the error that says why.
+A sidecar is ready when it and every picture that it names are stable. It is also ready, with an
+error, when it can never become a valid job.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from nstd.system.waits import USUAL, Waits
 _FIRST = 101  # above every priority: what is refused is answered at once
 _LONGEST_HOLD = 600.0
 _NO_SIDECAR = 2**20
-"""Bytes beyond which a file is none, whatever its name: it is left alone, as a FIFO would be."""
+"""Larger files (bytes) are not sidecars, whatever their name; they are ignored, like FIFOs."""
 _AGAIN = 1.0
-"""Seconds until something that could not be read is looked at again."""
+"""Seconds until a file that could not be read is tried again."""
 _PASSING = 5.0
-"""Seconds for which an error of a disk is taken for one that will pass."""
+"""Seconds for which a disk error is treated as temporary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A sidecar that can be claimed: with all its pictures, or with the error that it met.
+    """A sidecar that can be claimed: with all its pictures, or with its error.
 
-    `parsed` is there once it was read for its claim.
+    `parsed` is set when the sidecar was read for its claim.
     """
 
     name: str  # relative to the inbox
@@ -64,28 +64,28 @@ class Ready:
 
 
 class Looked(NamedTuple):
-    """What this look has seen of a picture."""
+    """The state of a picture in this scan."""
 
     picture: Found | None
     is_stable: bool
 
 
 class Held(NamedTuple):
-    """A sidecar whose claim met an error, so many times."""
+    """A sidecar whose claim met an error: how often, and until when it is not tried."""
 
     until: float
     times: int
 
 
 class Inbox:
-    """What was seen so far; all of it can be lost and is found again."""
+    """What the scans of the inbox have found. All of it is in memory and can be found again."""
 
     def __init__(self, config: Config, waits: Waits = USUAL) -> None:
         self._hold_for = waits.claim
         self._stability, self._told = Stability(config.watch.settle), Throttle()
         inbox = Folder(config.folder("inbox"))
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
-        self._looked: dict[tuple[str, str], Looked] = {}  # in this look
+        self._looked: dict[tuple[str, str], Looked] = {}  # in this scan
         self._held: dict[str, Held] = {}
         self._orphans = Orphans()
         self._failing: dict[str, float] = {}  # at this look, and since when
@@ -93,14 +93,15 @@ class Inbox:
         self._failed = self._failing  # at the one before
         self._now = 0.0
         self.looks = 0
-        """How often the directory was read."""
+        """How many scans there were."""
         self.count = 0
-        """Sidecars that the last look met, and folders that it will hopefully meet."""
+        """Sidecars found by the last scan, and folders that could not be read but may be readable
+        soon."""
         self._stuck = 0
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; what was seen stays."""
+        """Take over new settings; what the scans have found is kept."""
         self.root = Folder(config.folder("inbox"))
         self.locator = Locator(self.root, Folder(config.folder("styles")))
         self._stability.settle = config.watch.settle
@@ -111,7 +112,7 @@ class Inbox:
         """Read the directory; what can be claimed, highest priority first, then by arrival.
 
         `now` is in seconds of the monotonic clock. Raises OSError when the inbox itself cannot
-        be read; nothing is inferred from that.
+        be read; then nothing known is forgotten.
         """
         names, unreadable = self._listing.read()
         self._now, self._stuck = now, 0
@@ -129,7 +130,7 @@ class Inbox:
         return sorted(free, key=lambda r: (-r.priority, r.arrived, r.name))
 
     def read(self, ready: Ready) -> Ready | None:
-        """`ready` with what its sidecar says; None when that is not what was looked at."""
+        """`ready` with the content of its sidecar; None when the file changed since the scan."""
         try:
             parsed = self._sidecars.read(ready.name, ready.signature)
         except SidecarError as error:
@@ -138,12 +139,13 @@ class Inbox:
 
     @property
     def deadline(self) -> float:
-        """The time of the monotonic clock at which the next look may find something ready."""
+        """The time (monotonic clock) at which the next scan may find something ready."""
         return self._stability.deadline
 
     @property
     def pending(self) -> int:
-        """What the last look met that needs nothing but time: not orphans, not what is closed."""
+        """How many entries of the last scan may become ready by waiting alone: not those without
+        their pictures, nor those that cannot be read for long."""
         return self.count - self._stuck
 
     def notes(self) -> list[InboxNote]:
@@ -157,7 +159,7 @@ class Inbox:
         return told[:MOST_NOTES]
 
     def hold(self, name: str, now: float) -> None:
-        """Leave the sidecar `name` alone for a while, longer each time: its claim met an error."""
+        """Do not try the sidecar `name` for a while, longer each time: its claim met an error."""
         times = self._held[name].times + 1 if name in self._held else 1
         self._held[name] = Held(now + backoff(times, self._hold_for, _LONGEST_HOLD), times)
 
@@ -166,9 +168,9 @@ class Inbox:
         self._held[name] = Held(until, 0)
 
     def needed(self) -> set[str] | None:
-        """The inbox pictures that sidecars name now, in one normal form of Unicode.
+        """The inbox pictures that sidecars name now, in Unicode normal form.
 
-        None while there is a sidecar that was not read yet. Raises OSError.
+        None while there is a sidecar that is not read yet. Raises OSError.
         """
         pictures: set[str] = set()
         names, unreadable = self._listing.read()
@@ -186,7 +188,7 @@ class Inbox:
         try:
             places = self.locator.places(sidecar, source)
             return {normal(name) for root, name in places if root == self.root}
-        except SidecarError:  # a path that is refused names nothing
+        except SidecarError:  # a refused path names no picture
             return set()
 
     def _consider(self, name: str) -> Ready | None:
@@ -226,7 +228,7 @@ class Inbox:
         return ready if all(each.is_stable for each in looked) else None
 
     def _look(self, name: str, source: str) -> Looked:
-        """At one picture; one that many sidecars name is looked at once."""
+        """The state of one picture; a picture named by many sidecars is checked once in a scan."""
         key = (name.rpartition("/")[0], source)
         if key not in self._looked:
             found = self.locator.find(name, source)
@@ -260,8 +262,8 @@ class Inbox:
         return True
 
     def _may_pass(self, name: str, error: Exception) -> bool:
-        """Tell that a file or folder cannot be read; whether that may pass by itself, soon."""
-        if self._told.is_news(name, str(error)):
+        """Log that a file or folder cannot be read; whether the error may soon pass by itself."""
+        if self._throttle.is_news(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
         self._errors[name] = error
         since = self._failing[name] = self._failed.get(name, self._now)
@@ -272,7 +274,7 @@ class Inbox:
         return True
 
     def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
-        """Forget what is gone; what lies in a folder that cannot be read is not."""
+        """Forget removed files, but not those in folders that cannot be read now."""
         hidden = tuple(f"{folder}/" for folder in unreadable)
         self._sidecars.forget(names, hidden)
         self._orphans.forget(names, hidden)

@@ -1,4 +1,4 @@
-"""Where the pictures that a sidecar names lie: beside it, else in the library of styles."""
+"""Finds the pictures that a sidecar names: beside it, else in the library of styles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 @dataclass(frozen=True)
 class Found:
-    """A picture that a sidecar names, where it lies, and its state when it was looked at."""
+    """A picture that a sidecar names: where it is, and the state of its file."""
 
     source: str  # as the sidecar says it
     root: Folder
@@ -30,7 +30,7 @@ class Found:
 
     @property
     def key(self) -> str:
-        """What tells the picture from every other file."""
+        """A key that is unique to this file."""
         return f"{self.root.path}//{self.name}"
 
 
@@ -41,10 +41,10 @@ class Locator:
         self._inbox, self._styles = inbox, styles
 
     def find(self, sidecar: str, source: str) -> Found | None:
-        """The picture that `sidecar` calls `source`, or None when it is not there.
+        """The picture that `sidecar` calls `source`, or None when it does not exist.
 
-        Raises SidecarError `path_refused` when it leaves the roots or is no regular file, and
-        OSError when a folder or the picture cannot be read.
+        Raises SidecarError `path_refused` when the path leaves the roots or is not a regular file,
+        and OSError when a folder or the picture cannot be read.
         """
         try:
             for root, name in self.places(sidecar, source):
@@ -138,7 +138,7 @@ def _stem(name: str) -> str:
 
 
 def normal(name: str) -> str:
-    """`name` in one Unicode normal form: systems spell the same letters in different bytes."""
+    """`name` in Unicode normal form C: systems write the same letters as different bytes."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
@@ -153,7 +153,7 @@ def _look(source: str, root: Folder, name: str) -> Found | None:
 
 
 def _spelled(root: Folder, name: str) -> str | None:
-    """`name` as the disk spells it, when only the Unicode normal form differs."""
+    """The name on disk that differs from `name` only in its Unicode normal form, if any."""
     folder = ""
     for part in PurePosixPath(name).parts:
         try:
@@ -168,7 +168,7 @@ def _spelled(root: Folder, name: str) -> str | None:
 
 
 def too_large(sidecar: str, pictures: Iterable[Found], most: int) -> SidecarError | None:
-    """The refusal of a picture that has more than `most` bytes: it is not even copied."""
+    """The error for a picture with more than `most` bytes, which is not copied; else None."""
     for picture in pictures:
         if picture.signature.size > most:
             size = format_size(picture.signature.size)

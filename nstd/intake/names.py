@@ -1,4 +1,4 @@
-"""Which names in a drop folder are nobody's business: hidden, temporary and partial files."""
+"""Which names in the inbox are ignored: hidden, temporary and partial files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wm
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file or folder of this name is passed over."""
+    """Whether a file or folder of this name is ignored."""
     return _IGNORED.fullmatch(name) is not None
 
 

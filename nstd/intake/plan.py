@@ -1,4 +1,4 @@
-"""The order: what a sidecar wishes, made effective by the config, the backend and defaults."""
+"""The plan of a sidecar: its values, completed by the config, the backend and the defaults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EffectiveSettings(Model):
 
 
 class PlannedJob(NamedTuple):
-    """One job of a grid: its sidecar, its order, and what tells it from the others."""
+    """One job of a grid: its sidecar, its settings, and the values that differ between the jobs."""
 
     parsed: SidecarFile
     order: EffectiveSettings
@@ -46,7 +46,7 @@ class PlannedJob(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a sidecar file asks for: the order of one job, or, with axes, a batch of that name."""
+    """What a sidecar file asks for: the settings of one job, or, with axes, the jobs of a batch."""
 
     order: EffectiveSettings
     axes: tuple[Axis, ...] = ()
@@ -54,9 +54,9 @@ class Plan(NamedTuple):
 
 
 def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Backends) -> Plan:
-    """What the sidecar named `sidecar` asks for.
+    """The plan of the sidecar named `sidecar`.
 
-    Raises what `make_order` raises, and SidecarError for a grid that has too many members.
+    Raises the errors of `make_order`, and SidecarError for a grid with too many members.
     """
     plain = plain_order(sidecar, file, config)
     backend = plugins.get(plain.backend)
@@ -82,7 +82,8 @@ def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Backends) -
 def _make_orders(
     sidecar: str, parts: Sequence[SidecarFile], config: Config, plugins: Backends
 ) -> list[EffectiveSettings]:
-    """The order of each part; SidecarError tells what is wrong with any of them, once."""
+    """The settings of each job of a grid. Raises one SidecarError with the errors of all of
+    them."""
     orders, errors = [], list[SidecarError]()
     for part in parts:
         try:
@@ -98,10 +99,10 @@ def _make_orders(
 def make_order(
     sidecar: str, parsed: SidecarFile, config: Config, plugins: Backends
 ) -> EffectiveSettings:
-    """What the sidecar named `sidecar` asks for.
+    """The effective settings of the sidecar named `sidecar`.
 
-    Raises BackendError for a backend that is absent or off, SidecarError for options that it
-    refuses and for pictures that it has no use for.
+    Raises BackendError for a backend that is absent or disabled, and SidecarError for options
+    that the backend refuses and for pictures that it does not use.
     """
     wish = parsed.sidecar
     plain = plain_order(sidecar, parsed, config)
@@ -116,7 +117,7 @@ def make_order(
 def plain_order(
     sidecar: str, parsed: SidecarFile | GridFile | None, config: Config
 ) -> EffectiveSettings:
-    """The part of an order that no backend has a say in; also for what never becomes one."""
+    """The settings that do not depend on a backend; also used for a sidecar that was refused."""
     jobs = config.jobs
     order = EffectiveSettings(
         name=safe_name(PurePosixPath(sidecar).stem),
@@ -142,7 +143,7 @@ def plain_order(
 
 
 def safe_name(stem: str) -> str:
-    """A name for the outbox made from any file name: printable, valid UTF-8, not too long."""
+    """A name for the outbox, made from any file name: printable, valid UTF-8, not too long."""
     text = unicodedata.normalize("NFC", stem.encode(errors="replace").decode())
     text = "".join(c if c.isprintable() else "_" for c in text)
     text = re.sub(r"[\\/]", "_", text).lstrip(".") or "unnamed"

@@ -1,4 +1,4 @@
-"""Which sidecars lie in the inbox and its sub-folders, as the directory tells."""
+"""Finds the sidecars in the inbox and its sub-folders by reading the directories."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SOME = 200
 
 
 class Scan:
-    """Reads the directory again and again; it remembers where it was mounted."""
+    """Reads the directories, and remembers the filesystem that the inbox is on."""
 
     def __init__(self, root: Folder) -> None:
         self._root = root
@@ -67,8 +67,8 @@ class Scan:
             self.mistakes.append(name)
 
     def _check_mount(self) -> None:
-        """Raise OSError where the inbox's own filesystem was unmounted: what shows then is the
-        folder below it, and that this one is empty says nothing."""
+        """Raise OSError when the filesystem of the inbox was unmounted: the empty folder of the
+        mount point would look like an empty inbox."""
         mount = filesystem_of(self._root.path).point
         if self._mount is not None and mount != self._mount and self._mount.is_relative_to(mount):
             raise OSError(errno.ENODEV, f"nothing is mounted at {self._mount} any more")

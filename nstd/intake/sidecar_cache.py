@@ -1,6 +1,6 @@
-"""What the sidecars that wait say: of each only what a look needs, for there may be thousands.
+"""A cache of the waiting sidecars: only the values that a scan needs, as there may be thousands.
 
-The whole of it is read again when one is claimed.
+The complete sidecar is read again for its claim.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from nstd.errors import NstdError, SidecarError
 from nstd.system.nofollow import Folder, Signature
 
 BUDGET = 5.0
-"""Seconds that one look spends on reading sidecars that are new; what is left is read at the next.
+"""Seconds that one scan spends on reading new sidecars; the rest is read by the next scans.
 
-The loop has to come round in time for its watchdog, whatever is dropped at once.
+The loop must report to its watchdog in time, however many sidecars arrive at once.
 """
 
 
 class Known(NamedTuple):
-    """What a look needs of a sidecar in one state of its file."""
+    """The values of a sidecar that a scan needs, for one state of its file."""
 
     signature: Signature
     sources: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Known(NamedTuple):
 
 
 class SidecarCache:
-    """What was read so far."""
+    """The sidecars that were read so far."""
 
     def __init__(self, root: Folder) -> None:
         self._root = root
@@ -39,13 +39,13 @@ class SidecarCache:
         self._spent = 0.0
 
     def begin(self) -> None:
-        """Start a look."""
+        """Start a scan."""
         self._spent = 0.0
 
     def know(self, name: str, signature: Signature) -> Known | None:
-        """What the sidecar wants, or the error it is; None when this look has read enough.
+        """The values of the sidecar, or its error; None when the time of this scan is used up.
 
-        Raises OSError, and SidecarError for what is no regular file.
+        Raises OSError, and SidecarError when it is not a regular file.
         """
         known = self.known(name, signature)
         if known is not None or self._spent > BUDGET:
@@ -63,14 +63,14 @@ class SidecarCache:
         return known
 
     def known(self, name: str, signature: Signature) -> Known | None:
-        """The same, where it was read before."""
+        """The same, but only if it was read before; else None."""
         known = self._known.get(name)
         return known if known is not None and known.signature == signature else None
 
     def read(self, name: str, signature: Signature) -> GridFile | None:
-        """All that the sidecar says; None when it is not the one that was looked at.
+        """The complete sidecar; None when the file changed since the scan.
 
-        Raises SidecarError for one that is not valid.
+        Raises SidecarError when it is not valid.
         """
         try:
             with self._root.open(name) as file:
@@ -82,7 +82,8 @@ class SidecarCache:
         return parse_grid(data, name)
 
     def forget(self, names: set[str], hidden: tuple[str, ...] = ()) -> None:
-        """Keep only the sidecars of these names, and those in folders that are `hidden` now."""
+        """Keep only the sidecars with these names, and those in folders that cannot be read now
+        (`hidden`)."""
         for gone in self._known.keys() - names:
             if not gone.startswith(hidden):
                 del self._known[gone]

@@ -1,7 +1,7 @@
-"""Whether a file is complete: its signature did not change for a while of the monotonic clock.
+"""Whether a file is complete: its signature has not changed for some time (monotonic clock).
 
-A close is not completion: scanners and network clients close and reopen a file seconds apart,
-and many mounts tell nothing at all. So a file is looked at, and looked at again.
+A closed file need not be complete: scanners and network clients close a file and open it again
+seconds later, and many filesystems report no events. So the signature is read repeatedly.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from nstd.system.nofollow import Signature
 
 
 class Stability:
-    """What each file looked like, and since when; forgets files that a look did not meet."""
+    """The signature of each file, and since when; forgets files that were not in the last scan."""
 
     def __init__(self, settle: float) -> None:
         self.settle = settle
@@ -20,12 +20,12 @@ class Stability:
         self._now = 0.0
 
     def begin(self, now: float) -> None:
-        """Start a look at the time `now`, in seconds of the monotonic clock."""
+        """Start a scan at the time `now`, in seconds of the monotonic clock."""
         self._before, self._seen = self._seen, {}
         self._deadlines, self._now = [], now
 
     def is_stable(self, key: str, signature: Signature) -> bool:
-        """Whether the file has been as it is for long enough to trust it."""
+        """Whether the file has not changed for the settle time."""
         known = self._seen.get(key) or self._before.get(key)
         since = known[1] if known and known[0] == signature else self._now
         self._seen[key] = (signature, since)
@@ -35,10 +35,10 @@ class Stability:
         return False
 
     def look_again(self, at: float) -> None:
-        """Remember that a look at the time `at` may find something new."""
+        """Remember that a scan at the time `at` may find something new."""
         self._deadlines.append(at)
 
     @property
     def deadline(self) -> float:
-        """The earliest time at which something that is not yet stable may be."""
+        """The earliest time at which a file that is not stable yet may be stable."""
         return min(self._deadlines, default=float("inf"))

@@ -1,4 +1,4 @@
-"""What a claim puts into the folder of a job, or of each job of a batch, before it is one."""
+"""Staging: fills the folder of a new job, or of each job of a batch, during the claim."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from nstd.system.nofollow import Folder
 
 
 def place_of(ready: Ready) -> str:
-    """The folder of the outbox that mirrors that of a sidecar; "" at the top."""
+    """The folder of the outbox that mirrors the sidecar's folder in the inbox; "" at the top."""
     return "/".join(safe_name(part) for part in PurePosixPath(ready.name).parent.parts)
 
 
 class Staging:
-    """Fills `folder`, which nobody looks at yet, from a ready sidecar that lies at `claim` now."""
+    """Fills `folder`, which no other part reads yet, from a ready sidecar, now at `claim`."""
 
     def __init__(
         self, files: Files, inbox: Folder, ready: Ready, claim: Path, folder: Path
@@ -42,7 +42,7 @@ class Staging:
         self._copies: dict[str, tuple[Path, str]] = {}
 
     def job(self, order: EffectiveSettings, failure: Failure | None) -> Job:
-        """One job, or what is published of a sidecar that was refused as a `failure`."""
+        """One job; with a `failure`, the job that publishes why the sidecar was refused."""
         paths, parsed = JobPaths(self._folder), self._ready.parsed
         inputs: tuple[Input, ...] = ()
         if failure is None and parsed is not None:
@@ -57,7 +57,7 @@ class Staging:
         return job
 
     def batch(self, plan: Plan, name: str) -> Batch:
-        """A batch of that name, with the folder of each of its jobs staged in it."""
+        """A batch with this name, and with the folders of its jobs staged in it."""
         paths = BatchPaths(self._folder)
         batch = Batch(
             id=self._id,
@@ -87,7 +87,7 @@ class Staging:
         part: SidecarFile,
         order: EffectiveSettings,
     ) -> None:
-        """One member: its sidecar says all that is needed to run it again by itself."""
+        """Stage one member. Its sidecar is complete: it can be run again on its own."""
         membership, job_id = batch.membership(index), batch.members[index].job
         paths = JobPaths(batch_paths.staged / job_id)
         self._files.make_folder(paths.folder)
@@ -120,9 +120,9 @@ class Staging:
     def _inputs(
         self, part: SidecarFile, paths: JobPaths, *, linked: bool = False
     ) -> Iterator[Input]:
-        """Copy every picture of a sidecar; one that it names twice is copied twice.
+        """Copy every picture of a sidecar; a picture that is named twice is copied twice.
 
-        With `linked`, one that was copied before for another job gets another name.
+        With `linked`, a picture that was copied for another job is hard-linked instead.
         """
         assert self._ready.parsed is not None
         found = dict(zip(self._ready.parsed.pictures, self._ready.pictures, strict=True))
@@ -147,12 +147,13 @@ class Staging:
             )
 
     def _origin(self, picture: Found) -> str | None:
-        """The name in the inbox; None for the library, and for names that JSON cannot hold."""
+        """The name in the inbox; None for pictures of the library, and for names that are not
+        UTF-8."""
         is_ours = picture.root == self._inbox and picture.name.isprintable()
         return picture.name if is_ours else None
 
     def _link(self, picture: Found, target: Path) -> str:
-        """Copy a picture for the first job that wants it, and share it with the others."""
+        """Copy a picture for the first job that needs it, and link it for the others."""
         if picture.key in self._copies:
             copy, sha256 = self._copies[picture.key]
             self._files.link(copy, target)
@@ -162,7 +163,7 @@ class Staging:
         return sha256
 
     def _copy(self, picture: Found, target: Path) -> str:
-        """Copy a picture and make sure that nobody wrote to it meanwhile."""
+        """Copy a picture, and check that it did not change meanwhile."""
         with picture.root.open(picture.name) as file:
             sha256 = self._files.copy(file, target, picture.signature.size)
         if not picture.root.look(picture.name).same_bytes(picture.signature):

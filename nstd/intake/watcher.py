@@ -1,4 +1,4 @@
-"""Kernel events as hints: they only ring the bell, and a timed rescan runs whatever happens."""
+"""Kernel events as hints: they only wake the loop; timed scans find what events miss."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from nstd.logs.log import emit
 from nstd.system.layout import CLAIMS
 from nstd.system.mounts import filesystem_of, is_network
 
-# What it logs would go to standard error itself, past our console, and wait there for a reader.
+# Its log would bypass our console and could block on standard error.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
-# The kernel is not asked for the rest: our own scans open every folder.
+# Other events are not requested: our own scans open every folder.
 _NEWS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirDeletedEvent,
@@ -48,13 +48,13 @@ class _Bell(FileSystemEventHandler):
         self._ring = ring
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        # An exception here would end watchdog's thread, so nothing is done here at all.
+        # An exception here would end watchdog's thread, so this only wakes the loop.
         if f"/{CLAIMS}/" not in str(event.src_path):
             self._ring()
 
 
 class Watcher:
-    """Watches one folder tree; whatever ails it, the caller's rescans go on."""
+    """Watches one folder tree; when watching fails, the caller's timed scans go on."""
 
     def __init__(self, path: Path, settings: WatchSettings, ring: Callable[[], None]) -> None:
         self._path, self._settings, self._ring = path, settings, ring
@@ -73,7 +73,7 @@ class Watcher:
 
     @property
     def interval(self) -> float:
-        """Seconds between rescans: short where no events come."""
+        """Seconds between timed scans: short where there are no events."""
         has_events = self.mode == "events" and not self._reason
         return self._settings.rescan if has_events else self._settings.poll
 

@@ -1,4 +1,4 @@
-"""Log lines on standard error, written by a thread: a reader that stalls stops nobody."""
+"""Log lines on standard error, written by a thread, so that a slow reader does not block us."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PATIENCE = 2.0
 
 
 class Console:
-    """Writes to the descriptor itself: a thread stuck in `sys.stderr` would hold its lock, and
-    with it the end of the process."""
+    """Writes directly to the descriptor: a thread that blocks in `sys.stderr` would hold its lock
+    and so prevent the end of the process."""
 
     def __init__(self, fd: int = STDERR) -> None:
         self._fd = fd
@@ -23,18 +23,18 @@ class Console:
         self._thread.start()
 
     def write(self, line: str) -> None:
-        """Have one line written, or drop it when too many wait already."""
+        """Queue one line, or drop it when too many lines wait."""
         with suppress(queue.Full):
             self._lines.put_nowait(line.encode(errors="backslashreplace") + b"\n")
 
     def _work(self) -> None:
         while (line := self._lines.get()) is not None:
-            with suppress(OSError):  # nobody reads any more, or nobody ever did
+            with suppress(OSError):  # there is no reader
                 while line:
                     line = line[os.write(self._fd, line) :]
 
     def close(self) -> None:
-        """Write what waits, as far as somebody reads it within two seconds."""
+        """Write the waiting lines, for at most two seconds."""
         with suppress(queue.Full):
             self._lines.put(None, timeout=_PATIENCE)
             self._thread.join(_PATIENCE)

@@ -1,6 +1,6 @@
-"""The event vocabulary: every line of the structured log is one of these, with these fields.
+"""The events of the structured log: every line is one of these, with these fields.
 
-The manual's table is held against this one by a test. Fields in brackets may be absent. Every line
+A test compares the manual's table with this one. Fields in brackets may be absent. Every line
 also has `timestamp` (UTC, ISO 8601) and `level`; every line about a job has `job`, its id.
 """
 
@@ -24,31 +24,31 @@ class Event(NamedTuple):
 
     @property
     def required(self) -> set[str]:
-        """Fields that every such line has."""
+        """The fields that every such line must have."""
         return {field for field in self.fields.split() if not field.startswith("[")}
 
     @property
     def order(self) -> list[str]:
-        """Fields that such a line may have, in the order in which it has them."""
+        """The fields that such a line may have, in their order."""
         return [field.strip("[]") for field in self.fields.split()]
 
     @property
     def allowed(self) -> set[str]:
-        """Fields that such a line may have."""
+        """The fields that such a line may have."""
         return set(self.order)
 
 
 LEVELS = ("debug", "info", "warning", "error")
 """From the least to the most serious."""
 HEAD = ("timestamp", "level", "event")
-"""Every line begins with these."""
+"""The first fields of every line."""
 CONTEXT = {"job", "batch", "slot", "device"}
-"""May be bound for all that is logged below; an event takes of it what it has a field for."""
+"""Fields that may be bound for all events in a context; an event uses those that it has."""
 
 TERMINAL = ("job.finished", "job.failed")
-"""Exactly one of these ends every job."""
+"""Every job ends with exactly one of these."""
 DURABLE = (*TERMINAL, "batch.finished")
-"""These are on disk before what they tell of is removed."""
+"""These events are on disk before the job or batch that they are about is removed."""
 
 EVENTS: dict[str, Event] = {
     "daemon.started": Event(

@@ -1,4 +1,4 @@
-"""The log file: one write a line, rotated by size, made again when somebody removes it."""
+"""The log file: one write per line, rotated by size, made again when somebody removes it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK |
 class LogFile:
     """Appends to `path`; `path.1` is the last rotated file, `path.KEEP` the oldest.
 
-    Nothing is buffered: a line is in the file when `write` returns, or it is lost because the
-    disk did not take it. A line that got there only in part ends before the next one begins.
+    Nothing is buffered: when `write` returns, the line is in the file, or it is lost because of
+    a disk error. A line that was written only in part is ended before the next one.
     """
 
     def __init__(self, path: Path, size: int, keep: int) -> None:
         self.path, self.size, self.keep = path, size, keep
         self._fd: int | None = None
         self._is_torn = False
-        self._is_named = False  # whether its name would survive a power cut
+        self._is_named = False  # whether its name is durable
 
     def write(self, line: str, *, durable: bool = False) -> None:
-        """Append one line; a disk that does not take it costs the line, not the daemon.
+        """Append one line; after a disk error the line is lost, and the daemon goes on.
 
-        Raises OSError only for a line that has to be `durable`; that is synced as well.
+        A `durable` line is also synced; only such a line raises OSError.
         """
         try:
             self._write(line.encode() + b"\n", durable)
@@ -61,7 +61,7 @@ class LogFile:
         return fd
 
     def _current(self) -> int:
-        """The descriptor of the file that lies at the path now."""
+        """The descriptor of the file that is at the path now."""
         if self._fd is not None:
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(self._fd), self.path.lstat()):
@@ -76,7 +76,7 @@ class LogFile:
 
     def _rotate(self) -> None:
         number = self.keep
-        while self._rotated(number).exists():  # more than one, when fewer are kept than before
+        while self._rotated(number).exists():  # several, if fewer are kept now
             self._rotated(number).unlink()
             number += 1
         for number in range(self.keep - 1, -1, -1):
@@ -92,7 +92,7 @@ class LogFile:
             self._fd = None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._let_go()
 
 
@@ -103,9 +103,9 @@ def append(path: Path, line: str) -> None:
 
 
 def open_to_append(path: Path, mode: int = 0o644) -> int:
-    """A descriptor of the file at `path`, which is made if need be. Raises OSError.
+    """A descriptor of the file at `path`, which is made if it does not exist. Raises OSError.
 
-    People may write to its folder: no link, FIFO or device is written to.
+    Other people may write to its folder: a link, a FIFO or a device is refused.
     """
     folder = os.open(path.parent, _FOLDER)
     is_new = not os.path.lexists(path)
@@ -125,6 +125,6 @@ def open_to_append(path: Path, mode: int = 0o644) -> int:
 
 
 def sync_names(folder: Path) -> None:
-    """Make the names of the files in the log's folder, and its own, durable."""
+    """Make the names of the files in the log's folder, and the name of the folder, durable."""
     for each in (folder, folder.parent):
         Files().sync_folder(each)

@@ -1,8 +1,8 @@
-"""The structured log: one JSON object a line, on disk and on standard error.
+"""The structured log: one JSON object per line, on disk and on standard error.
 
-`emit` is the only way to log. structlog carries each event through `PROCESSORS` to the `Logging`
-that is open, and then to those who listen. Nothing that befalls the log stops a job: a full disk or
-a stalled reader costs lines.
+`emit` is the only way to log. structlog passes each event through `PROCESSORS` to the open
+`Logging`, and then to the listeners. A problem of the log does not stop a job: with a full disk or
+a slow reader, lines are lost.
 """
 
 from __future__ import annotations
@@ -40,26 +40,27 @@ def emit(event: str, **fields: Any) -> None:
     """Log one event of `nstd.logs.events.EVENTS` with its fields, at the level that the table says.
 
     Job, batch, slot and device may be bound around the call, by `structlog.contextvars`. One of
-    `DURABLE` is on disk when this returns. Raises OSError for such an event that the log file did
-    not take; then nobody was told. Raises TypeError for fields that are not those of the table.
+    `DURABLE` is on disk when this returns. Raises OSError when such an event cannot be written to
+    the log file; then it goes to no other output. Raises TypeError for other fields than the
+    table's.
     """
     getattr(_log, EVENTS[event].level_of(fields))(event, **fields)
 
 
 class Logging:
-    """The outputs of a daemon: log file, job logs, console. `close` flushes and removes them."""
+    """The outputs of a daemon: log file, job logs and console. `close` flushes and removes them."""
 
     def __init__(self, folder: Path, settings: LogSettings) -> None:
         self._lock = threading.RLock()
         self._json, self._file = JSONRenderer(), LogFile(folder / LOG, settings.size, settings.keep)
         self._console: Console | None = None
         self.reconfigure(settings)
-        threading.excepthook = _tell_of_thread
-        self._show_warning, warnings.showwarning = warnings.showwarning, _tell_of_warning
+        threading.excepthook = _log_thread_error
+        self._show_warning, warnings.showwarning = warnings.showwarning, _log_warning
         _deliver_to(self)
 
     def reconfigure(self, settings: LogSettings) -> None:
-        """Take over the level, the rotation and the console of new settings."""
+        """Take over the level, the rotation and the console from new settings."""
         with self._lock:
             self._close_console()
             self._file.size, self._file.keep = settings.size, settings.keep
@@ -72,7 +73,7 @@ class Logging:
                 self._console = Console()
 
     def __call__(self, logger: WrappedLogger, level: str, line: EventDict) -> EventDict:
-        """As a processor: write the line wherever it belongs, if its level is asked for."""
+        """As a processor of structlog: write the line to each output, if its level is enabled."""
         if LEVELS.index(level) >= self._least:
             with self._lock:
                 text = str(self._json(logger, level, line))
@@ -88,7 +89,7 @@ class Logging:
             self._console = None
 
     def close(self) -> None:
-        """Flush what can be flushed and let go of the files."""
+        """Flush the outputs where possible, and close the files."""
         threading.excepthook = threading.__excepthook__
         warnings.showwarning = self._show_warning
         _deliver_to()
@@ -99,26 +100,27 @@ class Logging:
 
 def _deliver_to(*outputs: Processor) -> None:
     structlog.configure(
-        processors=[*PROCESSORS, *outputs, _tell_listeners],
-        logger_factory=structlog.ReturnLoggerFactory(),  # nothing is left to be written
+        processors=[*PROCESSORS, *outputs, _call_listeners],
+        logger_factory=structlog.ReturnLoggerFactory(),  # the processors have written it
     )
 
 
 def listen(listener: Listener) -> Callable[[], None]:
-    """Call `listener(event, line)` for every event; the result stops that."""
+    """Call `listener(event, line)` for every event; calling the result stops that."""
     _listeners.append(listener)
     return lambda: _listeners.remove(listener)
 
 
-def _tell_listeners(_logger: WrappedLogger, _level: str, line: EventDict) -> EventDict:
-    """The last processor: whatever the level of the log is, and once a durable event is on disk."""
+def _call_listeners(_logger: WrappedLogger, _level: str, line: EventDict) -> EventDict:
+    """The last processor: call the listeners, whatever the level of the log is. A durable event is
+    already on disk."""
     for listener in _listeners:
         listener(line["event"], {**line})
     return line
 
 
 def keep_job_log(job: str, path: Path | None) -> None:
-    """Write the lines of `job` to `path` too, or no longer."""
+    """Write the lines of `job` also to `path`; stop that if `path` is None."""
     if path is None:
         _job_logs.pop(job, None)
     else:
@@ -126,29 +128,29 @@ def keep_job_log(job: str, path: Path | None) -> None:
 
 
 def _write_job_log(line: EventDict, text: str) -> None:
-    """A job log that cannot be written never stops the daemon."""
+    """Write to the log of a job; an error is ignored."""
     if (path := _job_logs.get(line.get("job", ""))) is not None:
         with suppress(OSError):
             append(path, text)
 
 
 def tell_bug(error: BaseException) -> None:
-    """Log an error that nobody foresaw, with its traceback."""
+    """Log an unexpected error, with its traceback."""
     text = "".join(traceback.format_exception(error))
     emit("daemon.error", error=text_of(error, repr), traceback=text)
 
 
-def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
-    """Of a thread that an error has ended, such as one of watchdog's.
+def _log_thread_error(ended: threading.ExceptHookArgs) -> None:
+    """Log the error that has ended a thread, such as one of watchdog's.
 
-    Printed, as Python does by itself, it would be no line of the log, and a stalled reader of
-    standard error would keep the thread, and with it the lock of the stream, for ever.
+    Python would print it to standard error instead: that is not a line of the log, and with a slow
+    reader the thread would block for ever while it holds the lock of the stream.
     """
     if ended.exc_value is not None:
         tell_bug(ended.exc_value)
 
 
-def _tell_of_warning(
+def _log_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -156,7 +158,7 @@ def _tell_of_warning(
     file: object = None,  # noqa: ARG001 - Python's own signature
     line: str | None = None,  # noqa: ARG001
 ) -> None:
-    """Of a warning of Python or a library, which would be printed, and no line of the log."""
+    """Log a warning of Python or a library, which would otherwise be printed."""
     text = f"{category.__name__}: {text_of(message)}"
     emit("library.warning", warning=text, source=f"{filename}:{lineno}")
 

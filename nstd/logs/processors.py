@@ -1,10 +1,10 @@
-"""What makes a line of the structured log of an event: processors of structlog, in this order.
+"""Turns an event into a line of the structured log: processors of structlog, in this order.
 
-merge_contextvars   the job, batch, slot and device that the code has bound
-add_log_level       the level, which the table has for the event
-TimeStamper         the time, UTC
-keep_to_table       the fields that the table has for the event, in its order
-clean               values that strict JSON can carry
+merge_contextvars   adds the job, batch, slot and device that the code has bound
+add_log_level       adds the level, which the table has for the event
+TimeStamper         adds the time, in UTC
+keep_to_table       keeps the fields that the table has for the event, in its order
+clean               replaces values that strict JSON does not allow
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from nstd.errors import text_of
 from nstd.logs.events import CONTEXT, EVENTS, HEAD
 
 _LARGEST = 2**63
-"""Programs that read JSON have no larger integers, and Python does not print very large ones."""
+"""Many readers of JSON support no larger integers, and Python refuses to print very large ones."""
 
 
 def keep_to_table(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Put the fields in the order of the table; what is bound and not the event's is left out.
+    """Put the fields in the order of the table; bound fields that the event does not have are
+    dropped.
 
-    Raises TypeError for any other field that the table does not have, and for one that is absent.
+    Raises TypeError for other fields that are not in the table, and for missing fields.
     """
     event, entry = line["event"], EVENTS[line["event"]]
     unknown = line.keys() - entry.allowed - CONTEXT - set(HEAD)
@@ -38,12 +39,12 @@ def keep_to_table(_logger: WrappedLogger, _method: str, line: EventDict) -> Even
 
 
 def clean(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Make any value one that can be written, whatever it is and wherever it came from."""
+    """Replace every value that cannot be written as JSON."""
     return {name: _cleaned(value) for name, value in line.items()}
 
 
 def _cleaned(value: Any) -> Any:
-    """`value` as strict JSON can carry it: no lone surrogates, no NaN, no infinity, no objects."""
+    """`value` as strict JSON: no lone surrogates, no NaN, no infinity, no other objects."""
     match value:
         case None | bool():
             return value

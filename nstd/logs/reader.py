@@ -1,4 +1,4 @@
-"""Reads the structured log: every line once, across rotations, or whether it tells of an end."""
+"""Reads the structured log: every line once, across rotations; or whether it has a given end."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from nstd.system.nofollow import Folder
 
 
 class LogReader:
-    """The lines of `folder/name`, and of `name.1` and so on, which are older."""
+    """Reads the lines of `folder/name`, and of the older files `name.1` and so on."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._logs, self._name = Folder(folder), name  # people may write there: no link is followed
+        self._logs, self._name = Folder(folder), name  # others may write there: follow no link
         self._numbered = re.compile(re.escape(name) + r"\.([1-9]\d*)")
         self._inode = -1
         self._offset = 0
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """The lines that came since the last call, all at the first, oldest first.
+        """The lines since the last call, or all at the first call, oldest first.
 
-        What is not a line of the log, for a power cut may have torn it, is passed over.
+        Invalid lines are skipped; a power cut may have damaged them.
         """
         for file in self._files():
             with file:
@@ -49,10 +49,10 @@ class LogReader:
                 yield line
 
     def _files(self) -> list[BufferedReader]:
-        """The files that may hold lines not yet read, oldest first.
+        """The files that may have unread lines, oldest first.
 
-        They are opened newest first: a rotation meanwhile moves them ahead of us, so one may be
-        met twice, but none is missed.
+        They are opened newest first: if the files are rotated meanwhile, one may be opened twice,
+        but none is missed.
         """
         found: dict[int, BufferedReader] = {}
         for name in self._names():
@@ -70,7 +70,7 @@ class LogReader:
         return list(reversed(found.values()))
 
     def _names(self) -> Iterator[str]:
-        """The names that there may be, newest first."""
+        """The possible names, newest first."""
         yield self._name
         try:
             names = [path.name for path in self._logs.path.iterdir()]
@@ -82,23 +82,24 @@ class LogReader:
 
 
 def has_ended(folder: Path, job: str) -> bool:
-    """Whether the log in `folder` already holds the terminal event of `job`, durably from now on.
+    """Whether the log in `folder` has the terminal event of `job`; if so, the log is synced.
 
-    The `job` may also be a batch. Asked only after a crash between publication and clean-up, so
-    reading it all is fine. A line that a power cut has torn tells nothing. Raises OSError when
-    what is there cannot be synced.
+    The `job` may also be a batch. Called only after a crash between publication and clean-up, so
+    it may read the whole log. A line damaged by a power cut does not count. Raises OSError when
+    the log cannot be synced.
     """
     return _holds(folder, job, lambda line: _ends(line, job))
 
 
 def has_finished(folder: Path, batch: str, round_: int) -> bool:
-    """The same for the event that ends the batch for the `round_`th time."""
+    """The same for the event that ends round `round_` of a batch."""
     return _holds(folder, batch, lambda line: _ends(line, batch) and line.get("round") == round_)
 
 
 def _holds(folder: Path, about: str, is_wanted: Callable[[dict[str, Any]], bool]) -> bool:
-    """Whether the log has a line with the id `about` that is wanted; then it is synced."""
-    logs = Folder(folder)  # people may write there: links and FIFOs are passed over
+    """Whether the log has a line with the id `about` for which `is_wanted` is true; then sync
+    it."""
+    logs = Folder(folder)  # others may write there: skip links and FIFOs
     for path in sorted(folder.glob(f"{LOG}*")):
         with (
             suppress(FileNotFoundError, PermissionError, SidecarError),
@@ -113,7 +114,7 @@ def _holds(folder: Path, about: str, is_wanted: Callable[[dict[str, Any]], bool]
 
 
 def _ends(line: dict[str, Any], job: str) -> bool:
-    """Whether a line of the log is the terminal event of `job`, or of a batch of that id."""
+    """Whether a line of the log is the terminal event of the job, or batch, with this id."""
     if line["event"] == "batch.finished":
         return bool(line.get("batch") == job)
     return line.get("job") == job and line["event"] in TERMINAL

@@ -1,4 +1,4 @@
-"""A line of the structured log as a person reads it, on the console and by `nstd logs`."""
+"""Lines of the structured log as text for people, on the console and in `nstd logs`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _COLORS = {"error": "red", "warning": "yellow"}
 _GREEN = {"job.finished", "batch.finished", "device.up", "intake.resumed", "inbox.back"}
 _BAR = 10
 _NAMES = 10_000
-"""Of so many jobs the names are remembered; a daemon that runs for months meets many more."""
+"""How many names of jobs are remembered; a daemon that runs for months has many more jobs."""
 
 
 class TextRenderer:
-    """Renders one line after the other; jobs go by their names, once these were told.
+    """Renders lines one by one; shows the names of jobs, once an earlier line had them.
 
-    It can be the last processor of a chain of structlog, which it does not need.
+    It can be the last processor of structlog, but does not depend on it.
     """
 
     def __init__(self, *, colors: bool = True) -> None:
@@ -31,13 +31,13 @@ class TextRenderer:
         self._names: dict[str, str] = {}
 
     def __call__(self, _logger: object, _method: str, line: Line) -> str:
-        """The line as `render` has it."""
+        """The line as `render` makes it."""
         return self.render(line)
 
     def render(self, line: Line) -> str:
-        """The line: local time, level, event, job, and what there is to say of it.
+        """The line: local time, level, event, job, and the other fields as text.
 
-        A text of several lines, such as a traceback, follows indented.
+        A text of several lines, such as a traceback, follows with indentation.
         """
         event, level = line["event"], line["level"]
         color = _COLORS.get(level, "green" if event in _GREEN else None)
@@ -53,7 +53,7 @@ class TextRenderer:
         return "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
 
     def learn(self, line: Line) -> Line:
-        """The line itself; a name that it tells is known from now on."""
+        """Remember the name of a job or batch in the line; returns the line."""
         job, name = line.get("job", line.get("batch")), line.get("name")
         if isinstance(job, str) and isinstance(name, str):
             self._names[job] = name
@@ -62,7 +62,7 @@ class TextRenderer:
         return line
 
     def _who(self, line: Line) -> str:
-        """The job's name, or its id where the log has not told the name; else the batch's."""
+        """The name of the job, or its id if no line had the name; else the same for the batch."""
         job = self.learn(line).get("job", line.get("batch"))
         return self._names.get(job, job) if isinstance(job, str) else ""
 
@@ -75,7 +75,7 @@ def _local(timestamp: str) -> str:
 
 
 def _say(line: Line) -> str:
-    """The rest in words; a line that lacks what its event has is told key by key."""
+    """The other fields as a sentence; a line with missing fields is shown key by key."""
     try:
         return _PHRASES.get(line["event"], _plainly)(line)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -126,7 +126,7 @@ def _finished(line: Line) -> str:
 
 
 def _failed(line: Line) -> str:
-    """With the first line of a long message: all of it follows."""
+    """Only the first line of a long message; the whole message follows."""
     return f"{line['code']}: {line['message'].strip().splitlines()[0]} ({line['output']})"
 
 

@@ -1,4 +1,5 @@
-"""What lasts is told once, and again only when it changes, comes back, or has lasted for long."""
+"""Throttles messages: a lasting condition is logged once, and again when it changes, when it comes
+back, or after a long time."""
 
 from __future__ import annotations
 
@@ -11,45 +12,48 @@ from nstd.logs.log import emit
 from nstd.system.durable import is_full
 
 TELL_AGAIN = 600.0
-"""Seconds after which a trouble of a disk that lasts is told once more."""
+"""Seconds after which a lasting disk error is logged again."""
 
 
 class Throttle:
-    """Remembers what was told, and for `again` seconds; for ever without a number."""
+    """Remembers for `again` seconds what was logged; without a number, for ever."""
 
     def __init__(self, again: float = math.inf) -> None:
         self._again = again
-        self._told: dict[Hashable, tuple[object, float]] = {}
+        self._logged: dict[Hashable, tuple[object, float]] = {}
         self._mentioned: set[Hashable] = set()
 
     def is_news(self, key: Hashable, what: object = None) -> bool:
-        """Whether `what` was not yet told of `key`, or not of late; counts as told from now on."""
+        """Whether `what` was not logged for `key` yet, or long ago; from now on it counts as
+        logged."""
         now = time.monotonic()
         self._mentioned.add(key)
-        what_before, when = self._told.get(key, (None, -math.inf))
+        what_before, when = self._logged.get(key, (None, -math.inf))
         if now - when < self._again and what_before == what:
             return False
-        self._told = {k: told for k, told in self._told.items() if now - told[1] < self._again}
-        self._told[key] = what, now
+        self._logged = {
+            k: entry for k, entry in self._logged.items() if now - entry[1] < self._again
+        }
+        self._logged[key] = what, now
         return True
 
     def begin(self) -> None:
-        """Start a look; what the last one did not mention is over, and forgotten."""
-        self._told = {key: told for key, told in self._told.items() if key in self._mentioned}
+        """Start a round of checks; keys that the last round did not mention are forgotten."""
+        self._logged = {key: entry for key, entry in self._logged.items() if key in self._mentioned}
         self._mentioned.clear()
 
 
 class Trouble:
-    """Tells of disks that fail; the whole daemon shares one."""
+    """Logs disk errors; the whole daemon shares one instance."""
 
     def __init__(self) -> None:
         self._throttle = Throttle(TELL_AGAIN)
 
     def tell(self, error: OSError, path: str, *, job: str = "") -> None:
-        """Tell that `error` befell `path`, as `disk.full` or `disk.failed`, unless it was told.
+        """Log `error` about `path` as `disk.full` or `disk.failed`, unless it was logged already.
 
         A full disk fails everything at once, so it is one trouble whatever the path is. Where the
-        error itself names a file, that one is told.
+        error itself names a file, that one is entry.
         """
         full = is_full(error)
         if not self._throttle.is_news((0, "") if full else (error.errno, path)):

@@ -1,6 +1,6 @@
-"""From a job that has ended to the outbox: the result or the reason appears by one rename.
+"""From a job that has ended to the outbox: its result or failure appears there by one rename.
 
-Also records, contact sheets of batches and the gallery. It knows neither intake nor executors.
+Also records, contact sheets of batches and the gallery. It does not use intake or executors.
 """
 
 from typing import TYPE_CHECKING

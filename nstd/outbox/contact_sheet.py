@@ -1,7 +1,7 @@
-"""Draws the contact sheet of a batch: its results in rows and columns, as its axes have them.
+"""Draws the contact sheet of a batch: its results in rows and columns, along its axes.
 
-Run as `python -m nstd.outbox.contact_sheet BATCH OUTBOX SHEET PIXELS BYTES`, beside the daemon,
-which makes the file durable. Whatever a sheet holds, no side of it is longer than `LONGEST`.
+Run by the daemon as `python -m nstd.outbox.contact_sheet BATCH OUTBOX SHEET PIXELS BYTES`; the
+daemon makes the file durable. No side of a sheet is longer than `LONGEST` pixels.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from nstd.system.child import die_with_parent
 
 LONGEST = 4096
 CELL = 384
-"""Pixels of the sides of a cell, where there is room."""
+"""The side of a cell in pixels, unless the sheet would be too large."""
 _GAP, _TEXT, _LINE = 12, 14, 18
 _WIDEST_HEADING, _NARROWEST = 240, 120
 _SQUARE = 4
-"""Rows and columns that differ by more than this factor are no table, but a flow."""
+"""When the numbers of rows and columns differ by a larger factor, the cells flow in lines."""
 _PAPER, _INK, _EMPTY, _RED = (250, 250, 250), (20, 20, 20), (228, 228, 228), (170, 30, 30)
 
 Load = Callable[[Member, int], Image.Image | str]
-"""The picture of a member, its longest side at most so many pixels, or why there is none."""
+"""From a member and a size in pixels to its picture, with no longer side, or why there is none."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How many rows and columns there are, and what is written beside, above and below them.
+    """The numbers of rows and columns, and the texts beside, above and below them.
 
-    A heading has a line for each axis: where one does not fit, the others can still be read.
+    A heading has one line for each axis, so that a long value does not hide the others.
     """
 
     rows: int
@@ -50,30 +50,30 @@ class Layout:
 
     @property
     def top(self) -> int:
-        """Pixels above the cells."""
+        """The height of the space above the cells, in pixels."""
         lines = max((head.count("\n") + 1 for head in self.column_heads), default=0)
         return _GAP + 2 * _LINE + (lines * _LINE + 4 if lines else 0)
 
     def left(self, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
-        """Pixels beside the cells."""
+        """The width of the space beside the cells, in pixels."""
         lines = itertools.chain.from_iterable(head.splitlines() for head in self.row_heads)
         longest = max(map(font.getlength, lines), default=0)
         return _GAP + (min(math.ceil(longest), _WIDEST_HEADING) + _GAP if longest else 0)
 
     @property
     def below(self) -> int:
-        """Pixels below each cell."""
+        """The height of the space below each cell, in pixels."""
         return _GAP + (_LINE if self.captions else 0)
 
     def cell(self, left: int) -> int:
-        """The sides of a cell, so that the whole is not too large."""
+        """The side of a cell in pixels, so that the sheet is not too large."""
         wide = (LONGEST - left) // self.columns - _GAP
         high = (LONGEST - self.top - _GAP) // self.rows - self.below
         return max(1, min(CELL, wide, high))
 
 
 def arrange(batch: Batch) -> Layout:
-    """A table with the axes at its sides, as square as can be; one long axis flows in lines."""
+    """A table with the axes at its sides, as square as possible; one long axis flows in lines."""
     axes = [[_head(key, value) for value in values] for key, values in batch.axes.items()]
     counts = [len(values) for values in axes]
     splits = [(math.prod(counts[:at]), math.prod(counts[at:]), at) for at in range(len(counts) + 1)]
@@ -86,7 +86,7 @@ def arrange(batch: Batch) -> Layout:
 
 
 def draw(batch: Batch, load: Load) -> Image.Image:
-    """The sheet, RGB. Members that have failed are empty cells with their code."""
+    """The sheet, in RGB. A member that has failed is an empty cell with its error code."""
     font = ImageFont.load_default(_TEXT)
     layout = arrange(batch)
     left = layout.left(font)
@@ -113,7 +113,7 @@ def draw(batch: Batch, load: Load) -> Image.Image:
 def _edges(
     layout: Layout, cells: Sequence[Image.Image | str], side: int, left: int
 ) -> tuple[list[int], list[int]]:
-    """Where columns and rows begin, and the last ends: each as large as its largest picture."""
+    """The edges of columns and rows in pixels; each is as large as its largest picture."""
     sizes = [None if isinstance(cell, str) else cell.size for cell in cells]
     usual = [max(length) for length in zip(*filter(None, sizes), strict=True)] or [side, side // 2]
     widths, heights = [0] * layout.columns, [0] * layout.rows
@@ -130,7 +130,7 @@ def _edges(
 
 
 class _Pen:
-    """Writes lines below each other, each cut off where there is no room."""
+    """Writes lines of text below each other, each cut off where there is no room."""
 
     def __init__(
         self, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -148,7 +148,8 @@ class _Pen:
         return self._font.getlength(text) <= width
 
     def _fit(self, text: str, width: int) -> str:
-        """Cut off before the last word, which is the value of an option, where there is room."""
+        """`text` shortened to `width`: before its last word, the value of an option, if that
+        fits."""
         if self.fits(text, width):
             return text
         *_, last = text.split(" ")
@@ -161,7 +162,7 @@ class _Pen:
 def _put(
     sheet: Image.Image, pen: _Pen, cell: Image.Image | str, box: tuple[int, int, int, int]
 ) -> None:
-    """A picture in the middle of its place, or why there is none."""
+    """Draw a picture in the middle of its cell, or the text that says why there is none."""
     left, top, right, bottom = box
     if isinstance(cell, str):
         pen.draw.rectangle((left, top, right - 1, bottom - 1), _EMPTY)
@@ -181,7 +182,7 @@ def _title(batch: Batch) -> str:
 
 
 def _products(axes: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """What is said of each row or column: the values of its axes."""
+    """The heading of each row or column: the values of its axes."""
     heads = [""]
     for values in axes:
         heads = [f"{head}\n{value}".strip() for head in heads for value in values]
@@ -189,7 +190,7 @@ def _products(axes: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _head(key: str, value: object) -> str:
-    """One value of an axis; of an option with its name."""
+    """One value of an axis; the value of an option with its name."""
     told = f"{value:g}" if isinstance(value, float) else str(value)
     return _clean(f"{key.removeprefix('options.')} {told}" if key.startswith("options.") else told)
 
@@ -200,7 +201,7 @@ def _clean(text: str) -> str:
 
 
 def make_loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:
-    """What reads the pictures of members from the outbox."""
+    """A function that reads the pictures of members from the outbox."""
 
     def load(member: Member, side: int) -> Image.Image | str:
         end = member.end
@@ -209,7 +210,7 @@ def make_loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:
         path = outbox / end.output / end.picture
         try:
             picture = load_image(path, max_pixels=max_pixels, max_bytes=max_bytes, max_side=side)
-        except (PictureError, OSError):  # a person may have taken it already
+        except (PictureError, OSError):  # somebody may have removed it
             return "no picture"
         pixels = picture.pixels
         seen = pixels if picture.alpha is None else over_white(pixels, picture.alpha)
@@ -219,7 +220,7 @@ def make_loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Draw the sheet of one batch, and die with the daemon."""
+    """Draw the sheet of one batch; the process ends with the daemon."""
     die_with_parent()
     os.nice(10)
     folder, outbox, target, max_pixels, max_bytes = arguments

@@ -1,7 +1,7 @@
-"""Publish by one rename: a result or a failure appears in the outbox whole, or not at all.
+"""Publishes by one rename: a result or a failure appears in the outbox completely, or not at all.
 
-The outbox name is made durable in `job.json` before the rename, so that after a crash the
-record beside the picture tells whether the rename has happened.
+The name in the outbox is written durably into `job.json` before the rename, so that after a crash
+the record beside the picture shows whether the rename has happened.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Outbox:
         )
 
     def _is_open(self, folder: PurePosixPath) -> bool:
-        """Whether results may be put into the folder, which need not exist yet."""
+        """Whether results may be put into the folder, which may not exist yet."""
         path = self.path / folder
         if not os.path.lexists(path):
             return True
@@ -68,7 +68,7 @@ class Outbox:
         return is_folder and not any(record.exists() for record in records)
 
     def has_published(self, job: Job) -> bool:
-        """Whether the job's target is there, and is the job's own. Raises OSError."""
+        """Whether the job's target exists and was made by this job. Raises OSError."""
         if job.target is None:
             return False
         folder = self.path / job.target
@@ -111,15 +111,15 @@ class Outbox:
         return self._appear(job, stage)
 
     def has_batch(self, batch: Batch) -> bool:
-        """Whether this end of the batch is published already."""
+        """Whether this round of the batch is already published."""
         known = read_manifest(self.path / batch.place)
         return known is not None and (known.id, known.round) == (batch.id, batch.round)
 
     def publish_batch(self, batch: Batch, paths: BatchPaths) -> None:
-        """Put what there is of a batch as a whole beside the results of its members.
+        """Put the manifest, sheet and sidecar of a batch beside the results of its members.
 
-        Each file by one rename, over the one of an earlier end; the one that says what the others
-        are comes last. Raises OSError.
+        Each file is put there by one rename and replaces that of an earlier round; the manifest,
+        which describes the others, is the last. Raises OSError.
         """
         folder = self.path / batch.place
         self._files.make_folder(folder, below=self.path)
@@ -132,7 +132,7 @@ class Outbox:
         self._files.write(folder / MANIFEST, _json(batch))
 
     def make_durable(self, job: Job) -> None:
-        """Sync a published target once more: a crash may have come before its sync."""
+        """Sync a published target again, because a crash may have come before its sync."""
         target = self.path / str(job.target)
         for folder in (target, target.parent):
             self._files.sync_folder(folder)
@@ -142,17 +142,18 @@ class Outbox:
         return Record.model_validate_json(self.record_of(job).read_bytes())
 
     def record_of(self, job: Job) -> Path:
-        """Where the record of a published result, or the reason of a failure, lies."""
+        """The path of the record of a published result, or of the reason of a failure."""
         folder = self.path / str(job.target)
         return folder / (REASON if _has_failed(job) else f"{folder.name}.json")
 
     def log_of(self, job: Job) -> Path:
-        """Where the published log of the job lies."""
+        """The path of the published log of the job."""
         folder = self.path / str(job.target)
         return folder / f"{folder.name}.log"
 
     def clean(self, pending: set[str]) -> None:
-        """Remove what a crash left half staged, for jobs other than the `pending` ones."""
+        """Remove incomplete staging folders that a crash has left, except those of `pending`
+        jobs."""
         refuse_links(self.path, self._staging)
         for stage in self._staging.glob("*"):
             if stage.name not in pending:
@@ -166,12 +167,12 @@ class Outbox:
         return stage
 
     def _keep(self, source: Path, target: Path) -> None:
-        """Copy a file of the job; one that somebody removed cannot hold up the rest."""
+        """Copy a file of the job; a file that somebody removed is skipped."""
         if source.exists():
             self._files.copy_file(source, target)
 
     def _keep_views(self, paths: JobPaths, stage: Path) -> None:
-        """Copy all small pictures, or none: no result waits for them."""
+        """Copy all small pictures, or none: an error here does not stop the publication."""
         if not (views := paths.views()):
             return
         folder = stage / PREVIEW
@@ -204,7 +205,7 @@ def _has_failed(job: Job) -> bool:
 
 
 def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
-    """`path`, `path-2` ..., without those at the top that are kept for something else."""
+    """`path`, `path-2` ..., without the reserved names at the top of the outbox."""
     names = map(path.with_name, numbered(path.name))
     return (name for name in names if str(name) not in RESERVED)
 

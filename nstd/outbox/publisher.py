@@ -1,4 +1,7 @@
-"""The way out: concluded jobs are published, told once, and removed; again until it works."""
+"""Publishes the jobs that have ended, logs each end once, and removes their folders.
+
+Each step is repeated until it succeeds.
+"""
 
 from __future__ import annotations
 
@@ -27,24 +30,24 @@ from nstd.system.waits import USUAL, Waits
 LONGEST = 60.0
 """Seconds, at most, before a publication that met a disk error is tried again."""
 BUDGET = 0.5
-"""Seconds that one turn of the loop spends here; what is left is due at the next turn."""
+"""Seconds that one turn of the loop spends here; the rest is done in the next turns."""
 MANY = 3
-"""So many jobs that cannot be published are not the jobs' own trouble."""
-_TOLD = ("device", "steps", "peak_memory", "network", "stopped")
-"""What the canonical line has as the record has it."""
+"""When at least this many jobs cannot be published, the cause is not in the jobs."""
+_FROM_RECORD = ("device", "steps", "peak_memory", "network", "stopped")
+"""Fields that the log's line about the end of a job copies from the record."""
 
 
 class Published(NamedTuple):
-    """A job that is published; `is_news` unless an earlier run of the daemon has told of it."""
+    """A published job; `is_news` unless an earlier run of the daemon has logged its end."""
 
     job: Job
     failure: Failure | None
-    record: Path  # of the result, or the reason of the failure
+    record: Path  # of the result, or the reason of a failure
     is_news: bool
 
 
 class Publisher:
-    """Jobs that are over, on their way to the outbox."""
+    """Publishes the jobs that have ended."""
 
     def __init__(
         self,
@@ -56,19 +59,20 @@ class Publisher:
         note_end: Callable[[Job], None],
         waits: Waits = USUAL,
     ) -> None:
-        """`note_end` makes the end of a batch's member durable before its folder goes."""
+        """`note_end` writes durably how a batch's member ended, before its folder is removed."""
         self._store, self._outbox, self._logs = store, outbox, logs
         self._ended, self._trouble, self._note_end = ended, trouble, note_end
-        self._late: dict[str, EndedJob] = {}  # those that have met an error
+        self._late: dict[str, EndedJob] = {}  # jobs whose publication met an error
         self._published: list[Published] = []
         self.finished = self.failed = 0
         self._again = waits.publish
 
     def configure(self, config: Config) -> None:
-        """Nothing to take over."""
+        """Does nothing: no setting is used here."""
 
     def work(self, now: float) -> None:
-        """Publish what is due; what meets an error waits, and holds up nothing else."""
+        """Publish the jobs whose time has come; a job that meets an error does not delay the
+        others."""
         until = time.monotonic() + BUDGET
         for pending in self._ended:
             if pending.due > now:
@@ -83,7 +87,7 @@ class Publisher:
             self._publish(pending)
         except OSError as error:
             self._postpone(pending, error, now)
-        except Exception as error:  # a bug, or a result that is not what workers write
+        except Exception as error:  # a bug, or an invalid result of a worker
             pending.due = now + LONGEST
             if pending.is_replaced:
                 raise
@@ -104,12 +108,12 @@ class Publisher:
         pending.due = now + backoff(pending.tries, self._again, LONGEST)
 
     def _full(self) -> list[EndedJob]:
-        """Those that a full disk keeps back."""
+        """The jobs that cannot be published because a disk is full."""
         return [p for p in self._late.values() if p.error is not None and is_full(p.error)]
 
     @property
     def trouble(self) -> str:
-        """Why no more jobs should be taken in, or nothing."""
+        """Why no more jobs should be claimed, or an empty string."""
         errors = [pending.error for pending in self._late.values() if pending.error is not None]
         if self._full():
             return f"no space to publish what is done: {printable(self._outbox.path)}"
@@ -119,7 +123,7 @@ class Publisher:
         return f"cannot publish: {path}: {errors[-1].strerror}"
 
     def _publish(self, pending: EndedJob) -> None:
-        if not pending.is_told:
+        if not pending.is_logged:
             failure = self._read_failure(pending)
             if not self._outbox.has_published(pending.job):
                 while not self._try(pending, failure):
@@ -135,7 +139,7 @@ class Publisher:
         self._store.remove(pending.job)
 
     def _count(self, pending: EndedJob, failure: Failure | None, *, is_news: bool) -> None:
-        pending.is_told, record = True, self._outbox.record_of(pending.job)
+        pending.is_logged, record = True, self._outbox.record_of(pending.job)
         self._published.append(Published(pending.job, failure, record, is_news))
         if failure is None:
             self.finished += 1
@@ -143,7 +147,7 @@ class Publisher:
             self.failed += 1
 
     def _read_failure(self, pending: EndedJob) -> Failure | None:
-        """Why the job failed, durably; None when it did not."""
+        """Why the job failed, written durably; None when it did not fail."""
         paths, failure = self._store.paths(pending.job.id), pending.failure
         wanted = (paths.result, paths.picture(pending.job))
         lost = [path.name for path in wanted if not path.exists()]
@@ -166,7 +170,8 @@ class Publisher:
         return self._outbox.publish_failure(job, paths, make_reason(job, failure, time.time()))
 
     def _tell(self, job: Job, failure: Failure | None) -> None:
-        """The canonical line, durable before the job is removed; in the published log as well."""
+        """Log the end of the job durably before its folder is removed; also in its published
+        log."""
         keep_job_log(job.id, self._outbox.log_of(job))
         line = {"name": job.name, "output": job.target, "backend": job.backend}
         if job.batch is not None:
@@ -183,7 +188,7 @@ class Publisher:
     # What the loop needs to know
 
     def take(self) -> list[Published]:
-        """What was published since the last call."""
+        """The jobs that were published since the last call."""
         published, self._published = self._published, []
         return published
 
@@ -193,15 +198,15 @@ class Publisher:
         return not self._ended
 
     def next_event(self, _now: float) -> float:
-        """When the next publication is due."""
+        """When a publication is tried next."""
         return min((pending.due for pending in self._ended), default=float("inf"))
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
 
     def close(self) -> None:
-        """Publish what is due, once more."""
+        """Publish a last time."""
         self.work(time.monotonic())
 
 
@@ -215,7 +220,7 @@ def _unpublishable(what: str, error: Exception) -> Failure:
 
 
 def _summary(record: Record) -> dict[str, Any]:
-    """What the canonical line takes from the record."""
+    """The fields that the log's line about the end of a job takes from the record."""
     seconds = dict(record.seconds)
     return {
         "queued": seconds.pop("queued", None),
@@ -223,5 +228,5 @@ def _summary(record: Record) -> dict[str, Any]:
         "losses": record.last_losses,
         "width": record.output.width,
         "height": record.output.height,
-        **{name: getattr(record, name) for name in _TOLD},
+        **{name: getattr(record, name) for name in _FROM_RECORD},
     }

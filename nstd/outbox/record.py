@@ -1,7 +1,7 @@
-"""The record beside a picture, and the reason of a failure: all that it takes to understand a job.
+"""The record beside a picture, and the reason of a failure: all that is needed to understand a job.
 
-`nstd schema record` prints the JSON Schema of the record. The files are people's: they are read
-for years, and may be changed by hand.
+`nstd schema record` prints the JSON Schema of the record. The files belong to the users: they are
+kept for years and may be changed by hand.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from nstd.queue.result import FailureRecord, PictureFacts, Provenance, WorkerRes
 
 
 def _absent() -> Any:
-    """A key that a file has only where there is something to say."""
+    """A field that is left out of the file when it has no value."""
     return Field(default=None, exclude_if=lambda value: value is None)
 
 
 class RecordedInput(TolerantModel):
-    """A picture that went in: `file` is its name in the sidecar.
+    """An input picture; `file` is its name in the sidecar.
 
     `kept` is the name of its copy beside a reason; in the file the key is `copy`.
     """
@@ -37,7 +37,7 @@ class RecordedInput(TolerantModel):
 
 
 class RecordedStyle(RecordedInput):
-    """A style, with its share, its scale and its masks."""
+    """A style picture with its weight, its scale and its masks."""
 
     weight: Number = 1.0
     scale: Number = 1.0
@@ -46,7 +46,7 @@ class RecordedStyle(RecordedInput):
 
 
 class RecordedInputs(TolerantModel):
-    """The pictures that went in; of a sidecar that was refused there are none."""
+    """The input pictures; a sidecar that was refused has none."""
 
     content: RecordedInput | None = _absent()
     styles: tuple[RecordedStyle, ...] = Field(default=(), exclude_if=lambda value: not value)
@@ -54,14 +54,14 @@ class RecordedInputs(TolerantModel):
     series: tuple[RecordedInput, ...] = Field(default=(), exclude_if=lambda value: not value)
 
     def pictures(self) -> Iterator[RecordedInput]:
-        """Every one of them."""
+        """All input pictures."""
         for style in self.styles:
             yield from filter(None, (style, style.region, style.mask))
         yield from filter(None, (self.content, self.init, *self.series))
 
 
 class RecordedSettings(TolerantModel):
-    """Every setting that had an effect, whether the sidecar, the config or a default said it."""
+    """Every setting that had an effect, from the sidecar, the config or the defaults."""
 
     backend: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
@@ -73,7 +73,7 @@ class RecordedSettings(TolerantModel):
 
 
 class Heading(TolerantModel):
-    """What a record and a reason both begin with; times are texts in ISO 8601, in UTC."""
+    """The first fields of records and reasons. Times are texts in ISO 8601, in UTC."""
 
     schema_version: Version = 1
     job: str = ""
@@ -86,7 +86,7 @@ class Heading(TolerantModel):
 
 
 class RecordedPicture(PictureFacts, TolerantModel):
-    """The finished picture: `file` lies beside the record."""
+    """The finished picture; `file` is its name beside the record."""
 
     file: str = ""
 
@@ -116,7 +116,7 @@ class Reason(FailureRecord, Heading):
 def make_record(job: Job, paths: JobPaths, now: float) -> Record:
     """The record of a finished job; times are seconds since the epoch.
 
-    Raises OSError, and ValueError for a result that no worker writes.
+    Raises OSError, and ValueError when `result.json` is not valid.
     """
     result = WorkerResult.model_validate_json(paths.result.read_bytes())
     facts = dict(result)
@@ -134,7 +134,7 @@ def make_record(job: Job, paths: JobPaths, now: float) -> Record:
 
 
 def make_reason(job: Job, failure: Failure, now: float) -> Reason:
-    """The reason of a job that has failed, as it is published."""
+    """The reason of a failed job, as it is published."""
     return Reason(
         **_heading(job, now),
         **failure.model_dump(exclude={"schema_version"}),
@@ -157,7 +157,7 @@ def _heading(job: Job, now: float) -> dict[str, Any]:
 
 
 def describe_inputs(job: Job, *, kept: bool = False) -> RecordedInputs:
-    """The pictures that went in; with the names of their copies where these are `kept`."""
+    """The input pictures; with the names of their copies if `kept`."""
     if not job.inputs:
         return RecordedInputs()
 

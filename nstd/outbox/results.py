@@ -1,7 +1,7 @@
-"""What the outbox holds, read from the disk: records of results and reasons of failures.
+"""Reads the records of results and the reasons of failures in the outbox.
 
-People can write there: whatever lies in the place of a record, reading it ends, and raises
-nothing.
+Other people can write there: whatever is in the place of a record, reading it does not block and
+raises no error.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Kind = TypeVar("Kind", bound=Heading)
 
 
 def list_published(outbox: Path) -> Iterator[tuple[float, Path]]:
-    """When each result and each failure was made, and its record."""
+    """The time (seconds since the epoch) and the path of the record of each result and failure."""
     return ((made, Path(record)) for made, record in scan_published(outbox))
 
 
 def scan_published(outbox: Path) -> Iterator[tuple[float, str]]:
-    """The same with paths as texts, in half the time: for a look at ten thousands."""
+    """The same with paths as strings: twice as fast, for outboxes with many results."""
     return _published(os.fspath(outbox), {LOGS, ARCHIVE, GALLERY})
 
 
 def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float, str]]:
-    """The same below `folder`; the folder of a result itself is not read, as there are many."""
+    """The same below `folder`. Folders of results are not read, because there may be many."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -49,27 +49,27 @@ def _published(folder: str, skip: Collection[str] = ()) -> Iterator[tuple[float,
 
 
 def read_heading(path: Path) -> Heading | None:
-    """What a record and a reason both begin with: for a look at many."""
+    """The first fields of a record or a reason: faster, for reading many."""
     return _read(path, Heading)
 
 
 def read_ended(path: Path) -> Record | Reason | None:
-    """The record or the reason in a file of `list_published`; None where it holds neither."""
+    """The record or the reason in a file of `list_published`; None when it is neither."""
     return read_reason(path) if path.name == REASON else read_record(path)
 
 
 def read_record(path: Path) -> Record | None:
-    """The record of a result; None where there is none."""
+    """The record of a result; None when there is no valid one."""
     return _read(path, Record)
 
 
 def read_reason(path: Path) -> Reason | None:
-    """Why a job has failed; None where the file does not say."""
+    """The reason of a failure; None when there is no valid one."""
     return _read(path, Reason)
 
 
 def _read(path: Path, kind: type[Kind]) -> Kind | None:
-    """The mapping in a JSON file as a model; None where there is none."""
+    """The content of a JSON file as a model; None when it is not valid."""
     try:
         value = json.loads(_bytes(path))
         return kind.model_validate(value) if isinstance(value, dict) else None
@@ -78,7 +78,7 @@ def _read(path: Path, kind: type[Kind]) -> Kind | None:
 
 
 def _bytes(path: Path) -> bytes:
-    """What a regular file holds; no link is followed, and no FIFO waited for."""
+    """The content of a regular file; links are not followed, and a FIFO does not block."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         about = os.fstat(fd)

@@ -1,4 +1,4 @@
-"""Has the contact sheet of a batch drawn, in a process of its own: we handle no pictures here."""
+"""Has the contact sheet of a batch drawn in a separate process: the daemon reads no pictures."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nstd.system.child import TimedChild, import_path, python_module
 from nstd.system.durable import Files
 
 TIMEOUT = 300.0
-"""Seconds after which a sheet that is not drawn is given up."""
+"""The time limit for drawing a sheet, in seconds."""
 LOOK = 0.5
-"""How often the process is looked at, if nothing else wakes the loop."""
+"""Seconds between checks of the process, if nothing else wakes the loop."""
 Command = Callable[[BatchPaths, Path], Sequence[str]]
-"""The command that draws the sheet of a batch to the path that it is given."""
+"""Makes the command that draws the sheet of a batch into the file at the given path."""
 
 
 class Sheet:
-    """One sheet on its way; one that is there already is not drawn again."""
+    """The drawing of one sheet; a sheet that exists is not drawn again."""
 
     def __init__(self, paths: BatchPaths, files: Files, command: Command) -> None:
         self._paths, self._files, self.reason = paths, files, ""
@@ -35,9 +35,9 @@ class Sheet:
             self.reason = f"cannot be started: {error}"
 
     def is_done(self, now: float) -> bool:
-        """Whether nothing more will come; `reason` then says why there is no sheet, or nothing.
+        """Whether the drawing has ended; `reason` then says why there is no sheet, or is empty.
 
-        Raises OSError when the disk does not take the sheet; then it is tried again.
+        Raises OSError when the sheet cannot be written to disk; the next call tries again.
         """
         if self._process is not None:
             reason = self._process.look(now)
@@ -54,23 +54,23 @@ class Sheet:
         return True
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         if self._process is not None:
             self._process.kill()
             self._process = None
 
     def next_look(self, now: float) -> float:
-        """When it is to be looked at again."""
+        """When to check the process again."""
         return now if self._process is None else min(now + LOOK, self._process.deadline)
 
     @property
     def waitables(self) -> list[int]:
-        """What becomes ready when the process ends."""
+        """Descriptors that become readable when the process ends."""
         return [] if self._process is None else self._process.waitables
 
 
 def make_command(outbox: Path, limits: LimitSettings) -> Command:
-    """How to draw sheets from the results in the outbox."""
+    """The command that draws a sheet from the results in the outbox."""
 
     def command(paths: BatchPaths, draft: Path) -> Sequence[str]:
         given = (paths.folder, outbox, draft, limits.picture_pixels, limits.picture_bytes)

@@ -1,7 +1,7 @@
-"""The jobs on disk, and which of them is next.
+"""The jobs on disk, and the decision which of them runs next.
 
-`store` and `control` touch the disk; `scheduler` and what it uses are pure: no clock, no disk, no
-processes.
+`store` and `control` use the disk; `scheduler` and the modules that it imports are pure: they use
+no clock, no disk and no processes.
 """
 
 from typing import TYPE_CHECKING

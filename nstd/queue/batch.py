@@ -1,7 +1,7 @@
-"""A batch: the jobs that one sidecar with lists makes, and what is known of them as a whole.
+"""A batch: the jobs made by one sidecar with lists of values, and their common manifest.
 
-While it is under way it is a folder `work/.batches/<id>`; when its last job has ended, its
-`batch.json` lies in the outbox, with its contact sheet and its sidecar.
+A batch under way is a folder `work/.batches/<id>`. When its last job has ended, its manifest
+`batch.json` is in the outbox, with its contact sheet and its sidecar.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from nstd.system.layout import BATCHES, FAILED
 from nstd.system.numbered import numbered
 
 MANIFEST, SHEET = "batch.json", "sheet.png"
-_TAKEN = {"batch"}  # whose `batch/batch.json` would look like a record
+_TAKEN = {"batch"}  # a folder `batch` with a `batch.json` would look like a job with its record
 
 
 class End(StoredModel):
-    """How a member has ended, and where its result lies."""
+    """How a member has ended, and where its result is."""
 
     state: Literal["finished", "failed"]
     output: str  # its folder in the outbox
@@ -33,7 +33,7 @@ class End(StoredModel):
 
 
 class Member(StoredModel):
-    """One job of a batch; `job` is its first id: one that is put back gets another."""
+    """One job of a batch. `job` is its first id; a job that is put back gets a new one."""
 
     job: str
     name: str
@@ -42,7 +42,8 @@ class Member(StoredModel):
 
 
 class Batch(StoredModel):
-    """The whole content of `batch.json`; `round` counts how often its last job has ended."""
+    """The whole content of `batch.json`. `round` is 1, and one more for each time that members were
+    put back after the batch had ended."""
 
     id: str
     name: str
@@ -63,12 +64,12 @@ class Batch(StoredModel):
         return str(PurePosixPath(self.folder, self.name))
 
     def membership(self, index: int) -> Membership:
-        """What the job of a member says of the batch."""
+        """The part of a job's `job.json` that names its batch."""
         axes = self.members[index].axes
         return Membership(id=self.id, name=self.name, index=index, of=len(self.members), axes=axes)
 
     def count(self, state: str) -> int:
-        """How many members have ended so."""
+        """How many members have ended in the state `state`."""
         return sum(member.end is not None and member.end.state == state for member in self.members)
 
 
@@ -83,7 +84,7 @@ class BatchPaths:
         self.sheet = folder / SHEET
 
     def end(self, index: int) -> Path:
-        """The note of how a member has ended."""
+        """The file that says how a member has ended."""
         return self.ends / f"{index}.json"
 
     def read(self) -> Batch:
@@ -114,7 +115,7 @@ def list_batches(work: Path) -> Iterator[BatchPaths]:
 
 
 def read_manifest(folder: Path) -> Batch | None:
-    """The batch in the manifest of a folder, as it is there; None where it holds none."""
+    """The batch in the manifest of a folder; None where there is no readable manifest."""
     try:
         return Batch.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValidationError):
@@ -122,7 +123,7 @@ def read_manifest(folder: Path) -> Batch | None:
 
 
 def free_name(outbox: Path, work: Path, folder: str, name: str) -> str:
-    """`name`, or the first of `name-2` ... that is nobody's folder in the outbox."""
+    """`name`, or the first of `name-2`, `name-3` ... that is not used in the outbox."""
     taken = set(_TAKEN)
     for paths in list_batches(work):
         batch = read_manifest(paths.folder)

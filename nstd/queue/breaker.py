@@ -1,4 +1,4 @@
-"""A circuit breaker per device: one that keeps failing is left alone for a while.
+"""A circuit breaker per device: a device that keeps failing gets no jobs for a while.
 
 One job that kills its worker again and again is the job's fault; the breaker opens when several
 jobs in a row fail, or when the device does not even start. An open breaker lets one job through
@@ -13,17 +13,17 @@ from nstd.documents.settings import WorkerSettings
 from nstd.system.backoff import backoff
 
 LONGEST = 600.0
-"""Seconds for which a device is left alone at most."""
+"""The longest pause of a device, in seconds."""
 
 
 @dataclass
 class Breaker:
-    """The state of one device; times are seconds of the caller's clock."""
+    """The state of one device. Times are in seconds of the caller's clock."""
 
     settings: WorkerSettings
     failures: int = 0
     retry_at: float | None = None
-    trial: str | None = None  # the job that tries whether an open breaker may close
+    trial: str | None = None  # the job that tests whether an open breaker may close
     _culprits: set[str] = field(default_factory=set)
     _openings: int = 0  # in a row
 
@@ -33,7 +33,7 @@ class Breaker:
         return self.retry_at is not None
 
     def admits(self, now: float) -> bool:
-        """Whether a job may start: the device is up, or it is time to try it with one job."""
+        """Whether a job may start: the device is up, or it is time for a trial."""
         if self.retry_at is None:
             return True
         return now >= self.retry_at and self.trial is None
@@ -48,21 +48,22 @@ class Breaker:
             self.trial = job
 
     def release(self, job: str) -> None:
-        """A job ended in a way that says nothing about the device."""
+        """A job ended, and its end says nothing about the device."""
         if self.trial == job:
             self.trial = None
 
     def success(self) -> bool:
-        """A job did not fail by the device; True when that brings the device up again."""
+        """A job ended without a fault of the device; True when this brings the device up again."""
         came_up = self.is_open
         self.failures, self._openings, self.retry_at, self.trial = 0, 0, None, None
         self._culprits.clear()
         return came_up
 
     def failure(self, job: str, now: float, *, at_start: bool = False) -> float | None:
-        """A job failed by the device or its worker; the pause when that takes the device down.
+        """A job ended by a fault of the device or its worker.
 
-        Jobs that still ran when the breaker opened do not lengthen its pause: only a trial does.
+        Returns the pause in seconds when this opens the breaker, else None. Jobs that already ran
+        when the breaker opened do not lengthen its pause: only a failed trial does.
         """
         self.failures += 1
         self._culprits.add(job)

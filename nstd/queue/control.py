@@ -1,6 +1,6 @@
-"""What people ask of a daemon: a file per request in `work/.requests`, so it may be down.
+"""Requests to the daemon: a file each in `work/.requests`, so that the daemon need not run.
 
-The daemon alone moves jobs; the commands only leave a note, and the note is durable.
+Only the daemon moves jobs; the commands only write a request, and it is durable.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _NOTE = 2**16
 
 @dataclass(frozen=True)
 class ControlRequest:
-    """One wish about one job: its id, or the name of a sidecar that still lies in the inbox."""
+    """A request about one job: its id, or the name of a sidecar that is still in the inbox."""
 
     action: Action
     job: str
 
 
 class ControlRequests:
-    """The folder of notes."""
+    """The folder of requests."""
 
     def __init__(
         self, work: Path, files: Files, refuse: Callable[[Path, OSError], None] | None = None
@@ -42,7 +42,7 @@ class ControlRequests:
         self._stuck: set[Path] = set()
 
     def leave(self, request: ControlRequest) -> None:
-        """Leave a note for the daemon. Raises OSError."""
+        """Write a request for the daemon. Raises OSError."""
         self._files.make_folder(self._folder)
         note = json.dumps({"action": request.action, "job": request.job})
         self._files.write(self._folder / f"{secrets.token_hex(8)}.json", note.encode())
@@ -53,7 +53,7 @@ class ControlRequests:
         return not {path for path in self._folder.glob("*.json") if _is_note(path)} - self._stuck
 
     def take(self) -> Iterator[ControlRequest]:
-        """Every note, oldest first, each durably gone before it is given; a broken one is dropped.
+        """Every request, oldest first; each is durably removed before it is yielded.
 
         One that cannot be read or removed is passed over, and tried again at the next call: it
         would be heeded again and again, and after a power cut perhaps about another sidecar of

@@ -1,4 +1,4 @@
-"""Jobs whose end is decided and not yet published, and the live members of each batch."""
+"""Jobs that have ended and are not published yet, and the live members of each batch."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nstd.queue.job import Failure, Job
 
 @dataclass
 class EndedJob:
-    """A job whose end is decided; `failure` is set while its reason may not be durable yet."""
+    """A job that has ended; `failure` is set while the reason of its failure may not be on disk."""
 
     job: Job
     failure: Failure | None = None
     due: float = 0.0
     tries: int = 0
-    error: OSError | None = None  # what the last try to publish it met
+    error: OSError | None = None  # the error of the last try to publish it
     is_replaced: bool = False  # `failure` says that the result, or the reason, cannot be written
-    is_told: bool = False  # only its folder is left to be removed
+    is_logged: bool = False  # only its folder is left to be removed
 
 
 class LiveMembers:
@@ -59,7 +59,7 @@ class LiveMembers:
         return batch_id in self._live
 
     def take_arrived(self) -> list[Job]:
-        """The first live job of each batch that had none at the last call."""
+        """The first live job of each batch that had no live job at the last call."""
         arrived, self._arrived = list(self._arrived.values()), {}
         return arrived
 
@@ -70,19 +70,19 @@ def _path(job: Job) -> str:
 
 
 class EndedJobs:
-    """The jobs on their way out: the stages before add them, and the publisher removes them."""
+    """The jobs to be published: the earlier stages add them, and the publisher removes them."""
 
     def __init__(self, members: LiveMembers) -> None:
         self._members = members
         self._jobs: dict[str, EndedJob] = {}
 
     def add(self, job: Job, failure: Failure | None = None) -> None:
-        """The job has ended: with its result on disk, or with `failure`."""
+        """Add a job that has ended: with its result on disk, or with `failure`."""
         self._members.enter(job)
         self._jobs[job.id] = EndedJob(job, failure)
 
     def remove(self, job: Job) -> None:
-        """The job is published, and its folder is gone."""
+        """Remove a job that is published and whose folder is removed."""
         del self._jobs[job.id]
         self._members.leave(job)
 

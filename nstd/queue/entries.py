@@ -1,4 +1,4 @@
-"""What the scheduler keeps of a job while it waits and runs, and what it decides at its end."""
+"""What the scheduler knows about a waiting or running job, and what it decides at its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nstd.queue.slots import Slot
 
 @dataclass
 class Waiting:
-    """A job that waits, the time before which it does not start, and nodes to keep away from."""
+    """A waiting job, the earliest time of its start, and the nodes on which it must not run."""
 
     job: Job
     not_before: float = 0.0
@@ -20,7 +20,7 @@ class Waiting:
 
     @property
     def rank(self) -> tuple[int, float, str]:
-        """Smaller runs first: by priority, then by age."""
+        """The order of waiting jobs: by priority, then oldest first. Smaller values run first."""
         return -self.job.priority, self.job.submitted, self.job.id
 
 
@@ -28,9 +28,9 @@ class Waiting:
 class Running:
     """A dispatched job.
 
-    `began` is when a worker took it, `reported` when it last moved. `sentence` is the failure
-    with which it will end because it was cancelled or is overdue; `put_back` what becomes of it
-    where it was stopped instead.
+    `began` is when a worker took it, `reported` when it last reported progress. `sentence` is the
+    failure with which it will end, because it was cancelled or is overdue; `put_back` is the
+    decision about it when it was stopped to wait again.
     """
 
     job: Job
@@ -43,13 +43,13 @@ class Running:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it was told to end: nothing else is expected of it."""
+        """Whether it was asked to end, for whatever reason."""
         return self.sentence is not None or self.put_back is not None
 
     def deadlines(self, stall: float) -> tuple[float, float]:
-        """When it has used up its time, and when it counts as hung.
+        """The times at which its time limit is reached and at which it counts as hung.
 
-        Never before a worker took it: how long that may take is for the executor to judge.
+        Infinity until a worker has taken it: the executor limits how long that may take.
         """
         if self.began is None:
             return math.inf, math.inf
@@ -57,7 +57,7 @@ class Running:
 
 
 class Decision(StrEnum):
-    """What becomes of a job whose attempt has ended."""
+    """What happens to a job whose attempt has ended."""
 
     PUBLISH = "publish"
     FAIL = "fail"
@@ -68,11 +68,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision, with what it needs to be carried out and told.
+    """A decision, with all that is needed to carry it out and to log it.
 
-    `failure` is why the attempt ended, where it failed; `delay` is the wait before a retry.
-    `device_down` is the pause, in seconds, of a breaker that opened. `shunned` are the nodes that
-    had too little memory for the job.
+    `failure` is why the attempt failed, if it did; `delay` is the wait before a retry, in seconds.
+    `device_down` is the pause, in seconds, of a breaker that opened. `shunned` are the nodes with
+    too little memory for the job.
     """
 
     job: Job

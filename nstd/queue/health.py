@@ -1,4 +1,4 @@
-"""The health of the daemon, as it leaves it on disk for those who ask while it runs."""
+"""The health of the daemon, as it writes it to disk for `nstd status` and other readers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Health(StoredModel):
 
 
 def read_health(path: Path) -> Health | None:
-    """What the daemon has left last; None where there is nothing that can be read."""
+    """The health that the daemon wrote last; None where there is no readable file."""
     try:
         return Health.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""What a job is: its sidecar's wishes made effective, its inputs, and how its attempts end."""
+"""What a job is: its effective settings, its inputs, and how its attempts end."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from nstd.errors import CODES, NstdError
 from nstd.system.nofollow import Signature
 
 JOB_ID = re.compile(rf"{BATCH_ID.pattern}(-\d{{3}})?")
-"""A job of its own, or a member of a batch: the id of that and a number."""
+"""The id of a single job; or the id of a batch and a number, for a member of the batch."""
 
 
 _numbers = itertools.count(secrets.randbelow(2**24))
-_STRIDE = 0x9E3779  # odd, so that all numbers come; neighbours differ in their first digit
+_STRIDE = 0x9E3779  # odd: all 24-bit numbers occur; successive ones differ in the first digit
 
 
 def new_job_id() -> str:
-    """A name that sorts by time and that this process makes once: `20261123-081500-3f9a1c`.
+    """An id that sorts by time and that this process makes only once: `20261123-081500-3f9a1c`.
 
-    Numbers that are drawn each time would meet: among the hundreds of a second, once in minutes.
+    Random numbers would collide: with hundreds of jobs in a second, once in some minutes.
     """
     number = next(_numbers) * _STRIDE % 2**24
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + f"{number:06x}"
@@ -58,13 +58,13 @@ class Input(StoredModel):
 
 
 class Failure(StoredModel):
-    """Why an attempt or a job failed, in the words that reach the person."""
+    """Why an attempt or a job failed, in the words that the user reads."""
 
     code: str
     message: Text
     hint: Text = ""
     detail: Text = ""
-    device: str = ""  # where the attempt ran that ended the job
+    device: str = ""  # the device of the attempt that ended the job
 
     @classmethod
     def of(cls, error: NstdError) -> Failure:
@@ -80,9 +80,9 @@ class Failure(StoredModel):
 class Job(StoredModel):
     """A claimed job: the whole content of `job.json`, durable before anything is done with it.
 
-    `attempt` counts dispatched attempts, `running` tells that one has not ended, and `crashes`
-    counts those that the daemon itself did not survive. `target` is the outbox name, fixed just
-    before publication so that a restart can tell whether it has happened.
+    `attempt` counts dispatched attempts, `running` says that one has not ended, and `crashes`
+    counts the attempts during which the daemon itself died. `target` is the name in the outbox,
+    set just before publication, so that a restarted daemon knows whether that has happened.
     """
 
     id: str
@@ -108,28 +108,29 @@ class Job(StoredModel):
 
     @property
     def place(self) -> str:
-        """The folder of the outbox that its result goes to; "" at the top."""
+        """The folder of the outbox for its result; "" at the top."""
         return str(PurePosixPath(self.folder, self.batch.name)) if self.batch else self.folder
 
     @property
     def affinity(self) -> str:
-        """What a worker keeps warm for this job: its backend and network."""
+        """What a worker keeps loaded for the next job: the backend and its network."""
         return f"{self.backend}:{self.options.get('network', '')}"
 
     def given(self, role: Role, style: int | None = None) -> list[Input]:
-        """The pictures of one role, and of one style where said, in the sidecar's order."""
+        """The pictures of one role, and of one style if `style` is given, in the sidecar's
+        order."""
         return [each for each in self.inputs if each.role == role and style in (None, each.style)]
 
     def masks(self, style: int) -> list[Input]:
-        """The region and the mask of a style, where it has them."""
+        """The region and the mask of a style, if it has them."""
         return self.given("region", style) + self.given("mask", style)
 
     def begun(self) -> Job:
-        """With one more attempt, which runs."""
+        """The job with one more attempt, which is running."""
         return self.model_copy(update={"attempt": self.attempt + 1, "running": True})
 
     def given_back(self, *, forgive: bool) -> Job:
-        """With its attempt over; one that is forgiven does not count."""
+        """The job after its attempt; with `forgive`, the attempt does not count."""
         attempt = max(0, self.attempt - forgive)
         return self.model_copy(update={"attempt": attempt, "running": False})
 
@@ -149,7 +150,7 @@ class Outcome(Model):
     job: str
     ending: Ending
     failure: Failure | None = None
-    device_fault: bool = False  # the worker or device is to blame, not (only) the job
+    device_fault: bool = False  # a fault of the worker or device, not (only) of the job
     full_path: str = ""  # what a full disk of ours did not take
     had_room: bool = False  # all that it was to write was free when it started
-    at_start: bool = False  # no worker took the job: it has nothing to do with it
+    at_start: bool = False  # no worker took the job: the job is not the cause

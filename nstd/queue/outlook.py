@@ -1,4 +1,4 @@
-"""How the daemon stands, for the parts that show it: the health file, the metrics, the gallery."""
+"""The state of the daemon, for the parts that show it: health file, metrics and gallery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nstd.queue.inbox_note import InboxNote
 
 @dataclass
 class Outlook:
-    """Brought up to date by the pipeline at each turn."""
+    """The state of the daemon; the pipeline updates it at each turn."""
 
     state: str = "running"  # or "stopping", "stopped"
     paused: str = ""  # why nothing is claimed

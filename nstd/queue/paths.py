@@ -1,4 +1,4 @@
-"""Where everything of a job lies: one class owns every path of a job folder."""
+"""The paths of a job folder, all defined in one class."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ class JobPaths:
         return self.folder / f"{_VIEW}{name}.webp"
 
     def views(self) -> dict[str, Path]:
-        """The small pictures that there are, by the names that they get in the outbox."""
+        """The small pictures that exist, by their names in the outbox."""
         found = sorted(self.folder.glob(f"{_VIEW}*.webp"))
         return {path.name.removeprefix(_VIEW): path for path in found}
 
     def read_job(self) -> Job:
-        """The job in this folder; StoreError when it cannot be read."""
+        """The job in this folder. Raises StoreError when it cannot be read."""
         try:
             return Job.model_validate_json(self.job.read_bytes())
         except (OSError, ValidationError) as error:
             raise StoreError("io_error", f"{self.job} cannot be read: {error}") from None
 
     def sidecar(self, job: Job) -> Path:
-        """The sidecar, as it was dropped."""
+        """The sidecar, as it was in the inbox."""
         return self.folder / job.sidecar
 
     def read_failure(self) -> FailureRecord | None:
-        """Why the job failed, or None while it has not. Raises OSError."""
+        """Why the job failed, or None if it has not failed. Raises OSError."""
         try:
             return FailureRecord.model_validate_json(self.reason.read_bytes())
         except FileNotFoundError:

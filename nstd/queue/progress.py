@@ -1,4 +1,4 @@
-"""How far a running job is: told by its worker, kept beside the job, read by who shows it."""
+"""The progress of a running job: reported by its worker, stored in the folder of the job."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from nstd.documents.model import StoredModel, Version
 
 
 class Report(StoredModel):
-    """How far a running job is; `elapsed` and `eta` are seconds.
+    """The progress of a running job. `elapsed` and `eta` are in seconds.
 
-    `memory` is what it holds now: bytes of its accelerator, else of its process. `picture_notes`
-    say what is odd about pictures of the job, each with the picture's name.
+    `memory` is the memory in use, in bytes: of the accelerator, or of the process on a CPU.
+    `picture_notes` say what is unusual about pictures of the job, each with the picture's name.
     """
 
     job: str
@@ -31,7 +31,7 @@ class Report(StoredModel):
 
     @property
     def scale(self) -> str:
-        """Which level of how many, in the word of the log: `level` is taken there."""
+        """The level and the number of levels, under its name in the log, where `level` is taken."""
         return f"{self.level}/{self.levels}"
 
 
@@ -47,7 +47,7 @@ class ProgressNote(Report):
 
 
 def read_progress(path: Path) -> ProgressNote | None:
-    """The last report of a running job; None while there is none that can be read."""
+    """The last report of a running job; None while there is no readable report."""
     try:
         return ProgressNote.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""What a worker leaves in the folder of its job: how the picture was made, or why there is none."""
+"""What a worker writes into the folder of its job: how the picture was made, or why it failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nstd.documents.model import Count, Number, StoredModel, Text, Version
 from nstd.queue.job import Failure
 
 _POINT = {"step", "level", "seconds"}
-"""Keys of a point of the curves that are no losses."""
+"""Keys of a point of a loss curve that are not losses."""
 
 
 class PictureFacts(StoredModel):
@@ -23,11 +23,11 @@ class PictureFacts(StoredModel):
 
 
 class Provenance(StoredModel):
-    """How a picture was made: what a worker tells of it, and its record keeps.
+    """How a picture was made: reported by the worker and kept in the record.
 
-    `notes` are what was odd, about its pictures above all; a file has them where there are any.
-    `losses` are points of the curves: a step, its level, the seconds since the start, and losses
-    by name. `seconds` are by phase, `peak_memory` is in bytes by place.
+    `notes` say what was unusual, mostly about its pictures; absent if there are none. `losses` are
+    points of the loss curves: the step, its level, the seconds since the start, and the losses by
+    name. `seconds` has the time of each phase; `peak_memory` is in bytes, by place.
     """
 
     network: dict[str, Any] | None = None
@@ -53,7 +53,7 @@ class Provenance(StoredModel):
 class WorkerResult(Provenance):
     """The whole content of `result.json`: the last write of an attempt, and the one that ends it.
 
-    What a record cannot do without is not left to defaults.
+    Fields that a record needs have no default values.
     """
 
     picture: PictureFacts

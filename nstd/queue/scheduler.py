@@ -1,6 +1,7 @@
-"""Which job runs next, on which slot, and what its end means. Pure: no clock, disk or process.
+"""Decides which job runs next, on which slot, and what the end of an attempt means.
 
-The caller passes the time in, does what comes out, and reports what happened.
+Pure: it uses no clock, no disk and no processes. The caller passes the time in, carries out the
+decisions, and reports what happened.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nstd.system.backoff import backoff
 from nstd.system.waits import USUAL, Waits
 
 LONGEST_BACKOFF = 3600.0
-"""Seconds before another attempt at most, unless the config asks for more before the second."""
+"""The longest wait before another attempt, in seconds, unless the config has a longer first one."""
 
 LONGEST_DISK_WAIT = 600.0
 """Seconds that a job waits at most which met a full disk; others go first."""
@@ -41,18 +42,18 @@ class Scheduler:
         self._warm: dict[Slot, str] = {}
         self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
         self.members = LiveMembers()
-        self._is_leaving = False  # whether a job still runs on a device that has no slot any more
+        self._is_leaving = False  # whether a job runs on a device that was removed
         self.configure(config)
         self.offer(slots)
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; running jobs and slots stay."""
+        """Take over new settings; running jobs and slots do not change."""
         self._jobs, self._workers = config.jobs, config.workers
         for breaker in self.breakers.values():
             breaker.settings = config.workers
 
     def offer(self, slots: Sequence[Slot]) -> None:
-        """Take over the slots that there are now; running jobs stay where they are."""
+        """Replace the list of slots; running jobs stay on their slots."""
         if self.slots == list(slots) and not self._is_leaving:
             return
         self.slots = list(slots)
@@ -69,7 +70,8 @@ class Scheduler:
         return job_id in self.waiting or job_id in self.running
 
     def admits(self, priority: int) -> bool:
-        """Whether a ready sidecar should be claimed now: the queue is short, or it goes first."""
+        """Whether to claim a sidecar of this priority: the queue is short, or it would run
+        first."""
         if len(self.waiting) < self._jobs.queue:
             return True
         return all(priority > waiting.job.priority for waiting in self.waiting.values())
@@ -77,18 +79,18 @@ class Scheduler:
     def add(
         self, job: Job, not_before: float = 0.0, *, shunned: frozenset[str] = frozenset()
     ) -> None:
-        """A job waits for a slot: for one of no `shunned` node, as long as there is such a one."""
+        """Add a waiting job. It gets no slot of a `shunned` node while another node is up."""
         self.members.enter(job)
         self.waiting[job.id] = Waiting(job, not_before, shunned)
 
     def drop(self, job_id: str) -> Job | None:
-        """Take a waiting job out of the queue; None when it does not wait."""
+        """Remove a waiting job from the queue and return it; None when it does not wait."""
         waiting = self.waiting.pop(job_id, None)
         self._full.pop(job_id, None)
         return waiting.job if waiting else None
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
-        """Jobs to start now, each with its slot; the caller calls `started` for each."""
+        """Jobs to start now, each with its slot; the caller must call `started` for each."""
         if not self.waiting:
             return
         sound, suspect = self._idle()
@@ -115,14 +117,15 @@ class Scheduler:
         return {slot.node for slot in self.slots if slot.device in left}
 
     def _is_up_beside(self, nodes: frozenset[str]) -> bool:
-        """Whether another device than those of `nodes`, if any, is up."""
+        """Whether `nodes` is empty, or a device of another node is up."""
         others = (slot for slot in self.slots if nodes and slot.node not in nodes)
         return any(not self.breakers[slot.device].is_open for slot in others)
 
     def _idle(self) -> tuple[FreeSlots, FreeSlots]:
-        """Free slots: of nodes without a failure since their last success, and of the others.
+        """Free slots: first of nodes without a failure since their last success, then of the
+        others.
 
-        A node that died is still listed for a while: its jobs had better go on elsewhere.
+        A node that died stays listed for a while: its jobs should continue on another node.
         """
         busy = {running.slot for running in self.running.values()}
         failing = {slot.node for slot in self.slots if self.breakers[slot.device].failures}
@@ -142,17 +145,18 @@ class Scheduler:
         self.breakers[slot.device].start(job.id)
 
     def begun(self, job_id: str, now: float) -> None:
-        """A worker has taken the job: its time runs from now on."""
+        """A worker has taken the job: its time limit counts from now."""
         if running := self.running.get(job_id):
             running.began = running.reported = now
 
     def progressed(self, job_id: str, now: float) -> None:
-        """The job moved."""
+        """The job has reported progress."""
         if running := self.running.get(job_id):
             running.reported = now
 
     def overdue(self, now: float) -> Iterator[Running]:
-        """Running jobs that have used up their time, or that do not move; each told once."""
+        """Running jobs that reached their time limit, or report no progress; each is yielded
+        once."""
         for running in self.running.values():
             if running.is_ending:
                 continue
@@ -165,18 +169,18 @@ class Scheduler:
                 yield running
 
     def cancel(self, job_id: str) -> None:
-        """A person does not want the running job: it ends as cancelled."""
+        """Somebody cancelled the running job: it will end as cancelled."""
         failure = Failure(code="cancelled", message="cancelled while it was running")
         self.running[job_id].sentence = failure
 
     def stop(self, job_id: str, *, restart: bool = False) -> None:
-        """The running job is put back: to be resumed, or to start again from its inputs."""
+        """The running job will wait again: to be resumed, or with `restart` from its inputs."""
         running = self.running[job_id]
         if running.put_back is not Decision.RESTART:
             running.put_back = Decision.RESTART if restart else Decision.REQUEUE
 
     def settle(self, outcome: Outcome, now: float) -> Verdict:
-        """An attempt ended: what now?"""
+        """Take note of the end of an attempt, and decide what happens to the job."""
         running = self.running.pop(outcome.job)
         failure = _why(running, outcome)
         decision = self._decide(running, outcome, failure)
@@ -217,10 +221,10 @@ class Scheduler:
     def _judge_device(
         self, running: Running, outcome: Outcome, now: float
     ) -> tuple[float | None, bool]:
-        """What the end of an attempt says about its device: the pause if it went down; up again.
+        """Update the breaker of a device after an attempt.
 
-        A worker that had to be killed because it was told to end says nothing; one that hung by
-        itself does.
+        Returns the pause in seconds if the device went down, and whether it came up again. A worker
+        that was killed because it was asked to end says nothing about the device; a hung one does.
         """
         breaker, job = self.breakers[running.slot.device], running.job.id
         if outcome.device_fault:
@@ -235,15 +239,15 @@ class Scheduler:
 
     @property
     def all_down(self) -> bool:
-        """Whether no device is up, or there is none."""
+        """Whether no device is up; also when there is no device."""
         return all(self.breakers[slot.device].is_open for slot in self.slots)
 
     def is_barred(self, now: float) -> bool:
-        """Whether no device would take a job now: all are down, and none is due for a trial."""
+        """Whether no device accepts a job now: all are down, and it is not time for a trial."""
         return not any(self.breakers[slot.device].admits(now) for slot in self.slots)
 
     def next_event(self, since: float) -> float:
-        """The first time after `since` at which something is due: a retry, a device, a time-out."""
+        """The first time after `since` of a retry, a trial of a device or a time-out."""
         times = [waiting.not_before for waiting in self.waiting.values()]
         times += [breaker.retry_at or 0.0 for breaker in self.breakers.values()]
         for running in self.running.values():
@@ -253,7 +257,7 @@ class Scheduler:
 
 
 def _why(running: Running, outcome: Outcome) -> Failure | None:
-    """The failure to tell: what the attempt was ended for, else what it met by itself."""
+    """The failure to report: why the attempt was ended, else the error that it met itself."""
     if outcome.ending is Ending.FINISHED:
         return None
     if running.sentence is not None:

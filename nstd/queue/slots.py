@@ -26,12 +26,14 @@ class Slot:
 
     @property
     def node(self) -> str:
-        """What it stands and falls with: the node of `studio2/gpu:0`, else its device alone."""
+        """The unit that fails as a whole: the node (`studio2` of `studio2/gpu:0`), else the
+        device."""
         return self.device.rpartition("/")[0] or self.device
 
 
 class FreeSlots:
-    """Free slots in their order, each taken once; taking one costs the same however many wait."""
+    """Free slots in their order, each taken once; the cost of taking one does not grow with their
+    number."""
 
     def __init__(self, slots: Sequence[Slot], warm: Mapping[Slot, str]) -> None:
         self._free, self._all = set(slots), deque(slots)
@@ -45,10 +47,11 @@ class FreeSlots:
     def take(
         self, affinity: str, admits: Callable[[Slot], bool], shunned: Set[str] = frozenset()
     ) -> Slot | None:
-        """The first that is warm for `affinity`, else the first cold one, else the first of all.
+        """The first slot that is warm for `affinity`, else the first cold one, else the first of
+        all.
 
-        One that does not admit a job now is passed over, for the next job too; those of
-        `shunned` nodes for this job alone.
+        A slot that does not admit a job now is skipped, for the following jobs too; a slot of a
+        `shunned` node is skipped for this job only.
         """
         for queue in (self._by_warmth[affinity], self._by_warmth[None], self._all):
             if (slot := self._first(queue, admits, shunned)) is not None:

@@ -1,6 +1,6 @@
 """The jobs on disk: saved, recovered and removed by `JobStore`.
 
-A job is a folder `work/<id>`. Which files it holds says what is to be done with it:
+A job is a folder `work/<id>`. Its files decide what is done with it:
 
 | files in work/<id>            | state    | at start                                            |
 |-------------------------------|----------|-----------------------------------------------------|
@@ -9,14 +9,14 @@ A job is a folder `work/<id>`. Which files it holds says what is to be done with
 | job.json, picture, result.json| finished | publish the picture                                 |
 | job.json, reason.json         | failed   | publish the reason                                  |
 
-A `job.json` whose `target` the outbox already holds for this job means that only the folder is
-left to be removed. `work/.new/<id>` is a job folder that is being filled or removed, see `Claims`.
-A job folder whose `job.json` cannot be read is left alone and reported. No other file means
-anything.
+When the outbox already holds the `target` of a `job.json` for this job, only the folder remains to
+be removed. `work/.new/<id>` is a job folder that is being filled or removed, see `Claims`. A job
+folder whose `job.json` cannot be read is left alone and reported. Other files have no meaning.
 
 A batch is a folder `work/.batches/<id>`, with its jobs staged in `members`: each is moved into
-`work` by one rename, so a staged one whose job exists or has ended is a spare copy. How a job has
-ended is noted in `ends` before its own folder goes; when all have, the batch is published.
+`work` by one rename, so a staged job that also exists in `work` or has ended is a spare copy. How a
+job has ended is written into `ends` before its folder is removed; after the last, the batch is
+published.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from nstd.system.durable import Files
 from nstd.system.layout import BATCHES, NEW
 
 FORGIVEN = 5
-"""Crashes of the daemon in the middle of a job that do not use up an attempt."""
+"""Crashes of the daemon during a job for which the attempt does not count."""
 
 
 class State(StrEnum):
-    """What a job folder asks for."""
+    """The state of a job, as its folder shows it."""
 
     WAITING = "waiting"
     FINISHED = "finished"
@@ -48,20 +48,20 @@ class State(StrEnum):
 
 
 class StoredJob(NamedTuple):
-    """A job on disk, with what its folder asks for."""
+    """A job on disk and its state."""
 
     job: Job
     state: State
 
 
 class JobStore:
-    """The folder `work`; the daemon is the only one to change it, others only read."""
+    """The folder `work`. Only the daemon changes it; other processes only read."""
 
     def __init__(self, work: Path, files: Files) -> None:
         self.work, self._files = work, files
         self.new, self.batches = work / NEW, work / BATCHES
         self.needs_recovery = False
-        """An error may have left a claim in flight, or a job that nobody knows of."""
+        """Whether an error may have left a claim in flight, or a job that is not in the queue."""
 
     def paths(self, job_id: str) -> JobPaths:
         """The paths of the job `job_id`."""
@@ -72,9 +72,9 @@ class JobStore:
         return BatchPaths(self.batches / batch_id)
 
     def move_in(self, batch: BatchPaths, job_id: str) -> Job | None:
-        """A staged member of a batch becomes a job, by one rename; None for a spare copy of one.
+        """Make a staged member of a batch a job, by one rename; None for a spare copy of a job.
 
-        A power cut may bring the copy back after the rename. Raises OSError and StoreError.
+        A power cut may restore the copy after the rename. Raises OSError and StoreError.
         """
         staged = JobPaths(batch.staged / job_id)
         job = staged.read_job()
@@ -86,7 +86,7 @@ class JobStore:
         return job
 
     def reopen(self, batch: Batch) -> BatchPaths:
-        """A batch that was over is under way again, for members of it were put back."""
+        """Start a finished batch again, because members of it were put back."""
         new, paths = BatchPaths(self.new / batch.id), self.batch(batch.id)
         self._files.remove_tree(new.folder)
         self._files.make_folder(new.folder)
@@ -96,19 +96,19 @@ class JobStore:
         return paths
 
     def note_end(self, batch: BatchPaths, index: int, end: End) -> None:
-        """Make it durable how a member of a batch has ended."""
+        """Write durably how a member of a batch has ended."""
         self._files.make_folder(batch.ends)
         self._files.write(batch.end(index), end.model_dump_json().encode())
 
     def remove_batch(self, batch: BatchPaths) -> None:
-        """The batch is over, and everybody was told: its folder goes, by one rename."""
+        """Remove the folder of a batch that is published and logged, by one rename."""
         with suppress(FileNotFoundError):
             self._files.make_folder(self.new)
             self._files.rename(batch.folder, self.new / batch.folder.name)
         self._files.remove_tree(self.new / batch.folder.name)
 
     def jobs(self, broken: Callable[[StoreError], None] | None = None) -> Iterator[StoredJob]:
-        """Every job on disk with its state; `broken` hears of folders that cannot be read."""
+        """Every job on disk with its state; `broken` is called for folders that cannot be read."""
         for folder in folders_of_jobs(self.work):
             paths = JobPaths(folder)
             try:
@@ -119,31 +119,31 @@ class JobStore:
 
     @staticmethod
     def state(paths: JobPaths) -> State:
-        """What the files in a job folder ask for."""
+        """The state that the files in a job folder show."""
         if paths.reason.exists():
             return State.FAILED
         return State.FINISHED if paths.result.exists() else State.WAITING
 
     def save(self, job: Job) -> Job:
-        """Make a changed job durable."""
+        """Write a changed job durably."""
         path = self.paths(job.id).job
         self._files.write(path, job.model_dump_json(indent=1).encode())
         return job
 
     def forgive_crash(self, job: Job) -> Job:
-        """The daemon died in the middle of an attempt: forgiven, but not for ever."""
+        """The daemon died during an attempt: the first `FORGIVEN` such attempts do not count."""
         if not job.running:
             return job
         job = job.model_copy(update={"crashes": job.crashes + 1})
         return self.save(job.given_back(forgive=job.crashes <= FORGIVEN))
 
     def fail(self, job: Job, failure: Failure) -> None:
-        """Make it durable that the job has failed, and why."""
+        """Write durably that the job has failed, and why."""
         record = FailureRecord(**failure.model_dump())
         self._files.write(self.paths(job.id).reason, record.model_dump_json().encode())
 
     def restart(self, job: Job) -> Job:
-        """Forget what the attempts have made: the job starts from its inputs."""
+        """Delete the results of earlier attempts: the job starts from its inputs."""
         paths = self.paths(job.id)
         made = (paths.checkpoint, paths.preview, paths.progress, paths.result)
         for path in (*made, *paths.views().values()):
@@ -151,7 +151,8 @@ class JobStore:
         return self.save(job.model_copy(update={"attempt": 0, "crashes": 0, "running": False}))
 
     def remove(self, job: Job) -> None:
-        """The job is published: its folder goes, by one rename, so that no half of it is found."""
+        """Remove the folder of a published job by one rename, so that no partial folder is
+        found."""
         with suppress(FileNotFoundError):
             self._files.make_folder(self.new)
             self._files.rename(self.paths(job.id).folder, self.new / job.id)

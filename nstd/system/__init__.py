@@ -1,3 +1,3 @@
-"""What the operating system gives: durable files, reading without following links, child processes,
-locks, /proc, and the layout of a root. It knows nothing of jobs.
+"""Access to the operating system: durable files, reading without following links, child processes,
+locks, /proc, and the layout of a root. Nothing here depends on jobs.
 """

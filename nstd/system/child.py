@@ -1,7 +1,7 @@
 """Child processes: workers, probes, contact sheets and the commands of hooks.
 
-Each has a session of its own, so that a terminal's ^C does not reach it and it can be ended with
-all that it has started.
+Each has a session of its own, so that a terminal's ^C does not reach it, and it can be killed
+together with the processes that it has started.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 _LAST_WAIT = 2.0
-"""Seconds that a killed process has to be gone: the kernel may hold it at a device or a disk."""
+"""Seconds to wait for a killed process to end: the kernel may still wait for a device or a disk."""
 _LAUNCH = """
 import os, sys
 try:
@@ -26,8 +26,8 @@ try:
 except OSError as error:
     sys.exit(f"{sys.argv[1]} cannot be run: {error.strerror}")
 """
-"""Executes its arguments in the child. We would wait for the command's own file to be opened, and
-a share that hangs would hold us up; for Python's we need not."""
+"""Executes its arguments in the child process. Starting a command waits until its file is opened,
+which can hang on a network share; so the child starts as Python and then executes the command."""
 _TAIL = 1000
 _CHUNK = 65536
 
@@ -38,19 +38,19 @@ def python_module(module: str, *arguments: object) -> list[str]:
 
 
 def import_path() -> dict[str, str]:
-    """The part of an environment with which a child imports from where this process does."""
+    """The environment variables with which a child imports modules from the same places."""
     return {"PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it is gone."""
+    """Have the kernel kill this process when the thread that started it ends."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
-    """A running process; `output` takes what it prints. Raises OSError when it cannot start."""
+    """A running process that prints to `output`. Raises OSError when it cannot start."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; a negative number is the signal that ended it."""
+        """The exit code; None while it runs; a negative number is the signal that ended it."""
         return self._process.poll()
 
     @property
@@ -96,11 +96,11 @@ class Child:
 
     @property
     def seconds(self) -> float:
-        """For how long it has run."""
+        """The seconds since its start."""
         return round(time.monotonic() - self.began, 3)
 
     def kill(self) -> None:
-        """End it at once and for good, with all that it started in its session's group."""
+        """Kill it, and every process that it started in its process group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
@@ -108,7 +108,7 @@ class Child:
 
 
 class TimedChild(Child):
-    """A process with a bound on its time, of which the end of what it prints is kept."""
+    """A process with a time limit; the end of its output is kept."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], timeout: float
@@ -124,16 +124,17 @@ class TimedChild(Child):
 
     @property
     def deadline(self) -> float:
-        """When its time is over."""
+        """The time at which its time limit is reached."""
         return self.began + self.timeout
 
     @property
     def waitables(self) -> list[int]:
-        """What becomes ready when it ends, where the kernel can tell."""
+        """Descriptors that become readable when it ends, if the kernel supports that."""
         return [] if self._pidfd is None else [self._pidfd]
 
     def look(self, now: float) -> str | None:
-        """None while it runs, else why it failed, or nothing. Ends it when its time is over."""
+        """None while it runs, else why it failed, or an empty string. Kills it after its time
+        limit."""
         self._read()
         code = self.exit_code
         if code is None and now < self.deadline:
@@ -146,18 +147,18 @@ class TimedChild(Child):
         return self.ending if code else ""
 
     def kill(self) -> None:
-        """End it at once, and keep the last that it printed."""
+        """Kill it, and keep the end of its output."""
         super().kill()
         self._read()
         self._close()
 
     @property
     def tail(self) -> str:
-        """The end of what it printed."""
+        """The end of its output."""
         return self._tail.decode(errors="replace").strip()
 
     def _read(self) -> None:
-        """Take what it has printed: a chunk, so that one who prints without end gets no more."""
+        """Read one chunk of its output; only one, because the process may print without end."""
         with suppress(OSError, ValueError):
             if data := self._output.read(_CHUNK):
                 self._tail = (self._tail + data)[-_TAIL:]

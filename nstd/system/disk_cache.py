@@ -1,7 +1,7 @@
-"""What may be wanted again by another job, on disk: bytes by key, and only so many.
+"""A cache on disk for data that other jobs may need: bytes by key, of limited size.
 
-Nothing depends on it. What is absent or not whole is a miss, what cannot be written is not kept,
-and the folder may be deleted at any time. Any number of processes use it at once.
+Nothing depends on it: an entry that is absent or incomplete is a miss, an entry that cannot be
+written is dropped, and the folder may be deleted at any time. Many processes may use it at once.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from pathlib import Path
 from nstd.system.durable import Files
 
 LEAST = 64 << 10
-"""Bytes that an entry counts as at least: then a look at all of them takes milliseconds."""
+"""The least size, in bytes, that an entry counts as; this limits the number of entries, so that
+listing them takes milliseconds."""
 ABANDONED = 60.0
-"""Seconds after which an unfinished file is nobody's: whoever wrote it was killed."""
+"""Seconds after which an unfinished file is removed: the process that wrote it was killed."""
 _MARK = hashlib.sha256().digest_size
 
 
 class DiskCache:
-    """A file for each key; the least recently used go first."""
+    """A file for each key; the least recently used entries are removed first."""
 
     def __init__(self, folder: Path, limit: int, files: Files) -> None:
-        """`folder`, made when it is needed, holds about `limit` bytes at most."""
+        """A cache in `folder`, which is made when needed, of at most about `limit` bytes."""
         self._folder, self._limit, self._files = folder, limit, files
 
     def get(self, key: str) -> bytes | None:
-        """What was put under `key`, or None."""
+        """The data that was stored under `key`, or None."""
         path = self._folder / key
         try:
             held = path.read_bytes()
@@ -45,21 +46,22 @@ class DiskCache:
         return data
 
     def put(self, key: str, data: bytes) -> None:
-        """Keep `data` under `key`, the name of a file, if that is possible."""
+        """Store `data` under `key`, which must be a file name, if possible."""
         with suppress(OSError):
             if self._has_room(len(data)):
                 self._files.make_folder(self._folder)
-                # Not durable: what a power cut tears is a miss.
+                # Not durable: an entry that a power cut damages is a miss.
                 self._files.write(self._folder / key, _mark(key, data) + data, durable=False)
                 self._shrink()
 
     def _has_room(self, size: int) -> bool:
-        """Whether it is wanted here: jobs must not miss what it takes of a disk's last space."""
-        home = self._folder.parent  # not ours to make
+        """Whether the disk has enough free space: the cache must not use the space that jobs
+        need."""
+        home = self._folder.parent  # must exist already
         return size < self._limit <= shutil.disk_usage(home).free
 
     def _shrink(self) -> None:
-        """Remove unfinished files, and entries until the others are within the limit."""
+        """Remove unfinished files, and old entries until the rest is within the limit."""
         found = sorted(self._entries())
         total = sum(size for _, size, _ in found)
         now = time.time()
@@ -71,7 +73,7 @@ class DiskCache:
                     total -= size
 
     def _entries(self) -> Iterator[tuple[float, int, Path]]:
-        """When each file was last used, what it counts as, and where it is."""
+        """Each file: when it was last used, the size that it counts as, and its path."""
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):  # another process removed it
@@ -81,7 +83,7 @@ class DiskCache:
 
 
 def _mark(key: str, data: bytes) -> bytes:
-    """What tells that `data` is whole, and that of `key`."""
+    """A checksum which shows that `data` is complete and belongs to `key`."""
     digest = hashlib.sha256(f"{key}\n".encode())
     digest.update(data)
     return digest.digest()

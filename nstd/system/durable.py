@@ -1,4 +1,4 @@
-"""The one layer through which the daemon changes the disk.
+"""The only layer through which the daemon changes the disk.
 
 Every durable write is: temporary file, fsync, rename, fsync of the folder. Each primitive
 announces itself to `step` first, so a test can fail, delay or kill the process at any of them.
@@ -23,12 +23,12 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def is_full(error: OSError) -> bool:
-    """Whether `error` says that a disk or a quota is full."""
+    """Whether `error` means that a disk or a quota is full."""
     return error.errno in FULL
 
 
 class Files:
-    """File operations that either happen wholly and durably, or raise OSError."""
+    """File operations that either happen completely and durably, or raise OSError."""
 
     def step(self, operation: str, path: Path) -> None:
         """Called before each primitive; here it does nothing. Fault injection overrides it."""
@@ -36,10 +36,10 @@ class Files:
     # Primitives
 
     def make_folder(self, path: Path, *, below: Path | None = None) -> None:
-        """Make `path` and its parents durable; a folder that is there already is fine.
+        """Make the folder `path` and its parents durably; it may exist already.
 
-        With `below`, a folder that people may write to, no link on the way from there is
-        followed: that raises OSError.
+        `below` is a folder that other people may write to: a link between it and `path` is not
+        followed but raises OSError.
         """
         if below is not None:
             refuse_links(below, path)
@@ -49,7 +49,7 @@ class Files:
         self._make(path, exist_ok=True)
 
     def make_new_folder(self, path: Path, *, below: Path) -> None:
-        """The same for a folder that must not exist yet: FileExistsError says that it does."""
+        """The same for a folder that must not exist yet. Raises FileExistsError when it does."""
         self.make_folder(path.parent, below=below)
         self._make(path, exist_ok=False)
 
@@ -65,7 +65,7 @@ class Files:
                 hand_over(path)
         try:
             self.sync_folder(path.parent)
-        except OSError:  # not durable: the next try must not take it for done
+        except OSError:  # not durable: the next try must make it again
             with suppress(OSError):
                 path.rmdir()
             raise
@@ -103,28 +103,28 @@ class Files:
         source.replace(target)
 
     def unlink(self, path: Path) -> None:
-        """Remove a file; one that is gone already is fine."""
+        """Remove a file; it may be absent."""
         self.step("unlink", path)
         path.unlink(missing_ok=True)
 
     def touch(self, path: Path) -> None:
-        """Note that a file was used now."""
+        """Set the time of a file to now, as its last use."""
         self.step("touch", path)
         os.utime(path)
 
     def remove_tree(self, path: Path) -> None:
-        """Remove a folder and all in it; one that is gone already is fine. Not atomic."""
+        """Remove a folder and everything in it; it may be absent. Not atomic."""
         self.step("remove_tree", path)
         try:
             shutil.rmtree(path)
         except FileNotFoundError:
-            if path.exists():  # something in it went away by itself
+            if path.exists():  # somebody else removed something in it
                 raise
             return
         self.sync_folder(path.parent)
 
     def remove_empty(self, path: Path) -> None:
-        """Remove the folders at and below `path` that hold no file; the others stay."""
+        """Remove the folders at and below `path` that contain no file; the others stay."""
         self.step("remove_empty", path)
         for folder, _, _ in os.walk(path, topdown=False):
             try:
@@ -134,7 +134,7 @@ class Files:
                     raise
         self._sync_left(path.parent)
 
-    # What the primitives add up to
+    # Operations made of primitives
 
     def rename(self, source: Path, target: Path) -> None:
         """Rename durably: both folders are synced."""
@@ -144,19 +144,20 @@ class Files:
             self._sync_left(source.parent)
 
     def _sync_left(self, folder: Path) -> None:
-        """Sync a folder that something has left; people may have removed it at once."""
+        """Sync a folder that a file was moved out of; somebody may have removed it since."""
         with suppress(FileNotFoundError, NotADirectoryError):
             self.sync_folder(folder)
 
     def settle(self, source: Path, target: Path) -> None:
-        """Give a file that another process of ours has written its name, durably."""
+        """Sync a file written by another of our processes, and rename it durably."""
         self.step("fsync", source)
         with source.open("rb") as file:
             os.fsync(file.fileno())
         self.rename(source, target)
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
-        """Put `data` at `path` so that readers see the old bytes or all of the new ones."""
+        """Write `data` to `path` so that readers see either the old content or all of the new
+        one."""
         temporary = path.with_name(f".{path.name}.tmp")
         self.unlink(temporary)
         try:
@@ -170,10 +171,11 @@ class Files:
             self.sync_folder(path.parent)
 
     def copy(self, source: BinaryIO, target: Path, size: int | None = None) -> str:
-        """Copy an open file, or its first `size` bytes, to the new file `target`; the SHA-256.
+        """Copy an open file, or its first `size` bytes, to the new file `target`; returns the
+        SHA-256.
 
-        A file that grows as fast as it is read would be copied for ever without a `size`. The
-        bytes are durable; the name is once the folder of `target` is synced.
+        Without a `size`, a file that grows as fast as it is read would be copied without end. The
+        content is durable; the name is durable once the folder of `target` is synced.
         """
         digest = hashlib.sha256()
 
@@ -188,12 +190,13 @@ class Files:
         return digest.hexdigest()
 
     def copy_file(self, source: Path, target: Path) -> str:
-        """Copy a file of our own to the new file `target`, as `copy` does."""
+        """Copy a file that only we write to the new file `target`, as `copy` does."""
         with source.open("rb") as file:
             return self.copy(file, target)
 
     def link(self, source: Path, target: Path) -> None:
-        """Give a file of our own the new name `target` as well; a copy where links cannot be made.
+        """Make a hard link `target` to a file that only we write; a copy where links are
+        impossible.
 
         The name is durable once its folder is synced.
         """
@@ -206,10 +209,10 @@ class Files:
             self.copy_file(source, target)
 
     def put_back(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
-        """Move `source` to `target`, or to `target-2` ... where the name is taken; durable.
+        """Move `source` durably to `target`, or to `target-2` ... if the name is taken.
 
-        Nothing that people put there meanwhile is ever overwritten, and no link below the folder
-        `below` is followed. The two may lie on different filesystems.
+        Files that others put there meanwhile are never overwritten, and no link below the folder
+        `below` is followed. The two may be on different filesystems.
         """
         self.make_folder(target.parent, below=below)
         try:
@@ -234,12 +237,12 @@ class Files:
         return place
 
     def _appears(self, source: Path, target: Path) -> bool:
-        """Give `source` the name `target` as well; False when something else has it."""
+        """Make a hard link `target` to `source`; False when the name belongs to another file."""
         self.step("link", target)
         try:
             os.link(source, target, follow_symlinks=False)
         except FileExistsError:
-            # The same file has two names when a crash came between link and unlink.
+            # After a crash between link and unlink, the same file has both names.
             return os.path.samestat(source.lstat(), target.lstat())
         except OSError as error:
             if error.errno not in _NO_LINKS:
@@ -248,7 +251,8 @@ class Files:
         return True
 
     def _moves(self, source: Path, target: Path) -> bool:
-        """The same where hard links cannot be made: the name is reserved, then taken over."""
+        """The same where hard links are impossible: the name is reserved by an empty file, which is
+        then replaced."""
         try:
             self.write_new(target, iter(()), durable=False)
         except FileExistsError:
@@ -285,7 +289,7 @@ def hand_over(folder: Path) -> None:
 def refuse_links(root: Path, path: Path) -> None:
     """Raise OSError when `path`, or a folder between it and `root` above it, is a link.
 
-    Whoever may write to `root` could otherwise have us write wherever the link leads to.
+    Otherwise anyone who may write to `root` could make us write to the target of a link.
     """
     while path != root:
         if path.is_symlink():

@@ -1,6 +1,6 @@
-"""Every name that nstd itself gives to a file or folder below a root, once.
+"""Every name that nstd gives to a file or folder below a root, defined once.
 
-What a job folder or a batch folder holds is named by `JobPaths` and `BatchPaths`.
+The files in the folders of jobs and batches are named by `JobPaths` and `BatchPaths`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ CONFIG = "config.yaml"
 
 # Below the inbox
 CLAIMS = ".nstd"
-"""The claims in flight; hidden, so that nobody takes it for a folder of pictures."""
+"""The claims in flight; hidden, because it is not a folder of the user's pictures."""
 
 # Below work
 LOCK = "daemon.lock"
@@ -21,19 +21,19 @@ BATCHES = ".batches"
 REQUESTS = ".requests"
 WORKERS = ".workers"
 CACHE = ".cache"
-"""What jobs of one style share."""
+"""Data that jobs with the same style share."""
 
 # Below the outbox
 FAILED, LOGS, ARCHIVE = "failed", "logs", "archive"
 GALLERY, PAGE = "gallery", "index.html"
 RESERVED = {FAILED, LOGS, ARCHIVE, GALLERY, PAGE}
-"""Names at the top that no result gets."""
+"""Names at the top of the outbox that no result may have."""
 STAGING = ".staging"
 INNER = {"work": (NEW, BATCHES, REQUESTS), "outbox": (LOGS,)}
 """Folders that are there from the start, so that no command has to make them as another user."""
 REASON = "reason.json"
-"""Inside the folder of a failed job: why it failed."""
+"""In the folder of a failed job: why it failed."""
 PREVIEW = "preview"
-"""Inside the folder of a result: its small pictures for the gallery."""
+"""In the folder of a result: its small pictures for the gallery."""
 LOG = "nstd.jsonl"
-"""The structured log, inside the folder of logs."""
+"""The structured log, in the folder of logs."""

@@ -1,7 +1,7 @@
 """The public names of a package, each imported from its module when it is first asked for.
 
-A process that needs one module of a package does not load the others: `nstd status` answers at
-once, and a worker loads no YAML reader (PEP 562).
+A process that needs one module of a package does not load the others (PEP 562): so `nstd status`
+starts fast, and a worker loads no YAML reader.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def hand_on(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of `package`, for the names in `modules`, each with its module."""
+    """The `__getattr__` of `package`; `modules` maps each public name to its module."""
 
     def get(name: str) -> Any:
         if name not in modules:

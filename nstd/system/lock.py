@@ -1,4 +1,4 @@
-"""One daemon per root: a lock that the kernel lets go of when its holder dies."""
+"""One daemon per root: a lock that the kernel releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nstd.errors import StoreError, printable
 from nstd.system.durable import inherit_owner
 
 PATIENCE = 0.5
-"""Seconds for which a taken lock is tried again: `holder` takes it for a moment as well."""
+"""Seconds for which a taken lock is tried again, because `holder` also takes it for a moment."""
 
 
 class Lock:
@@ -24,7 +24,7 @@ class Lock:
         self._is_signed = False
 
     def acquire(self) -> None:
-        """Take the lock or raise StoreError `already_running` with the holder's pid."""
+        """Take the lock. Raises StoreError `already_running` with the holder's pid."""
         fd = _open(self.path)
         deadline = time.monotonic() + PATIENCE
         while not _is_locked(fd, fcntl.LOCK_EX):
@@ -67,7 +67,7 @@ class Lock:
             os.ftruncate(self._fd, len(text) if self._is_signed else 0)
 
     def release(self) -> None:
-        """Let go of the lock; the file stays."""
+        """Release the lock; the file stays."""
         if self._fd is not None:
             with suppress(OSError):
                 os.ftruncate(self._fd, 0)
@@ -119,7 +119,7 @@ def _taken(path: Path, pid: int) -> StoreError:
 
 
 def _is_locked(fd: int, how: int) -> bool:
-    """Whether we could take the lock."""
+    """Take the lock on `fd`; whether that was possible."""
     try:
         fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:

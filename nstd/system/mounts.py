@@ -1,4 +1,4 @@
-"""Which filesystem a path lies on, and whether it is one whose changes the kernel may not see."""
+"""The filesystem of a path, and whether the kernel may miss changes on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Mount(NamedTuple):
 
 
 def filesystem_of(path: Path) -> Mount:
-    """The mount that `path` lies on, whether or not it exists yet; type `unknown` if none says."""
+    """The mount of `path`, which may not exist yet; its type is `unknown` if it cannot be found."""
     real = Path(os.path.realpath(path))
     found = Mount("unknown", Path("/"))
     for mount in _mounts():
@@ -34,10 +34,10 @@ def filesystem_of(path: Path) -> Mount:
 
 
 def is_network(fstype: str) -> bool:
-    """Whether others can change such a filesystem without an event here.
+    """Whether others can change such a filesystem without a kernel event on this machine.
 
-    Shares, folders of a virtual machine's host, and FUSE filesystems, which answer for storage
-    that the kernel does not know.
+    True for network shares, shared folders of a virtual machine's host, and FUSE filesystems, whose
+    storage the kernel does not see.
     """
     return fstype in _NETWORK or fstype.startswith("fuse.")
 
@@ -58,5 +58,5 @@ def _mounts() -> list[Mount]:
 
 
 def _unescape(text: str) -> str:
-    """Spaces, tabs, newlines and backslashes are written in octal: `\\040`."""
+    """Decode spaces, tabs, newlines and backslashes, which are written in octal: `\\040`."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -1,4 +1,4 @@
-"""Names for what would have the name of something else: `beach-2` beside `beach`."""
+"""Numbered names, for files whose name is taken: `beach-2` beside `beach`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterator, Sequence
 
 NAME_MAX = 255
-"""Bytes of a file name."""
+"""The most bytes of a file name."""
 
 
 def numbered(
     stem: str, suffix: str = "", *, form: str = "-{}", most: float = NAME_MAX
 ) -> Iterator[str]:
-    """`beach.yaml`, `beach-2.yaml`, `beach-3.yaml` ..., the later ones of `most` bytes at most."""
+    """`beach.yaml`, `beach-2.yaml`, `beach-3.yaml` ..., the numbered ones with at most `most`
+    bytes."""
     yield stem + suffix
     for number in itertools.count(2):
         ending, kept = form.format(number) + suffix, stem
@@ -24,7 +25,7 @@ def numbered(
 
 
 def distinct(names: Sequence[str], form: str = "-{}") -> list[str]:
-    """`names`, those that others have already with a number; upper case makes no difference."""
+    """`names` with a number added to those that occur before; upper and lower case are the same."""
     taken: set[str] = set()
     found = []
     for name in names:

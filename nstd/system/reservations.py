@@ -1,7 +1,7 @@
-"""Memory that other workers on this machine have reserved and not taken yet.
+"""Memory that other workers on this machine have reserved and not allocated yet.
 
-Two jobs that begin at once see the same free memory. So each writes down, under one lock, how much
-it will hold at its peak; what another has not taken of that is no longer free.
+Two jobs that start at the same time see the same free memory. So each writes its peak memory into
+a file, under a common lock; the part that is not allocated yet does not count as free.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import TextIO
 from nstd.system import proc
 
 FOLDER = Path(tempfile.gettempdir()) / f"nstd-memory-{os.getuid()}"
-"""Shared by the workers of one user; a file means nothing once its process has ended."""
+"""Shared by the workers of one user; the file of a process that has ended is ignored."""
 
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Have the reservations to oneself; where there can be none, go on without."""
+    """Hold the lock on the reservations; if there can be no lock, continue without."""
     with _lock_file() or nullcontext() as lock:
         if lock is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,10 +31,10 @@ def locked() -> Iterator[None]:
 
 
 def outstanding() -> int:
-    """Bytes that other living processes have reserved and do not hold yet."""
+    """Bytes that other running processes have reserved and not allocated yet."""
     total = 0
     for file in FOLDER.glob("*.reserved") if _is_ours() else ():
-        with suppress(OSError, ValueError):  # it ended just now, or the file is none of ours
+        with suppress(OSError, ValueError):  # it just ended, or it is another kind of file
             pid = int(file.stem)
             born, peak = file.read_text().split()
             if born != proc.born(pid):
@@ -45,14 +45,14 @@ def outstanding() -> int:
 
 
 def reserve(peak: int) -> None:
-    """Have others know that this process will hold up to `peak` bytes, until `release`."""
+    """Reserve memory: this process will use up to `peak` bytes, until `release`."""
     if _is_ours():
         with suppress(OSError):
             _mine().write_text(f"{proc.born()} {peak}")
 
 
 def release() -> None:
-    """This process will take no more than it has."""
+    """Remove the reservation: this process will not allocate more."""
     with suppress(OSError):
         _mine().unlink()
 
@@ -69,7 +69,8 @@ def _mine() -> Path:
 
 
 def _is_ours() -> bool:
-    """Whether the folder is one that this user made: in a common place, others may plant a link."""
+    """Whether the folder was made by this user: in a shared place, others could put a link
+    there."""
     with suppress(OSError):
         found = FOLDER.lstat()
         return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()

@@ -26,7 +26,7 @@ LARGEST = 2**60
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in `text`, such as `500ms`, `30m` or `1h30m`; ValueError for anything else."""
+    """The seconds in `text`, such as `500ms`, `30m` or `1h30m`. Raises ValueError."""
     text = text.strip()
     if len(text) > 100 or not _DURATION.fullmatch(text):
         raise ValueError(f"not a duration: {text[:40]!r}; write it like 90s, 30m or 1h30m")
@@ -35,7 +35,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Bytes in `text`, such as `512MiB` or `2GB`; ValueError for anything else."""
+    """The bytes in `text`, such as `512MiB` or `2GB`. Raises ValueError."""
     match = _SIZE.fullmatch(text.strip())
     if not match or match[2] not in _BYTES:
         raise ValueError(f"not a size: {text[:40]!r}; write it like 500kB, 64MiB or 2GiB")
@@ -73,7 +73,7 @@ class Unit:
     pattern: str  # for JSON Schema
 
     def read(self, value: object) -> object:
-        """`value` as a number, from text or a number; ValueError for anything else."""
+        """`value` as a number, from text or a number. Raises ValueError."""
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError(f"expected a {self.name}")
         return self.parse(value) if isinstance(value, str) else value
@@ -89,7 +89,7 @@ class Unit:
 DURATION = Unit("duration", parse_duration, format_duration, r"^([0-9.]+(ms|[smhd]))+$")
 SIZE = Unit("size", parse_size, format_size, r"^[0-9.]+ *([kMGT]?B|[KkMGT]iB|KB)?$")
 
-# The reader comes last so that it runs first: its result is what the limits hold for.
+# The reader is the last validator, so it runs first: the limits apply to its result.
 Seconds = Annotated[
     float, Field(ge=0, le=LONGEST, allow_inf_nan=False), DURATION, DURATION.reader()
 ]

@@ -1,9 +1,9 @@
 """Neural style transfer by optimisation (Gatys, Ecker, Bethge, CVPR 2016), coarse to fine.
 
-The straight line: `engine` reads the task, loads a network (`networks`, `fixed`, `fitted`, `vgg`),
-makes an `objective` of its features (`content_term`, `style_term`, `targets`) on each level of a
-`pyramid`, and lets `optimise` descend with `lbfgs` or `adam`. This module stays light: torch is
-imported by `run`.
+How the modules work together: `engine` reads the task, loads a network (`networks`, `fixed`,
+`fitted`, `vgg`), makes an `objective` of its features (`content_term`, `style_term`, `targets`) on
+each level of a `pyramid`, and `optimise` minimises it with `lbfgs` or `adam`. Importing this module
+is fast: torch is imported by `run`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class Gatys:
     takes = frozenset({"region", "mask", "init", "series"})
 
     def __init__(self) -> None:
-        self._warm: dict[Any, Any] = {}  # networks that serve more than one job
+        self._warm: dict[Any, Any] = {}  # the network of the last job
 
     def run(self, task: Task, report: Report) -> Result:
         """Make the picture.
 
-        Raises WeightsError where a network's weights are absent or broken, and BackendError
+        Raises WeightsError when a network's weights are absent or corrupt, and BackendError
         with the code `out_of_memory`, `device_failed` or `diverged`.
         """
-        began = perf_counter()  # a budget counts the import of torch too
+        began = perf_counter()  # the budget includes the import of torch
         from nstd.backends.gatys.engine import stylize
 
         return stylize(task, report, self._warm, began)

@@ -1,4 +1,4 @@
-"""Adam (Kingma, Ba, ICLR 2015) inside the box [0, 1], with an average of its iterates."""
+"""Adam (Kingma, Ba, ICLR 2015) within the box [0, 1], with an average of its iterates."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from nstd.backends.gatys.pyramid import resize
 
 BETAS = (0.9, 0.99)
 EPSILON = 1e-12  # gradients of a mean over a large picture are small
-LARGEST = 1e18  # whose square float32 can hold
+LARGEST = 1e18  # its square is within the range of float32
 AVERAGE = 0.99  # decay of the average of iterates
 
 
 @dataclass(frozen=True)
 class Adam(Iterate):
-    """A point, the moments of its gradients and the running average of a level's points.
+    """A point, the moments of the gradients, and the running average of the points of a level.
 
-    The averages start at zero and are corrected for it where they are used (Kingma, Ba, section
-    3; section 7.2 for the iterates); `count` gradients and `averaged` points are in them.
+    The averages start at zero; their bias is corrected where they are used (Kingma, Ba, section
+    3; section 7.2 for the iterates). They include `count` gradients and `averaged` points.
     """
 
-    patience: ClassVar[int] = 50  # its losses are not monotone
+    patience: ClassVar[int] = 50  # its losses do not always fall
 
     first: Tensor
     second: Tensor
@@ -60,20 +60,21 @@ class Adam(Iterate):
         )
 
     def gentler(self) -> Self:
-        """With half the learning rate."""
+        """The same iterate with half the learning rate."""
         return replace(self, rate=self.rate / 2)
 
     def onward(self, x: Tensor, evaluate: Evaluate) -> Self:
-        """With the moments enlarged, so that no burst of large steps begins the level.
+        """The first iterate of the next level, with resized moments: new moments would cause large
+        steps.
 
-        The average of the points begins anew.
+        The average of the points starts again.
         """
         size = x.shape[2:]
         return replace(
             self,
             point=require_finite(evaluate(x)),
             first=resize(self.first, *size),
-            # Bicubic enlargement could make it negative.
+            # Bicubic interpolation could make it negative.
             second=functional.interpolate(self.second, size, mode="bilinear"),
             average=(1 - AVERAGE) * x,
             averaged=1,

@@ -1,4 +1,4 @@
-"""How many evaluations each level may take: by the plan's count, or by the clock."""
+"""The budget: how many evaluations each level may take, by count or by time."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ START = 2  # evaluations that the start of a level takes: the targets of content
 
 
 class Budget(Protocol):
-    """What a run may spend. Levels count from 0; `used` are the evaluations made on one."""
+    """The budget of a run. Levels count from 0; `used` are the evaluations made on a level."""
 
     ends: str
-    """What ended a run that used it all."""
+    """The name of the reason for ending a run that has used its budget."""
 
     def expected(self, level: int, used: int) -> list[int]:
-        """The evaluations that `level` and each finer one may still take."""
+        """The evaluations that `level` and each finer level may still take."""
         ...
 
     def evaluated(self, level: int) -> None:
-        """Note that an evaluation on `level` has ended just now."""
+        """Note that an evaluation on `level` has just ended."""
         ...
 
     def fraction(self, level: int, used: int) -> float:
-        """The share of the whole that is spent, in [0, 1]."""
+        """The share of the budget that is used, in [0, 1]."""
         ...
 
 
 class Count:
-    """The evaluations that the plan gives to each level."""
+    """A budget of evaluations: the plan's number for each level."""
 
     ends = "limit"
 
@@ -42,12 +42,12 @@ class Count:
         self._levels = levels
 
     def expected(self, level: int, used: int) -> list[int]:
-        """The plan's numbers, less those used."""
+        """The plan's numbers, minus those used."""
         here, *finer = (each.evaluations for each in self._levels[level:])
         return [max(0, here - used), *finer]
 
     def evaluated(self, level: int) -> None:
-        """Nothing: the descent counts."""
+        """Does nothing: the descent counts."""
 
     def fraction(self, level: int, used: int) -> float:
         """By work: an evaluation costs its level's pixels, and what it costs at any size."""
@@ -58,11 +58,11 @@ class Count:
 
 
 class Clock:
-    """So many seconds in all, shared among the levels in proportion to the plan's work.
+    """A budget of seconds, divided among the levels in proportion to the plan's work.
 
-    An evaluation takes time for each of its pixels: what the last ones took foretells the next,
-    on finer levels too. A level that would get fewer than LEAST evaluations is left out, the
-    finest first, and its share goes to the coarser ones.
+    The time of an evaluation is proportional to its pixels, so that of the last evaluations
+    predicts the next ones, on finer levels too. A level that would get fewer than LEAST
+    evaluations is left out, the finest first, and its share goes to the coarser levels.
     """
 
     ends = "budget"
@@ -70,15 +70,15 @@ class Clock:
     def __init__(
         self, levels: Sequence[Level], seconds: float, elapsed: Callable[[], float]
     ) -> None:
-        """`elapsed` gives the seconds that the run has taken so far."""
+        """`elapsed` returns the seconds since the start of the run."""
         self._levels = levels
         self._seconds = seconds
         self._elapsed = elapsed
         self._level, self._since, self._count = -1, 0.0, 0
-        self._pace: float | None = None  # seconds for a pixel
+        self._pace: float | None = None  # seconds per pixel
 
     def evaluated(self, level: int) -> None:
-        """Time it; the first one on a level only starts the watch, as it is slow."""
+        """Measure its time; the first one of a level is slow and does not count."""
         now = self._elapsed()
         if level != self._level:
             self._level, self._since, self._count = level, now, 0
@@ -87,7 +87,8 @@ class Clock:
         self._pace = (now - self._since) / (self._count * self._levels[level].pixels)
 
     def expected(self, level: int, used: int) -> list[int]:
-        """What fits the time that is left; the coarsest level of all is always begun."""
+        """The evaluations that fit into the remaining time; the coarsest level is always
+        started."""
         left = self._seconds - self._elapsed()
         if left <= 0 or self._pace is None:
             first = LEAST if left > 0 else int(level + used == 0)
@@ -103,12 +104,13 @@ class Clock:
         return [share for share, _ in padded]
 
     def fraction(self, level: int, used: int) -> float:  # noqa: ARG002
-        """By time."""
+        """The share of the time."""
         return min(1.0, self._elapsed() / self._seconds)
 
 
 def _share(levels: Sequence[Level], used: int, work: float) -> list[int]:
-    """Evaluations for each of `levels` from `work`, in pixels, after `used` on the first."""
+    """The evaluations of each of `levels` for `work` pixels, after `used` ones on the first
+    level."""
     begun = bool(used)
     work -= START * sum(level.pixels for level in levels[begun:])
     work += used * levels[0].pixels

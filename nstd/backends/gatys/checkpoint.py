@@ -16,7 +16,8 @@ FORMAT = 4  # raised when an older checkpoint can no longer be continued
 
 
 def fingerprint(task: Task) -> str:
-    """SHA-256 over all that decides the result: pictures, masks, weights, scales and options."""
+    """SHA-256 of all inputs that affect the result: pictures, masks, weights, scales and
+    options."""
     digest = hashlib.sha256(f"{FORMAT} {task.options.model_dump_json(exclude={'tile'})}".encode())
     pictures: list[tuple[str, NDArray[np.float32] | None]] = [
         ("content", task.content),
@@ -37,19 +38,19 @@ def fingerprint(task: Task) -> str:
 
 
 def dump(state: dict[str, Any], mark: str) -> bytes:
-    """`state`, of tensors and plain values, as bytes that carry the fingerprint `mark`."""
+    """`state`, of tensors and plain values, and the fingerprint `mark`, as bytes."""
     buffer = io.BytesIO()
     torch.save({"fingerprint": mark, "state": state}, buffer)
     return buffer.getvalue()
 
 
 def load(data: bytes | None, mark: str, device: str) -> dict[str, Any] | None:
-    """The state in `data`, its tensors on `device`; None where it is broken or of another job."""
+    """The state in `data`, its tensors on `device`; None when it is broken or of another job."""
     if data is None:
         return None
     try:
         saved = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
-    except Exception:  # broken bytes may raise anything; the job then begins anew
+    except Exception:  # broken data may raise any error; the job then starts again
         return None
     if not isinstance(saved, dict) or saved.get("fingerprint") != mark:
         return None

@@ -1,9 +1,9 @@
-"""Whose colours the result has: what is done to the pictures before the transfer, and after it.
+"""Colours of the result: changes of the pictures before and after the transfer.
 
 L. Gatys, M. Bethge, A. Hertzmann, E. Shechtman: "Preserving Color in Neural Artistic Style
-Transfer", 2016: luminance-only transfer, and colour matching of the style; both go back to
-A. Hertzmann et al., "Image Analogies", SIGGRAPH 2001. Pixels are (H, W, 3) sRGB in [0, 1], a
-palette is the colours of some pixels, (N, 3).
+Transfer", 2016: luminance-only transfer, and colour matching of the style; both are based on
+A. Hertzmann et al., "Image Analogies", SIGGRAPH 2001. Pixels are (H, W, 3) sRGB in [0, 1]; a
+palette has the colours of some pixels, (N, 3).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Y of YIQ
-GRAIN = 1e-4  # variance added to every picture's: then a plain one can be matched too
-TABLE = 1 << 16  # most colours of a palette that stand for its histogram
+GRAIN = 1e-4  # variance added to every picture, so that a plain one can be matched
+TABLE = 1 << 16  # the most colours of a palette used for its histogram
 
 
 def toned(task: Task) -> Task:
-    """`task` with its pictures grey, where chroma takes no part."""
+    """`task` with grey pictures, if the transfer ignores chroma."""
     if task.options.colors != "luminance":
         return task
     return replace(
@@ -45,7 +45,7 @@ def toned(task: Task) -> Task:
 
 
 def before(task: Task) -> Task:
-    """`task` with its pictures in the colours that the transfer shall see."""
+    """`task` with the pictures in the colours that the transfer uses."""
     if task.options.colors == "style":
         return replace(task, content=recolored(task.content, task.styles, _amount(task)))
     task = toned(task)
@@ -54,9 +54,9 @@ def before(task: Task) -> Task:
 
 
 def common(task: Task) -> Task:
-    """`task` with its series in the colours that the network is fitted to, the same for each job.
+    """`task` with its series in the colours to which the network is fitted, the same for each job.
 
-    The pictures of a series are not painted by regions of this content.
+    The regions of this content are not used for the pictures of the series.
     """
     task = toned(task)
     if task.options.colors != "style":
@@ -69,8 +69,8 @@ def common(task: Task) -> Task:
 def recolored(content: Pixels, styles: Sequence[Style], amount: float) -> Pixels:
     """`content` with the palette of `styles`, each in its region; `amount` 0 changes nothing.
 
-    The content's term then asks for shapes, and no longer for colours that the styles lack: those
-    are what shines through a painting as a photograph.
+    Then the content term keeps shapes, but not colours that the styles do not have; such colours
+    would make the result look like a photograph.
     """
     result = content
     for where, group in grouped(styles) if amount else ():
@@ -81,7 +81,7 @@ def recolored(content: Pixels, styles: Sequence[Style], amount: float) -> Pixels
 
 
 def after(task: Task) -> Callable[[Pixels], Pixels]:
-    """What makes a result out of a picture, of any size, that the transfer of `task` gave."""
+    """A function that turns a picture of the transfer, of any size, into the result of `task`."""
     if task.options.colors == "luminance":
         return partial(with_chroma, content=task.content)
     return lambda pixels: pixels
@@ -101,9 +101,9 @@ def grey(pixels: Pixels) -> Pixels:
 def with_chroma(pixels: Pixels, content: Pixels) -> Pixels:
     """The luma of `pixels` with the chroma of `content`, exactly.
 
-    Where sRGB does not hold the two together, the luma moves to the nearest that it does hold:
-    one exists, for `content` is a colour. The chroma of a smaller picture, such as a preview, is
-    that of the nearest pixels.
+    Where the two together are outside sRGB, the luma is changed to the nearest possible one; it
+    exists, because `content` is inside sRGB. For a smaller picture, such as a preview, the chroma
+    is that of the nearest pixels.
     """
     chroma = _nearest(content - luma(content), *pixels.shape[:2])
     lowest, highest = -chroma.min(2, keepdims=True), 1 - chroma.max(2, keepdims=True)
@@ -112,10 +112,10 @@ def with_chroma(pixels: Pixels, content: Pixels) -> Pixels:
 
 
 def matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
-    """`pixels` moved so that the palette `source` gets the mean and covariance of `target`.
+    """`pixels` mapped so that the palette `source` gets the mean and covariance of `target`.
 
-    The map is T^(1/2) S^(-1/2), of the roots of the covariances: the one of Image Analogies, which
-    Gatys et al. (2016) find better to the eye than that of the Cholesky factors.
+    The linear map is T^(1/2) S^(-1/2), with the square roots of the covariances, as in Image
+    Analogies; Gatys et al. (2016) prefer its results to those of the Cholesky factors.
     """
     flow = _root(target, 0.5) @ _root(source, -0.5)
     result = (pixels - source.mean(0)) @ flow.T + target.mean(0)
@@ -123,9 +123,9 @@ def matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
 
 
 def histogram_matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
-    """As `matched`, and then with the histograms of `target` along its principal axes.
+    """As `matched`, and then matched to the histograms of `target` along its principal axes.
 
-    Along the axes of red, green and blue it would invent hues, as they depend on one another.
+    Matching red, green and blue separately would make new hues, because they are correlated.
     """
     pixels, source = matched(pixels, source, target), matched(source, source, target)
     _, axes = np.linalg.eigh(_covariance(target))
@@ -137,13 +137,13 @@ def histogram_matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
 
 
 def _like(content: Pixels, style: Style, match: Callable[[Pixels, Array, Array], Pixels]) -> Style:
-    """`style` in the colours of that part of `content` where it applies."""
+    """`style` in the colours of the part of `content` where it applies."""
     source, target = _inside(style.pixels, style.mask), _inside(content, style.region)
     return replace(style, pixels=match(style.pixels, source, target))
 
 
 def _inside(pixels: Pixels, mask: Mask | None) -> Array:
-    """The colours inside `mask`; all where it holds nothing."""
+    """The colours inside `mask`; all colours if the mask is black."""
     inside = None if mask is None else pixels[mask > 0.5]
     return pixels.reshape(-1, 3) if inside is None or not inside.size else inside
 
@@ -161,7 +161,7 @@ def _mixture(styles: Sequence[Style]) -> Array:
 
 
 def _amount(task: Task) -> float:
-    """How much of the recolouring is done: all of it from half strength on."""
+    """The amount of recolouring, in [0, 1]: 1 from half strength on."""
     options: Options = task.options
     return min(1.0, 2 * options.strength) if options.spec.recolors else 0.0
 
@@ -173,15 +173,15 @@ def _covariance(palette: Array) -> NDArray[np.float64]:
 
 
 def _root(palette: Array, power: float) -> NDArray[np.float64]:
-    """The covariance of `palette`, (3, 3), to that power."""
+    """The covariance of `palette`, (3, 3), to the power `power`."""
     values, vectors = np.linalg.eigh(_covariance(palette))
     return np.asarray((vectors * values.clip(GRAIN / 2) ** power) @ vectors.T)
 
 
 def _ranked(values: Array, source: Array, target: Array) -> Array:
-    """`values` as those of `target` that have their rank in `source`; both palettes are sorted.
+    """The values of `target` with the ranks that `values` have in `source`; both are sorted.
 
-    Equal values share the rank in their middle, so that a plain picture gets the median.
+    Equal values get their middle rank, so that a plain picture gets the median.
     """
     source = source[:: len(source) // TABLE + 1]
     ranks = (np.searchsorted(source, values) + np.searchsorted(source, values, "right")) / 2

@@ -1,6 +1,6 @@
-"""The content term: how far features are from the content's, position by position.
+"""The content term: the distance of features to those of the content, position by position.
 
-Gatys et al. (2016), equation 1, as a mean: its size does not depend on the resolution.
+Gatys et al. (2016), equation 1, as a mean, so that it does not depend on the resolution.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from nstd.backends.gatys.statistic import Statistic, as_map, by_position
 from nstd.backends.gatys.tensors import EPSILON, wide
 from nstd.backends.gatys.tiled_features import EVERYWHERE, Sums, statistic_of
 
-FLOOR = 1e-3  # a turned layer's scale is at least this share of its features' size: rounding
+FLOOR = 1e-3  # least scale of a turned layer, relative to its features: rounding
 
 
 class ContentLayer(Protocol):
     """A content layer."""
 
     def reference(self, content: Tensor) -> Tensor:
-        """What features are compared with where the content's are `content` (1, C, H, W)."""
+        """The tensor that features are compared with, from the content's features (1, C, H, W)."""
         ...
 
     def distance(self, sums: Sums, layer: str) -> Tensor:
-        """The distance that the means over positions stand for, a scalar."""
+        """The distance, a scalar, computed from means over positions."""
         ...
 
 
 @dataclass(frozen=True)
 class PlainContent:
-    """The mean squared difference over `scale`."""
+    """The mean squared difference, divided by `scale`."""
 
     scale: Tensor | float
 
@@ -49,11 +49,11 @@ class PlainContent:
 
 @dataclass(frozen=True)
 class Turned:
-    """The same after a map A, without taking the features through it.
+    """The same after a linear map A, without applying it to the features.
 
     For features F and the content's P it is tr(M F F^T) - 2 <M P, F> + tr(M P P^T), M = A^T A.
-    The style needs F F^T as well, and both gradients are then one product. `metric` is M, `own`
-    the last sum.
+    The style term also needs F F^T, so that both gradients are one product. `metric` is M, `own`
+    is the last sum.
     """
 
     metric: Tensor
@@ -66,7 +66,7 @@ class Turned:
         return as_map(turned, content).to(content.dtype)
 
     def distance(self, sums: Sums, layer: str) -> Tensor:
-        """By way of the statistic; rounding would take it below 0."""
+        """Computed from the statistic; limited to 0, which rounding could make negative."""
         statistic = statistic_of(sums, layer, EVERYWHERE)
         overlap = sums["overlap", layer, EVERYWHERE]
         whole = (self.metric * statistic.second).sum() - 2 * overlap + self.own
@@ -84,11 +84,11 @@ class ContentTerm:
         *,
         relative: bool,
     ) -> None:
-        """`content` are its statistics, `styles` those of the paintings, by layer.
+        """`content` has its statistics, `styles` those of the paintings, by layer.
 
-        Relative distances are 1 where a picture has the style's statistics and nothing of the
-        content's: two maps that have nothing to do with each other are as far apart as their
-        variances together.
+        A relative distance is 1 for a picture that has the style's statistics and is independent of
+        the content: the mean squared distance of two independent maps is the sum of their
+        variances.
         """
         self._layers = {
             name: _layer(statistic, styles[name], network.turn(name), relative=relative)
@@ -96,7 +96,7 @@ class ContentTerm:
         }
 
     def references(self, content: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-        """What features are compared with, given those of the content."""
+        """The tensors that features are compared with, from the features of the content."""
         return {name: self._layers[name].reference(features) for name, features in content}
 
     def __call__(self, sums: Sums) -> Tensor:

@@ -1,4 +1,4 @@
-"""Device errors of torch, told in the words of nstd."""
+"""Turns device errors of torch into errors of nstd."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEVICE_BROKEN = ("CUDA error", "cuDNN error", "CUDA driver error")
 
 
 def require_device(device: str) -> None:
-    """Raises BackendError `device_failed` unless torch can use `device`."""
+    """Raise BackendError `device_failed` unless torch can use `device`."""
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -23,7 +23,7 @@ def require_device(device: str) -> None:
 
 
 def device_fault(error: BaseException, device: str) -> BackendError | None:
-    """The fault of `device` that `error` stands for; None where it is something else."""
+    """The error of nstd for a fault of `device`; None when `error` is something else."""
     text = str(error)
     full = isinstance(error, torch.OutOfMemoryError | MemoryError)
     if full or any(words in text for words in CPU_FULL):

@@ -1,4 +1,4 @@
-"""One job, from its task to its result."""
+"""Runs one job, from its task to its result."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ now = time.perf_counter
 
 
 def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
-    """Do `task`, begun at `began` of `time.perf_counter`.
+    """Run `task`, which started at the time `began` of `time.perf_counter`.
 
-    `warm` holds the network that the last job left, and takes this one's.
+    `warm` has the network of the last job, and then that of this one.
     """
     if task.options.strength == 0:
         return _untouched(task, report)
@@ -55,7 +55,8 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
 
 
 def _within_memory(task: Task, report: Report, warm: Warm, began: float) -> Result:
-    """In smaller tiles where memory is short, and once more where it runs out anyway."""
+    """Run with smaller tiles if memory is short, and again with smaller ones if it still runs
+    out."""
     given, task = task, admitted(task)
     if task is not given:
         note = f"memory is short: in tiles of {task.options.tile} pixels"
@@ -73,21 +74,21 @@ def _within_memory(task: Task, report: Report, warm: Warm, began: float) -> Resu
 
 
 def _attempt(task: Task, report: Report, warm: Warm, began: float) -> Result | BackendError:
-    """The result, or what the device made of it."""
+    """The result, or the error of the device."""
     try:
         return _stylize(task, report, warm, began)
     except (RuntimeError, MemoryError) as error:
         fault = device_fault(error, task.device)
         if fault is None:
             raise
-    # Outside the except block, where no traceback keeps the tensors alive any more.
+    # Outside the except block, so that no traceback keeps the tensors alive.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return fault
 
 
 def _untouched(task: Task, report: Report) -> Result:
-    """The content itself: what a transfer of no strength gives."""
+    """The content itself: the result of a transfer with strength 0."""
     report(Progress(step=1, steps=1, fraction=1.0))
     return Result(pixels=task.content.copy(), seed=task.options.seed)
 
@@ -135,7 +136,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
 
 
 def _used(network: Network, task: Task) -> dict[str, Any]:
-    """What the record says of the network and of how it computed."""
+    """The facts about the network and its precision for the record."""
     return {
         "name": network.name,
         "sha256": network.sha256,
@@ -145,7 +146,7 @@ def _used(network: Network, task: Task) -> dict[str, Any]:
 
 
 def _memory(task: Task) -> dict[str, Any]:
-    """What the result says of memory, and of its accelerator if there was one."""
+    """The facts about memory and the accelerator, if any, for the result."""
     told: dict[str, Any] = {"predicted_memory": predicted_peak(task)}
     if task.device != "cpu":
         told["device_name"] = torch.cuda.get_device_name(task.device)
@@ -154,7 +155,7 @@ def _memory(task: Task) -> dict[str, Any]:
 
 
 def measured(report: Report, device: str) -> Report:
-    """`report`, told also what is held of the accelerator, if there is one."""
+    """`report`, with the memory in use of the accelerator, if any, added to each progress."""
     if device == "cpu":
         return report
     held = partial(torch.cuda.memory_allocated, device)
@@ -162,12 +163,12 @@ def measured(report: Report, device: str) -> Report:
 
 
 def _budget(levels: Sequence[Level], options: Options, elapsed: Callable[[], float]) -> Budget:
-    """What bounds the descent: the plan's count, or the clock."""
+    """The budget of the descent: evaluations or time."""
     return Count(levels) if options.budget is None else Clock(levels, options.budget, elapsed)
 
 
 def _start(options: Options) -> Callable[[Tensor, Evaluate], Iterate]:
-    """What makes the first iterate."""
+    """The function that makes the first iterate."""
     if options.optimizer_used == "adam":
         return partial(Adam.start, rate=options.learning_rate)
     return LBFGS.start

@@ -1,8 +1,8 @@
 """A convolutional network fitted to the pictures of one job: no download, no training set.
 
-Stage by stage: 3x3 patches of all pictures, their principal components (PCANet: Chan et al., IEEE
-TIP 2015), whitened (Coates, Ng, Lee, AISTATS 2011), turned to independent components (FastICA:
-Hyvarinen, Oja, Neural Networks 2000), both signs rectified; pooled by two between stages.
+In each stage: 3x3 patches of all pictures, their principal components (PCANet: Chan et al., IEEE
+TIP 2015), whitened (Coates, Ng, Lee, AISTATS 2011), rotated to independent components (FastICA:
+Hyvarinen, Oja, Neural Networks 2000), both signs rectified. Between stages, pooling by two.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from nstd.backends.gatys.pyramid import shrink
 from nstd.backends.gatys.stage import Filter, responses
 
 WIDTHS = (16, 32, 64, 96, 128)  # components per stage; each makes two channels
-SIDE = 256  # pixels of the longest side while fitting
+SIDE = 256  # longest side, in pixels, of the pictures while fitting
 PIXEL_MEAN, PIXEL_SPREAD = 0.45, 0.25  # of photographs, about
-WHITEN_SHARE = 0.02  # of the mean variance, added to each: weak components are mostly noise
-WHITEN_FLOOR = 1e-4  # a constant picture has no variance at all
+WHITEN_SHARE = 0.02  # share of the mean variance added to each: weak components are mostly noise
+WHITEN_FLOOR = 1e-4  # for a constant picture, which has no variance
 ICA_ROUNDS = 30
-ICA_SAMPLE = 20_000  # patches seen in each round
+ICA_SAMPLE = 20_000  # patches in each round
 
 
 class Fitted:
@@ -37,7 +37,7 @@ class Fitted:
     def __init__(
         self, filters: Sequence[Filter], pooling: str, dtype: torch.dtype | None = None
     ) -> None:
-        """Each filter makes a stage; `dtype` is what they compute in, their own by default."""
+        """One filter for each stage; they compute in `dtype`, by default their own."""
         self._filters = list(filters)
         self._used = [
             (weight.to(dtype=dtype, memory_format=torch.channels_last), bias.to(dtype=dtype))
@@ -59,10 +59,10 @@ class Fitted:
                 yield stage, shown
 
     def turn(self, layer: str) -> None:
-        """None: the filters are white on the pictures already."""
+        """None: the features are already white on the pictures."""
 
     def state(self) -> dict[str, Any] | None:
-        """The filters, so that a resumed job need not be fitted again."""
+        """The filters, so that a resumed job does not fit them again."""
         return {"filters": self._filters}
 
 
@@ -82,7 +82,7 @@ def fit(
 ) -> list[Filter]:
     """Filters of the first `stages` for `pictures`, each (1, 3, H, W) in [0, 1]; on the CPU.
 
-    Pictures with a longer side than `side` are made smaller first.
+    Pictures with a longer side than `side` pixels are made smaller first.
     """
     generator = Generator().manual_seed(seed)
     maps = [normalised(shrink(picture.cpu(), side)) for picture in pictures]
@@ -116,12 +116,12 @@ def patches_of(x: Tensor) -> Tensor:
 
 
 def whitening(centred: Tensor, count: int) -> Tensor:
-    """Rows (K, D) that take `centred` data (D, N) to its strongest K components, of unit variance.
+    """A matrix (K, D) from `centred` data (D, N) to its K strongest components, with unit variance.
 
-    K is `count` or, where that is fewer, D. Weak components stay below unit variance.
+    K is the smaller of `count` and D. Weak components keep a smaller variance.
     """
     covariance = centred @ centred.T / centred.shape[1]
-    # In float32 the decomposition does not always converge for two plain pictures.
+    # In float32 the decomposition may not converge for two plain pictures.
     values, vectors = torch.linalg.eigh(covariance.double())
     values = values.float().flip(0)[:count].clamp(min=0)
     vectors = vectors.float().flip(1)[:, :count]
@@ -133,7 +133,7 @@ def whitening(centred: Tensor, count: int) -> Tensor:
 def independent_turn(white: Tensor, generator: Generator) -> Tensor:
     """The rotation (K, K) that makes the components of `white` (K, N) independent.
 
-    Symmetric FastICA with the contrast log cosh (Hyvarinen, Oja 2000, section 6), on a fresh
+    Symmetric FastICA with the contrast log cosh (Hyvarinen, Oja 2000, section 6), on a new
     sample in each round.
     """
     count, size = white.shape
@@ -150,12 +150,12 @@ def independent_turn(white: Tensor, generator: Generator) -> Tensor:
 
 
 def normalised(picture: Tensor) -> Tensor:
-    """A picture in [0, 1] at about zero mean and unit variance."""
+    """A picture in [0, 1], scaled to about zero mean and unit variance."""
     return (picture - PIXEL_MEAN) / PIXEL_SPREAD
 
 
 def sha256(tensors: Iterable[Tensor]) -> str:
-    """Of the values of `tensors`, in turn."""
+    """SHA-256 of the values of `tensors`, in order."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

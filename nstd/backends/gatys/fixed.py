@@ -1,10 +1,10 @@
-"""The embedded network with fixed filters: the same for every job, and nothing to fit.
+"""The network in the package, with fixed filters: the same for every job, without fitting.
 
-Its members are networks as `fitted` makes them, fitted once to the same pictures with different
-random starts: what one of them misses, another may see. Before features are compared they are
-sphered: turned so that over many textures a layer's channels have variance about 1 and no
-correlation. Distances between such statistics are Mahalanobis distances: no common
-trait of all pictures, such as contrast, drowns the others.
+Its members are networks made by `fitted`, fitted once to the same pictures with different random
+starts, so that they respond to different patterns. Before features are compared they are sphered:
+mapped so that over many textures the channels of a layer have variance about 1 and no correlation.
+Distances between such statistics are Mahalanobis distances: a property that all pictures share,
+such as contrast, does not dominate.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from nstd.backends.gatys.networks import FIXED, NetworkRequest
 from nstd.backends.gatys.stage import Filter
 
 FILE = "fixed.npz"
-STEPS = 127  # on either side of zero: the weights of a filter are stored as int8
+STEPS = 127  # steps on each side of zero: filter weights are stored as int8
 
 
 class Fixed:
-    """Networks side by side; layer `stage1a` is the first stage of the member a."""
+    """Several networks side by side; layer `stage1a` is the first stage of member `a`."""
 
     name = "fixed"
 
@@ -38,7 +38,8 @@ class Fixed:
         pooling: str = "average",
         dtype: torch.dtype | None = None,
     ) -> None:
-        """`filters` are those of each member, which compute in `dtype`; `turns` (C, C) by layer."""
+        """`filters` are those of each member and compute in `dtype`; `turns` has a (C, C) by
+        layer."""
         self._members = {name: Fitted(each, pooling, dtype) for name, each in filters.items()}
         self._turns = turns
         weights = (tensor for each in filters.values() for pair in each for tensor in pair)
@@ -52,11 +53,11 @@ class Fixed:
                 yield f"{stage}{name}", x
 
     def turn(self, layer: str) -> Tensor:
-        """What spheres the layer."""
+        """The matrix (C, C) that spheres the layer."""
         return self._turns[layer]
 
     def state(self) -> None:
-        """Nothing: the network is in the package."""
+        """None: the network is in the package."""
 
 
 def load(request: NetworkRequest) -> Fixed:
@@ -88,6 +89,6 @@ def packed(layer: str, filter_: Filter, turn: Tensor) -> dict[str, NDArray[Any]]
 
 
 def unpacked(arrays: Mapping[str, Tensor], layer: str) -> Filter:
-    """The filter that `packed` was given, but for the rounding."""
+    """The filter that was given to `packed`, except for rounding."""
     weight = arrays[f"{layer} weight"] * arrays[f"{layer} scale"]
     return weight, arrays[f"{layer} bias"]

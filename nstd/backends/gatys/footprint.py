@@ -1,8 +1,8 @@
-"""How much memory a job needs, known before it is begun, and whether the device has it.
+"""Predicts the memory of a job before it starts, and checks whether the device has it.
 
-Features of what is seen at once take most of it, then the pictures that the optimiser remembers.
-The figures of each network (`Spec.footprints`) were fitted to peaks measured on the CPU;
-`nstd bench large` prints both side by side.
+Most of it is for the features of one tile, then for the pictures that the optimiser keeps. The
+figures of each network (`Spec.footprints`) were fitted to peaks measured on the CPU; `nstd bench
+large` prints predicted and measured figures.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from nstd.backend import Pixels
 
 PIXEL = 12  # bytes: three channels in float32
-HELD = 22  # pictures of a level's size that an evaluation and a step hold beside the pairs
-SMALLEST = 64  # pixels of a tile that is worth a try
+HELD = 22  # pictures of a level's size in memory during a step, without the pairs
+SMALLEST = 64  # side of the smallest tile, in pixels
 
 _AT_REST: dict[str, int] = {}
 
 
 def admitted(task: Task) -> Task:
-    """`task`, in tiles as small as the device's free memory asks for.
+    """`task` with tiles small enough for the free memory of the device.
 
-    On the CPU what it will take is reserved, until `reservations.release`. Raises BackendError
-    `out_of_memory` where no tiles would do.
+    On the CPU, its memory is reserved until `reservations.release`. Raises BackendError
+    `out_of_memory` when even the smallest tiles do not fit.
     """
     with reservations.locked():
         task = _fitting(task, free(task))
@@ -55,13 +55,13 @@ def _fitting(task: Task, room: int | None) -> Task:
         given = in_smaller_tiles(given)
     raise BackendError(
         "out_of_memory",
-        f"{_told(task)} needs {least / 1e9:.2g} GB, and {task.device} has {room / 1e9:.2g} GB",
+        f"{_size_text(task)} needs {least / 1e9:.2g} GB, and {task.device} has {room / 1e9:.2g} GB",
         "ask for a smaller output size, or give the service fewer slots or more memory",
     )
 
 
 def in_smaller_tiles(task: Task) -> Task | None:
-    """The same job in tiles of half the size; None where they would be too small to help."""
+    """The same job with tiles of half the size; None when they would be too small to help."""
     height, width, _ = task.content.shape
     side = (task.options.tile_side(height, width) or min(TILE, max(height, width))) // 2
     if side < SMALLEST:
@@ -70,7 +70,8 @@ def in_smaller_tiles(task: Task) -> Task | None:
 
 
 def needed(task: Task) -> int:
-    """Bytes that `task` takes on its device beyond what a process holds before its first job."""
+    """Bytes that `task` needs on its device, in addition to those of a process before its first
+    job."""
     options: Options = task.options
     levels = levels_of(options, *task.content.shape[:2])
     return sum(map(_held, _pictures(task))) + max(
@@ -79,15 +80,15 @@ def needed(task: Task) -> int:
 
 
 def predicted_peak(task: Task) -> int:
-    """The most bytes that `task` will hold: of the process, or of its accelerator."""
+    """The predicted peak of `task`, in bytes: of the process, or of its accelerator."""
     return needed(task) + (_at_rest(task) if task.device == "cpu" else 0)
 
 
 def free(task: Task) -> int | None:
-    """Bytes that `task` may take on its device; None: unknown.
+    """Bytes that `task` may allocate on its device; None: unknown.
 
-    What a process kept of an earlier job counts as free, for it is used again. On the CPU, what
-    other workers have reserved does not.
+    Memory that this process kept from an earlier job counts as free, because it is used again. On
+    the CPU, memory that other workers have reserved does not.
     """
     if task.device != "cpu":
         left, _ = torch.cuda.mem_get_info(task.device)
@@ -100,25 +101,25 @@ def free(task: Task) -> int | None:
 
 
 def _level(level: Level, options: Options, device: str) -> int:
-    """Bytes of one level: features, and pictures of its size."""
+    """Bytes for one level: features, and pictures of its size."""
     footprint = options.spec.footprints[precision_for(device, options.precision)]
     seen = max(tile.seen.pixels for tile in tiles_of(options, level.height, level.width))
     pairs = 0
     if options.optimizer_used == "lbfgs":
-        moves = max(0, level.evaluations - 2)  # before the last evaluation, the first being no move
+        moves = max(0, level.evaluations - 2)  # the first evaluation is not a move
         pairs = min(moves, remembered(PIXEL * level.pixels))
     pictures = PIXEL * level.pixels * (HELD + 2 * pairs)
     return footprint.always + footprint.per_pixel * seen + pictures
 
 
 def _held(pixels: Pixels) -> int:
-    """A picture as it was decoded, and as a tensor."""
+    """Bytes of a picture, decoded and as a tensor."""
     height, width, _ = pixels.shape
     return int(2 * PIXEL * height * width)
 
 
 def _at_rest(task: Task) -> int:
-    """What this process held before the pictures of its first job: its code and libraries."""
+    """Bytes of this process before the pictures of its first job: code and libraries."""
     decoded = sum(pixels.nbytes for pixels in _pictures(task))
     return _AT_REST.setdefault("process", proc.resident() - decoded)
 
@@ -127,6 +128,6 @@ def _pictures(task: Task) -> list[Pixels]:
     return [task.content, *(style.pixels for style in task.styles), *task.series]
 
 
-def _told(task: Task) -> str:
+def _size_text(task: Task) -> str:
     height, width, _ = task.content.shape
     return f"{task.options.network} at {width} x {height} pixels"

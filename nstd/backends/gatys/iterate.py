@@ -1,4 +1,4 @@
-"""What the optimisers share: a point with its loss and gradient, and an iterate that can step."""
+"""The common parts of the optimisers: a point with its loss and gradient, and an iterate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 class Point:
     """A picture (1, 3, H, W) with its loss and the gradient of the loss.
 
-    `terms` are the parts of the loss by name. `finite` is False where the loss or any value of
+    `terms` has the parts of the loss by name. `finite` is False when the loss or any value of
     the gradient is NaN or infinite.
     """
 
@@ -26,7 +26,7 @@ class Point:
 
     @property
     def picture(self) -> Tensor:
-        """The picture brought into [0, 1]."""
+        """The picture, clamped to [0, 1]."""
         return self.x.clamp(0, 1)
 
 
@@ -35,27 +35,27 @@ Evaluate = Callable[[Tensor], Point]
 
 @dataclass(frozen=True)
 class Iterate(ABC):
-    """One state of an optimiser: a point and what was learned on the way there.
+    """One state of an optimiser: a point, and information from the steps before.
 
-    Iterates are never changed: a step makes a new one. So the last good state is at hand when a
-    step fails, and a checkpoint may be taken at any moment.
+    Iterates are immutable: a step makes a new one. So the last good state is available when a
+    step fails, and a checkpoint can be made at any time.
     """
 
     patience: ClassVar[int]
-    """Steps without improvement that make a plateau."""
+    """The number of steps without improvement that counts as a plateau."""
 
     point: Point
 
     @abstractmethod
     def step(self, evaluate: Evaluate, budget: int) -> Self | None:
-        """The next iterate after at most `budget` evaluations; None where no step leads down.
+        """The next iterate after at most `budget` evaluations; None when no step lowers the loss.
 
-        Raises FloatingPointError when it met nothing but NaN or infinity.
+        Raises FloatingPointError when all losses were NaN or infinite.
         """
 
     @abstractmethod
     def gentler(self) -> Self:
-        """The same point, with smaller steps from here on."""
+        """The same point, with smaller steps from now on."""
 
     @abstractmethod
     def onward(self, x: Tensor, evaluate: Evaluate) -> Self:
@@ -63,11 +63,11 @@ class Iterate(ABC):
 
     @property
     def picture(self) -> Tensor:
-        """The best picture (1, 3, H, W) that this iterate can offer, in [0, 1]."""
+        """The best picture (1, 3, H, W) of this iterate, in [0, 1]."""
         return self.point.picture
 
     def state(self) -> dict[str, Any]:
-        """All of the iterate as plain values and tensors, for a checkpoint."""
+        """The iterate as plain values and tensors, for a checkpoint."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         return own | {"point": vars(self.point)}
 
@@ -78,7 +78,7 @@ class Iterate(ABC):
 
 
 def require_finite(point: Point) -> Point:
-    """`point`; raises FloatingPointError unless it is finite."""
+    """`point`. Raises FloatingPointError unless it is finite."""
     if not point.finite:
         raise FloatingPointError
     return point

@@ -11,26 +11,25 @@ from torch import Tensor
 from nstd.backends.gatys.iterate import Evaluate, Iterate, Point, require_finite
 from nstd.backends.gatys.wolfe import Trial, strong_wolfe
 
-HISTORY = 10  # pairs that are remembered; twice as many gain nothing here
-LEAST = 3  # pairs that are remembered of the largest pictures
-MEMORY = 2 << 30  # bytes that pairs may take beyond that
-PROBES = 20  # most evaluations of one line search
-SAVED = 64 << 20  # bytes of pairs in a checkpoint at most: those of a picture of 512 px
-ALIGNED = 1e-6  # least cosine between the two parts of a pair worth remembering
+HISTORY = 10  # pairs that are kept; twice as many do not improve the result
+LEAST = 3  # pairs that are kept for the largest pictures
+MEMORY = 2 << 30  # most bytes of pairs, if there are more than LEAST
+PROBES = 20  # the most evaluations of one line search
+SAVED = 64 << 20  # most bytes of pairs in a checkpoint: enough for a picture of 512 px
+ALIGNED = 1e-6  # least cosine between the two parts of a pair that is kept
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
-    """The inner product of two tensors of one shape, as a scalar tensor."""
+    """The inner product of two tensors of the same shape, as a scalar tensor."""
     return torch.dot(a.flatten(), b.flatten())
 
 
 @dataclass(frozen=True)
 class LBFGS(Iterate):
-    """A point and the last moves away from it.
+    """A point and the last moves that led to it.
 
-    A pair holds how the picture moved (s), how the gradient changed with it (y), and 1 / s.y.
-    `reach` is the root mean square change of a pixel that the first step tries, before any pair
-    is known.
+    A pair has the change of the picture (s), the change of the gradient (y), and 1 / s.y. `reach`
+    is the root mean square change of a pixel in the first step, before there are pairs.
     """
 
     patience: ClassVar[int] = 10
@@ -44,7 +43,7 @@ class LBFGS(Iterate):
         return cls(require_finite(evaluate(x)))
 
     def step(self, evaluate: Evaluate, budget: int) -> Self | None:
-        """Search along the quasi-Newton direction; forget the pairs where that fails."""
+        """Search along the quasi-Newton direction; if that fails, drop the pairs."""
         direction = self.direction()
         slope = float(dot(direction, self.point.gradient))
         if slope >= 0:
@@ -53,9 +52,9 @@ class LBFGS(Iterate):
         return self._fresh() if found is self.point else self._moved(found)
 
     def direction(self) -> Tensor:
-        """Minus the inverse Hessian's estimate times the gradient, by the two-loop recursion.
+        """Minus the estimated inverse Hessian times the gradient, by the two-loop recursion.
 
-        Nocedal, Wright (2006), algorithm 7.4, from the estimate s.y / y.y of the last pair.
+        Nocedal, Wright (2006), algorithm 7.4; the initial estimate is s.y / y.y of the last pair.
         """
         q = -self.point.gradient
         alphas: list[Tensor] = []
@@ -70,18 +69,18 @@ class LBFGS(Iterate):
         return q
 
     def gentler(self) -> Self:
-        """Without pairs, and with a first step a tenth as long."""
+        """The same point without pairs, and with a first step a tenth as long."""
         return replace(self, pairs=(), reach=self.reach / 10)
 
     def onward(self, x: Tensor, evaluate: Evaluate) -> Self:
-        """From scratch: the curvature on a coarser level says little about this one."""
+        """The next level without pairs: the curvature of a coarser level says little about it."""
         return self.start(x, evaluate)
 
     def state(self) -> dict[str, Any]:
-        """The iterate for a checkpoint, where large pairs stay behind.
+        """The iterate for a checkpoint, without large pairs.
 
-        They are many times the picture itself, and would all be held twice and written again and
-        again. A descent that goes on without them has new ones some steps later.
+        They are many times larger than the picture, and would be in memory twice and written with
+        each checkpoint. A resumed descent has new pairs after some steps.
         """
         state = super().state()
         held = sum(s.nbytes + y.nbytes for s, y, _ in self.pairs)
@@ -106,10 +105,10 @@ class LBFGS(Iterate):
         return replace(self, point=point, pairs=pairs)
 
     def _fresh(self) -> Self | None:
-        """The same point without pairs, for one more try by steepest descent; else None."""
+        """The same point without pairs, for a try by steepest descent; None if it has no pairs."""
         return replace(self, pairs=()) if self.pairs else None
 
 
 def remembered(size: int) -> int:
-    """How many pairs are kept of moves that take `size` bytes each."""
+    """How many pairs are kept when a picture takes `size` bytes."""
     return min(HISTORY, max(LEAST, MEMORY // (2 * size)))

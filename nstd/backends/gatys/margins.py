@@ -1,14 +1,14 @@
-"""Margins of style pictures: the paper, frame or bare canvas at the edge of a scan is no style.
+"""Margins of style pictures: paper, frame or bare canvas at the edge of a scan is not style.
 
-A network sees a margin only at the border, and so paints it there: as a frame around the result.
-Two kinds are found, side by side and each side by itself:
+A network would paint a margin where it sees it, as a frame around the result. Two kinds are found,
+separately for each side:
 
 - A strip of paper white or of black, which ends along a line that is parallel to the side.
 - A worn edge: the outermost lines differ from those just inside them by far more than lines of the
   picture ever do over the same distance. It is a few pixels wide.
 
-What is found is cut off. Where it is in doubt, nothing is: lines whose like is found inside the
-picture (stripes, a page of text), a wide strip that has no opposite, a slow change of light.
+Margins are cut off. In case of doubt, nothing is cut: when similar lines occur inside the picture
+(stripes, a page of text), for a wide strip without an opposite one, or a slow change of light.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ UNUSUAL = 2.5  # an edge is worn where it changes by this many times the usual
 
 
 class Margins(NamedTuple):
-    """Pixels to be cut off at each side."""
+    """The pixels to cut off at each side."""
 
     top: int = 0
     bottom: int = 0
@@ -57,19 +57,19 @@ class Margins(NamedTuple):
     right: int = 0
 
     def cut(self, pixels: Pixels) -> Pixels:
-        """The part of `pixels` (H, W, C) inside; a view."""
+        """The inner part of `pixels` (H, W, C), as a view."""
         height, width = pixels.shape[:2]
         return pixels[self.top : height - self.bottom, self.left : width - self.right]
 
     def __str__(self) -> str:
-        """Such as `left 5, right 4`: the sides that have any."""
+        """The sides with margins, such as `left 5, right 4`."""
         return ", ".join(f"{side} {width}" for side, width in self._asdict().items() if width)
 
 
 def without_margins(task: Task) -> tuple[Task, str]:
     """`task` with the margins of its styles cut off, and a note that says so, or ''.
 
-    A style with a mask is left as it is: somebody has said already what counts.
+    A style with a mask is not changed: the mask already says what counts.
     """
     margins = [
         Margins() if style.mask is not None else margins_of(style.pixels) for style in task.styles
@@ -82,7 +82,7 @@ def without_margins(task: Task) -> tuple[Task, str]:
 
 
 def margins_of(pixels: Pixels) -> Margins:
-    """Those of a picture (H, W, 3), in its own pixels."""
+    """The margins of a picture (H, W, 3), in its own pixels."""
     seen = to_pixels(shrink(to_tensor(pixels, "cpu"), LONGEST))
     if min(seen.shape[:2]) < SHORTEST:
         return Margins()
@@ -93,7 +93,7 @@ def margins_of(pixels: Pixels) -> Margins:
 
 
 def _note(pairs: Sequence[tuple[Style, Margins]]) -> str:
-    """What was cut off which style, for people."""
+    """What was cut off each style, as text."""
     told = []
     for number, (style, margins) in enumerate(pairs, start=1):
         if any(margins):
@@ -104,7 +104,7 @@ def _note(pairs: Sequence[tuple[Style, Margins]]) -> str:
 
 
 def _sides(pixels: Pixels) -> list[Array]:
-    """The lines of a picture, from each side inwards: top, bottom, left, right."""
+    """The lines of a picture, from each side to the inside: top, bottom, left, right."""
     columns = pixels.transpose(1, 0, 2)
     return [pixels, pixels[::-1], columns, columns[::-1]]
 
@@ -122,14 +122,15 @@ def _strips(pixels: Pixels) -> Margins:
 
 
 class _Strip(NamedTuple):
-    """The lines of one colour at a side; 0 lines: none."""
+    """The strip of one colour at a side; 0 lines: none."""
 
     lines: int
     colour: Array
 
     @classmethod
     def of(cls, lines: Array) -> _Strip:
-        """That at the beginning of `lines` (N, M, 3), whose ends may belong to other sides."""
+        """The strip at the start of `lines` (N, M, 3); the ends of lines may belong to other
+        sides."""
         away = round(lines.shape[1] * PAIRED)
         middle = lines[:, away : lines.shape[1] - away]
         colour = np.median(middle[0], axis=0)
@@ -137,21 +138,21 @@ class _Strip(NamedTuple):
         return cls(_end(near) if _is_bare(colour) else 0, colour)
 
     def width(self, length: int, opposite: _Strip) -> int:
-        """Its lines, of `length` in all, or 0 where it is too wide for a margin."""
+        """Its number of lines, of `length` in total; 0 if it is too wide for a margin."""
         alike = opposite.lines and np.abs(self.colour - opposite.colour).max() <= 2 * TOLERANCE
         return self.lines if self.lines <= length * (PAIRED if alike else SINGLE) else 0
 
 
 def _is_bare(colour: Array) -> bool:
-    """Whether it is that of paper, or black."""
+    """Whether `colour` is that of paper, or black."""
     darkest, brightest = float(colour.min()), float(colour.max())
     is_paper = darkest >= PAPER and brightest - darkest <= NEUTRAL
     return is_paper or brightest <= BLACK
 
 
 def _end(near: Array) -> int:
-    """Where a strip ends, given the share of it in each line; 0: there is no strip."""
-    begun = int(np.argmin(near >= FULL))  # 0 as well where all lines are full
+    """The line at which a strip ends, from its share of each line; 0: there is no strip."""
+    begun = int(np.argmin(near >= FULL))  # also 0 if all lines are full
     gone = np.flatnonzero(near[begun : begun + ENDING + 1] < GONE)
     if not begun or not gone.size:
         return 0
@@ -161,7 +162,7 @@ def _end(near: Array) -> int:
 
 
 def _worn(lines: Array) -> int:
-    """The lines of a worn edge at the beginning of `lines` (N, M, 3); 0: there is none."""
+    """The number of lines of a worn edge at the start of `lines` (N, M, 3); 0: none."""
     inner = lines[:, WORN : lines.shape[1] - WORN]
     means = inner.mean(1)
     changes = np.abs(means[APART:] - means[:-APART]).max(1)

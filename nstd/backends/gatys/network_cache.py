@@ -1,4 +1,4 @@
-"""The network of a job: kept from an earlier job where it is the same, else loaded or fitted."""
+"""The network of a job: kept from the last job if it is the same, else loaded or fitted."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.tensors import to_tensor
 
-SEEN = 8  # contents of a series that a network is fitted to
+SEEN = 8  # the most contents of a series that a network is fitted to
 
 Warm = dict[Any, Network]
 
 
 def network_for(task: Task, saved: Mapping[str, Any] | None, warm: Warm) -> Network:
-    """The network of `task`; `warm` holds the last one, and takes this one.
+    """The network of `task`; `warm` has the last network, and then this one.
 
-    `saved` is what a checkpoint kept of it.
+    `saved` is the state of the network in a checkpoint.
     """
     options: Options = task.options
     style_layers, content_layers = options.layers
@@ -45,7 +45,7 @@ def network_for(task: Task, saved: Mapping[str, Any] | None, warm: Warm) -> Netw
     key += (request.precision,)
     key += (request.weights,) if options.spec.warm else (request.seed, _digest(request.pictures))
     if key not in warm:
-        warm.clear()  # one at a time: two may not fit the device
+        warm.clear()  # only one: two may not fit on the device
         warm[key] = networks.load(request)
     return warm[key]
 
@@ -53,9 +53,9 @@ def network_for(task: Task, saved: Mapping[str, Any] | None, warm: Warm) -> Netw
 def pictures_to_fit(task: Task) -> list[Tensor]:
     """The pictures (1, 3, H, W) that a network of `task` is fitted to.
 
-    These are the content and the styles as the transfer sees them. In a series they are the same
-    for each job: contents from all over it and, so that those do not drown them, as many styles,
-    each perhaps more than once and in its own colours.
+    These are the content and the styles, in the colours of the transfer. In a series they are the
+    same for each job: contents spread over the series, and as many styles, for balance; a style may
+    be used more than once, and in its own colours.
     """
     if not task.series:
         task = colors.before(task)

@@ -1,7 +1,7 @@
-"""The registry of networks: one name, one row that says what the network offers and who loads it.
+"""The registry of networks: for each name, the properties of the network and its loader.
 
-Light on purpose: options are checked against it without torch. A new network is a module with a
-loader and a row here.
+Does not import torch, because options are checked with it. A new network is a module with a loader
+and a row here.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ class Network(Protocol):
 
     name: str
     sha256: str
-    """Of the weights file, or of the filters themselves."""
+    """SHA-256 of the weights file, or of the filters."""
 
     def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features (1, C, H, W) of `picture` (1, 3, H, W), in [0, 1], after each named layer.
 
-        One after the other, so that none is held for longer than it is looked at, on the way
-        there and on the way back. The fastest order in memory is channels last.
+        One after the other, so that none is kept longer than it is used, in the forward and in the
+        backward pass. The fastest memory format is channels last.
         """
         ...
 
     def turn(self, layer: str) -> Tensor | None:
-        """The map (C, C) that features of `layer` pass before they are compared; None: none.
+        """The map (C, C) of features of `layer` before they are compared; None: no map.
 
-        It is applied to their statistics, which costs next to nothing.
+        It is applied to their statistics, which is very fast.
         """
         ...
 
     def state(self) -> dict[str, Any] | None:
-        """What a checkpoint must keep of the network, or None where its name is enough."""
+        """What a checkpoint must save of the network; None if its name is enough."""
         ...
 
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """What a loader may need to make a network for one job.
+    """What a loader needs to make a network for one job.
 
-    `pictures` are the content and the styles, (1, 3, H, W) in [0, 1]; `saved` is what `state`
-    of the same network gave to a checkpoint. `precision` is `float32` or `bfloat16`.
+    `pictures` are the content and the styles, (1, 3, H, W) in [0, 1]; `saved` is the `state` of
+    the same network in a checkpoint. `precision` is `float32` or `bfloat16`.
     """
 
     name: str
@@ -72,10 +72,10 @@ class Loader(Protocol):
 
 
 class Reach(NamedTuple):
-    """What a position of a layer depends on, in pixels of the picture.
+    """The receptive field of a position of a layer, in pixels of the picture.
 
-    Positions are `stride` pixels apart; each depends on the `stride` x `stride` pixels that it
-    stands for, and on up to `halo` more on every side.
+    Positions are `stride` pixels apart; each depends on its own `stride` x `stride` pixels, and on
+    up to `halo` more pixels on every side.
     """
 
     stride: int
@@ -83,7 +83,7 @@ class Reach(NamedTuple):
 
 
 class Footprint(NamedTuple):
-    """Bytes that a network takes: `always`, and `per_pixel` that it sees at once, gradients too."""
+    """Bytes of a network: `always`, and `per_pixel` of one tile, including gradients."""
 
     always: int
     per_pixel: int
@@ -91,11 +91,11 @@ class Footprint(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the terms of the loss are weighed.
+    """The weights of the terms of the loss.
 
-    `relative` terms are divided by their size at the start, so that the weights suit any network;
-    others count in their own units. `layer_weights` are relative to each other, 1 where a style
-    layer has none. `diagonals` is the share of diagonal neighbours in total variation.
+    `relative` terms are divided by their value at the start, so that the weights suit any
+    network; the others have their own units. `layer_weights` are relative to each other; a style
+    layer without one has 1. `diagonals` is the share of diagonal neighbours in total variation.
     """
 
     content_weight: float = 0.3
@@ -107,13 +107,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Spec:
-    """One row of the registry: the defaults of a network, and who loads it.
+    """One row of the registry: the defaults of a network, and its loader.
 
-    `general` is the recipe of all style losses that have none of their own in `recipes`.
-    `recolors` tells that the content is given the styles' colours first. `budgets` are
-    evaluations per level by preset, the coarsest level first, the last number for all further
-    levels; `per_octave` levels double the size. `warm` networks do not depend on the pictures.
-    `footprints` are by precision.
+    `general` is the recipe of all style losses that are not in `recipes`. With `recolors`, the
+    content gets the styles' colours first. `budgets` has the evaluations per level by preset, the
+    coarsest level first, the last number for all further levels; the size doubles every
+    `per_octave` levels. `warm` networks do not depend on the pictures. `footprints` are by
+    precision.
     """
 
     loader: str
@@ -138,16 +138,16 @@ class Spec:
 
     @property
     def usual(self) -> Recipe:
-        """The weights that go with the network's own style loss."""
+        """The weights for the network's default style loss."""
         return self.recipe(self.style_loss)
 
     def recipe(self, style_loss: str) -> Recipe:
-        """The weights that go with `style_loss`."""
+        """The weights for `style_loss`."""
         return self.recipes.get(style_loss, self.general)
 
 
 def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
-    """Names of a VGG's rectified convolutions, `relu1_1` to `relu5_4`, as in the literature."""
+    """The usual names of a VGG's rectified convolutions, `relu1_1` to `relu5_4`."""
     return tuple(
         f"relu{block}_{unit}"
         for block, units in enumerate(blocks, start=1)
@@ -156,7 +156,8 @@ def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
 
 
 def _reaches(layers: Sequence[str]) -> dict[str, Reach]:
-    """Those of 3x3 convolutions in a row; the first digit of a name counts poolings, from 1."""
+    """The reaches of consecutive 3x3 convolutions; the first digit of a name counts poolings +
+    1."""
     found, halo = {}, 0
     for layer in layers:
         stride = 2 ** (int(next(filter(str.isdigit, layer))) - 1)
@@ -201,7 +202,7 @@ def _vgg(*blocks: int) -> Spec:
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 
 FIXED = {member: tuple(f"{stage}{member}" for stage in STAGES[:4]) for member in "ab"}
-"""The layers of `fixed`, by member: two networks side by side, whose errors are not the same."""
+"""The layers of `fixed`, by member: two networks side by side, with different errors."""
 
 _FITTED = Spec(
     loader="nstd.backends.gatys.fitted:load",
@@ -227,9 +228,9 @@ NETWORKS: dict[str, Spec] = {
         _FITTED,
         loader="nstd.backends.gatys.fixed:load",
         reaches=_reaches(FIXED["a"]) | _reaches(FIXED["b"]),
-        # The first stage would keep the photograph's finest detail; those of both keep no more.
+        # The first stage would keep the finest detail of the photograph.
         content_layers=FIXED["a"][1:],
-        style_layers=FIXED["a"] + FIXED["b"][1:],  # both see about the same of the first stage
+        style_layers=FIXED["a"] + FIXED["b"][1:],  # the first stages of both are nearly the same
         warm=True,
         footprints={
             "bfloat16": Footprint(90 * MEGABYTE, 430),
@@ -248,7 +249,7 @@ NETWORKS: dict[str, Spec] = {
 
 
 def load(request: NetworkRequest) -> Network:
-    """The network that `request` names, made by its own loader."""
+    """The network that `request` names, made by its loader."""
     module, function = NETWORKS[request.name].loader.split(":")
     loader: Loader = getattr(import_module(module), function)
     return loader(request)

@@ -1,11 +1,12 @@
-"""The loss of one level: how far a picture is from the content's shapes and the styles' statistics.
+"""The loss of one level: the distance of a picture to the content's shapes and the styles'
+statistics.
 
-Terms are relative where the recipe says so, and one set of weights then suits all pairs, sizes and
-networks: a style layer to its distance where the picture is the content, a content layer to that
-of a picture in the style that has nothing to do with the content.
+If the recipe says so, terms are relative, so that the same weights suit all pairs, sizes and
+networks: a style layer is divided by its distance for the content itself, a content layer by that
+of a picture with the style's statistics that is independent of the content.
 
-The losses depend on a picture by means over positions alone. In tiles, a first pass takes those of
-the whole picture, and a second one leads the slopes of the loss back to each tile.
+The losses depend on a picture only by means over positions. With tiles, a first pass computes these
+for the whole picture, and a second pass computes the gradient of each tile.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from nstd.backends.gatys.tiles import Tile
 from nstd.backends.gatys.total_variation import total_variation
 
 BOX = 200.0
-"""Weight of the mean square of what lies outside [0, 1]: it is cut off in the end, and a descent
-that may count on it ends where the picture that is left is not the best one."""
+"""Weight of the mean square of the values outside [0, 1]. They are clamped in the end; without this
+term, the clamped picture would not be the best one."""
 
 
 class Objective:
@@ -52,9 +53,9 @@ class Objective:
         options: Options,
         cache: TargetCache | None = None,
     ) -> None:
-        """Take the targets of `content` (1, 3, H, W) and of the paintings in its `regions`.
+        """Compute the targets of `content` (1, 3, H, W) and of the paintings in its `regions`.
 
-        `cache` may have those of paintings already.
+        `cache` may have those of the paintings.
         """
         self._options = options
         self._picture = content
@@ -84,7 +85,7 @@ class Objective:
         self._kept = self._reference(view.tiles[0]) if len(view.tiles) == 1 else None
 
     def __call__(self, picture: Tensor) -> Point:
-        """The loss of `picture` (1, 3, H, W), values about [0, 1], and its gradient."""
+        """The loss of `picture` (1, 3, H, W), with values about in [0, 1], and its gradient."""
         x = picture.detach()
         content, style, gradient = self._whole(x) if self._kept is not None else self._tiled(x)
         tv, smooth = _with_gradient(x, self._options.recipe.diagonals)
@@ -93,7 +94,7 @@ class Objective:
         gradient.add_(excess, alpha=2 * BOX / x.numel())
         total = self._total(content, style) + self._options.recipe.tv_weight * tv
         total = total + BOX * excess.square_().mean()
-        # One transfer for all that the host must know; a NaN anywhere shows in the maximum.
+        # One transfer to the host for all values; the maximum is NaN if any value is.
         values = torch.stack([total, content, style, tv, gradient.abs().amax()]).detach()
         *terms, largest = values.tolist()
         named = dict(zip(("total", "content", "style", "tv"), terms, strict=True))
@@ -101,14 +102,14 @@ class Objective:
         return Point(x, named["total"], gradient, named, finite)
 
     def _whole(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Both losses, and the gradient, of a picture that is one tile."""
+        """Both losses and the gradient of a picture in one tile."""
         x = x.detach().requires_grad_()
         content, style = self._losses(self._look(x, self._view.tiles[0]))
         (gradient,) = torch.autograd.grad(self._total(content, style), x)
         return content, style, gradient.contiguous()
 
     def _tiled(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, tile by tile, twice."""
+        """The same in two passes over several tiles."""
         with torch.no_grad():
             sums = added(self._look(tile.seen.of(x), tile) for tile in self._view.tiles)
         for value in sums.values():
@@ -132,7 +133,7 @@ class Objective:
 
     @torch.no_grad()
     def _reference(self, tile: Tile) -> dict[str, Tensor]:
-        """What the content's layers are compared with in a tile."""
+        """The tensors that the content layers of a tile are compared with."""
         _, layers = self._options.layers
         part = tile.seen.of(self._picture)
         return self._content.references(self._view.features(part, tile, layers))

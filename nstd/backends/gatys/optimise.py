@@ -1,4 +1,5 @@
-"""The descent: level by level, step by step, to a plateau or the end of the budget; resumable."""
+"""The descent: optimises level by level until a plateau or the end of the budget; can be
+resumed."""
 
 from __future__ import annotations
 
@@ -19,29 +20,29 @@ from nstd.errors import BackendError
 if TYPE_CHECKING:
     from nstd.backend import Pixels
 
-RETRIES = 4  # gentler steps that are tried after NaN
+RETRIES = 4  # tries with smaller steps after NaN
 
 OPTIMISERS: dict[str, type[Iterate]] = {"lbfgs": LBFGS, "adam": Adam}
 
 
 class LossProblem(Protocol):
-    """What is optimised."""
+    """The problem to optimise."""
 
     def objective(self, level: Level) -> Evaluate:
-        """The loss of pictures of that level's size."""
+        """The loss of pictures with the size of `level`."""
         ...
 
     def begin(self, level: Level, coarser: tuple[Level, Tensor] | None) -> Tensor:
-        """Where the descent on `level` starts, given the level before and its picture."""
+        """The start picture of `level`, given the level before and its picture."""
         ...
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the descent stands between two steps: all that a checkpoint must hold.
+    """The state of the descent between two steps, as a checkpoint saves it.
 
-    `level` counts from 0; `used` are the evaluations on it, `spent` those of the levels before;
-    `best` is the least loss after each of the last steps; `stuck` means no step leads down.
+    `level` counts from 0; `used` are its evaluations, `spent` those of the levels before; `best`
+    has the least loss after each of the last steps; `stuck`: no step lowers the loss.
     """
 
     iterate: Iterate
@@ -52,12 +53,12 @@ class Standing:
     stuck: bool = False
 
     def state(self) -> dict[str, Any]:
-        """Everything as plain values and tensors."""
+        """The state as plain values and tensors."""
         return vars(self) | {"iterate": self.iterate.state()}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any], optimizer: str) -> Standing:
-        """The standing whose `state` this was."""
+        """The standing with this `state`."""
         iterate = OPTIMISERS[optimizer].restore(state["iterate"])
         return cls(**{**state, "iterate": iterate})
 
@@ -67,14 +68,14 @@ class Standing:
         return replace(self, iterate=iterate, used=used, best=best[-iterate.patience - 1 :])
 
     def plateau(self, tolerance: float) -> bool:
-        """Whether the last steps lowered the loss by less than that share of it."""
+        """Whether the last steps lowered the loss by less than the share `tolerance`."""
         if self.stuck or len(self.best) <= self.iterate.patience:
             return self.stuck
         return self.best[0] - self.best[-1] <= tolerance * abs(self.best[-1])
 
 
 class Descent:
-    """One run over all levels, from the coarsest or from where a checkpoint stands."""
+    """One run over all levels, from the coarsest or from a checkpoint."""
 
     def __init__(
         self,
@@ -88,9 +89,9 @@ class Descent:
         save: Callable[[Standing], bytes],
         show: Callable[[Tensor], Pixels],
     ) -> None:
-        """`budget` says how far each of `levels` goes; `start` makes the first iterate of all.
+        """`budget` limits the evaluations of `levels`; `start` makes the first iterate.
 
-        `save` turns a standing into a checkpoint, `show` a picture into what a person sees.
+        `save` turns a standing into a checkpoint; `show` turns a picture into a preview.
         """
         self._problem = problem
         self._levels = levels
@@ -102,22 +103,23 @@ class Descent:
         self._show = show
 
     def run(self, at: Standing | None = None) -> tuple[Tensor, str]:
-        """The final picture (1, 3, H, W) in [0, 1], and what ended it: `plateau` or the budget.
+        """The final picture (1, 3, H, W) in [0, 1], and what ended the run: `plateau` or the
+        budget.
 
-        `at` is where an interrupted run stood. Raises BackendError `diverged`.
+        `at` is the standing of an interrupted run. Raises BackendError `diverged`.
         """
         for number in range(at.level if at else 0, len(self._levels)):
             begun = at is not None and at.level == number
             if begun or self._left(number, 0):
                 at = self._level(number, at)
-        assert at is not None  # a budget is for one evaluation at least
+        assert at is not None  # a budget has at least one evaluation
         done = _Meter(self._budget, at.level, at.used, at.spent).progress()
-        self._tell(replace(done, fraction=1.0), at, at.iterate.point)
+        self._report_progress(replace(done, fraction=1.0), at, at.iterate.point)
         early = at.plateau(self._tolerance) and self._left(at.level, at.used)
         return self._full_size(at), "plateau" if early else self._budget.ends
 
     def _level(self, number: int, at: Standing | None) -> Standing:
-        """Take one level to its end."""
+        """Optimise one level to its end."""
         level = self._levels[number]
         objective = self._problem.objective(level)
         spent = at.spent + (at.used if at.level < number else 0) if at else 0
@@ -127,7 +129,7 @@ class Descent:
         def evaluate(x: Tensor) -> Point:
             point = objective(x)
             meter.count()
-            self._tell(meter.progress(), at, point)
+            self._report_progress(meter.progress(), at, point)
             return point
 
         if at is None or at.level < number:
@@ -143,14 +145,14 @@ class Descent:
         return self._budget.expected(number, used)[0]
 
     def _full_size(self, at: Standing) -> Tensor:
-        """The picture of `at`, carried over the levels that the budget did not reach."""
+        """The picture of `at`, enlarged over the levels that the budget did not reach."""
         coarse, full = self._levels[at.level], self._levels[-1]
         if coarse is full:
             return at.iterate.picture
         return self._problem.begin(full, (coarse, at.iterate.picture))
 
     def _enter(self, level: Level, before: Standing | None, evaluate: Evaluate) -> Iterate:
-        """Begin a level at the picture of the one before."""
+        """Start a level with the picture of the level before."""
         coarser = (self._levels[before.level], before.iterate.picture) if before else None
         picture = self._problem.begin(level, coarser)
         try:
@@ -161,7 +163,7 @@ class Descent:
             raise _diverged() from None
 
     def _step(self, iterate: Iterate, evaluate: Evaluate, budget: int) -> Iterate | None:
-        """One step; where it meets NaN, back to `iterate` and on with smaller steps."""
+        """One step; after NaN, go back to `iterate` and continue with smaller steps."""
         for _ in range(RETRIES):
             try:
                 return iterate.step(evaluate, budget)
@@ -169,8 +171,9 @@ class Descent:
                 iterate = iterate.gentler()
         raise _diverged()
 
-    def _tell(self, progress: Progress, at: Standing | None, point: Point) -> None:
-        """Report, with the last finished step's losses and picture: a search's probes jump."""
+    def _report_progress(self, progress: Progress, at: Standing | None, point: Point) -> None:
+        """Report with the losses and the picture of the last complete step: probes of a search
+        vary."""
         begun = at is not None and at.level == progress.level - 1
         shown = at.iterate.point if at and begun else point
         picture = at.iterate.picture if at else point.picture
@@ -186,7 +189,7 @@ class Descent:
 
 @dataclass
 class _Meter:
-    """Counts the evaluations of a level, and says how far the whole run is."""
+    """Counts the evaluations of a level, and computes the progress of the run."""
 
     budget: Budget
     number: int
@@ -194,12 +197,12 @@ class _Meter:
     spent: int
 
     def count(self) -> None:
-        """Note one more."""
+        """Count one evaluation."""
         self.used += 1
         self.budget.evaluated(self.number)
 
     def progress(self) -> Progress:
-        """Steps and the share of the work done, as far as the budget can tell."""
+        """The steps and the share of the work that is done, estimated from the budget."""
         expected = self.budget.expected(self.number, self.used)
         step = self.spent + self.used
         return Progress(

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from nstd.backends.gatys.networks import NETWORKS, Recipe, Spec
 from nstd.system.units import Seconds
 
-LARGE = 1 << 20  # pixels of the largest picture that is processed at once
+LARGE = 1 << 20  # pixels; larger pictures are processed in tiles
 TILE = 512
 
 
 def usual(value: Callable[[Spec], object]) -> str:
-    """The default of each network in words, like `0.15 for fitted, 0.015 for vgg19 and vgg16`."""
+    """The default of each network as text, like `0.15 for fitted, 0.015 for vgg19 and vgg16`."""
     networks: dict[object, list[str]] = {}
     for name, spec in NETWORKS.items():
         networks.setdefault(value(spec), []).append(name)
@@ -165,9 +165,9 @@ class Options(BaseModel):
 
     @property
     def recipe(self) -> Recipe:
-        """The weights in effect: the network's for its style loss, but where they are given.
+        """The weights in effect: those given, else the network's for the style loss.
 
-        `strength` multiplies the content's, whichever it is.
+        `strength` changes the content's weight in both cases.
         """
         usual = self.spec.recipe(self.style_loss_used)
         content, tv = self.content_weight, self.tv_weight
@@ -178,16 +178,16 @@ class Options(BaseModel):
         )
 
     def _relaxed(self, content_weight: float) -> float:
-        """The content's weight as `strength` has it; at 0 it would be infinite."""
+        """The content's weight changed by `strength`; for 0 it would be infinite."""
         return content_weight * (1 - self.strength) / max(self.strength, 1e-9)
 
     def tile_side(self, height: int, width: int) -> int | None:
-        """The sides of the tiles for a picture of that size; None: it is processed at once."""
+        """The side of the tiles, in pixels, for a picture of that size; None: one tile."""
         if self.tile is None:
             return TILE if height * width > LARGE else None
         return self.tile if max(height, width) > self.tile else None
 
     @property
     def evaluations(self) -> tuple[int, ...]:
-        """Evaluations per level, the coarsest first."""
+        """The evaluations per level, the coarsest first."""
         return self.spec.budgets[self.preset]

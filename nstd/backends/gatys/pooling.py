@@ -1,4 +1,4 @@
-"""Pooling by two, safe for pictures of any size."""
+"""Pooling by two, for pictures of any size."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-TINY = 1e-10  # under the root, whose slope at 0 is infinite
+TINY = 1e-10  # added under the root, whose derivative at 0 is infinite
 
 
 def pool(features: Tensor, kind: str) -> Tensor:
     """Features (1, C, H, W) as (1, C, ceil(H / 2), ceil(W / 2)).
 
-    `kind` is `max`, `average`, or `l2`: the root of the sum of four squares. Odd edges are kept,
-    so that every pixel counts and nothing is pooled away: a side of 1 stays.
+    `kind` is `max`, `average`, or `l2`: the root of the sum of four squares. An odd last row or
+    column is kept, so that every pixel counts; a side of 1 stays 1.
     """
     if kind == "average":
         return functional.avg_pool2d(features, 2, ceil_mode=True)
@@ -27,8 +27,8 @@ def pool(features: Tensor, kind: str) -> Tensor:
 
 
 class _Maximum(torch.autograd.Function):
-    """Finds the maxima again on the way back: to remember where they were takes eight bytes each,
-    more than all that an evaluation must remember besides the features."""
+    """Finds the maxima again in the backward pass: saving their positions takes eight bytes each,
+    more than everything else that an evaluation saves besides the features."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
@@ -46,9 +46,9 @@ class _Maximum(torch.autograd.Function):
 
 
 def tap(features: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    """`features`, to be looked at, and `pool` of them, for the next stage.
+    """`features`, for the losses, and `pool` of them, for the next stage.
 
-    Both gradients meet here, which saves two passes over the largest tensors there are.
+    Both gradients are added here, which saves two passes over the largest tensors.
     """
     if kind == "average" and not any(side % 2 for side in features.shape[2:]):
         shown, pooled = _Tap.apply(features)
@@ -57,7 +57,7 @@ def tap(features: Tensor, kind: str) -> tuple[Tensor, Tensor]:
 
 
 class _Tap(torch.autograd.Function):
-    """Average pooling of even sides, which also hands its input through."""
+    """Average pooling of even sides, which also returns its input."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
-"""What networks compute in: bfloat16 where the device has units for it, else float32.
+"""The precision of networks: bfloat16 if the device has units for it, else float32.
 
-Pictures, statistics, losses and the optimiser stay float32 everywhere.
+Pictures, statistics, losses and the optimiser always use float32.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ UNITS = ("amx_bf16", "avx512_bf16")
 
 
 def precision_for(device: str, wanted: str = "auto") -> str:
-    """`bfloat16` or `float32` for networks on `device`; anything but `auto` is taken as it is.
+    """`bfloat16` or `float32` for networks on `device`; any `wanted` but `auto` is returned.
 
-    On the CPU it takes one of `UNITS`, which multiply bfloat16 at twice the speed of float32 or
-    more: without them it is slower.
+    On the CPU, bfloat16 needs one of `UNITS`, which multiply it at least twice as fast as
+    float32; without them it is slower.
     """
     if wanted != "auto":
         return wanted
@@ -24,6 +24,6 @@ def precision_for(device: str, wanted: str = "auto") -> str:
 
 
 def _capabilities() -> dict[str, object]:
-    """What the CPU offers, where torch is new enough to tell."""
+    """The capabilities of the CPU, if this version of torch can report them."""
     tell = getattr(torch.cpu, "get_capabilities", None)
     return dict(tell()) if tell else {}

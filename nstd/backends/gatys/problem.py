@@ -1,4 +1,4 @@
-"""Style transfer as a problem to optimise: pictures, a network, and the losses on each level."""
+"""Style transfer as an optimisation problem: pictures, a network, and the losses of each level."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TaskPictures:
 
     @property
     def has_init(self) -> bool:
-        """Whether a picture to start at was given."""
+        """Whether a start picture was given."""
         return self._init is not None
 
     def content_at(self, level: Level) -> Tensor:
@@ -39,13 +39,13 @@ class TaskPictures:
         return [region.at(level) for region in self._regions]
 
     def init_at(self, level: Level) -> Tensor:
-        """The picture to start at, which is the content where none was given."""
+        """The start picture: the content if none was given."""
         picture = self.content if self._init is None else self._init
         return resize(picture, level.height, level.width).clamp(0, 1)
 
 
 class StyleTransfer:
-    """The content's shapes and the styles' statistics, as `network` sees them."""
+    """The problem of matching the content's shapes and the styles' statistics, by `network`."""
 
     def __init__(
         self,
@@ -60,13 +60,13 @@ class StyleTransfer:
         self._cache = cache
 
     def objective(self, level: Level) -> Evaluate:
-        """The loss of pictures of that level's size."""
+        """The loss of pictures with the size of `level`."""
         content, parts = self._pictures.content_at(level), self._pictures.regions_at(level)
         objective = Objective(self._network, content, parts, self._options, self._cache)
         return _grey(objective) if self._options.colors == "luminance" else objective
 
     def begin(self, level: Level, coarser: tuple[Level, Tensor] | None) -> Tensor:
-        """Where the descent on `level` starts, given the level before and its picture."""
+        """The start picture of `level`, given the level before and its picture."""
         ground = self._ground(level)
         if coarser is not None:
             before, picture = coarser
@@ -78,13 +78,13 @@ class StyleTransfer:
         return self._options.init == "noise" and not self._pictures.has_init
 
     def _ground(self, level: Level) -> Tensor:
-        """What the changes are measured from: the picture to start at, or black under noise."""
+        """The picture that changes are relative to: the start picture, or black for noise."""
         if self._is_noise:
             return self._pictures.content.new_zeros(1, 3, level.height, level.width)
         return self._pictures.init_at(level)
 
     def _noise(self, level: Level) -> Tensor:
-        """Noise, drawn on the CPU: the same for a seed on every device."""
+        """Noise, made on the CPU, so that a seed gives the same on every device."""
         generator = Generator().manual_seed(self._options.seed)
         channels = 1 if self._options.colors == "luminance" else 3
         noise = rand(1, channels, level.height, level.width, generator=generator)
@@ -92,7 +92,7 @@ class StyleTransfer:
 
 
 def _grey(objective: Evaluate) -> Evaluate:
-    """`objective` among the grey pictures: no way that its gradient shows leads out of them."""
+    """`objective` restricted to grey pictures: its gradient is grey too."""
 
     def evaluate(x: Tensor) -> Point:
         point = objective(x)

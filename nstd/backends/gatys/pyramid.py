@@ -1,4 +1,4 @@
-"""The levels of the coarse-to-fine pyramid, and the way of a picture from one to the next."""
+"""The levels of the coarse-to-fine pyramid, and resizing between them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from nstd.backends.gatys.options import Options
 
-COARSEST = 128  # pixels of the longest side that the coarsest level has at least
-NARROWEST = 32  # the same for the shortest side: the deepest layers need something to see
+COARSEST = 128  # least longest side of the coarsest level, in pixels
+NARROWEST = 32  # least shortest side, for the deepest layers
 
 
 @dataclass(frozen=True)
 class Level:
-    """One size at which the picture is optimised, and the evaluations it may take."""
+    """One size at which the picture is optimised, and its number of evaluations."""
 
     height: int
     width: int
@@ -25,19 +25,19 @@ class Level:
 
     @property
     def pixels(self) -> int:
-        """Pixels of the picture; an evaluation costs about as much as it has pixels."""
+        """The pixels of the picture; the cost of an evaluation is proportional to them."""
         return self.height * self.width
 
     @property
     def cost(self) -> int:
-        """Expected work, in pixels."""
+        """The expected work: pixels times evaluations."""
         return self.pixels * self.evaluations
 
 
 def sizes(height: int, width: int, per_octave: int = 1) -> list[tuple[int, int]]:
     """Heights and widths from the coarsest level to the full size.
 
-    With 1 level `per_octave` each is twice the one before, with 2 the root of 2 times.
+    Each level is 2 times as large as the one before, or with 2 `per_octave` the root of 2 times.
     """
     found = [(height, width)]
     for number in count(1):
@@ -57,8 +57,8 @@ def plan(
 ) -> tuple[Level, ...]:
     """The levels for a picture of that size; see `sizes`.
 
-    `evaluations` are per level, the coarsest first, the last one for all further levels. With
-    `total` they are scaled to that sum, which may leave a level without any.
+    `evaluations` has the number for each level, the coarsest first, the last for all further
+    levels. With `total` they are scaled to that sum, and a level may get none.
     """
     found = sizes(height, width, per_octave)
     counts = [evaluations[min(i, len(evaluations) - 1)] for i in range(len(found))]
@@ -92,10 +92,10 @@ def shrink(picture: Tensor, longest: int) -> Tensor:
 
 
 def carry(picture: Tensor, coarse: Tensor, fine: Tensor) -> Tensor:
-    """`picture` taken from its level to the next: the change is enlarged, not the picture.
+    """`picture` resized to the next level by enlarging only its difference from the content.
 
-    `coarse` and `fine` are the content on the two levels. Content + enlarged change keeps the
-    content's detail, which an enlarged picture would have lost.
+    `coarse` and `fine` are the content on the two levels. The content plus the enlarged
+    difference keeps the content's detail, which an enlarged picture would lose.
     """
     height, width = fine.shape[2:]
     return (fine + resize(picture - coarse, height, width)).clamp(0, 1)

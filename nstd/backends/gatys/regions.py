@@ -1,4 +1,5 @@
-"""Regions: which part of the content takes which styles (Gatys et al., CVPR 2017, section 4.1)."""
+"""Regions: which styles apply to which part of the content (Gatys et al., CVPR 2017, section
+4.1)."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ from nstd.errors import BackendError
 if TYPE_CHECKING:
     from nstd.backend import Mask
 
-BLACK = 0.5 / 255  # a mask that is nowhere brighter holds nothing
+BLACK = 0.5 / 255  # a mask that is nowhere brighter is empty
 
 
 @dataclass(frozen=True)
 class Painting:
     """A style: `picture` (1, 3, H, W), its `weight` in the mix, and its `scale`.
 
-    `mask` (1, 1, H, W) says how much each pixel counts; None: all of them.
+    `mask` (1, 1, H, W) has the weight of each pixel; None: all pixels count.
     """
 
     picture: Tensor
@@ -35,10 +36,10 @@ class Painting:
     mask: Tensor | None
 
     def at(self, level: Level) -> Painting:
-        """As large as `level` times the scale.
+        """The painting with the size of `level` times the scale.
 
-        A style smaller than the level counts at its own size times its scale: enlarging it to
-        the level would teach blur.
+        A style smaller than the level has its own size times its scale: enlarging it to the level
+        would make the result blurred.
         """
         longest = max(level.height, level.width)
         fit = min(1.0, longest / max(self.picture.shape[2:]))
@@ -51,8 +52,8 @@ class Painting:
 class Region:
     """A part of the content, and the paintings that are mixed in it.
 
-    `where` (1, 1, H, W) says how much of each pixel belongs to it, None: everything; `share` is
-    relative to that of the other regions.
+    `where` (1, 1, H, W) has the weight of each pixel in the region, None: everywhere; `share` is
+    relative to those of the other regions.
     """
 
     where: Tensor | None
@@ -71,8 +72,8 @@ class Region:
 def regions(task: Task) -> tuple[Region, ...]:
     """The regions of `task`; styles that name equal regions share one.
 
-    Styles without a region take what no region claims. Regions and masks that hold nothing are
-    left out with their styles. Raises BackendError `picture_refused` where none is left.
+    Styles without a region apply where there is no other region. Empty regions and masks are left
+    out with their styles. Raises BackendError `picture_refused` when no style remains.
     """
     found = [_region(styles, where, task) for where, styles in grouped(task.styles)]
     kept = tuple(region for region in found if region.share > 0)
@@ -86,9 +87,9 @@ def regions(task: Task) -> tuple[Region, ...]:
 
 
 def grouped(styles: Sequence[Style]) -> list[tuple[Mask | None, list[Style]]]:
-    """Where styles apply, and those that apply there; None: everywhere.
+    """Each region with its styles; None: everywhere.
 
-    Styles whose mask holds nothing are left out.
+    Styles with an empty mask are left out.
     """
     groups: dict[bytes, list[Style]] = {}
     for style in styles:
@@ -123,7 +124,7 @@ def _region(styles: Sequence[Style], where: Mask | None, task: Task) -> Region:
 
 
 def _rest(claimed: Sequence[Mask]) -> Mask | None:
-    """What no region claims; None, which is everything, where there is none."""
+    """The part without a region; None, which means everywhere, if there are no regions."""
     if not claimed:
         return None
     rest: Mask = (1 - np.sum(claimed, axis=0, dtype=np.float32)).clip(0, 1)

@@ -1,4 +1,4 @@
-"""One stage of the embedded networks: 3x3 filters, and both signs of what they answer."""
+"""One stage of the networks `fitted` and `fixed`: 3x3 filters and both signs of their responses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Filter = tuple[Tensor, Tensor]  # weight (K, C, 3, 3) and bias (K,)
 
 
 def responses(x: Tensor, filter_: Filter) -> Tensor:
-    """What K filters answer to x (1, C, H, W), rectified: (1, 2 K, H, W); edges repeated.
+    """The rectified responses of K filters to x (1, C, H, W): (1, 2 K, H, W); edges are repeated.
 
-    The answers come first, then the same with the opposite sign, which rectification would lose
+    First the responses, then their negatives, which rectification would lose
     (Shang et al., "Understanding and Improving Convolutional Neural Networks via Concatenated
     Rectified Linear Units", ICML 2016). No gradient flows to the filters.
     """
@@ -24,7 +24,7 @@ def responses(x: Tensor, filter_: Filter) -> Tensor:
 
 
 class _Responses(torch.autograd.Function):
-    """Written out, as it needs to remember nothing but the result, and filters one sign only."""
+    """A custom function, because it saves only the result, and computes only one sign."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def _empty(channels: int, like: Tensor) -> Tensor:
 
 
 def _unpadded(gradient: Tensor) -> Tensor:
-    """The gradient before edges were repeated; changes the one given."""
+    """The gradient without the repeated edges; changes its argument."""
     for side in (gradient, gradient.transpose(2, 3)):
         side[:, :, 1] += side[:, :, 0]
         side[:, :, -2] += side[:, :, -1]

@@ -1,4 +1,4 @@
-"""What a style is to a network: the first two moments of its features over positions."""
+"""The statistic of a style: the first two moments of its features over positions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from nstd.backends.gatys.tensors import wide
 
-PARTS = 16  # of a picture, at least, whose sums are rounded
-NOTHING = 1e-8  # of total weight: a mask this empty has no statistic
+PARTS = 16  # least number of parts of a picture for sums in bfloat16
+NOTHING = 1e-8  # a mask with less total weight has no statistic
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,18 @@ def statistic(features: Tensor) -> Statistic:
 
 
 def shares(weight: Tensor, size: Sequence[int]) -> Tensor:
-    """How much each position of a layer of that size counts, (1, 1, *size): 1 or 0 in all.
+    """The share of each position of a layer of that size, (1, 1, *size); the sum is 1 or 0.
 
-    `weight` (1, 1, h, w), values >= 0, says how much each pixel counts; it is averaged down.
+    `weight` (1, 1, h, w), values >= 0, is the weight of each pixel; it is averaged over positions.
     """
     share = functional.interpolate(weight, tuple(size), mode="area")
     return share / share.sum().clamp(min=NOTHING)
 
 
 def weighted(features: Tensor, share: Tensor) -> Statistic:
-    """The moments of `features` (1, C, H, W) with positions that count as `share` says.
+    """The moments of `features` (1, C, H, W), with the positions weighted by `share`.
 
-    Where it is 0 everywhere, so are the moments.
+    If `share` is 0 everywhere, so are the moments.
     """
     flat = wide(features).flatten(2)[0]
     counts = share.flatten()
@@ -67,14 +67,14 @@ def weighted(features: Tensor, share: Tensor) -> Statistic:
 def compared(features: Tensor, reference: Tensor | None) -> tuple[Statistic, Tensor]:
     """The moments of `features` (1, C, H, W), and their overlap with `reference`, a scalar.
 
-    That is the inner product of the two at a position, as a mean over positions; 0 for None.
+    The overlap is the mean over positions of the inner product of the two; 0 for None.
     """
     mean, second, overlap = _Moments.apply(features, reference)
     return Statistic(mean, second), overlap
 
 
 class _Moments(torch.autograd.Function):
-    """Written out: the features are read once on the way there, and once on the way back."""
+    """A custom function: it reads the features once forward and once backward."""
 
     @staticmethod
     def forward(
@@ -110,7 +110,7 @@ def gap(features: Tensor, reference: Tensor) -> Tensor:
 
 
 class _Gap(torch.autograd.Function):
-    """Written out, as the difference is all that there is to remember."""
+    """A custom function, which saves only the difference."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, reference: Tensor) -> Tensor:
@@ -126,22 +126,22 @@ class _Gap(torch.autograd.Function):
 
 
 def by_position(features: Tensor) -> Tensor:
-    """`features` (1, C, H, W) as (H W, C): as they lie in memory when channels come last."""
+    """`features` (1, C, H, W) as (H W, C), their order in memory with channels last."""
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
 def as_map(flat: Tensor, like: Tensor) -> Tensor:
-    """What `by_position` gave for a map of the shape of `like`, as such a map again."""
+    """The inverse of `by_position`: a map with the shape of `like`."""
     _, channels, height, width = like.shape
     return flat.view(1, height, width, channels).permute(0, 3, 1, 2)
 
 
 def _products(features: Tensor) -> Tensor:
-    """The sum over positions of the products of channels, (C, C), in float32 at least.
+    """The sum over positions of the products of channels, (C, C), at least in float32.
 
-    Sums in bfloat16 are rounded to three digits: it takes one for each of some parts of the
-    picture, and adds those in float32. Where those would be more than the features themselves, it
-    computes in float32.
+    Sums in bfloat16 are rounded to three digits, so the picture is divided into parts, whose sums
+    are added in float32. If these sums would need more memory than the features, it computes in
+    float32.
     """
     parts = _parts(features)
     if features.dtype != torch.bfloat16 or len(parts) * parts.shape[2] ** 2 > features.numel():
@@ -158,7 +158,7 @@ def _total(features: Tensor) -> Tensor:
 
 
 def _parts(features: Tensor) -> Tensor:
-    """Rows of the picture together, at least `PARTS` times: (parts, positions of each, C)."""
+    """The features in at least `PARTS` groups of rows: (parts, positions of each, C)."""
     _, channels, height, _ = features.shape
     count = next(n for n in range(min(PARTS, height), height + 1) if height % n == 0)
     return by_position(features).view(count, -1, channels)
@@ -173,7 +173,7 @@ def _inner_product(one: Tensor, other: Tensor) -> Tensor:
 
 
 def mixed(parts: Sequence[tuple[Statistic, float]]) -> Statistic:
-    """The moments of a mixture, given those of its parts and their relative weights."""
+    """The moments of a mixture, from those of its parts and their relative weights."""
     total = sum(weight for _, weight in parts)
     mean = sum(part.mean * (weight / total) for part, weight in parts)
     second = sum(part.second * (weight / total) for part, weight in parts)

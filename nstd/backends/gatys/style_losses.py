@@ -1,4 +1,4 @@
-"""The registry of style losses: how far the statistic of a layer is from that of the style."""
+"""The registry of style losses: distances between the statistics of a layer and of the style."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nstd.backends.gatys.wasserstein import Wasserstein
 
 
 class StyleLoss(Protocol):
-    """The distance to one target, prepared once."""
+    """The distance to one target, which is prepared once."""
 
     def __call__(self, statistic: Statistic) -> Tensor:
         """The distance of `statistic` to the target: a scalar, 0 at the target, never negative."""
@@ -26,7 +26,7 @@ class MakeStyleLoss(Protocol):
 
 
 class Gram:
-    """Squared Frobenius distance of Gram matrices.
+    """The squared Frobenius distance of Gram matrices.
 
     Gatys et al. (2016), equation 4, without its constant 1 / (4 C^2) and with the Gram matrix as
     a mean over positions.
@@ -41,7 +41,7 @@ class Gram:
 
 
 class Moments:
-    """Squared distance of covariances plus that of means."""
+    """The squared distance of covariances plus that of means."""
 
     def __init__(self, target: Statistic) -> None:
         self._target = _side_by_side(target)
@@ -52,7 +52,7 @@ class Moments:
 
 
 def _side_by_side(statistic: Statistic) -> Tensor:
-    """Covariance and mean, (C, C + 1)."""
+    """Covariance and mean in one matrix, (C, C + 1)."""
     mean = statistic.mean[:, None]
     return torch.cat([statistic.second - mean @ mean.T, mean], 1)
 

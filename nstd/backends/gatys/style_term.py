@@ -1,4 +1,4 @@
-"""The style term of one region: how far its features are from the statistics of its paintings."""
+"""The style term of one region: the distance of its features to the statistics of its paintings."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss
 from nstd.backends.gatys.tensors import EPSILON
 from nstd.backends.gatys.tiled_features import Sums, statistic_of
 
-FLOOR = 1e-3  # a style layer's scale is at least this share of its target's size
+FLOOR = 1e-3  # least scale of a style layer, relative to its target
 
 
 @dataclass(frozen=True)
 class StyleLayer:
-    """A style layer: its loss, what the loss is divided by, and what turns its features."""
+    """A style layer: its loss, the scale that divides the loss, and the map of its features."""
 
     loss: StyleLoss
     scale: Tensor | float
     turn: Tensor | None
 
     def distance(self, statistic: Statistic) -> Tensor:
-        """The relative loss of such a statistic: a scalar."""
+        """The relative loss of a statistic, a scalar."""
         return self.loss(statistic.turned(self.turn)) / self.scale
 
 
@@ -42,7 +42,8 @@ class StyleTerm:
         options: Options,
         number: int,
     ) -> None:
-        """`start` are the content's sums, `targets` the paintings' by layer; see `number_of`."""
+        """`start` has the content's sums, `targets` the paintings' statistics by layer; see
+        `number_of`."""
         self._number = number
         self._options = options
         names, _ = options.layers
@@ -55,7 +56,7 @@ class StyleTerm:
         self._weights = first.new_tensor([weights.get(n, 1.0) for n in names])
 
     def __call__(self, sums: Sums) -> Tensor:
-        """The distance of a picture with such sums, a scalar."""
+        """The distance of a picture with these sums, a scalar."""
         losses = [
             layer.distance(statistic_of(sums, name, self._number))
             for name, layer in self._layers.items()
@@ -63,7 +64,7 @@ class StyleTerm:
         return (torch.stack(losses) * self._weights).sum() / self._weights.sum()
 
     def _layer(self, start: Statistic, target: Statistic, turn: Tensor | None) -> StyleLayer:
-        """The loss towards `target`, relative to that at `start`."""
+        """The loss with the target `target`, relative to its value for `start`."""
         target = target.turned(turn)
         layer = StyleLayer(STYLE_LOSSES[self._options.style_loss_used](target), 1.0, turn)
         if not self._options.recipe.relative:

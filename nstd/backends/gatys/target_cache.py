@@ -1,4 +1,4 @@
-"""Statistics of paintings, kept from earlier jobs: the same to the last bit as taken anew."""
+"""Statistics of paintings, cached from earlier jobs: bit for bit the same as computed again."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from nstd.backends.gatys.statistic import Statistic
 from nstd.backends.gatys.tiled_features import View
 from nstd.system.disk_cache import DiskCache
 
-FORMAT = 1  # raised when the same pictures get other statistics, or files another form
+FORMAT = 1  # raised when statistics of the same pictures or the file format change
 
 Statistics = dict[str, Statistic]
-"""By layer."""
+"""Statistics by layer."""
 
 
 class TargetCache:
-    """What a network has seen in paintings, by all that this depends on."""
+    """A cache of the statistics of paintings; the key includes everything that they depend on."""
 
     def __init__(self, cache: DiskCache, facts: tuple[object, ...]) -> None:
-        """`facts` are those about the network and the machine."""
+        """`facts` identify the network and the machine."""
         self._cache, self._facts = cache, facts
 
     @classmethod
     def of(cls, task: Task, network: Network) -> TargetCache | None:
-        """That of `task`; None where there is none, or its network is its own."""
+        """The cache of `task`; None when it has none, or when its network is only for this job."""
         options = task.options
         if task.cache is None or not options.spec.warm:
             return None
@@ -44,7 +44,8 @@ class TargetCache:
     def remembered(
         self, painting: Painting, view: View, look: Callable[[], Statistics]
     ) -> Statistics:
-        """The statistics of `painting` in the layers of `view`; by `look` where nothing is kept."""
+        """The statistics of `painting` in the layers of `view`; computed by `look` if not
+        cached."""
         key = self._key(painting, view)
         held = self._cache.get(key)
         if held is not None:
@@ -54,7 +55,7 @@ class TargetCache:
         return found
 
     def _key(self, painting: Painting, view: View) -> str:
-        """A digest of the tensors that the network sees, and of how it sees them."""
+        """A digest of the tensors and of the settings of `view`."""
         digest = hashlib.sha256(repr((*self._facts, sorted(view.layers), view.tiles)).encode())
         for tensor in (painting.picture, painting.mask):
             if tensor is not None:
@@ -64,7 +65,7 @@ class TargetCache:
 
 
 def _machine(device: str) -> tuple[object, ...]:
-    """What decides how sums are rounded: another machine may have the same folder later."""
+    """Facts that affect the rounding of sums: another machine may use the same folder later."""
     if torch.device(device).type == "cuda":
         return torch.__version__, torch.cuda.get_device_name(device)
     return torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()
@@ -81,7 +82,7 @@ def _packed(statistics: Statistics) -> bytes:
 
 
 def _unpacked(data: bytes, device: torch.device) -> Statistics:
-    """What `_packed` was given."""
+    """The inverse of `_packed`."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         held = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
     layers = {name.rpartition(" ")[0] for name in held}

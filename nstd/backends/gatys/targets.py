@@ -1,4 +1,4 @@
-"""What the paintings of a region ask for: their statistics, by layer."""
+"""The targets of a region: the statistics of its paintings, by layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def targets_of(
     """The statistic of all paintings of `region` together, by layer."""
     parts: dict[str, list[tuple[Statistic, float]]] = {layer: [] for layer in layers}
     for painting in region.paintings:
-        # Tile by tile as well: a painting may be larger than the picture.
+        # Also tile by tile: a painting may be larger than the picture.
         size = painting.picture.shape[2:]
         view = View(network, options, [painting.mask], size, (layers, ()))
         look = partial(_look, painting, view)

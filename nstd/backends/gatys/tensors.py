@@ -1,4 +1,4 @@
-"""Pictures as the backend's neighbours know them, and as tensors."""
+"""Conversion of pictures between arrays and tensors."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from nstd.backend import Pixels
 
 
-EPSILON = 1e-8  # keeps 0 / 0 at 0
+EPSILON = 1e-8  # makes 0 / 0 equal 0
 
 
 def to_tensor(pixels: Pixels, device: str) -> Tensor:
-    """Pixels (H, W, 3) in [0, 1] as a float32 tensor (1, 3, H, W) of its own on `device`."""
+    """Pixels (H, W, 3) in [0, 1] as a new float32 tensor (1, 3, H, W) on `device`."""
     planes = np.array(pixels.transpose(2, 0, 1), dtype=np.float32, order="C")
     return torch.from_numpy(planes)[None].to(device)
 
 
 def wide(x: Tensor) -> Tensor:
-    """`x` in float32 at least: what losses are taken in, whatever the network computes in."""
+    """`x`, at least in float32: the precision of losses, whatever that of the network."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

@@ -1,4 +1,4 @@
-"""What the losses need to know of a picture: means over positions, which add up over its tiles."""
+"""The features of a picture for the losses: means over positions, summed over its tiles."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic, compared, gap, shares, weighted
 from nstd.backends.gatys.tiles import Tile, positions, tiles_of
 
-EVERYWHERE = -1  # stands for the number of a region
+EVERYWHERE = -1  # used instead of the number of a region
 
 Sums = dict[tuple[str, str, int], Tensor]
 """By kind (`mean`, `second`, `overlap` or `gap`), layer and number of a region."""
 
 
 class View:
-    """Looks at pictures of one size through a network, tile by tile."""
+    """Computes the features of pictures of one size by a network, tile by tile."""
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class View:
         size: Sequence[int],
         layers: tuple[Collection[str], Collection[str]] | None = None,
     ) -> None:
-        """`wheres` are the regions (1, 1, H, W) of the styles, None: everywhere.
+        """`wheres` are the regions (1, 1, H, W) of the styles; None: everywhere.
 
-        `layers` are the style's and the content's, if not those of `options`.
+        `layers` are the style and the content layers, if not those of `options`.
         """
         self._network = network
         self._style_layers, self._content_layers = layers or options.layers
@@ -53,15 +53,15 @@ class View:
     def features(
         self, part: Tensor, tile: Tile, layers: Collection[str] | None = None
     ) -> Iterator[tuple[str, Tensor]]:
-        """By layer, what is kept of the features of `part` (1, 3, h, w), which is what `tile` sees.
+        """By layer, the kept part of the features of `part` (1, 3, h, w), the seen part of `tile`.
 
-        Of all that the losses need, or of `layers`.
+        For all layers that the losses need, or for `layers`.
         """
         for layer, x in self._network.features(part, self.layers if layers is None else layers):
             yield layer, tile.crop(x, self._strides[layer])
 
     def sums_of(self, picture: Tensor, *, everywhere: bool = False) -> Sums:
-        """The sums of a whole `picture` (1, 3, H, W), compared with nothing."""
+        """The sums of a whole `picture` (1, 3, H, W), without references."""
         return added(
             self.sums(self.features(tile.seen.of(picture), tile), {}, tile, everywhere=everywhere)
             for tile in self.tiles
@@ -75,10 +75,10 @@ class View:
         *,
         everywhere: bool = False,
     ) -> Sums:
-        """What `features` of a tile add to the means over the whole picture.
+        """The part of the means over the whole picture that comes from `features` of a tile.
 
-        `references` are what content layers are compared with, if anything; `everywhere` takes
-        the statistics of all layers, also of those that no loss asks for.
+        `references` are the tensors that content layers are compared with, if any; `everywhere`
+        computes the statistics of all layers, also of those that no loss needs.
         """
         found: Sums = {}
         for layer, x in features:
@@ -100,7 +100,7 @@ class View:
 
 
 def number_of(where: Tensor | None, number: int) -> int:
-    """What stands for a region in the keys of sums."""
+    """The number of a region in the keys of sums."""
     return EVERYWHERE if where is None else number
 
 

@@ -1,7 +1,7 @@
 """Tiles: a picture is processed part by part, with the loss and gradient of the whole.
 
-That is but for the rounding: the gradient differs by about 1e-6 in float32 and 5e-3 in bfloat16.
-The steps of a descent let that grow, to a few levels of 255 a pixel in the result.
+They differ only by rounding: the gradient by about 1e-6 in float32 and 5e-3 in bfloat16. The steps
+of a descent increase this to a few levels of 255 per pixel in the result.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nstd.backends.gatys.options import Options
 
 
 class Box(NamedTuple):
-    """A part of a map: rows `top` to `bottom`, columns `left` to `right`, the ends excluded."""
+    """A part of a map: rows `top` to `bottom`, columns `left` to `right`, without the ends."""
 
     top: int
     bottom: int
@@ -24,27 +24,27 @@ class Box(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """Its area."""
+        """Its number of pixels."""
         return (self.bottom - self.top) * (self.right - self.left)
 
     def of(self, map_: Tensor) -> Tensor:
-        """That part of a map (..., H, W)."""
+        """This part of a map (..., H, W)."""
         return map_[..., self.top : self.bottom, self.left : self.right]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """The part of a picture whose features are `kept`, and the one that must be `seen` for it.
+    """The part of a picture whose features are `kept`, and the larger part that must be `seen`.
 
-    Both in pixels. What is kept begins at a multiple of every stride, so that poolings find the
-    windows that they find in the whole picture.
+    Both in pixels. The seen and the kept part start at multiples of every stride, so that the
+    windows of poolings are the same as in the whole picture.
     """
 
     kept: Box
     seen: Box
 
     def crop(self, features: Tensor, stride: int) -> Tensor:
-        """What is kept of the features of what is seen, of a layer with that stride."""
+        """The kept part of the features of the seen part, for a layer with this stride."""
         if self.kept == self.seen:
             return features
         kept, seen = _shrunk(self.kept, stride), _shrunk(self.seen, stride)
@@ -57,18 +57,18 @@ class Tile:
         return inside.of(features)
 
     def place(self, map_: Tensor, stride: int) -> Tensor:
-        """The part of a whole layer's map that belongs to what is kept."""
+        """The kept part of a map of the whole picture, for a layer with this stride."""
         return _shrunk(self.kept, stride).of(map_)
 
 
 def whole(height: int, width: int) -> Tile:
-    """The only tile of a picture that is processed at once."""
+    """The single tile of a picture that is processed at once."""
     everything = Box(0, height, 0, width)
     return Tile(everything, everything)
 
 
 def tiles_of(options: Options, height: int, width: int) -> list[Tile]:
-    """Those in which a picture of that size is processed with `options`: one, if it is small."""
+    """The tiles of a picture of that size with `options`; only one if it is small."""
     side = options.tile_side(height, width)
     if side is None:
         return [whole(height, width)]
@@ -81,7 +81,7 @@ def tiles_of(options: Options, height: int, width: int) -> list[Tile]:
 def tiles(height: int, width: int, side: int, stride: int, halo: int) -> list[Tile]:
     """The tiles of a picture, each of about `side` pixels.
 
-    `stride` is the largest of any layer, `halo` how far the features of a pixel depend on others.
+    `stride` is the largest of all layers; `halo` is how far, in pixels, features depend on others.
     """
     side, halo = (positions(length, stride) * stride for length in (side, halo))
     return [
@@ -101,10 +101,10 @@ def _around(start: int, end: int, halo: int, length: int) -> tuple[int, int]:
 
 
 def positions(length: int, stride: int) -> int:
-    """Positions of a layer along so many pixels; odd edges are kept by pooling."""
+    """The positions of a layer along `length` pixels; pooling keeps an odd last row or column."""
     return -(-length // stride)
 
 
 def _shrunk(box: Box, stride: int) -> Box:
-    """In positions of a layer."""
+    """The box in positions of a layer."""
     return Box(*(positions(side, stride) for side in box))

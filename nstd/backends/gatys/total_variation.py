@@ -1,4 +1,4 @@
-"""Total variation: the loss that looks at the picture itself."""
+"""Total variation: a loss on the pixels of the picture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SLANTED = ((1, 1), (1, -1))
 
 
 def total_variation(picture: Tensor, diagonals: float = 0.0) -> Tensor:
-    """Mean squared difference of vertical neighbours plus that of horizontal ones, a scalar.
+    """The mean squared difference of vertical neighbours plus that of horizontal ones, a scalar.
 
     0 for a constant picture (1, C, H, W), 2 for a checkerboard of zeros and ones. Mahendran,
-    Vedaldi, CVPR 2015, with beta = 2 and means for sums. `diagonals` is the share, in [0, 1], that
-    is left to the diagonal neighbours: 1/3 makes the nine-point stencil, equal in all directions.
+    Vedaldi, CVPR 2015, with beta = 2, and means instead of sums. `diagonals` is the share, in
+    [0, 1], of the diagonal neighbours: 1/3 gives the nine-point stencil, equal in all directions.
     """
     total = (1 - diagonals) * _mean_squares(picture, STRAIGHT)
     if diagonals:
@@ -27,13 +27,13 @@ def total_variation(picture: Tensor, diagonals: float = 0.0) -> Tensor:
 
 
 def _mean_squares(picture: Tensor, steps: tuple[tuple[int, int], ...]) -> Tensor:
-    """The sum of their mean squares; a line of pixels has no neighbours across."""
+    """The sum of the mean squares over `steps`; a single row or column has no neighbours across."""
     parts = [_MeanSquare.apply(picture, step) for step in steps]
     return torch.stack(parts).sum()
 
 
 class _MeanSquare(torch.autograd.Function):
-    """Of the difference of neighbours; remembers nothing, for pictures that fill the memory."""
+    """The mean square of the difference of neighbours; saves nothing for the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, picture: Tensor, step: tuple[int, int]) -> Tensor:
@@ -59,7 +59,7 @@ class _MeanSquare(torch.autograd.Function):
 
 
 def _neighbours(picture: Tensor, step: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Each pixel that has such a neighbour, and the neighbours."""
+    """The pixels that have a neighbour at `step`, and these neighbours."""
     down, right = step
     height, width = picture.shape[2:]
     upper, lower = picture[:, :, : height - down], picture[:, :, down:]

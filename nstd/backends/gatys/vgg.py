@@ -1,4 +1,4 @@
-"""VGG (Simonyan, Zisserman, ICLR 2015), cut after the last layer needed."""
+"""VGG (Simonyan, Zisserman, ICLR 2015), up to the last layer that is needed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from nstd.errors import WeightsError
 CHANNELS = (64, 128, 256, 512, 512)  # by block: Simonyan, Zisserman, table 1
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, by channel, as torchvision's weights expect
 DEVIATION = (0.229, 0.224, 0.225)
-# What brings pooled features to the size of the maxima that the weights were trained on; figures
-# of github.com/crowsonkb/style-transfer-pytorch.
+# Factors that scale other poolings to the size of max pooling, with which the weights were trained;
+# figures of github.com/crowsonkb/style-transfer-pytorch.
 GAINS = {"max": 1.0, "average": 2.0, "l2": 0.78}
 
 
 class Vgg:
-    """The convolutions up to the last layer needed, frozen; the classifier is never built."""
+    """The frozen convolutions up to the last layer needed; the classifier is not built."""
 
     def __init__(self, name: str, sha256: str, layers: nn.Sequential, pooling: str) -> None:
-        """`layers` are the first ones of torchvision's `features`, as `empty_layers` has them."""
+        """`layers` are the first layers of torchvision's `features`, as made by `empty_layers`."""
         self.name = name
         self.sha256 = sha256
         self._layers = layers
@@ -51,14 +51,14 @@ class Vgg:
         return pool(x, self._pooling) if gain == 1 else gain * pool(x, self._pooling)
 
     def turn(self, layer: str) -> None:
-        """None: features are compared as they are."""
+        """None: features are compared without a map."""
 
     def state(self) -> None:
-        """Nothing: the weights are on disk."""
+        """None: the weights are on disk."""
 
 
 def load(request: NetworkRequest) -> Vgg:
-    """The network with torchvision's weights, verified; raises WeightsError."""
+    """The network with torchvision's weights, which are verified. Raises WeightsError."""
     installed = find(request.name, request.weights)
     layers = empty_layers(request.name, request.layers)
     fill(layers, installed.path, getattr(torch, request.precision))
@@ -67,9 +67,9 @@ def load(request: NetworkRequest) -> Vgg:
 
 
 def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
-    """The convolutions, rectified and pooled, up to the last of the `needed` layers; no weights.
+    """The layers up to the last of the `needed` ones, with uninitialised weights.
 
-    Numbered as torchvision numbers them, whose import would take 160 MB of each worker's memory.
+    Numbered as in torchvision, which is not imported, because it would take 160 MB in each worker.
     """
     names = NETWORKS[name].layers
     depth = max(names.index(layer) for layer in needed) + 1
@@ -85,17 +85,17 @@ def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
             into = out
     first = modules[0]
     assert isinstance(first, nn.Conv2d)
-    first.padding_mode = "replicate"  # zeros would darken the picture's border
+    first.padding_mode = "replicate"  # zeros would darken the border
     return nn.Sequential(*modules).requires_grad_(False)
 
 
 def fill(layers: nn.Sequential, path: Path, dtype: torch.dtype) -> None:
     """Give `layers` the weights in the file `path`, whose keys are `features.N.weight`, as `dtype`.
 
-    Raises WeightsError `weights_corrupt` where some are missing or of another shape.
+    Raises WeightsError `weights_corrupt` when some are missing or have another shape.
     """
     try:
-        # Only a zip can be mapped, which leaves the classifier's 490 MB on disk.
+        # Only a zip file can be mapped; mapping leaves the classifier's 490 MB on disk.
         mapped = zipfile.is_zipfile(path)
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         wanted = {key: saved[f"features.{key}"].to(dtype, copy=True) for key in layers.state_dict()}

@@ -1,4 +1,4 @@
-"""The squared 2-Wasserstein distance between Gaussians that have the statistics' moments.
+"""The squared 2-Wasserstein distance between Gaussians with the moments of the statistics.
 
 Dowson, Landau, "The Frechet distance between multivariate normal distributions" (1982); as a style
 loss in crowsonkb/style-transfer-pytorch.
@@ -14,15 +14,15 @@ from torch.autograd.function import once_differentiable
 
 from nstd.backends.gatys.statistic import Statistic
 
-EPSILON = 1e-4  # variance that is added to every channel: no covariance is singular
+EPSILON = 1e-4  # variance added to every channel, so that no covariance is singular
 
 
 class Wasserstein:
     """Mean of (m - m*)^2 over C channels plus trace(S + S* - 2 (S*^1/2 S S*^1/2)^1/2) / C.
 
-    m are means, S covariances with EPSILON on the diagonal; the star marks the target. A layer
-    with fewer positions than channels has many eigenvalues at EPSILON, which the product squares:
-    all that follows the covariance is done in float64.
+    m are means, S covariances with EPSILON added to the diagonal; the star marks the target. A
+    layer with fewer positions than channels has many eigenvalues near EPSILON, and the product
+    squares them, so everything after the covariance is computed in float64.
     """
 
     def __init__(self, target: Statistic) -> None:
@@ -44,24 +44,25 @@ class Wasserstein:
 def trace_of_root(matrix: Tensor, floor: float) -> Tensor:
     """The trace of the square root of a symmetric `matrix` (C, C), as a scalar.
 
-    Eigenvalues below `floor` > 0, which rounding may even have made negative, count as `floor`.
-    NaN where the matrix is not finite.
+    Eigenvalues below `floor` > 0, also those that rounding has made negative, count as `floor`.
+    NaN when the matrix is not finite.
     """
     trace: Tensor = _TraceOfRoot.apply(matrix, floor)
     return trace
 
 
 class _TraceOfRoot(torch.autograd.Function):
-    """By eigenvalues, with the gradient M^-1/2 / 2.
+    """Computed from eigenvalues, with the gradient M^-1/2 / 2.
 
-    Autograd through the eigenvectors would divide by gaps between eigenvalues, which may be 0.
-    Twelve Newton-Schulz steps, the usual choice, take three times as long for 512 channels on a
-    CPU, and are several times too large near the target, where small eigenvalues matter most.
+    Autograd through the eigenvectors would divide by differences of eigenvalues, which may be 0.
+    Twelve Newton-Schulz steps, the usual method, take three times as long for 512 channels on a
+    CPU, and their results are several times too large near the target, where small eigenvalues
+    matter most.
     """
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, floor: float) -> Tensor:
-        if not matrix.isfinite().all():  # which eigh would refuse
+        if not matrix.isfinite().all():  # eigh would raise an error
             nothing = torch.full_like(matrix, float("nan"))
             ctx.save_for_backward(nothing)
             return nothing[0, 0]
@@ -79,7 +80,7 @@ class _TraceOfRoot(torch.autograd.Function):
 
 
 def _regular(statistic: Statistic) -> Tensor:
-    """The covariance in float64 with EPSILON on its diagonal."""
+    """The covariance in float64 with EPSILON added to its diagonal."""
     covariance = statistic.covariance.double()
     return covariance + EPSILON * torch.eye(
         len(covariance), dtype=covariance.dtype, device=covariance.device

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from nstd.backends.gatys.iterate import Point
 
-DECREASE = 1e-4  # c1: how much of the promised decrease must be there
-CURVATURE = 0.9  # c2: how much of the slope may be left
-EXPAND = 4.0  # next length while the loss still falls steeply
-INSIDE = 0.1  # new lengths keep this share of the interval away from its ends
+DECREASE = 1e-4  # c1: the least share of the predicted decrease
+CURVATURE = 0.9  # c2: the largest share of the slope that may remain
+EXPAND = 4.0  # factor of the next length while the loss still falls steeply
+INSIDE = 0.1  # least distance of new lengths from the ends, as a share of the interval
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A point on the ray: its distance from the start, in directions, and the slope there."""
+    """A point on the ray: its distance from the start, as a multiple of the direction, and the
+    slope there."""
 
     length: float
     point: Point
@@ -26,11 +27,11 @@ class Trial:
 def strong_wolfe(start: Trial, first: float, probe: Callable[[float], Trial], budget: int) -> Trial:
     """The first trial that meets both conditions, or the best one after `budget` probes.
 
-    `start` has length 0 and a negative slope; `first` is the length to try first. No point is
-    evaluated twice. Returns `start` itself where no probe was lower; raises FloatingPointError
-    where none was even finite.
+    `start` has length 0 and a negative slope; `first` is the first length to try. No point is
+    evaluated twice. Returns `start` when no probe was lower. Raises FloatingPointError when no
+    probe was finite.
     """
-    low, high = start, None  # low: the best so far; the two enclose a good length once high is set
+    low, high = start, None  # low: the best so far; a set high encloses a good length with it
     length = first
     seen_finite = False
     for _ in range(budget):
@@ -50,20 +51,21 @@ def strong_wolfe(start: Trial, first: float, probe: Callable[[float], Trial], bu
 
 
 def _falls(start: Trial, trial: Trial) -> bool:
-    """Whether the loss fell enough for the length: the first Wolfe condition."""
+    """The first Wolfe condition: whether the loss fell enough for the length."""
     promised = DECREASE * trial.length * start.slope
     return trial.point.finite and trial.point.loss <= start.point.loss + promised
 
 
 def _between(low: Trial, high: Trial) -> float:
-    """A length inside the interval: the minimum of the cubic through both ends, kept inside."""
+    """A length inside the interval: the minimum of the cubic through both ends, limited to it."""
     span = high.length - low.length
     share = _cubic_minimum(low, high) if high.point.finite else INSIDE
     return low.length + min(max(share, INSIDE), 1 - INSIDE) * span
 
 
 def _cubic_minimum(low: Trial, high: Trial) -> float:
-    """Where between low (0) and high (1) the cubic with their losses and slopes is least.
+    """The place between low (0) and high (1) of the minimum of the cubic with their losses and
+    slopes.
 
     Nocedal, Wright (2006), equation 3.59, on the unit interval.
     """

@@ -1,5 +1,5 @@
-"""How fast the engine is on this machine, beside the loop that everybody writes first.
+"""The speed of the engine on this machine, compared with a plain implementation.
 
-`run` asks, `contestant` is the process of one of those that are asked, `plain` the loop, `ours` the
-engine, `ceiling` what the machine could do at best; `report` says it.
+`run` makes the measurements. Each contestant runs in a process, `contestant`: `plain`, the plain
+loop; `ours`, the engine; `ceiling`, the best possible speed of the machine. `report` prints them.
 """

@@ -1,4 +1,4 @@
-"""A batch of pairs through the whole daemon: what it adds to the work of the engine."""
+"""A batch of pairs in the whole daemon: the time that it adds to the work of the engine."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WISH = {"options": {"preset": "draft"}, "output": {"size": 256}}
 
 
 def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
-    """Pictures an hour over the slots of `config`, and seconds of a slot between two jobs' work.
+    """Pictures per hour on the slots of `config`, and seconds of a slot between two jobs.
 
-    The first job of a slot loads torch, so that there is one more for each, which do not count.
+    The first job of each slot loads torch, so there is one more job per slot, which does not count.
     """
     root = Path(tempfile.mkdtemp(prefix="batch-", dir=folder))
     kept = {name: getattr(config, name) for name in ("devices", "slots")}
@@ -40,7 +40,7 @@ def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
 
 
 def scaling(config: Config, jobs: int, slots: int, folder: Path) -> dict[str, Any]:
-    """Pictures an hour of `slots` on the CPU beside those of one, each slot with one thread."""
+    """Pictures per hour of `slots` slots on the CPU, and of one, each slot with one thread."""
     found: dict[str, Any] = {"slots": slots}
     with _single_threaded():
         for name, count in (("one", 1), ("all", slots)):
@@ -51,7 +51,7 @@ def scaling(config: Config, jobs: int, slots: int, folder: Path) -> dict[str, An
 
 @contextmanager
 def _single_threaded() -> Iterator[None]:
-    """Workers that are started meanwhile compute with one thread."""
+    """Workers that are started inside this context compute with one thread."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
@@ -87,7 +87,7 @@ def _figures(outbox: Path, slots: int) -> dict[str, Any]:
 
 
 def _finished(outbox: Path) -> Iterator[dict[str, Any]]:
-    """The canonical lines, in the order of the log."""
+    """The lines of finished jobs, in the order of the log."""
     for text in (outbox / LOGS / LOG).read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         if line["event"] == "job.finished":

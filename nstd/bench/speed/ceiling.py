@@ -1,4 +1,4 @@
-"""What the machine does at best in the operation that networks are made of."""
+"""The best speed of the machine in the main operation of networks, the convolution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROUNDS = 5
 
 
 def gflops(dtype: torch.dtype) -> float:
-    """Thousand million operations a second of a 3x3 convolution in `dtype`, the best round."""
+    """GFLOP/s (10^9 operations per second) of a 3x3 convolution in `dtype`, in the best round."""
     x, weight = (
         torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
         for shape in ((1, CHANNELS, SIDE, SIDE), (CHANNELS, CHANNELS, 3, 3))

@@ -1,8 +1,8 @@
-"""One contestant in a process of its own, which answers questions on its standard input.
+"""One contestant in a separate process, which reads requests from its standard input.
 
-Run as `python -m nstd.bench.speed.contestant NAME SETUP`; SETUP is JSON. Each line asked is
-`{"do": METHOD, ...}`, each line answered the JSON of what the method returns. A process of its own
-makes the peak of its memory its own, and two of them can take turns.
+Run as `python -m nstd.bench.speed.contestant NAME SETUP`; SETUP is JSON. Each line of input is
+`{"do": METHOD, ...}`; each line of output is the JSON of the method's result. With separate
+processes, the peak of memory can be measured for each, and two of them can take turns.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from nstd.system import proc
 
 
 class PlainOptimiser:
-    """The plain loop, and the judge of pictures by its loss."""
+    """The plain loop, which also judges pictures by its loss."""
 
     def __init__(self, setup: Setup) -> None:
         from nstd.bench.speed.plain import (
-            PlainOptimiser,  # torchvision's 160 MB are this contestant's own
+            PlainOptimiser,  # only this contestant loads torchvision (160 MB)
         )
 
         content, style = (to_tensor(pixels, "cpu") for pixels in pictures(setup.size))
@@ -40,7 +40,7 @@ class PlainOptimiser:
         return list(_timed(self._plain.step, count))
 
     def loss(self) -> float:
-        """That of the picture as it is now."""
+        """The loss of the current picture."""
         return float(self._plain.loss(self._plain.picture).item())
 
     @torch.no_grad()
@@ -50,7 +50,7 @@ class PlainOptimiser:
 
 
 class Ceiling:
-    """No contestant: what the machine could do."""
+    """Not a contestant, but the best possible speed of the machine."""
 
     def __init__(self, setup: Setup) -> None:
         pass
@@ -62,7 +62,7 @@ class Ceiling:
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer requests until the input ends."""
     from nstd.bench.speed.ours import Engine
 
     made: dict[str, Callable[[Setup], Any]] = {

@@ -1,4 +1,4 @@
-"""Large pictures: time and memory, measured beside what was predicted."""
+"""Large pictures: time, and measured and predicted memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nstd.documents.config import Config
 
 @dataclass(frozen=True)
 class Case:
-    """A picture with `size` pixels along its longest side: all of its draft, or one evaluation."""
+    """A picture with a longest side of `size` pixels: a whole draft, or one evaluation."""
 
     network: str
     size: int
@@ -27,7 +27,7 @@ class Case:
 
     @property
     def told(self) -> str:
-        """What it is, for people."""
+        """The case as text."""
         return f"{self.network}, {self.size} px, {'draft' if self.whole else 'one evaluation'}"
 
 
@@ -45,7 +45,8 @@ CASES = (
 def measure_large(
     config: Config, threads: int, say: Say, cases: Sequence[Case] = CASES
 ) -> list[dict[str, Any]]:
-    """Each case in a process of its own: seconds, and bytes at the peak beside those predicted."""
+    """Measure each case in a separate process: seconds, and measured and predicted peak in
+    bytes."""
     with tempfile.TemporaryDirectory() as folder:
         weights, _ = vgg_weights(config.folder("networks"), Path(folder), say)
         return [_measured(case, str(weights), threads, say) for case in cases]
@@ -59,7 +60,7 @@ def _measured(case: Case, weights: str, threads: int, say: Say) -> dict[str, Any
 
 
 def print_large(found: Sequence[Mapping[str, Any]]) -> None:
-    """The table."""
+    """Print the table."""
     table = Table("", "seconds", "peak memory", "predicted", "ratio", box=box.SIMPLE)
     for row in _rows(found):
         table.add_row(*row)

@@ -1,4 +1,4 @@
-"""The engine as a contestant: its own parts, driven step by step."""
+"""The engine as a contestant: its parts, called step by step."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
 
 SAME = {"network": "vgg19", "style_loss": "gram", "optimizer": "lbfgs", "tv_weight": 0.0}
-"""Options that make the engine's loss the plain loop's."""
+"""Options with which the engine has the same loss as the plain loop."""
 COARSE = 40  # evaluations on the coarsest level of a race
-NEAR = 1.03  # a picture whose own loss is so near to the aim is shown to the judge
+NEAR = 1.03  # the judge sees pictures whose own loss is below this factor times the aim
 SURE = 0.97
 
 
@@ -40,7 +40,7 @@ class Engine:
         self._step: Callable[[], object] | None = None
 
     def about(self) -> dict[str, Any]:
-        """The height and width of the picture, and what the network computes in."""
+        """The height and width of the picture, and the precision of the network."""
         content, _ = pictures(self._setup.size)
         return {"pixels": content.shape[:2], "precision": precision_for("cpu")}
 
@@ -57,7 +57,8 @@ class Engine:
         return found
 
     def race(self, aim: float, steps: int, folder: str) -> list[dict[str, Any]]:
-        """Run until the loss is `aim`: pictures on the way that may have it, with their times."""
+        """Run until the loss is `aim`; returns pictures that may have reached it, with their
+        times."""
         found: list[dict[str, Any]] = []
         began = time.perf_counter()
 
@@ -93,7 +94,7 @@ class Engine:
         return found
 
     def picture(self, network: str, preset: str) -> float:
-        """Seconds of a whole run, warm, as the next job of a daemon has it."""
+        """Seconds of a whole run with a loaded network, as for the next job of a daemon."""
         backend, options = Gatys(), Options(network=network, preset=preset)
         backend.run(self._task(options, size=32), lambda _: None)
         began = time.perf_counter()
@@ -101,7 +102,7 @@ class Engine:
         return time.perf_counter() - began
 
     def whole(self, network: str) -> dict[str, Any]:
-        """Seconds of a whole draft, and the peak of memory that was predicted."""
+        """Seconds of a whole draft, and the predicted peak of memory."""
         began = time.perf_counter()
         made = Gatys().run(self._task(Options(network=network, preset="draft")), lambda _: None)
         return {"seconds": time.perf_counter() - began, "predicted": made.predicted_memory}
@@ -119,19 +120,19 @@ class Engine:
         return Task(content, (Style(style),), options, "cpu", weights)
 
     def _problem(self, options: Options) -> StyleTransfer:
-        """With a network of its own, as the first job of a worker has it."""
+        """The problem with a new network, as for the first job of a worker."""
         task = self._task(options)
         network = network_for(task, None, {})
         return StyleTransfer(network, TaskPictures(task), options)
 
     def _at_full_size(self, options: Options) -> tuple[Evaluate, Tensor]:
-        """The loss on the last level, and the picture to start at."""
+        """The loss on the last level, and the start picture."""
         height, width, _ = self._task(options).content.shape
         level, problem = Level(height, width, 0), self._problem(options)
         return problem.objective(level), problem.begin(level, None)
 
     def _begin(self) -> Callable[[], object]:
-        """The first evaluation at the full size; what takes the next step."""
+        """Make the first evaluation at the full size; returns the function for the next step."""
         objective, picture = self._at_full_size(Options(**SAME))
         self._evaluations = 0
 

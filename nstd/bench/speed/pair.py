@@ -1,4 +1,4 @@
-"""The pair that both contestants paint: drawn for the project, so it is the same everywhere."""
+"""The pair for both contestants: drawn by the project, so it is the same everywhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The loop that everybody writes first: VGG-19 from torchvision, Gram matrices, Adam, float32.
+"""The plain loop, as in many tutorials: VGG-19 from torchvision, Gram matrices, Adam, float32.
 
-It is what the engine is measured against, so nothing here is clever, and it shares no code with
-the engine but the weights file. Its loss is that of the engine, to the last constant.
+The engine is compared with it, so it is simple on purpose, and it shares only the weights file with
+the engine, no code. Its loss is exactly that of the engine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PlainOptimiser:
         model.load_state_dict(torch.load(weights, weights_only=True))
         self._features: nn.Sequential = model.features.eval()
         self._features.requires_grad_(False)
-        self._features[0].padding_mode = "replicate"  # the engine's one difference to torchvision
+        self._features[0].padding_mode = "replicate"  # as the engine, unlike torchvision
         shown, wanted = self._look(content), self._look(style)
         self._content = shown[CONTENT]
         self._grams = {layer: gram(wanted[layer]) for layer in STYLE}
@@ -40,7 +40,7 @@ class PlainOptimiser:
         self._adam = torch.optim.Adam([self.picture], lr=RATE)
 
     def step(self) -> float:
-        """One evaluation and one step; the loss before it."""
+        """One evaluation and one step; returns the loss before the step."""
         self._adam.zero_grad()
         loss = self.loss(self.picture)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -50,7 +50,7 @@ class PlainOptimiser:
         return loss.item()
 
     def loss(self, picture: Tensor) -> Tensor:
-        """Of any picture of that size, a scalar."""
+        """The loss of any picture of the same size, a scalar."""
         seen = self._look(picture)
         content = (seen[CONTENT] - self._content).square().mean() / self._content_scale
         style = sum(
@@ -71,16 +71,16 @@ class PlainOptimiser:
 
 
 def gram(features: Tensor) -> Tensor:
-    """Of features (1, C, H, W), as a mean over positions: (C, C)."""
+    """The Gram matrix (C, C) of features (1, C, H, W), as a mean over positions."""
     flat = features.flatten(2)[0]
     return flat @ flat.T / flat.shape[1]
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
-    """Of two Gram matrices: the sum of squares."""
+    """The sum of squared differences of two Gram matrices."""
     return (one - other).square().sum()
 
 
 def variance(features: Tensor) -> Tensor:
-    """Over positions, as a mean over channels."""
+    """The variance over positions, as a mean over channels."""
     return features.var((2, 3), correction=0).mean()

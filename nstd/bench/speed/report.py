@@ -1,4 +1,4 @@
-"""What was measured, as ratios for machines and as a table for people."""
+"""The measurements, as ratios for programs and as a table for people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Row = tuple[str, str, str, str]
 
 
 def make_report(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures, with the plain loop's over ours: more than 1 is for us.
+    """The figures, and the ratios of the plain loop's to ours: above 1, the engine is better.
 
-    `projected` tells what was not run to its end.
+    `projected` marks figures of runs that were not completed but estimated.
     """
     plain, ours = (found["evaluations"][name] for name in ("plain", "ours"))
     race, machine = found["race"], found["machine"]
@@ -51,12 +51,12 @@ def make_report(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _over(plain: Mapping[str, Any], ours: Mapping[str, Any] | None, what: str) -> float | None:
-    """The plain loop's figure over ours; None where the engine did not get there."""
+    """The plain loop's figure divided by ours; None when the engine did not reach the aim."""
     return None if ours is None else float(plain[what] / ours[what])
 
 
 def _ceiling(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the machine, and which share of it the convolutions of our evaluation reach."""
+    """The best speed of the machine, and the share of it that our convolutions reach."""
     height, width = found["machine"]["pixels"]
     reached = vgg_work(height, width) / found["evaluations"]["ours"]["seconds"] / 1e9
     kind = {"float32": "fp32_gflops", "bfloat16": "bf16_gflops"}[found["machine"]["precision"]]
@@ -68,7 +68,7 @@ def _ceiling(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """The table, and what is to be known to read it."""
+    """Print the table, and notes on how to read it."""
     table = Table("", "plain loop", "nstd", "ratio", box=box.SIMPLE)
     for row in _rows(report):
         table.add_row(*row)

@@ -1,4 +1,4 @@
-"""The whole measurement: contestants take turns, so that a busy moment hits both."""
+"""The whole measurement. Contestants take turns, so that other load affects both."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class SpeedPlan:
-    """How much is measured.
+    """The size of the measurement.
 
-    A race at `race_size` pixels is to the plain loop's loss after `race_evaluations`, for which
-    the engine may take `race_steps`; `batch` are jobs for the daemon.
+    In a race at `race_size` pixels, the engine has `race_steps` steps to reach the plain loop's
+    loss after `race_evaluations`; `batch` is the number of jobs for the daemon.
     """
 
     size: int = 512
@@ -42,11 +42,11 @@ class SpeedPlan:
 
 SHORT = SpeedPlan()
 FULL = SpeedPlan(turns=8, race_size=512, race_evaluations=500, race_steps=800, batch=20)
-WHOLE = 500  # evaluations of the plain loop that make its picture
+WHOLE = 500  # evaluations of the plain loop for a picture
 
 
 class Contestant:
-    """The other end of a process of `contestant`."""
+    """Starts a process of `contestant` and sends it requests."""
 
     def __init__(self, name: str, setup: Setup) -> None:
         command = [sys.executable, "-m", "nstd.bench.speed.contestant", name]
@@ -62,7 +62,7 @@ class Contestant:
         self._name = name
 
     def ask(self, do: str, **given: Any) -> Any:
-        """The answer; raises BenchError where the process ends instead."""
+        """The answer. Raises BenchError when the process ends instead."""
         assert self._process.stdin
         assert self._process.stdout
         try:
@@ -83,7 +83,7 @@ class Contestant:
 
 
 def measure(plan: SpeedPlan, config: Config, threads: int, say: Say) -> dict[str, Any]:
-    """All figures, by contestant; `say` is told what comes next."""
+    """All figures, by contestant; `say` is called with the next step."""
     with tempfile.TemporaryDirectory() as folder:
         weights, kind = vgg_weights(config.folder("networks"), Path(folder), say)
         setup = Setup(plan.size, str(weights), threads)
@@ -144,11 +144,11 @@ def _evaluations(plan: SpeedPlan, setup: Setup, say: Say) -> dict[str, Any]:
 
 
 def _race(plan: SpeedPlan, setup: Setup, folder: Path, say: Say) -> dict[str, Any]:
-    """The plain loop runs; then the engine, until it has the same loss by the plain loop's word."""
+    """Run the plain loop, then the engine until the plain loop measures the same loss for it."""
     setup = replace(setup, size=plan.race_size)
     done, seconds = 0, 0.0
     with Contestant("plain", setup) as plain, Contestant("ours", setup) as ours:
-        ours.ask("picture", network="fixed", preset="draft")  # warms it up
+        ours.ask("picture", network="fixed", preset="draft")  # warm-up
         while done < plan.race_evaluations:
             count = min(10, plan.race_evaluations - done)
             seconds += sum(plain.ask("evaluate", count=count))

@@ -1,4 +1,4 @@
-"""What all contestants are given."""
+"""The common arguments of all contestants."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Random weights in the form of torchvision's VGG-19, for machines that have no real ones.
+"""Random weights in the form of torchvision's VGG-19, for machines without the real ones.
 
-An evaluation costs the same; what a loss means differs, so a report tells which were used. Run as
+An evaluation costs the same, but losses differ, so a report says which weights were used. Run as
 `python -m nstd.bench.speed.stand_in FOLDER`.
 """
 
@@ -24,7 +24,7 @@ NOTHING = 1e-6
 
 
 def write(folder: Path) -> Path:
-    """Write them as an installed file of `folder`, the same every time."""
+    """Write the weights as an installed file of `folder`; they are always the same."""
     torch.manual_seed(0)
     with torch.device("meta"):
         model = vgg19()
@@ -40,7 +40,7 @@ def write(folder: Path) -> Path:
 
 
 def _seen() -> Tensor:
-    """The two pictures of the benchmark as a network sees them: (2, 3, H, W)."""
+    """The two pictures of the benchmark as input of a network: (2, 3, H, W)."""
     shown = [to_tensor(picture, "cpu") for picture in pictures(SIDE)]
     height, width = (min(each.shape[axis] for each in shown) for axis in (2, 3))
     return torch.cat([each[..., :height, :width] for each in shown]) * 4 - 2
@@ -50,9 +50,9 @@ def _seen() -> Tensor:
 def _normalise(features: nn.Sequential, x: Tensor) -> None:
     """Random filters (He et al., ICCV 2015) whose responses to `x` have mean 0 and variance 1.
 
-    Without that (Kraehenbuehl et al., ICLR 2016), the deeper a layer is, the more its channels all
-    answer the same, and what optimisers make of it says little of a trained network, of which
-    Gatys et al. (CVPR 2016, section 2) normalise the filters' mean responses too.
+    Otherwise (Kraehenbuehl et al., ICLR 2016), the channels of deeper layers become more and more
+    alike, and optimisers behave differently than with a trained network; Gatys et al. (CVPR 2016,
+    section 2) also normalise the mean responses of its filters.
     """
     for layer in features:
         if isinstance(layer, nn.Conv2d):

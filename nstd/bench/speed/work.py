@@ -6,9 +6,10 @@ CONVOLUTIONS = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))  # of VGG-19, t
 
 
 def vgg_work(height: int, width: int) -> float:
-    """Operations of the convolutions of one evaluation, there and back, of VGG-19 to relu5_1.
+    """Operations of the convolutions of VGG-19 to relu5_1 in one evaluation, forward and backward.
 
-    Back goes to the picture only, which costs as much as the way there.
+    The backward pass computes only the gradient of the picture, which costs as much as the forward
+    pass.
     """
     pixels, total, into = height * width, 0, 3
     for convolutions, out in CONVOLUTIONS:

@@ -17,10 +17,10 @@ PAIRS: dict[str, tuple[str, str]] = {
 
 
 def copy_to(inbox: Path, wishes: Mapping[str, Any] | None = None) -> list[Path]:
-    """Drop the pairs into `inbox`, pictures first; the paths of the sidecars.
+    """Put the pairs into `inbox`, pictures first; returns the paths of the sidecars.
 
-    `wishes` are further keys of both sidecars. Every file appears whole, by a rename, and
-    replaces one of the same name.
+    `wishes` has more keys for both sidecars. Every file appears by a rename and replaces a file
+    with the same name.
     """
     for name in sorted({name for pair in PAIRS.values() for name in pair}):
         _drop(inbox / name, files(__name__).joinpath(name).read_bytes())

@@ -1,8 +1,8 @@
-"""The driver: the process through which the daemon talks to a Ray cluster.
+"""The driver: the process through which the daemon uses a Ray cluster.
 
-Over its socket come `connect`, assignments, and what is wanted of attempts; `places`, `begun`,
-reports and outcomes go out, and `failed` when the cluster cannot be used. It reads the pictures of
-a job and writes what comes back, on behalf of the daemon: nodes see none of its folders.
+It receives `connect`, assignments and requests to end attempts over its socket, and sends `places`,
+`begun`, reports and outcomes, and `failed` when the cluster cannot be used. It reads the pictures
+of a job and writes its results for the daemon, because nodes cannot access the daemon's folders.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from nstd.executors.messages import Want
 from nstd.system.child import die_with_parent
 
 _HEARTBEAT = 1.0
-_KNOCK = 5.0
-"""Seconds that the head has to take a connection."""
+_CONNECT = 5.0
+"""The time limit for connecting to the head, in seconds."""
 _SECOND_LOOK, _ANSWER = 0.5, 10.0
-"""When a worker is lost: seconds until the head is asked, and that it has to answer."""
+"""When a worker is lost: seconds until the head is asked, and the time limit of its answer."""
 
 
 class Driver:
-    """Serves the daemon until one of the two, or the cluster, is gone."""
+    """Serves the daemon until the daemon, this process or the cluster ends."""
 
     def __init__(self, channel: WorkerEnd[ToDriver], settings: ExecutorSettings) -> None:
         self._channel, self._settings = channel, settings
@@ -51,7 +51,7 @@ class Driver:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Tell the places again and again: what the daemon hears is also that we live."""
+        """Send the places regularly; this is also the heartbeat that the daemon expects."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
         while True:
@@ -66,10 +66,10 @@ class Driver:
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         for message in self._channel.messages():
-            loop.call_soon_threadsafe(self._heed, message)
-        os._exit(0)  # the daemon is gone, and with it the right to touch its jobs
+            loop.call_soon_threadsafe(self._handle, message)
+        os._exit(0)  # the daemon is gone: its jobs must not be changed any more
 
-    def _heed(self, message: ToDriver) -> None:
+    def _handle(self, message: ToDriver) -> None:
         if isinstance(message, SeatOrder):
             task = asyncio.ensure_future(self._seat(message).attend(message))
             self._tasks.add(task)
@@ -80,7 +80,7 @@ class Driver:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if (error := task.exception()) is not None:  # no cluster, or a bug: we are to be replaced
+        if (error := task.exception()) is not None:  # no cluster, or a bug: the daemon replaces us
             _fail(self._channel, error)
 
     def _seat(self, order: SeatOrder) -> NodeSeat:
@@ -88,15 +88,15 @@ class Driver:
         seat = self._seats.get(device)
         place = self._places.get(device)
         if seat is None or (place is not None and place.node != seat.place.node):
-            place = place or Place(device, "")  # gone meanwhile: its worker will not come up
+            place = place or Place(device, "")  # gone meanwhile: its worker will not start
             asked, say = wanted(self._settings), self._channel.send
             seat = NodeSeat(place, asked, say, self._confirm, self._pictures)
             self._seats[device] = seat
         return seat
 
     async def _confirm(self) -> None:
-        """Make sure that a worker is lost, and not the whole cluster: that raises TimeoutError."""
-        await asyncio.sleep(_SECOND_LOOK)  # a head that goes takes a moment to be missed
+        """Check that only a worker is lost. Raises TimeoutError when the whole cluster is lost."""
+        await asyncio.sleep(_SECOND_LOOK)  # a lost head is noticed with a delay
         try:
             await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER)
         except TimeoutError:
@@ -104,8 +104,8 @@ class Driver:
 
 
 def connect(settings: ExecutorSettings) -> None:
-    """Join the cluster. Raises what Ray raises; the handlers of signals are ours afterwards."""
-    _knock(settings.address)
+    """Join the cluster. Raises the errors of Ray. Installs our signal handlers again afterwards."""
+    _check_connection(settings.address)
     ray.init(
         address=settings.address,
         namespace=settings.namespace,
@@ -115,19 +115,19 @@ def connect(settings: ExecutorSettings) -> None:
     _set_signals()
 
 
-def _knock(address: str) -> None:
-    """Raise ConnectionError at once where nobody listens: Ray itself tries for two minutes."""
+def _check_connection(address: str) -> None:
+    """Raise ConnectionError at once when nothing listens; Ray itself would try for two minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon:  # "auto": only Ray knows
+    if not colon:  # "auto": only Ray knows the address the address
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
     except (OSError, ValueError) as error:
         raise ConnectionError(f"nobody answers at {address}: {error}") from None
 
 
 def main() -> None:
-    """`python -m nstd.executors.cluster.driver FD`: serve the socket whose descriptor is given."""
+    """`python -m nstd.executors.cluster.driver FD`: serve the socket with the descriptor FD."""
     die_with_parent()
     _set_signals()
     end = socket.socket(fileno=int(sys.argv[1]))
@@ -143,13 +143,13 @@ def main() -> None:
 
 
 def _set_signals() -> None:
-    """A terminal's ^C is for the daemon; Ray replaces the handler of TERM by one of its own."""
+    """Ignore the terminal's ^C, which is for the daemon, and undo Ray's own handler of SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _fail(channel: WorkerEnd[ToDriver], error: BaseException) -> None:
-    """Say why, and end at once: a clean end would wait for a cluster that may not answer."""
+    """Report the error and exit at once: a clean exit would wait for the cluster to answer."""
     try:
         channel.send(ClusterFailed(reason=f"{type(error).__name__}: {error}"))
     finally:

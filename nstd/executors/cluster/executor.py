@@ -1,4 +1,4 @@
-"""The daemon's side of a Ray cluster: a driver process, started again when the cluster was lost."""
+"""The executor for a Ray cluster: a driver process, started again when the cluster was lost."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from nstd.system.backoff import backoff
 from nstd.system.durable import Files
 
 CONNECT = 60.0
-"""Seconds that Ray has to join the cluster."""
+"""The time limit for joining the cluster, in seconds."""
 SILENCE = 15.0
-"""Seconds without a word from the driver, after which the cluster counts as lost."""
+"""Seconds without a message from the driver, after which the cluster counts as lost."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _MODULE = "nstd.executors.cluster.driver"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 class RayExecutor:
-    """Attempts on the nodes of the cluster that the config names."""
+    """Runs attempts on the nodes of the cluster that the config names."""
 
     def __init__(self, config: Config, scratch: Path) -> None:
         self._config, self._settings, self._scratch = config, config.executor, scratch
@@ -52,10 +52,10 @@ class RayExecutor:
         self._trouble = "the cluster has not answered yet"
         self._running: dict[str, Slot] = {}
         self._events: list[Event] = []
-        self._told = (-1, -1)  # nodes and slots, as last logged
+        self._logged = (-1, -1)  # nodes and slots, as last logged
 
     def open(self) -> None:
-        """Join the cluster, and wait for its places. Raises ClusterError when it cannot be used."""
+        """Join the cluster and wait for its places. Raises ClusterError when it cannot be used."""
         if importlib.util.find_spec("ray") is None:
             message, hint = "ray is not installed", "pip install 'nstd[ray]', with this Python"
             raise ClusterError("cluster_failed", message, hint)
@@ -87,11 +87,12 @@ class RayExecutor:
         return self._slots
 
     def trouble(self) -> str:
-        """Why there is no place: the cluster is lost, or no node has what a job asks for."""
+        """Why there is no place: the cluster is lost, or no node has the resources that a job
+        needs."""
         return "" if self._slots else self._trouble
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
-        """Hand the job to the driver."""
+        """Send the job to the driver."""
         self._running[job.id] = slot
         if self._driver is None:
             self._end(job.id, _lost(job.id, self._trouble))
@@ -103,11 +104,11 @@ class RayExecutor:
         self._driver.channel.send(order)
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
-        """Ask for the end of the attempt; its worker is killed after the grace, or at once."""
+        """Ask the attempt to end; its worker is killed after the grace period, or at once."""
         self._ask(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
 
     def stop(self, job_id: str) -> None:
-        """Have the attempt saved and ended; its worker is killed after the grace."""
+        """Ask the attempt to save and end; its worker is killed after the grace period."""
         self._ask(job_id, "stop", self._config.workers.grace)
 
     def _ask(self, job_id: str, what: Literal["cancel", "stop"], grace: float) -> None:
@@ -115,7 +116,8 @@ class RayExecutor:
             self._driver.channel.send(Want(job=job_id, wanted=what, grace=grace))
 
     def events(self) -> Iterable[Event]:
-        """What the driver tells; one that is gone or silent is replaced after a pause."""
+        """The events from the driver. A driver that ended or is silent is replaced after a
+        pause."""
         if self._driver is not None:
             self._listen()
         elif time.monotonic() >= self._retry_at:
@@ -124,7 +126,7 @@ class RayExecutor:
         return events
 
     def _listen(self) -> None:
-        """Take in what has come; the last words of a driver that ended are heard as well."""
+        """Handle the messages that have arrived, also the last ones of a driver that has ended."""
         driver = self._driver
         if driver is None:
             return
@@ -133,7 +135,7 @@ class RayExecutor:
         driver.limit_output()
         try:
             for message in driver.channel.receive():
-                self._heed(message)
+                self._handle(message)
         except ValueError as error:
             self._lose(f"the driver talked nonsense ({error})")
         if driver is not self._driver:
@@ -147,10 +149,10 @@ class RayExecutor:
     def _patience(self) -> float:
         return SILENCE if self._heard else CONNECT
 
-    def _heed(self, message: FromDriver) -> None:
+    def _handle(self, message: FromDriver) -> None:
         if isinstance(message, ClusterFailed):
             self._lose(message.reason)
-        if self._driver is None:  # what was said before it failed counts, what comes after not
+        if self._driver is None:  # ignore messages that come after its failure
             return
         match message:
             case PlacesFound():
@@ -169,7 +171,7 @@ class RayExecutor:
                 emit("worker.ended", slot=name, device=device, pid=pid, reason=reason)
 
     def _take_places(self, message: PlacesFound) -> None:
-        """The places as of now; told in the log when they change, and when there are none."""
+        """Take over the current places; logged when they change, and when there are none."""
         self._failures, self._heard = 0, time.monotonic()
         before = [slot.device for slot in self._slots]
         running = [slot.device for slot in self._running.values()]
@@ -178,14 +180,14 @@ class RayExecutor:
         asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
         self._trouble = f"no node of the cluster has {asked} for a job"
         now = message.nodes, len(slots)
-        if now != self._told or slots != self._slots:
+        if now != self._logged or slots != self._slots:
             emit("cluster.changed", address=self._settings.address, nodes=now[0], slots=now[1])
-        if slots != self._slots:  # the same list is compared at a glance
+        if slots != self._slots:  # comparing the same list object is fast
             self._slots = slots
-        self._told = now
+        self._logged = now
 
     def _lose(self, reason: str) -> None:
-        """The cluster, or our way to it, is gone: attempts end unjudged, and we try again."""
+        """The cluster is lost: running attempts end with `cluster_lost`, and a new try follows."""
         if self._driver is None:
             return
         self._driver.kill()
@@ -194,12 +196,12 @@ class RayExecutor:
         self._back_off(reason)
         if self._slots or self._running:
             emit("cluster.lost", address=self._settings.address, reason=reason)
-        self._slots, self._told = [], (-1, -1)
+        self._slots, self._logged = [], (-1, -1)
         for job in list(self._running):
             self._end(job, _lost(job, self._trouble, detail))
 
     def _back_off(self, reason: str) -> None:
-        """Try again after a pause, which doubles until there are places again."""
+        """Try again after a pause, which doubles each time until there are places again."""
         self._failures += 1
         self._retry_at = time.monotonic() + backoff(self._failures, _PAUSE, _LONGEST_PAUSE)
         self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
@@ -213,25 +215,25 @@ class RayExecutor:
         return [] if self._driver is None else [self._driver.channel]
 
     def configure(self, config: Config) -> None:
-        """New settings count from the next attempt on; those of the cluster stay."""
+        """Take over new settings for the next attempts; those of the cluster do not change."""
         self._config = config
 
     def close(self) -> None:
-        """End the driver; Ray ends the workers of a driver that is gone."""
+        """Kill the driver; Ray then ends its workers."""
         if self._driver is not None:
             self._driver.kill()
             self._driver = None
 
 
 def _lost(job: str, reason: str, detail: str = "") -> Outcome:
-    """The end of an attempt that nobody can judge any more."""
+    """The outcome of an attempt whose worker or cluster is lost."""
     hint = "the job waits until the cluster is back"
     failure = Failure(code="cluster_lost", message=reason, hint=hint, detail=detail)
     return Outcome(job=job, ending=Ending.FAILED, failure=failure)
 
 
 def _hint(trouble: str) -> str:
-    """What a person can do about a cluster that cannot be joined."""
+    """The hint for a cluster that cannot be joined."""
     if "ersion mismatch" in trouble:
         return "install the same Ray and Python on the daemon's machine and on all nodes"
     return "start the head with `ray start --head`, or mend executor.address"

@@ -1,6 +1,6 @@
-"""What the daemon and the driver of a cluster say to each other, beside what workers say.
+"""Messages between the daemon and the driver of a cluster, in addition to those of workers.
 
-And what a node tells the driver: reports and the outcome, and the files that an attempt writes.
+Also the messages from a node to the driver: reports, the outcome, and the files of an attempt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nstd.executors.messages import Ended, Reported, Want
 
 
 class Connect(Model):
-    """To the driver, and first of all: join this cluster."""
+    """To the driver, as the first message: join this cluster."""
 
     kind: Literal["connect"] = "connect"
     settings: ExecutorSettings
@@ -32,7 +32,7 @@ class SeatOrder(Model):
 
 
 class PlacesFound(Model):
-    """From the driver, again and again: the places that there are now, on so many nodes."""
+    """From the driver, regularly: the places of the cluster, and the number of its nodes."""
 
     kind: Literal["places"] = "places"
     places: tuple[str, ...]
@@ -40,7 +40,7 @@ class PlacesFound(Model):
 
 
 class SeatStarted(Model):
-    """From the driver: the worker at `device` came up within so many seconds."""
+    """From the driver: the worker at `device` has started, in `seconds` seconds."""
 
     kind: Literal["started"] = "started"
     device: str
@@ -49,7 +49,7 @@ class SeatStarted(Model):
 
 
 class SeatEnded(Model):
-    """From the driver: the worker at `device` is gone."""
+    """From the driver: the worker at `device` has ended."""
 
     kind: Literal["ended"] = "ended"
     device: str
@@ -58,14 +58,14 @@ class SeatEnded(Model):
 
 
 class ClusterFailed(Model):
-    """From the driver, and last of all: the cluster cannot be used."""
+    """From the driver, as the last message: the cluster cannot be used."""
 
     kind: Literal["failed"] = "failed"
     reason: str
 
 
 class FileWritten(Model):
-    """From a node: a file of the job's folder; only one that is not durable may be lost."""
+    """From a node: a file for the job's folder; it may be lost only if it is not `durable`."""
 
     kind: Literal["file"] = "file"
     name: str

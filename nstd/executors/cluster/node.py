@@ -1,8 +1,8 @@
-"""What runs on a node: an actor that makes one attempt at a time, from bytes to bytes.
+"""The worker on a node: an actor that runs one attempt at a time.
 
-Pictures and the checkpoint come as bytes, and whatever the attempt writes goes back as bytes. On
-the node itself there is a temporary folder with the inputs, for as long as the attempt runs, and
-a cache of what backends keep for later jobs.
+Pictures and the checkpoint arrive as bytes, and the files that the attempt writes are sent back as
+bytes. On the node there are only a temporary folder with the inputs while the attempt runs, and a
+cache of data that backends keep for later jobs.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _PREFIX = "nstd-node-"
 
 
 class NodeFiles(Files):
-    """Sends what an attempt writes into its folder instead of writing it."""
+    """Sends the files that an attempt writes to the driver, instead of writing them."""
 
     def __init__(self, folder: Path, news: queue.SimpleQueue[News]) -> None:
         self._folder, self._news = folder, news
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
-        """Send the file; a disk that does not take it shows where the job's folder is."""
+        """Send the file; a disk error is noticed later, by the driver."""
         if path.is_relative_to(self._folder):
             self._news.put(FileWritten(name=path.name, data=data, durable=durable))
         else:
@@ -48,16 +48,16 @@ class NodeFiles(Files):
 
 
 class NodeWorker:
-    """The actor; each method answers a call of the driver, `news` and `want` while others run."""
+    """The actor. The driver calls its methods; `news` and `want` may run while others run."""
 
     def __init__(self) -> None:
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
-        self._backend = cache(load)  # an instance may keep its networks warm
+        self._backend = cache(load)  # an instance may keep its networks loaded
         _sweep()
 
     def hello(self) -> dict[str, Any]:
-        """Who answers here."""
+        """The process id and the host of this worker."""
         return {
             "version": __version__,
             "python": platform.python_version(),
@@ -66,14 +66,14 @@ class NodeWorker:
         }
 
     def begin(self, assignment: dict[str, Any], names: list[str], *contents: bytes) -> None:
-        """Begin an attempt with these files in its folder; `news` has the rest.
+        """Begin an attempt with these files in its folder; `news` reports its progress and end.
 
-        Raises OSError when the node's disk does not take them. Ray may forget them after this.
+        Raises OSError when the node's disk fails. Ray may free the contents after this call.
         """
         _sweep()
         self._wanted = None
         me = f"{os.getpid()}-{proc.born()}"
-        # What cannot be removed now, because the backend left a process in it, is swept later.
+        # A folder that cannot be removed now, because a process still uses it, is removed later.
         folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-", ignore_cleanup_errors=True)
         places = {"folder": folder.name, "cache": assignment["cache"] and _cache_folder()}
         here = Assignment.model_validate(assignment | places)
@@ -92,7 +92,7 @@ class NodeWorker:
             try:
                 with attributed(here):
                     outcome = Attempt(here, files, self._report, wanted).run(self._backend)
-            except BaseException:  # this thread would end alone, and nobody hear of it
+            except BaseException:  # this thread would end without a message
                 traceback.print_exc()
                 os._exit(1)
         self._news.put(Ended(outcome=outcome))
@@ -101,14 +101,14 @@ class NodeWorker:
         self._news.put(Reported(report=report))
 
     def _wanted_of(self, job: str) -> str | None:
-        """What the daemon wants of the running attempt of `job`."""
+        """`cancel` or `stop` when the running attempt of `job` is to end; else None."""
         wanted = self._wanted
         return wanted[1] if wanted is not None and wanted[0] == job else None
 
     def news(self, patience: float) -> list[dict[str, Any]]:
-        """What happened since the last call, as soon as anything has; [] after `patience` s.
+        """Wait for messages: those since the last call, or [] after `patience` seconds.
 
-        Each is a dumped `News`.
+        Each is a `News` as a dict.
         """
         found: list[News] = []
         with suppress(queue.Empty):
@@ -118,18 +118,18 @@ class NodeWorker:
         return [each.model_dump() for each in found]
 
     def want(self, job: str, wanted: str) -> None:
-        """Have the attempt of `job` stop or cancel itself."""
+        """Ask the attempt of `job` to stop or to cancel itself."""
         self._wanted = job, wanted
 
 
 def _cache_folder() -> Path:
-    """The node's cache, among those of the user's programs: all its workers share it."""
+    """The cache folder of the node, in the user's cache folder; all workers share it."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - raises
     return Path(home, "nstd-kept")
 
 
 def _sweep() -> None:
-    """Remove what workers that were killed have left on this node."""
+    """Remove the folders that killed workers have left on this node."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
         pid, born, *_ = folder.name.removeprefix(_PREFIX).split("-")
         if pid.isdecimal() and born != proc.born(int(pid)):

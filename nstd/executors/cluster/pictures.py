@@ -1,4 +1,4 @@
-"""What attempts read, in Ray's object store: each node fetches from there what it needs, once."""
+"""The input files of attempts, in Ray's object store; each node fetches a file once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from nstd.queue.job import Input, Job
 from nstd.queue.paths import JobPaths
 
 KEPT = 256 * 2**20
-"""Bytes of styles that stay in the store; the least recently wanted go first."""
+"""The most bytes of styles kept in the store; the least recently used are dropped first."""
 
 
 class PictureStore:
-    """The files of jobs; styles stay in the store, as many jobs share them. Threads may share it.
+    """The files of jobs. Styles stay in the store, because many jobs share them. Thread-safe.
 
-    `put` takes bytes to the store and returns a reference; they stay while anybody holds that.
+    `put` puts bytes into the store and returns a reference; the store keeps them as long as a
+    reference exists.
     """
 
     def __init__(self, put: Callable[[bytes], Any]) -> None:
@@ -29,7 +30,7 @@ class PictureStore:
         self._lock = threading.Lock()
 
     def of(self, job: Job, folder: Path) -> dict[str, Any]:
-        """References to what the attempt reads, by file name. Raises OSError."""
+        """References to the input files of the attempt, by file name. Raises OSError."""
         found = {given.file: self._picture(given, folder / given.file) for given in job.inputs}
         checkpoint = JobPaths(folder).checkpoint
         with suppress(FileNotFoundError):
@@ -39,7 +40,7 @@ class PictureStore:
     def _picture(self, given: Input, path: Path) -> Any:
         if given.role != "style" or not given.sha256:
             return self._put(path.read_bytes())
-        with self._lock:  # whoever comes second waits for the first, instead of putting it again
+        with self._lock:  # a second thread waits, instead of storing it again
             if given.sha256 not in self._styles:
                 self._keep(given.sha256, path.read_bytes())
             self._styles.move_to_end(given.sha256)

@@ -1,4 +1,4 @@
-"""Where on a cluster attempts have room: what each node has, divided by what each job asks for."""
+"""Places for attempts on a cluster: each node's resources, divided by the needs of one job."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Any
 
 from nstd.documents.settings import ExecutorSettings
 
-_ROUNDING = 1e-6  # ten times 0.1 is one
+_ROUNDING = 1e-6  # so that ten times 0.1 counts as one
 
 
 @dataclass(frozen=True)
 class Place:
-    """Room for one attempt; `device` is like `studio2/gpu:0`, the first of its node."""
+    """Room for one attempt; `device` is for example `studio2/gpu:0`, the first place of a node."""
 
     device: str
     node: str  # Ray's id of the node
 
 
 class Nodes:
-    """Gives nodes names that people know: their host names, with a part of the id where shared."""
+    """Names of nodes: their host names, with a part of the id where several have the same name."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
 
     def name(self, alive: Mapping[str, str]) -> dict[str, str]:
-        """The names by node id, for host names by node id; a node keeps its name as it lives."""
+        """The names by node id, from host names by node id; a node keeps its name while it
+        lives."""
         self._names = {node: name for node, name in self._names.items() if node in alive}
         for node, host in alive.items():
             if node not in self._names:
@@ -36,13 +37,13 @@ class Nodes:
 
 
 def wanted(settings: ExecutorSettings) -> dict[str, float]:
-    """What one attempt asks of its node, by Ray's names of resources."""
+    """The resources that one attempt needs, by Ray's names of resources."""
     asked = {"CPU": settings.num_cpus, "GPU": settings.num_gpus, "memory": float(settings.memory)}
     return {name: amount for name, amount in (asked | settings.resources).items() if amount > 0}
 
 
 def room(resources: Mapping[str, float], asked: Mapping[str, float], most: int) -> int:
-    """How many attempts a node with `resources` can hold at once; `most` at most."""
+    """How many attempts fit on a node with `resources` at once; at most `most`."""
     counts = (int(resources.get(name, 0.0) / amount + _ROUNDING) for name, amount in asked.items())
     return min(most, *counts) if asked else most
 
@@ -65,9 +66,10 @@ def places(
 def chosen(
     devices: Sequence[str], before: Iterable[str], running: Iterable[str], most: int
 ) -> list[str]:
-    """Those of the `devices` that may have a job, so that `most` run at once.
+    """Those of the `devices` that are used, so that at most `most` jobs run at once.
 
-    Those that were chosen `before` stay: when nodes come, what runs must not be joined by as much.
+    Devices chosen `before` stay chosen: otherwise new nodes would get jobs while the old ones still
+    run theirs, and more than `most` would run.
     """
     here = set(devices)
     kept = [device for device in before if device in here]

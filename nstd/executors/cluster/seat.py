@@ -1,4 +1,4 @@
-"""One place of the cluster, as the driver sees it: its worker, and the attempt that this makes."""
+"""One place of the cluster, as the driver sees it: its worker and the attempt that it runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ENDINGS = {"cancel": Ending.CANCELLED, "stop": Ending.STOPPED}
 
 
 class UnableError(Exception):
-    """No worker at the place took the job."""
+    """No worker at this place has taken the job."""
 
 
 class NodeSeat:
@@ -58,7 +58,7 @@ class NodeSeat:
         self._confirm, self._pictures = confirm, pictures
         self._files = Files()
         self._worker: Any = None
-        self._hired, self._pid = 0.0, 0  # the id of its process is known once it has answered
+        self._hired, self._pid = 0.0, 0  # the process id is known once it has answered
         self._jobs = 0
         self._idle_since, self._keep_warm = 0.0, 0.0
         self._job: str | None = None
@@ -69,9 +69,9 @@ class NodeSeat:
         self._killed = ""
 
     def attend(self, order: SeatOrder) -> Coroutine[Any, Any, None]:
-        """Make the attempt; it ends with exactly one outcome.
+        """Run the attempt; it ends with exactly one outcome.
 
-        What is asked of it counts from this call on. When it is the cluster that is lost, it ends
+        It can be asked to end as soon as this is called. When the whole cluster is lost, it ends
         with the error of `confirm`.
         """
         self._job, self._has_begun = order.assignment.job.id, False
@@ -95,7 +95,7 @@ class NodeSeat:
         self._say(Ended(outcome=outcome))
 
     async def _prepare(self, order: SeatOrder) -> Pieces:
-        """Have a worker that answers, and put the files of the job into the store."""
+        """Wait for a worker that answers, and put the files of the job into the store."""
         patience = order.workers.start
         await self._ready(patience)
         files = asyncio.to_thread(self._pictures.of, order.assignment.job, order.assignment.folder)
@@ -108,7 +108,7 @@ class NodeSeat:
         assignment = order.assignment
         folder = assignment.folder
         await asyncio.gather(preparing, return_exceptions=True)
-        if self._wanted is not None:  # no worker has the job yet, and none is to get it
+        if self._wanted is not None:  # no worker has the job yet: do not start it
             return Outcome(job=assignment.job.id, ending=_ENDINGS[self._wanted])
         files = preparing.result()
         told = assignment.model_dump(mode="json")
@@ -132,7 +132,7 @@ class NodeSeat:
                         await self._keep(file, folder)
 
     async def _keep(self, file: FileWritten, folder: Path) -> None:
-        """Write a file of the job: only a preview may be lost to a full disk."""
+        """Write a file of the job. A disk error is ignored only for a preview."""
         try:
             path = folder / Path(file.name).name
             await asyncio.to_thread(self._files.write, path, file.data, durable=file.durable)
@@ -141,14 +141,14 @@ class NodeSeat:
                 raise
 
     async def _ready(self, patience: float) -> None:
-        """Have a worker that answers; it is tried out, as its node may have gone since."""
+        """Wait for a worker that answers. A kept worker is checked too: its node may be lost."""
         if self._pid:
             try:
                 await asyncio.wait_for(self._worker.hello.remote(), patience)
                 return
             except (RayActorError, GetTimeoutError, TimeoutError):
                 self._end("died while idle")
-        if self._worker is None:  # else it comes up still, for a job that was withdrawn
+        if self._worker is None:  # else one is still starting, for a withdrawn job
             self._worker, self._hired = self._hire(), time.monotonic()
         try:
             hello = await asyncio.wait_for(self._worker.hello.remote(), patience)
@@ -162,7 +162,7 @@ class NodeSeat:
         self._say(SeatStarted(device=self.place.device, pid=self._pid, seconds=seconds))
 
     def _hire(self) -> Any:
-        """Ask Ray for a worker; it comes up later, and Ray never starts it again by itself."""
+        """Ask Ray for a worker; it starts later, and Ray never restarts it."""
         hire: Any = ray.remote
         others = {k: v for k, v in self._asked.items() if k not in {"CPU", "GPU", "memory"}}
         options = {
@@ -183,9 +183,9 @@ class NodeSeat:
     # What the daemon wants
 
     def ask(self, job: str, wanted: str, grace: float) -> None:
-        """Have the attempt of `job` stop or cancel itself; its worker is killed after `grace`.
+        """Ask the attempt of `job` to stop or cancel itself; its worker is killed after `grace` s.
 
-        One that was not handed over yet ends at once; its worker comes up for the next.
+        An attempt that no worker has yet ends at once; the worker serves the next job.
         """
         if job != self._job:
             return
@@ -203,7 +203,7 @@ class NodeSeat:
     def _kill(self, why: str) -> None:
         self._killed = why
         if self._worker is not None:
-            ray.kill(self._worker, no_restart=True)  # whoever waits for it hears of that
+            ray.kill(self._worker, no_restart=True)  # pending calls raise an error
 
     def _forget_killer(self) -> None:
         if self._killer is not None:
@@ -213,7 +213,7 @@ class NodeSeat:
     # The end of an attempt, and of a worker
 
     def _lost(self, job: str, error: Exception) -> Outcome:
-        """The worker did not come up, died, or had to be killed."""
+        """The outcome when the worker did not start, died, or was killed."""
         self._end("lost")
         what = self._killed or ("died" if self._has_begun else "did not take the job")
         message = f"the worker on {self.place.device} {what}"
@@ -232,7 +232,7 @@ class NodeSeat:
         )
 
     def _free(self, outcome: Outcome, workers: WorkerSettings) -> None:
-        """The attempt is over: its worker waits for another, or is replaced."""
+        """The attempt has ended: its worker waits for the next one, or is replaced."""
         self._forget_killer()
         self._job, self._idle_since = None, time.monotonic()
         self._keep_warm = workers.keep_warm
@@ -244,7 +244,7 @@ class NodeSeat:
             self._end(f"replaced after {self._jobs} jobs")
 
     def rest(self) -> None:
-        """Give the node back what an idle worker holds, after a while."""
+        """End a worker that has been idle for some time, to free the node's resources."""
         if self._job is None and time.monotonic() - self._idle_since > self._keep_warm:
             self._end("idle")
 

@@ -1,4 +1,5 @@
-"""Inside the process that runs attempts: decode the inputs, call the backend, keep the result.
+"""The worker process, which runs attempts: it decodes the inputs, calls the backend, and saves the
+result.
 
-Only here, and in the backends, are pictures handled.
+Pictures are decoded and encoded only here and in the backends.
 """

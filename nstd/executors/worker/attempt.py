@@ -47,7 +47,7 @@ _NOTES_KEPT = 100
 
 
 class Attempt:
-    """Runs an assignment to its outcome; everything it makes lies in the job's folder."""
+    """Runs an assignment to its outcome; all its files are in the job's folder."""
 
     def __init__(
         self,
@@ -63,19 +63,20 @@ class Attempt:
         self._began = time.monotonic()
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
-        self._step, self._has_told = 0, False
+        self._step, self._has_noted_trouble = 0, False
         self._notes: list[str] = []
-        self._untold: tuple[str, ...] = ()  # of pictures; the next report takes them along
+        self._new_notes: tuple[str, ...] = ()  # notes about pictures, for the next report
         self._seconds: dict[str, float] = {}
         self._last = Progress(step=0, steps=0, fraction=0.0)
         self._eta = Eta()
         self._had_room = False
         self._is_inside = False  # whether the backend runs
         self._met: OSError | None = None  # what a write of ours met
-        self._asked: Ending | None = None  # how it ends because the daemon wants it to
+        self._asked: Ending | None = None  # how the daemon wants it to end
 
     def run(self, load: Callable[[str], Backend]) -> Outcome:
-        """Do it all. Every error becomes an outcome; only the death of the process does not."""
+        """Run the attempt. Every error becomes an outcome; only the death of the process does
+        not."""
         job = self._job.id
         try:
             self._work(load(self._job.backend))
@@ -84,8 +85,8 @@ class Attempt:
                 return Outcome(job=job, ending=self._asked)
             return self._failed(error)
         finally:
-            if self._untold:
-                self._tell()
+            if self._new_notes:
+                self._send_note()
         return Outcome(job=job, ending=Ending.FINISHED)
 
     def _failed(self, error: BaseException) -> Outcome:
@@ -111,7 +112,7 @@ class Attempt:
         options = self._options(backend)
         given = self._timed("decode", Decoder(self._a).decode)
         content = given.content
-        self._notes, self._untold = [*given.notes], given.notes
+        self._notes, self._new_notes = [*given.notes], given.notes
         task = Task(
             content=seen(content),
             styles=given.styles,
@@ -137,7 +138,8 @@ class Attempt:
         self._finish(result, picture)
 
     def _options(self, backend: Backend) -> BaseModel:
-        """The daemon has accepted them; a backend may look again at what only a worker knows."""
+        """The options. The daemon has accepted them; a backend may check them again in the
+        worker."""
         try:
             return backend.Options.model_validate(self._job.options)
         except ValidationError as error:
@@ -172,10 +174,10 @@ class Attempt:
             self._show(progress.picture())
 
     def _note_trouble(self, what: str) -> None:
-        """Tell what went wrong beside the work, which goes on; once."""
-        if not self._has_told:
-            self._has_told = True
-            self._tell(what)
+        """Report, once, an error that does not stop the work."""
+        if not self._has_noted_trouble:
+            self._has_noted_trouble = True
+            self._send_note(what)
 
     def _tell(self, note: str = "") -> None:
         """Tell what a person should know, with how far the work was."""
@@ -270,7 +272,7 @@ class Attempt:
         return json.dumps(recipe, default=_plain)
 
     def _finish(self, result: Result, picture: PictureFacts) -> None:
-        """Leave `result.json`: the last write of an attempt, and the one that ends it."""
+        """Write `result.json`: the last write of an attempt, which makes the job finished."""
         seconds = self._seconds | dict(result.seconds)
         seconds["total"] = time.monotonic() - self._began
         told = WorkerResult(
@@ -302,7 +304,7 @@ class Attempt:
 
 
 def _finite(losses: Mapping[str, float]) -> dict[str, float]:
-    """The losses that are numbers, to six digits; JSON has no NaN."""
+    """The finite losses, rounded to six digits; JSON has no NaN."""
     return {
         clean(key): float(f"{value:.6g}") for key, value in losses.items() if math.isfinite(value)
     }
@@ -324,5 +326,5 @@ def _cleaned(network: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """For JSON: numpy's and torch's numbers as Python's, and anything else as its text."""
+    """`value` for JSON: numbers of numpy and torch as Python numbers, other objects as text."""
     return value.item() if hasattr(value, "item") else str(value)

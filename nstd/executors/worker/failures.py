@@ -1,4 +1,4 @@
-"""What an error in an attempt means: a code that says whether another try makes sense."""
+"""Turns an error in an attempt into a failure with a code, which says whether to retry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nstd.queue.job import Failure
 from nstd.system.durable import is_full
 
 _DETAIL = 4000  # characters of a traceback
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # as torch words it on GPU and CPU
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # torch's words on GPU and CPU
 _POISONED = ("CUDA error", "device-side assert")  # a CUDA context never recovers from these
 
 

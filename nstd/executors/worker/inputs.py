@@ -1,4 +1,4 @@
-"""The pictures of a job: decoded for its backend, and named as its sidecar names them."""
+"""The pictures of a job: decoded for its backend, and with their names from the sidecar."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from nstd.backend import Mask, Pixels
 
 SERIES_SIDE = 512
-"""Longest side of a picture of a series, in pixels: up to a hundred lie in memory at once."""
+"""Longest side of a picture of a series, in pixels: up to a hundred are in memory at once."""
 _FLAT = 2 / 255
-"""Colours that differ less are one."""
+"""Colours that differ less are treated as equal."""
 
 
 class Decoded(NamedTuple):
-    """The pictures of a job as a `Task` holds them; of the content, the alpha as well.
+    """The pictures of a job for a `Task`, and the alpha of the content.
 
-    `notes` say what is odd about some of them, each with the picture's name.
+    `notes` say what is unusual about some of them, each with the picture's name.
     """
 
     content: Picture
@@ -39,7 +39,7 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """Decodes the pictures of an assignment, each wholly: a broken one fails the job here."""
+    """Decodes the pictures of an assignment completely, so that a broken one fails the job here."""
 
     def __init__(self, assignment: Assignment) -> None:
         self._job, self._folder = assignment.job, assignment.folder
@@ -47,10 +47,10 @@ class Decoder:
             "max_pixels": assignment.max_pixels,
             "max_bytes": assignment.max_bytes,
         }
-        self._notes: dict[str, None] = {}  # in order, and each of them once
+        self._notes: dict[str, None] = {}  # in order, each once
 
     def decode(self) -> Decoded:
-        """All of them. Raises PictureError, with the name that the sidecar says."""
+        """Decode all pictures. Raises PictureError with the picture's name in the sidecar."""
         job = self._job
         content = self._picture(job.given("content")[0], max_side=job.size, enlarge=job.enlarge)
         init = [self._seen(given, size=content.size) for given in job.given("init")]
@@ -67,7 +67,7 @@ class Decoder:
         )
 
     def _style(self, number: int, given: Input, content: tuple[int, int]) -> Style:
-        """A style as large as its scale needs; `content` is the size of that one."""
+        """A style, as large as its scale needs; `content` is the size of the content in pixels."""
         side = self._job.size and math.ceil(self._job.size * max(1.0, given.scale))
         pixels = self._seen(given, max_side=side)
         if np.ptp(pixels, axis=(0, 1)).max() < _FLAT:
@@ -101,7 +101,7 @@ class Decoder:
 
     @contextmanager
     def _in_the_words_of_the_sidecar(self, given: Input) -> Iterator[None]:
-        """Call a picture by the name that a person knows, not by that in the job's folder."""
+        """Use the name of a picture in the sidecar in errors, not its name in the job's folder."""
         try:
             yield
         except PictureError as error:
@@ -110,12 +110,12 @@ class Decoder:
 
 
 def seen(picture: Picture) -> Pixels:
-    """The pixels as a person sees them: what alpha hides is often black, and must not count."""
+    """The pixels over white: transparent pixels are often black and must not count as black."""
     return picture.pixels if picture.alpha is None else over_white(picture.pixels, picture.alpha)
 
 
 def wishes(job: Job) -> dict[str, Any]:
-    """What a sidecar says of the pictures of `job`."""
+    """The keys of a sidecar about the pictures of `job`."""
     styles = [
         {"image": style.source, "weight": style.weight, "scale": style.scale}
         | {mask.role: mask.source for mask in job.masks(number)}

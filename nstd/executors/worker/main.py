@@ -1,8 +1,8 @@
 """The worker: a process that runs one attempt at a time, started by `nstd.executors.local`.
 
-Its device is pinned by its environment before this module, and so torch, is imported. Over its
-socket assignments, `cancel` and `stop` come in; `ready`, `begun`, reports and outcomes go out. It
-dies with the daemon: at the end of the socket, or by the kernel's parent-death signal.
+Environment variables pin its device before this module, and so torch, is imported. It receives
+assignments, `cancel` and `stop` over its socket, and sends `ready`, `begun`, reports and outcomes.
+It ends with the daemon: when the socket is closed, or by the kernel's parent-death signal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from nstd.system.child import die_with_parent
 from nstd.system.durable import Files
 
 _OOM_SCORE = "500"
-"""When memory runs out, the kernel should take a worker and spare the daemon."""
+"""When memory runs out, the kernel should kill a worker instead of the daemon."""
 
 
 class Worker:
@@ -38,17 +38,17 @@ class Worker:
         self._channel = channel
         self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
         self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
-        self._backend = cache(load)  # an instance may keep its networks warm
+        self._backend = cache(load)  # an instance may keep its networks loaded
 
     def run(self) -> None:
-        """Serve for ever; `_listen` ends the process when the daemon is gone."""
+        """Serve assignments for ever; `_listen` ends the process when the daemon is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._channel.send(Ready(pid=os.getpid()))
-        from nstd.executors.worker.output import attributed  # structlog takes its time: we are up
+        from nstd.executors.worker.output import attributed  # slow import: after Ready
 
         while True:
             assignment = self._assignments.get()
-            self._channel.send(Begun(job=assignment.job.id))  # from here on the attempt counts
+            self._channel.send(Begun(job=assignment.job.id))  # from now on the attempt counts
             wanted = partial(self._wanted_of, assignment.job.id)
             attempt = Attempt(assignment, Files(), self._report, wanted)
             with attributed(assignment):
@@ -56,7 +56,7 @@ class Worker:
             self._channel.send(Ended(outcome=outcome))
 
     def _wanted_of(self, job: str) -> str | None:
-        """What the daemon wants of the running attempt of `job`."""
+        """`cancel` or `stop` when the running attempt of `job` is to end; else None."""
         wanted = self._wanted
         return wanted[1] if wanted is not None and wanted[0] == job else None
 
@@ -64,21 +64,21 @@ class Worker:
         self._channel.send(Reported(report=report))
 
     def _listen(self) -> None:
-        """Take in what the daemon says. What it wanted of an attempt ends with the next one."""
+        """Handle the daemon's messages. A new assignment clears an earlier request to end."""
         for message in self._channel.messages():
             if isinstance(message, Assign):
                 self._wanted = None
                 self._assignments.put(message.assignment)
             else:
                 self._wanted = message.job, message.wanted
-        os._exit(0)  # the daemon is gone, and with it the right to touch the job
+        os._exit(0)  # the daemon is gone: the job must not be changed any more
 
 
 def main() -> None:
-    """`python -m nstd.executors.worker.main FD`: serve the socket whose descriptor is given."""
+    """`python -m nstd.executors.worker.main FD`: serve the socket with the descriptor FD."""
     die_with_parent()
     faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, chain=False)  # where does it hang?
+    faulthandler.register(signal.SIGUSR1, chain=False)  # to see where it hangs
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the daemon
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with suppress(OSError):
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def _hang_up(descriptor: int) -> None:
-    """In a process that a backend forks: it must not speak for us, nor keep the socket open."""
+    """In a forked child process of a backend: close our socket, so that it cannot use it."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, descriptor, inheritable=False)
     os.close(null)

@@ -1,7 +1,7 @@
-"""What is printed during an attempt: each line begins with the time, the job and the slot.
+"""The output printed during an attempt: each line begins with the time, the job and the slot.
 
 Backends, libraries, warnings and tracebacks print to the standard streams. In a worker both go to
-one file, of which the end is kept when the worker dies.
+one file, whose end is kept when the worker dies.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from nstd.executors.contract import Assignment
 
 _STDERR = 2
 _LONGEST = 2**16
-"""Characters without an end of line, after which the line is cut."""
+"""The most characters of a line; a longer line is split."""
 
 
 class AttemptOutput(io.TextIOBase):
-    """A text stream that logs each line, with what is bound for the attempt that runs.
+    """A text stream that prints each line with the job and slot of the running attempt.
 
-    A process has one: what a library has kept of it in one attempt is right in the next.
+    A process has only one, so that a library may keep it from one attempt to the next.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class AttemptOutput(io.TextIOBase):
 
     @contextmanager
     def bound(self, **about: str) -> Iterator[None]:
-        """Bind `about` for as long as the attempt lasts, whichever thread prints."""
+        """Bind `about` while the attempt lasts, for all threads."""
         self._log = self._unbound.bind(**about)
         try:
             yield
@@ -52,7 +52,7 @@ class AttemptOutput(io.TextIOBase):
             self._log = self._unbound
 
     def write(self, text: str) -> int:
-        """Log the lines that are whole now; one that a `\\r` ends is one as well."""
+        """Print the lines that are complete; `\\r` also ends a line."""
         with self._lock:
             *lines, self._rest = re.split(r"[\r\n]+", self._rest + text)
             for line in lines:
@@ -62,22 +62,22 @@ class AttemptOutput(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Log what has not ended yet."""
+        """Print the incomplete line."""
         with self._lock:
             rest, self._rest = self._rest, ""
             self._print(rest)
 
     def _print(self, line: str) -> None:
-        with suppress(OSError):  # a full disk costs the line, not the job
+        with suppress(OSError):  # on a full disk the line is lost, not the job
             if line:
                 self._log.info(line)
 
     def writable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def fileno(self) -> int:
-        """For child processes and crash handlers, which print without us."""
+        """The descriptor, for child processes and crash handlers, which print directly."""
         return _STDERR
 
 
@@ -86,7 +86,7 @@ _output = cache(AttemptOutput)
 
 @contextmanager
 def attributed(assignment: Assignment) -> Iterator[None]:
-    """What is printed meanwhile bears the job and the slot of the assignment."""
+    """Lines printed inside this context begin with the job and the slot of the assignment."""
     output = _output()
     with (
         output.bound(job=assignment.job.id, slot=assignment.slot),

@@ -1,4 +1,4 @@
-"""Where and with what a picture was made: memory, hardware and versions, for its record."""
+"""How a picture was made: memory, hardware and versions, for its record."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def peak_memory(result: Result) -> dict[str, int]:
-    """The most bytes held since `proc.reset_peak`, by this process and by the accelerator.
+    """The peak memory since `proc.reset_peak`, in bytes: of this process and of the accelerator.
 
-    Beside it, what the backend had predicted.
+    Also the peak that the backend has predicted.
     """
     peak = {"process": proc.peak()}
     if result.device_memory is not None:
@@ -28,12 +28,12 @@ def peak_memory(result: Result) -> dict[str, int]:
 
 
 def device_name(result: Result) -> str:
-    """The model of the accelerator that the backend used, else of the CPU."""
+    """The model of the accelerator that the backend used, or of the CPU."""
     return result.device_name or _cpu_model()
 
 
 def versions() -> dict[str, str]:
-    """The versions of nstd, Python and the packages that make pictures."""
+    """The versions of nstd, Python and the packages used for pictures."""
     found = {"nstd": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):

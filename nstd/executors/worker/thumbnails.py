@@ -1,7 +1,7 @@
-"""Small pictures of a job for the gallery, made by its worker, which has them decoded anyway.
+"""Small pictures of a job for the gallery, made by its worker, which has already decoded them.
 
-They lie in the job's folder and are published with the result, in its folder `preview`. Whatever
-goes wrong with one costs that one: the job goes on without.
+They are in the job's folder and are published with the result, in its folder `preview`. After an
+error the job goes on without the small picture.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from nstd.backend import Mask, Pixels, Task
 
 LARGE, MIDDLE, SMALL = 1280, 640, 480
-"""Longest sides: of what is compared, of a style, and in a list of many."""
+"""Longest sides in pixels: of pictures to compare, of a style, and of pictures in a list."""
 _MOST_STYLES = 8
 
 
 class Thumbnails:
-    """Makes the views of one attempt; `tell` hears of those that could not be made."""
+    """Makes the small pictures of one attempt; `tell` is called when one could not be made."""
 
     def __init__(self, paths: JobPaths, files: Files, tell: Callable[[str], None]) -> None:
         self._paths, self._files, self._tell = paths, files, tell
@@ -42,14 +42,14 @@ class Thumbnails:
         self._make("strip", lambda: encode_strip([task.content, *styles]))
 
     def of_result(self, pixels: Pixels) -> None:
-        """The result, to be compared with its content and to be listed."""
+        """Make those of the result: one to compare with the content, and one for lists."""
         self._make("result", lambda: encode_view(pixels, LARGE))
         self._make("thumb", lambda: encode_view(pixels, SMALL))
 
     def _make(self, name: str, encode: Callable[[], bytes]) -> None:
         try:
             self._files.write(self._paths.view(name), encode(), durable=False)
-        except Exception as error:  # of the disk, of the encoder: no picture is worth less for it
+        except Exception as error:  # of disk or encoder: the result is not affected
             self._tell(f"no preview of the {name}: {error}")
 
 

@@ -1,13 +1,14 @@
-"""The gallery: a page of all results, `outbox/index.html`, that works from a disk as from a server.
+"""The gallery: a page of all results, `outbox/index.html`, opened from disk or from a server.
 
 Everything in `outbox/gallery` is derived from the records, and may be deleted at any time:
 
-    list.js         which pages there are
-    pages/N.js      some hundred entries each: what a list needs to know of a result or failure
-    jobs/ID.js      what else there is to know of one
-    now.js, now/    what waits and runs, and previews of that
+list.js         the list of pages
+pages/N.js      some hundred entries each: what a list shows of a result or failure
+jobs/ID.js      the details of one result or failure
+now.js, now/    the waiting and running jobs, and previews of these
 
-Pages in a browser cannot read JSON from a disk, but they can load scripts; so each is a call.
+A page that is opened from disk cannot read JSON files, but it can load scripts, so each file is a
+script that calls a function with the data.
 """
 
 from nstd.outbox.gallery.upkeep import Gallery

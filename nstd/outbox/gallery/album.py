@@ -1,4 +1,4 @@
-"""The gallery as files: brought into line with the outbox step by step, and added to."""
+"""The files of the gallery: updated from the outbox in small steps, and extended by new results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nstd.system.durable import Files, refuse_links
 from nstd.system.layout import GALLERY
 
 _BREATH = 100
-"""Files that are looked at in one step."""
+"""How many files one step checks."""
 
 
 class Album:
@@ -28,18 +28,18 @@ class Album:
         self._found: dict[str, float] = {}
 
     def open(self) -> None:
-        """Make the page and the folders, if need be. Raises OSError."""
+        """Make the page and the folders where they do not exist. Raises OSError."""
         refuse_links(self._outbox, self.folder)
         self.shelf.make_folders(self._outbox)
         keep_page(self._outbox, self._title, self._files)
 
     @property
     def is_there(self) -> bool:
-        """Whether nobody has removed it."""
+        """Whether the page and the folders still exist."""
         return self.shelf.is_there
 
     def add(self, records: list[Path]) -> None:
-        """Take in jobs that have just ended, if no look at the outbox has. Raises OSError."""
+        """Add jobs that have just ended, if they are not in the gallery yet. Raises OSError."""
         refuse_links(self._outbox, self.folder)
         entries = []
         for path in records:
@@ -50,9 +50,9 @@ class Album:
         self._found = {}
 
     def refresh(self) -> Iterator[None]:
-        """Bring all into line with the outbox, in small steps. Raises OSError."""
+        """Update the whole gallery from the outbox, in small steps. Raises OSError."""
         is_known = self.shelf.load()
-        self.shelf.save()  # an empty one, where there was none: the page is there already
+        self.shelf.save()  # even an empty one: the page loads it
         self._found = {}
         yield from self._look()
         wanted = dict(self._found)
@@ -71,7 +71,7 @@ class Album:
                 yield
 
     def _check(self, page: int, wanted: dict[str, float]) -> None:
-        """Keep what is still there as it was; the rest of `wanted` is what is new."""
+        """Keep the entries whose records did not change, and remove them from `wanted`."""
         entries = self.shelf.read(page)
         kept = []
         for entry in entries:
@@ -86,7 +86,8 @@ class Album:
             self.shelf.put(page, kept)
 
     def _take_in_all(self, wanted: dict[str, float]) -> Iterator[None]:
-        """The oldest first, so that the pages are in order; a page at a time."""
+        """Add the records in `wanted`, oldest first so that the pages are in order, a page per
+        step."""
         entries: list[Entry] = []
         for name in sorted(wanted, key=lambda name: (wanted[name], name)):
             entries += self._take_in(self._outbox / name)
@@ -98,7 +99,8 @@ class Album:
         self.shelf.append(entries)
 
     def _take_in(self, path: Path) -> list[Entry]:
-        """The entry of a record, with its detail written; none when it cannot be read."""
+        """Write the detail of a record and return its entry; an empty list when it cannot be
+        read."""
         try:
             stamp = path.stat().st_mtime
         except OSError:
@@ -111,7 +113,7 @@ class Album:
         return [entry]
 
     def _sweep(self) -> Iterator[None]:
-        """Remove what a list that is lost has left."""
+        """Remove files that belonged to a lost list."""
         for path in self.shelf.stray_pages():
             self._files.unlink(path)
             yield
@@ -122,5 +124,5 @@ class Album:
                 yield
 
     def _name(self, path: Path) -> str:
-        """A record's name below the outbox."""
+        """The path of a record, relative to the outbox."""
         return str(path.relative_to(self._outbox))

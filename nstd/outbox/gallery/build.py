@@ -1,4 +1,4 @@
-"""The gallery made at once, for a command: a daemon that runs does the same little by little."""
+"""Builds the gallery at once, for `nstd gallery`; a running daemon does the same in small steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nstd.system.lock import Lock, holder
 
 
 class Built(NamedTuple):
-    """Where the page is; how much it shows, unless the daemon `pid` sees to that."""
+    """The path of the page, and the number of its entries, unless the daemon `pid` updates it."""
 
     page: Path
     entries: int
@@ -23,16 +23,16 @@ class Built(NamedTuple):
 
 
 def build(config: Config, *, rebuild: bool) -> Built:
-    """Bring the gallery into line with the outbox; `rebuild` trusts nothing that is there.
+    """Update the gallery from the outbox; with `rebuild`, from nothing.
 
-    Where a daemon keeps it, that one does the work. Raises OSError.
+    If a daemon runs that keeps the gallery, the daemon does the work. Raises OSError.
     """
     work, files = config.folder("work"), Files()
     for folder in (work, config.folder("outbox")):
         files.make_folder(folder)
     page, album = config.folder("outbox") / PAGE, Album(config, files)
     if rebuild:
-        files.unlink(album.shelf.path)  # a daemon sees this, and begins anew
+        files.unlink(album.shelf.path)  # the daemon notices this and starts again
     lock = Lock(work / GALLERY_LOCK)
     try:
         lock.acquire()

@@ -1,7 +1,7 @@
-"""What the gallery tells of a result or a failure, from its record.
+"""What the gallery shows of a result or a failure, made from its record.
 
-People may write to the outbox: what is not of its kind was left out when the record was read, and
-the page shows text as text, and follows no address but the quoted ones made here.
+Other people may write to the outbox. Values of a wrong type were dropped when the record was read,
+the page shows texts only as text, and it loads only the quoted addresses that are made here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nstd.system.layout import PREVIEW
 
 Entry = dict[str, Any]
 _POINTS = 160
-"""Points of a curve; it is drawn some hundred pixels wide."""
+"""The most points of a curve, which is drawn some hundred pixels wide."""
 _KEPT = {
     "attempt",
     "attempts",
@@ -44,7 +44,7 @@ _KEPT = {
 
 
 def make_entry(record: Record | Reason, path: Path, outbox: Path, stamp: float) -> Entry:
-    """What a list shows of the job whose record at `path` was last changed at `stamp`."""
+    """The entry of the job whose record at `path` was last changed at `stamp`."""
     folder = path.parent
     where = os.fspath(folder.relative_to(outbox))
     content = record.inputs.content
@@ -89,7 +89,7 @@ def make_detail(record: Record | Reason, entry: Entry, folder: Path) -> dict[str
 
 
 def _source(record: Record | Reason, entry: Entry) -> str:
-    """The sidecar's file beside the record: of a failure it has the name that it came with."""
+    """The sidecar beside the record; the sidecar of a failure keeps its name from the inbox."""
     if isinstance(record, Reason):
         return _url(Path(shown(record.sidecar)).name)
     return f"{entry['record'].removesuffix('.json')}.yaml"
@@ -102,24 +102,24 @@ def _log(folder: Path) -> str:
 
 
 def record_of(entry: Entry) -> str:
-    """The name of an entry's record, below the outbox."""
+    """The path of an entry's record, relative to the outbox."""
     return os.fsdecode(unquote_to_bytes(f"{entry.get('url')}/{entry.get('record')}"))
 
 
 def _identity(record: Record | Reason, where: str) -> str:
-    """The job's id; that of a record without one comes from its place."""
+    """The id of the job; for a record without one, an id made from its path."""
     if JOB_ID.fullmatch(record.job):
         return record.job
     return "at-" + hashlib.sha256(os.fsencode(where)).hexdigest()[:12]
 
 
 def _url(path: str) -> str:
-    """A path as a page names it, whatever bytes it has."""
+    """A path as a quoted address for the page, whatever bytes it has."""
     return quote(os.fsencode(path))
 
 
 def _views(folder: Path) -> list[str]:
-    """Which small pictures there are."""
+    """The names of the small pictures that exist."""
     try:
         names = sorted(path.name for path in (folder / PREVIEW).iterdir())
     except OSError:
@@ -149,14 +149,14 @@ def _batch(batch: Membership) -> dict[str, Any]:
 
 
 def _plain(value: object) -> str | int | float | bool | None:
-    """A value of an axis, as it is shown."""
+    """A value of an axis, as the page shows it."""
     if value is None or isinstance(value, bool | int | float):
         return value
     return shortened(printable(str(value)), 200)
 
 
 def _losses(record: Record) -> dict[str, list[float | None]]:
-    """The curves by name, with the steps and levels of their points; thinned out evenly."""
+    """The loss curves by name, with the steps and levels of their points; evenly thinned."""
     points = record.losses
     stride = max(1, -(-len(points) // _POINTS))
     points = points[::stride] + (points[-1:] if (len(points) - 1) % stride else ())

@@ -1,4 +1,4 @@
-"""`now.js`: what runs and what waits, with previews, for pages that look every few seconds."""
+"""`now.js`: running and waiting jobs with previews; open pages read it every few seconds."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nstd.queue.scheduler import Scheduler
 from nstd.system.durable import Files
 
 _SHOWN = 24
-"""So many running jobs are shown with a preview; of the others there is a count."""
+"""The most running jobs that are shown with a preview; the others are only counted."""
 _LISTED = 200
 _MOST_BYTES = 4 << 20
 _PROGRESS = ("fraction", "step", "steps", "level", "levels", "elapsed", "eta")
 
 
 class Now:
-    """Written again while something runs, else when something has changed."""
+    """Writes `now.js` again and again while jobs run, else when something has changed."""
 
     def __init__(self, folder: Path, work: Path, files: Files) -> None:
         self._path, self._previews, self._files = folder / "now.js", folder / "now", files
@@ -32,36 +32,36 @@ class Now:
         self._last: object = None
 
     def open(self, below: Path) -> None:
-        """Make the folder, and remove what an earlier run has left. Raises OSError."""
+        """Make the folder, and remove files of an earlier run. Raises OSError."""
         self._files.make_folder(self._previews, below=below)
         self._shown, self._last = {}, None
         for path in self._previews.iterdir():
             self._files.unlink(path)
 
-    def rest(self, told: dict[str, Any]) -> None:
-        """Tell that nothing runs, as there is no daemon. Raises OSError."""
+    def rest(self, facts: dict[str, Any]) -> None:
+        """Write that no job runs, because there is no daemon. Raises OSError."""
         counts = {"running": 0, "waiting": 0}
-        self._write(told | {"running": [], "waiting": [], "counts": counts})
+        self._write(facts | {"running": [], "waiting": [], "counts": counts})
 
-    def write(self, scheduler: Scheduler, told: dict[str, Any]) -> None:
-        """Tell of the jobs, and what else is `told`. Raises OSError."""
+    def write(self, scheduler: Scheduler, facts: dict[str, Any]) -> None:
+        """Write the jobs and the other values in `facts`. Raises OSError."""
         entries = list(scheduler.running.values())
         running = [self._running(each.job, each.slot.device) for each in entries[:_SHOWN]]
         waiting = [entry.job for entry in scheduler.waiting.values()]
         waiting.sort(key=lambda job: (-job.priority, job.submitted))
-        told |= {
+        facts |= {
             "running": running,
             "waiting": [_describe(job) for job in waiting[:_LISTED]],
             "counts": {"running": len(entries), "waiting": len(waiting)},
         }
-        if running or told != self._last:
-            self._write(told)
+        if running or facts != self._last:
+            self._write(facts)
         self._forget({job["id"] for job in running})
 
-    def _write(self, told: dict[str, Any]) -> None:
-        data = script("nstd.now", told | {"written": round(time.time() * 1000)})
+    def _write(self, facts: dict[str, Any]) -> None:
+        data = script("nstd.now", facts | {"written": round(time.time() * 1000)})
         self._files.write(self._path, data, durable=False)
-        self._last = told
+        self._last = facts
 
     def _running(self, job: Job, device: str) -> dict[str, Any]:
         paths = JobPaths(self._work / job.id)
@@ -70,7 +70,8 @@ class Now:
         return _describe(job) | {"device": device, "preview": self._preview(job, paths)} | progress
 
     def _preview(self, job: Job, paths: JobPaths) -> str:
-        """The address of a copy of the preview, or of the content as long as there is none."""
+        """The address of a copy of the preview, or of the content picture while there is no
+        preview."""
         for source in (paths.preview, paths.view("content")):
             with suppress(FileNotFoundError):
                 changed, name = source.stat().st_mtime_ns, f"{job.id}{source.suffix}"

@@ -1,4 +1,5 @@
-"""`outbox/index.html`: one file with its style and scripts inside, so that it is never half new."""
+"""`outbox/index.html`: one file that includes its style and scripts, so that all are replaced
+together."""
 
 from __future__ import annotations
 
@@ -29,14 +30,15 @@ _SCRIPTS = (
     "running.js",
     "main.js",
 )
-"""In the order in which they need each other."""
+"""The scripts, in the order in which they depend on each other."""
 _GENERATOR = "nstd gallery"
 _HEAD = 4096
-"""Bytes of the page, within which it says who made it."""
+"""The first bytes of the page, which name the program that made it."""
 
 
 def keep_page(outbox: Path, title: str, files: Files) -> None:
-    """Write the page, unless it is there already. Raises OSError, also for one of other origin."""
+    """Write the page, unless this version exists. Raises OSError, also for a page not made by
+    nstd."""
     path = outbox / PAGE
     head = b""
     with suppress(FileNotFoundError), path.open("rb") as file:
@@ -51,8 +53,8 @@ def keep_page(outbox: Path, title: str, files: Files) -> None:
 
 
 def render(title: str, generator: str = "") -> bytes:
-    """The page. Its scripts are named by their hash, so that no other one in it would be run."""
-    from jinja2 import Environment, StrictUndefined  # takes its time, and is seldom needed
+    """The page. It allows its scripts by their hash, so that a browser runs no other script."""
+    from jinja2 import Environment, StrictUndefined  # slow to import, and rarely needed
 
     script = "\n".join(_asset(name) for name in _SCRIPTS)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -69,7 +71,7 @@ def render(title: str, generator: str = "") -> bytes:
 
 
 def _generator(title: str) -> str:
-    """Who made the page, and from what."""
+    """The program that made the page, and a hash of its parts."""
     sources = [_asset(name) for name in ("page.html.j2", "style.css", *_SCRIPTS)]
     checksum = zlib.crc32("\0".join([title, *sources]).encode("utf-8", "backslashreplace"))
     return f"{_GENERATOR} {__version__} {checksum:08x}"
@@ -80,5 +82,5 @@ def _asset(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """As a Content-Security-Policy names an element: by what is between its tags."""
+    """The hash of an element's text, in the form that a Content-Security-Policy needs."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

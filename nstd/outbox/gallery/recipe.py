@@ -1,4 +1,4 @@
-"""A record turned back into a sidecar: dropped beside its pictures, it makes the same again."""
+"""Turns a record back into a sidecar that makes the same picture again from the same inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nstd.outbox.record import Reason, Record, RecordedSettings, RecordedStyle
 
 
 def as_sidecar(record: Record | Reason) -> str:
-    """The text of the sidecar, with every option that had an effect; "" where none can say it."""
+    """The text of the sidecar, with every option that had an effect; "" where it is not valid."""
     inputs, settings = record.inputs, record.settings
     styles = [_style(style) for style in inputs.styles]
     if inputs.content is None or not inputs.content.file or not styles:
@@ -28,7 +28,7 @@ def as_sidecar(record: Record | Reason) -> str:
         wish["options"] = options
     try:
         return dump(wish).decode()
-    except SidecarError:  # anybody may have written the record
+    except SidecarError:  # the record may have been changed by hand
         return ""
 
 
@@ -48,11 +48,11 @@ def _style(given: RecordedStyle) -> dict[str, Any]:
 
 
 def _short(styles: list[dict[str, Any]]) -> Any:
-    """One style that is nothing but a picture needs no list."""
+    """A single style that has only a picture is written without a list."""
     return styles[0]["image"] if len(styles) == 1 and len(styles[0]) == 1 else styles
 
 
 def _options(settings: RecordedSettings, seed: int | None) -> dict[str, Any]:
-    """What is null is left unsaid; a seed is the one that was used."""
+    """The options without those that are null; the seed is the one that was used."""
     said = {key: value for key, value in settings.options.items() if value is not None}
     return said | ({"seed": seed} if seed is not None and "seed" in settings.options else {})

@@ -1,4 +1,4 @@
-"""Data as scripts: a call of one function, with JSON as its arguments."""
+"""Data as scripts: each calls one function with JSON arguments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def script(function: str, *arguments: Any) -> bytes:
-    """The text of a script that calls `function`; all of it is ASCII."""
+    """The text of a script that calls `function`, in ASCII."""
     told = ",".join(json.dumps(each, separators=(",", ":")) for each in arguments)
     return f"{function}({told});\n".encode()
 

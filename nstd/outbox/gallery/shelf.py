@@ -1,4 +1,4 @@
-"""The entries on disk: pages of some hundred, of which only those that change are written."""
+"""The entries on disk, in pages of some hundred; only pages that change are written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nstd.system.durable import Files
 
 PER_PAGE = 250
 _IDENTITY = re.compile("[0-9a-z-]{1,40}")
-"""Names of files are made from these, and people may write to the outbox."""
+"""Valid ids. File names are made from ids, and records in the outbox may be changed by hand."""
 _FORMAT = 1
-"""Of entries and details; files of another one are made anew."""
+"""The format of entries and details; files in another format are made again."""
 
 
 class Shelf:
-    """`list.js`, `pages/` and `jobs/`; in memory are the list and the page that grows."""
+    """`list.js`, `pages/` and `jobs/`; the list and the last page are also kept in memory."""
 
     def __init__(self, folder: Path, files: Files) -> None:
         self.path, self._pages, self._jobs = folder / "list.js", folder / "pages", folder / "jobs"
@@ -34,11 +34,11 @@ class Shelf:
 
     @property
     def is_there(self) -> bool:
-        """Whether nobody has removed it."""
+        """Whether the list and the folders still exist."""
         return self.path.exists()
 
     def load(self) -> bool:
-        """Read the list; False when there is none that could be used."""
+        """Read the list; False when there is no usable list."""
         self._known, self._last, self._is_changed = {}, None, True
         self.revision = ""
         try:
@@ -56,7 +56,7 @@ class Shelf:
         return True
 
     def make_folders(self, below: Path) -> None:
-        """Make the folders, through no link below the folder `below`. Raises OSError."""
+        """Make the folders without following a link below the folder `below`. Raises OSError."""
         for folder in (self._pages, self._jobs):
             self._files.make_folder(folder, below=below)
 
@@ -71,14 +71,14 @@ class Shelf:
         return sum(count for count, _ in self._known.values())
 
     def read(self, page: int) -> list[Entry]:
-        """The entries of a page; none where it cannot be read."""
+        """The entries of a page; an empty list when it cannot be read."""
         with suppress(OSError, ValueError, TypeError, KeyError):
             _, entries = arguments(self._page(page), "nstd.page")
             return [entry for entry in entries if _IDENTITY.fullmatch(entry["id"])]
         return []
 
     def put(self, page: int, entries: list[Entry]) -> None:
-        """Replace a page; one without entries goes. Raises OSError."""
+        """Replace a page; a page without entries is removed. Raises OSError."""
         self._is_changed = True
         if self._last is not None and self._last[0] == page:
             self._last = None
@@ -91,7 +91,7 @@ class Shelf:
         self._known[page] = len(entries), f"{zlib.crc32(data):08x}"
 
     def append(self, entries: list[Entry]) -> None:
-        """Put entries behind the last ones. Raises OSError."""
+        """Append entries to the last page. Raises OSError."""
         while entries:
             page, found = self._growing()
             room = PER_PAGE - len(found)
@@ -100,7 +100,7 @@ class Shelf:
             self._last = page, found
 
     def _growing(self) -> tuple[int, list[Entry]]:
-        """The page that has room, and its entries."""
+        """The number of the page that has room, and its entries."""
         if self._last is None and self._known:
             page = max(self._known)
             self._last = page, self.read(page)
@@ -121,21 +121,21 @@ class Shelf:
     # Details
 
     def put_detail(self, detail: dict[str, Any]) -> None:
-        """Write what else there is to know of a job. Raises OSError."""
+        """Write the detail of a job. Raises OSError."""
         self._files.write(self._detail(detail["id"]), script("nstd.job", detail), durable=False)
 
     def has_detail(self, identity: str) -> bool:
-        """Whether it is there; a power cut may have left an empty file."""
+        """Whether the detail exists; an empty file, left by a power cut, does not count."""
         with suppress(OSError):
             return self._detail(identity).stat().st_size > 0
         return False
 
     def remove_detail(self, identity: str) -> None:
-        """Remove it. Raises OSError."""
+        """Remove the detail of a job. Raises OSError."""
         self._files.unlink(self._detail(identity))
 
     def details(self) -> list[str]:
-        """Of which jobs there is a detail."""
+        """The ids of the jobs that have a detail."""
         return [path.stem for path in self._jobs.glob("*.js")]
 
     def stray_pages(self) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Texts of records, as they are shown: people may write to the outbox."""
+"""Texts of records, made safe to show: other people may write to the outbox."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from nstd.errors import printable, shortened
 
 
 def shown(value: str, most: int = 300) -> str:
-    """A text in which nothing is hidden but line breaks, cut off after `most` characters."""
+    """The text with control characters made visible, except line breaks, cut to `most`
+    characters."""
     text = "\n".join(printable(line) for line in value[: most + 1].splitlines())
     return shortened(text, most)

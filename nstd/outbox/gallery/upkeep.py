@@ -1,4 +1,4 @@
-"""The daemon keeps the gallery up to date: seldom, a little at a time, and never in the way."""
+"""Keeps the gallery up to date, in small steps that do not delay the daemon's other work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
 from nstd.system.waits import USUAL, Waits
 
-"""In the work folder: whoever holds it writes the gallery."""
+"""A lock file in the work folder; the process that holds the lock writes the gallery."""
 BUDGET, REST = 0.05, 0.1
 """Seconds that a look at the outbox takes at once, and leaves to others in between."""
 LONGEST = 600.0
@@ -32,11 +32,11 @@ MOST = 1000
 _NOTES = 10
 """So many files of the inbox that become no job as they are get a line."""
 _LAST = 2.0
-"""Seconds for what is left when the daemon ends; more is done at the next start."""
+"""Seconds for the remaining work when the daemon ends; the rest is done at the next start."""
 
 
 class Gallery:
-    """Told of each job that ends; `work` does what is due."""
+    """`add` is called for each job that ends; `work` updates the files."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class Gallery:
         self._waits = waits
         self._files, self._scheduler, self._outlook = files, scheduler, outlook
         self._pending: list[Path] = []
-        self._tries = 0  # in a row that have failed; the first is told
+        self._tries = 0  # failures in a row; the first is logged
         self._lock: Lock | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Take over new settings; a new title needs a new page."""
+        """Take over new settings; a new title makes a new page."""
         self._settings, self._outbox = config.gallery, config.folder("outbox")
         self._work = config.folder("work")
         self._album = Album(config, self._files)
@@ -65,25 +65,25 @@ class Gallery:
         self._seen: list[int] = []
 
     def add(self, record: Path) -> None:
-        """A job has ended, and everybody was told; `record` is that of its end."""
+        """Add a job that is published and logged; `record` is its record or its reason."""
         if not self._settings.enabled:
             return
         self._pending.append(record)
         if len(self._pending) > MOST:
             self._pending.clear()
-            self._is_open = False  # the look at the outbox finds them all
+            self._is_open = False  # a scan of the outbox will find them
 
     def work(self, now: float) -> None:
-        """Do what is due. Whatever goes wrong is told once and tried again later."""
+        """Do the work of one turn. An error is logged once and the work is tried again later."""
         if not self._settings.enabled or now < self._due:
             return
         try:
             self._step(now)
             if self._is_open:
-                self._now.write(self._scheduler, self._told())
+                self._now.write(self._scheduler, self._daemon_state())
         except OSError as error:
             self._fail(now, "disk_full" if is_full(error) else "io_error", error)
-        except Exception as error:  # a bug here must not cost a job
+        except Exception as error:  # a bug here must not affect a job
             self._fail(now, "internal_error", error)
         else:
             self._is_busy = bool(self._scheduler.running or self._pending)
@@ -128,7 +128,7 @@ class Gallery:
             self._take_in()
 
     def _take_lock(self) -> bool:
-        """False while `nstd gallery` is at work."""
+        """Take the lock; False while `nstd gallery` holds it."""
         path = self._work / GALLERY_LOCK
         if holder(path) is not None:
             return False
@@ -144,7 +144,7 @@ class Gallery:
         self._look, self._is_open, self._looked = self._album.refresh(), True, now
 
     def _go_on(self, now: float) -> None:
-        """Look at the outbox for a moment."""
+        """Do one step of the scan of the outbox."""
         until = time.monotonic() + BUDGET
         assert self._look is not None
         for _ in self._look:
@@ -161,7 +161,7 @@ class Gallery:
         self._seen = self._times()
 
     def _has_changed(self) -> bool:
-        """Whether something but us has put folders into the outbox, or taken some away."""
+        """Whether another process has added folders to the outbox or removed some."""
         return not self._pending and self._times() != self._seen
 
     def _times(self) -> list[int]:
@@ -172,7 +172,7 @@ class Gallery:
         return times
 
     def _fail(self, now: float, code: str, error: Exception) -> None:
-        """Tell, once, and begin again later with a look at what is there."""
+        """Log the first error of a row, and start again later with a scan."""
         if not self._tries:
             path = os.fspath(getattr(error, "filename", None) or self._album.folder)
             emit("gallery.failed", path=printable(path), code=code, error=printable(str(error)))
@@ -182,7 +182,7 @@ class Gallery:
         self._due = now + backoff(self._tries, self._waits.gallery, LONGEST)
 
     def close(self) -> None:
-        """Write for the last time; what takes long is left for the next start."""
+        """Write a last time; work that takes long is left for the next start."""
         until = time.monotonic() + _LAST
         if self._settings.enabled and not self._tries:
             self._due = 0.0
@@ -199,17 +199,17 @@ class Gallery:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no look at the outbox is under way; what is left then takes a moment."""
+        """Whether no scan of the outbox is in progress; other work is short and done by `close`."""
         is_off = not self._settings.enabled or bool(self._tries) or self._lock is None
         return is_off or self._look is None
 
     def next_event(self, _now: float) -> float:
-        """When there is something to do, if nothing happens before."""
+        """When to continue, if nothing happens before."""
         if not self._settings.enabled:
             return float("inf")
         is_due = self._is_busy or self._look is not None or not self._is_open
         return self._due if is_due or self._pending else float("inf")
 
     def waitables(self) -> tuple[()]:
-        """Nothing."""
+        """Nothing to wait on."""
         return ()
