@@ -82,7 +82,7 @@ class Inbox:
 
     def __init__(self, config: Config, waits: Waits = USUAL) -> None:
         self._hold_for = waits.claim
-        self._stability, self._told = Stability(config.watch.settle), Throttle()
+        self._stability, self._throttle = Stability(config.watch.settle), Throttle()
         inbox = Folder(config.folder("inbox"))
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._looked: dict[tuple[str, str], Looked] = {}  # in this scan
@@ -117,7 +117,7 @@ class Inbox:
         names, unreadable = self._listing.read()
         self._now, self._stuck = now, 0
         self._stability.begin(now)
-        self._told.begin()
+        self._throttle.begin()
         self._failed, self._failing, self._errors = self._failing, {}, {}
         self._orphans.begin()
         self._looked.clear()

@@ -179,8 +179,8 @@ class Attempt:
             self._has_noted_trouble = True
             self._send_note(what)
 
-    def _tell(self, note: str = "") -> None:
-        """Tell what a person should know, with how far the work was."""
+    def _send_note(self, note: str = "") -> None:
+        """Send a note for the user, with the last progress."""
         progress = replace(self._last, losses={}, note=note)
         self._send(self._report(progress, time.monotonic() - self._began))
 
@@ -222,7 +222,7 @@ class Attempt:
     def _report(self, progress: Progress, now: float) -> Report:
         fraction = min(1.0, max(0.0, float(progress.fraction)))
         eta = self._eta.seconds(now, fraction)
-        untold, self._untold = self._untold, ()
+        new_notes, self._new_notes = self._new_notes, ()
         if progress.note and len(self._notes) < _NOTES_KEPT:
             self._notes.append(progress.note)
         return Report(
@@ -236,7 +236,7 @@ class Attempt:
             elapsed=round(now, 1),
             eta=None if eta is None else round(eta, 1),
             note=clean(progress.note),
-            picture_notes=untold,
+            picture_notes=new_notes,
             memory=(progress.device_memory or proc.resident)(),
         )
 

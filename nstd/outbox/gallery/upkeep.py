@@ -92,7 +92,7 @@ class Gallery:
         """Whether the last look for results that people have removed was long ago."""
         return now - self._looked > self._waits.gallery_look
 
-    def _told(self) -> dict[str, Any]:
+    def _daemon_state(self) -> dict[str, Any]:
         """What the page tells of the daemon."""
         outlook, revision = self._outlook, self._album.shelf.revision
         told = {"state": outlook.state, "paused": outlook.paused, "inbox": outlook.inbox}
