@@ -79,7 +79,7 @@ def tagged_tiffs() -> Iterator[Case]:
                     said = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
                 data = tiff(whole, planarconfig=laid, **said)
                 shown, alpha = (CMYK_RGB, None) if name == "cmyk" else (RGB, ALPHA)
-                extra = laid == "separate" and depth == 16
+                extra = laid == "separate" and (depth == 16 or name == "rgba")
                 label = f"tiff {name} uint{depth} {laid}"
                 yield Case(label, data, shown, alpha, extra=extra, tolerance=0.02)
     many = integers(np.dstack([RGB, GREY, GREY]), 8)
