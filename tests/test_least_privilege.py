@@ -118,13 +118,14 @@ def test_files_get_the_mode_that_the_umask_leaves(
     """What people take out has no right that the service's umask withholds, and its owner."""
     playground.pair("beach")
     playground.pair("sub/pier", options={"act": "raise"})
+    before = set(playground.root.rglob("*"))  # by `nstd init`, with its own umask
     old = os.umask(mask)
     try:
         run_in(playground)
     finally:
         os.umask(old)
     made = [playground.outbox / "beach", playground.outbox / "failed" / "sub", playground.work]
-    paths = [path for top in made for path in [top, *top.rglob("*")] if path != playground.work]
+    paths = {path for top in made for path in [top, *top.rglob("*")]} - before
     assert len(paths) > 8
     for path in paths:
         status = path.lstat()

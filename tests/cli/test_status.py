@@ -45,7 +45,7 @@ def test_status_follows_a_job_from_the_inbox_to_the_outbox(playground: Playgroun
     playground.pair("second")
     assert status(playground)["inbox"] == ["first.yaml", "second.yaml"]
     process = playground.start()
-    wait_for(lambda: len(playground.events("job.progress")) > 1)
+    wait_for(lambda: any(line["eta"] for line in playground.events("job.progress")))
     found = status(playground)
     assert (found["pid"], found["state"]) == (process.pid, "running")
     (running,) = found["running"]

@@ -163,7 +163,7 @@ def test_submit_without_the_picture_is_a_wrong_command_line(playground: Playgrou
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("film", "odd: not a picture in PNG, JPEG"),
+        ("film", "odd: a film"),
         ("animation", "is animated"),
         ("empty", "odd is empty"),
         ("fifo", "odd is a pipe or FIFO"),

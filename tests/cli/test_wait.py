@@ -77,7 +77,8 @@ def test_wait_tells_why_a_job_has_failed(
     playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
 ) -> None:
     """Exit code 1, the reason and its path; the other job's picture is printed all the same."""
-    (playground.folder / "mine" / "pier.png").write_bytes(b"no picture")
+    pier = playground.folder / "mine" / "pier.png"
+    pier.write_bytes(pier.read_bytes()[:-40])
     done = playground.command("submit", "--wait", "mine/beach.png", "mine/pier.png", pair[1])
     assert done.returncode == 1
     assert "pier-in-starry: " in done.stderr

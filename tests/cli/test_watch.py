@@ -125,7 +125,7 @@ def test_it_fits_the_width_and_says_all_that_matters(width: int) -> None:
         assert "the inbox cannot be read" in text
         assert "picture_missing: never came" in text
         assert "b/a  cpu" in text
-        assert re.search(r"first.yaml \(for 1m\S+\) waits for", text)
+        assert re.search(r"first.yaml \(for \S+\) waits for", text)
     if width >= 200:
         assert "45/100" in text
         assert "x\\n\\x1b[2J[red]\\u202e" in text
