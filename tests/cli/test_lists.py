@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ def test_doctor_of_a_good_machine_exits_0(playground: Playground) -> None:
 
 def test_doctor_exits_1_when_something_must_be_mended(playground: Playground) -> None:
     """With what is wrong, and what to do."""
-    playground.outbox.rmdir()
+    shutil.rmtree(playground.outbox)
     done = playground.command("doctor", timeout=200)
     assert done.returncode == 1
     assert re.search(r"^FAIL  outbox: .*\n +make it", done.stdout, re.MULTILINE)
