@@ -14,17 +14,14 @@ import nstd
 
 LIGHT = ("torch", "torchvision", "numpy", "PIL", "ray")
 ELSEWHERE = (  # what only workers and `nstd bench` import
-    "nstd.executors.worker.attempt",
     "nstd.bench.",
+    "nstd.executors.worker.",
     "nstd.executors.cluster.driver",
     "nstd.executors.cluster.node",
     "nstd.executors.cluster.seat",
     "nstd.outbox.contact_sheet",
     "nstd.images",
-    "nstd.executors.worker.inputs",
     "nstd.client.samples",
-    "nstd.executors.worker.thumbnails",
-    "nstd.executors.worker.main",
     "nstd.__main__",
 )
 
