@@ -58,7 +58,7 @@ def test_sigkill_the_daemon_again_while_it_recovers(farm: Farm) -> None:
 def test_fail_the_nth_file_operation_once_and_lasting(
     farm: Farm, fault: str, lasting: float
 ) -> None:
-    """The job ends exactly once, and a full disk uses no attempt."""
+    """The job ends exactly once; a disk that is full for a moment costs one attempt at most."""
     number = FAULTS.index(fault)
     kind = KINDS[(number + bool(lasting)) % 3]
     fail_at_every_step(farm, kind, fault, lasting, 1 + number, FEWER)

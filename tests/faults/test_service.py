@@ -20,15 +20,15 @@ from support.puppet import PUPPET
 BLOCKED = """
 import os, sys, time
 if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
-    from nstd.daemon.pipeline import Line
-    take_in = Line.take_in
+    from nstd.daemon.pipeline import Pipeline
+    take_in = Pipeline.take_in
 
     def blocked(self, now):
         while os.path.exists({flag!r}):
             time.sleep(0.1)
         take_in(self, now)
 
-    Line.take_in = blocked
+    Pipeline.take_in = blocked
 """
 """The main loop is stuck in a step while a file is there; other threads go on."""
 

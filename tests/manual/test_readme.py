@@ -54,7 +54,7 @@ def test_readme_can_be_pasted_from_the_first_line_to_the_last(playground: Playgr
     left.mkdir(parents=True)
     for sample in (SOURCE / "nstd" / "client" / "samples").glob("*.jpg"):
         with Image.open(sample) as picture:
-            picture.reduce(8).save(left / sample.name)
+            picture.reduce(3).save(left / sample.name)
     said = newcomer.paste([*(block.text for block in pasted(README)), "nstd run --once"])
     outbox = newcomer.home / "pictures" / "outbox"
     assert not (outbox / "failed").exists(), said
