@@ -163,7 +163,7 @@ def _places(model: type[BaseModel], key: str) -> Iterator[tuple[str, ...]]:
 
 
 def _written(place: Sequence[str], key: str) -> str:
-    return "".join(f"{name}: {{" for name in place) + f"{key}: ..." + "}" * len(place)
+    return "".join(f"{name}: {{" for name in place) + f"{printable(key)}: ..." + "}" * len(place)
 
 
 def _finding(

@@ -204,14 +204,13 @@ def test_a_worker_that_died_while_idle_costs_no_job(
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_worker_lost_before_it_took_its_job_costs_no_attempt(
-    make: Make, logged: list[dict[str, Any]], how: str, tmp_path: Path
+    make: Make, logged: list[dict[str, Any]], how: str
 ) -> None:
     """A warm one that dies in the moment of hand-over, or takes nothing any more."""
-    bench = make()
+    bench = make(start="15s")
     bench.run("first")
     (pid,) = pids(logged)
     os.kill(pid, signal.SIGSTOP)
-    bench.executor.configure(make_config(tmp_path, workers={"start": "1s"}))
     bench.start("second")
     if how == "kill":
         os.kill(pid, signal.SIGKILL)
@@ -220,7 +219,6 @@ def test_a_worker_lost_before_it_took_its_job_costs_no_attempt(
     assert outcome.failure is not None
     words = {"kill": "died", "stop": "did not take the job in time"}
     assert words[how] in outcome.failure.message
-    bench.executor.configure(make_config(tmp_path))  # a new worker may take longer to come up
     assert bench.run("third").ending is Ending.FINISHED
 
 

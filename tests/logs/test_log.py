@@ -259,9 +259,10 @@ def test_an_ending_is_durable_with_the_name_of_its_file(
     """A new log, or a rotated one, could lose its name in a power cut; an old one could not."""
     names = synced(monkeypatch)
     end("j1")
-    assert names == ["nstd.jsonl", "logs", folder.parent.name]
+    assert names[-3:] == ["nstd.jsonl", "logs", folder.parent.name]
+    before = len(names)
     end("j2")
-    assert names[3:] == ["nstd.jsonl"]
+    assert names[before:] == ["nstd.jsonl"]
 
 
 def test_an_ending_that_is_found_is_made_durable(
@@ -349,7 +350,7 @@ def test_a_full_log_disk_keeps_no_result_back_and_loses_no_ending(playground: Pl
     """With no room for a line, jobs are published; they are over when their last line is there."""
     playground.pair("beach")
     filler = playground.outbox / "logs" / "filler"
-    filler.parent.mkdir()
+    filler.parent.mkdir(exist_ok=True)
     script = (
         f"mount -t tmpfs -o size=4k tmpfs {filler.parent} || exit 9; "
         f"head -c 100k /dev/zero > {filler} 2>/dev/null; "
@@ -466,9 +467,9 @@ def test_standard_error_is_json_unless_it_is_a_terminal(playground: Playground) 
     os.close(theirs)
     seen = everything_from(ours)
     assert process.wait(timeout=120) == 0
-    assert b"daemon.started" in seen
+    assert b"works in" in seen
     assert b"\x1b[" in seen
-    assert b"{" not in seen.partition(b"daemon.started")[0]
+    assert b"{" not in seen
 
 
 def test_the_lines_of_a_job_are_published_with_it(playground: Playground) -> None:

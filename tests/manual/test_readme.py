@@ -64,7 +64,7 @@ def test_readme_can_be_pasted_from_the_first_line_to_the_last(playground: Playgr
         name: json.loads(path.with_suffix(".json").read_text())["settings"]
         for name, path in made.items()
     }
-    assert (settings["large"]["size"], settings["draft"]["size"]) == (1024, 512)
+    assert (settings["large"]["size"], settings["draft"]["size"]) == (768, 512)
     assert settings["in-time"]["options"]["budget"] == 5
 
 

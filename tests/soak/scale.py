@@ -68,7 +68,7 @@ class Fleet:
         (folder / "picture.png").write_bytes(b"a picture")
         picture = {"sha256": "", "bytes": 9, "width": 3, "height": 3}
         facts = {"picture": picture, "device": slot.device, "slot": slot.name, "steps": 1}
-        facts |= dict.fromkeys(("network", "seed", "stopped", "device_name"))
+        facts |= dict.fromkeys(("network", "seed", "stopped")) | {"device_name": ""}
         facts |= {"losses": [], "seconds": {"total": 0.0}, "peak_memory": {}, "versions": {}}
         (folder / "result.json").write_text(json.dumps(facts))
         self._begun.append(Begun(job=job.id))
