@@ -93,7 +93,10 @@ class Pipeline:
 
     def recover(self, now: float) -> None:
         """disk -> queue: add the jobs that an earlier run, or an error, has left on disk."""
+        was_done = self._recovery.is_idle
         self._recovery.work(now)
+        if self._recovery.is_idle and not was_done:  # sidecars may be back in the inbox
+            self.admission.look_again()
         self.batches.unfold(now)
 
     def take_in(self, now: float) -> None:

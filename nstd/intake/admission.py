@@ -89,6 +89,10 @@ class Admission:
         time."""
         self._next_look = min(self._next_look, time.monotonic() + max(0.1, REST * self._spent))
 
+    def look_again(self) -> None:
+        """Scan the inbox at once; until then nobody knows whether it is empty."""
+        self._has_looked, self._next_look = False, 0.0
+
     def pause(self, reason: str) -> None:
         """Claim nothing while there is a `reason`, the caller's or our own; logs each change."""
         reason = reason or self._full or self._short_of_space()
