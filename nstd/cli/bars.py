@@ -48,8 +48,8 @@ class Bars:
     def __init__(self, *, visible: bool, lines: Lines | None = None, keep: bool = True) -> None:
         """`lines` are printed above the bars; without `keep` a bar goes when its job has ended."""
         # a stream of its own: a thread stuck in `sys.stderr` would hold up the end of the process
-        stream = os.fdopen(os.dup(STDERR), "w", errors="backslashreplace")
-        self._progress = make_progress(visible=visible, stream=stream)
+        self._stream = os.fdopen(os.dup(STDERR), "w", errors="backslashreplace")
+        self._progress = make_progress(visible=visible, stream=self._stream)
         self._lines, self._keep = lines, keep
         self._tasks: dict[str, TaskID] = {}
         self._unlisten: Callable[[], None] = lambda: None
@@ -88,7 +88,7 @@ class Bars:
 
     def _work(self) -> None:
         """Draw what comes until told to end, or until nobody is there to see it."""
-        with suppress(OSError), self._progress:
+        with suppress(OSError), self._stream, self._progress:
             while (told := self._events.get()) is not None:
                 event, line = told
                 self._draw(event, line)
