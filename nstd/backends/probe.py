@@ -48,7 +48,7 @@ class BackendStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class Health:
+class ProbeResult:
     """What a probe found; `summary` is the first line of the backend's docstring.
 
     With `may_pass` the backend may be fine: what was found says something of this machine, now.
@@ -60,7 +60,7 @@ class Health:
     may_pass: bool = False
 
 
-def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
+def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> ProbeResult:
     """The health of the backend `value` (`module:Class`) with the name `name`.
 
     Returns after at most about `seconds`, whatever the backend does, and leaves no process running.
@@ -73,7 +73,7 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
             child = Child(command, import_path(), pass_fds=[channel])
         except OSError as error:
             reason = f"its probe did not start: {error}"
-            return Health(BackendStatus.DIED, reason, may_pass=may_pass(error))
+            return ProbeResult(BackendStatus.DIED, reason, may_pass=may_pass(error))
         try:
             theirs.close()
             line = _read_line(ours, time.monotonic() + seconds)
@@ -81,18 +81,20 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> Health:
             child.kill()
     if line is None:
         reason = f"it was still being imported after {seconds:g} s"
-        return Health(BackendStatus.TIMEOUT, reason, may_pass=True)
+        return ProbeResult(BackendStatus.TIMEOUT, reason, may_pass=True)
     reason = f"its process ended while it was imported: {child.ending}"
     # The kernel kills so when memory runs out.
-    return _parse(line) or Health(BackendStatus.DIED, reason, may_pass="SIGKILL" in child.ending)
+    return _parse(line) or ProbeResult(
+        BackendStatus.DIED, reason, may_pass="SIGKILL" in child.ending
+    )
 
 
-def look(name: str, value: str) -> Health:
+def look(name: str, value: str) -> ProbeResult:
     """The health of a backend, checked by importing it and making an instance in this process."""
     try:
         found = EntryPoint(name, value, GROUP).load()
     except BaseException as error:  # a plugin may call sys.exit at import
-        return Health(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
+        return ProbeResult(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
     try:
         health = judge(name, found)
         if health.status is BackendStatus.OK:
@@ -100,32 +102,34 @@ def look(name: str, value: str) -> Health:
             found()
     except BaseException as error:
         reason = f"looking at it raised {describe(error)}"
-        return Health(BackendStatus.INVALID, reason, may_pass=may_pass(error))
-    return Health(BackendStatus.IMPORTS_TORCH, _TORCH) if "torch" in sys.modules else health
+        return ProbeResult(BackendStatus.INVALID, reason, may_pass=may_pass(error))
+    return ProbeResult(BackendStatus.IMPORTS_TORCH, _TORCH) if "torch" in sys.modules else health
 
 
-def judge(name: str, found: object) -> Health:
+def judge(name: str, found: object) -> ProbeResult:
     """The health of `found`, the object of the entry point `name`: whether it is a backend
     class."""
     if not isinstance(found, type):
-        return Health(BackendStatus.INVALID, "its entry point does not name a class")
+        return ProbeResult(BackendStatus.INVALID, "its entry point does not name a class")
     options = getattr(found, "Options", None)
     if not (isinstance(options, type) and issubclass(options, BaseModel)):
-        return Health(BackendStatus.INVALID, "it has no Options that is a pydantic model")
+        return ProbeResult(BackendStatus.INVALID, "it has no Options that is a pydantic model")
     if not callable(getattr(found, "run", None)):
-        return Health(BackendStatus.INVALID, "it has no run(task, report)")
+        return ProbeResult(BackendStatus.INVALID, "it has no run(task, report)")
     size = getattr(found, "size", ...)
     if size is not None and (type(size) is not int or size < 1):
-        return Health(BackendStatus.INVALID, "its size is not a number of pixels or None")
+        return ProbeResult(BackendStatus.INVALID, "its size is not a number of pixels or None")
     takes: object = getattr(found, "takes", frozenset())
     if not isinstance(takes, frozenset | set) or not all(isinstance(each, str) for each in takes):
-        return Health(BackendStatus.INVALID, "its takes is not a set of names")
+        return ProbeResult(BackendStatus.INVALID, "its takes is not a set of names")
     said = getattr(found, "name", None)
     if said != name:
-        return Health(
+        return ProbeResult(
             BackendStatus.NAME_MISMATCH, f"it calls itself {said!r}, its entry point {name!r}"
         )
-    return Health(BackendStatus.OK, summary=(found.__doc__ or "").strip().partition("\n")[0][:200])
+    return ProbeResult(
+        BackendStatus.OK, summary=(found.__doc__ or "").strip().partition("\n")[0][:200]
+    )
 
 
 def may_pass(error: BaseException) -> bool:
@@ -170,11 +174,11 @@ def _read_line(channel: socket.socket, deadline: float) -> bytes | None:
     return received
 
 
-def _parse(line: bytes) -> Health | None:
+def _parse(line: bytes) -> ProbeResult | None:
     try:
         said = json.loads(line)
         words = clean(said["reason"]), clean(said["summary"])
-        return Health(BackendStatus(said["status"]), *words, may_pass=said["may_pass"] is True)
+        return ProbeResult(BackendStatus(said["status"]), *words, may_pass=said["may_pass"] is True)
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -23,7 +23,7 @@ from nstd.backends.probe import (
     GROUP,
     PROBE_SECONDS,
     BackendStatus,
-    Health,
+    ProbeResult,
     describe,
     judge,
     may_pass,
@@ -77,7 +77,7 @@ class Backends:
         self._seconds = probe_seconds
         self.is_patient = False
         self._found = _discover()
-        self._health: dict[str, Health] = {}
+        self._health: dict[str, ProbeResult] = {}
         self._waits: dict[str, Wait] = {}
         self._instances: dict[str, Backend] = {}
 
@@ -108,7 +108,7 @@ class Backends:
                 self._health[name] = self._probe(plugin)
             known = self._health.get(name)
             made = known if known and known.may_pass else _make(self._judged(plugin))
-            if isinstance(made, Health):
+            if isinstance(made, ProbeResult):
                 self._health[name] = made
                 if made.may_pass and self.is_patient:
                     self._look_again(plugin)
@@ -153,7 +153,7 @@ class Backends:
         wait.due = time.monotonic() + min(LONGEST_WAIT, FIRST_WAIT * 2.0**wait.tries)
         wait.is_probing = False
 
-    def _probe(self, plugin: Plugin) -> Health:
+    def _probe(self, plugin: Plugin) -> ProbeResult:
         if _own(plugin):
             return _load(plugin)[1]
         return probe(plugin.name, plugin.value, self._seconds)
@@ -194,7 +194,7 @@ def load(name: str) -> Backend:
     """
     plugin = _pick(_discover(), name)
     made = _make(plugin)
-    if isinstance(made, Health):
+    if isinstance(made, ProbeResult):
         raise _unhealthy(plugin, made)
     return made
 
@@ -264,26 +264,26 @@ def _pick(found: list[Plugin], name: str) -> Plugin:
     return min(named, key=lambda plugin: plugin.status is not BackendStatus.OK)
 
 
-def _make(plugin: Plugin) -> Backend | Health:
+def _make(plugin: Plugin) -> Backend | ProbeResult:
     """An instance of the backend, imported into this process; or why that failed."""
     if plugin.status is not BackendStatus.OK:
-        return Health(plugin.status, plugin.reason)
+        return ProbeResult(plugin.status, plugin.reason)
     found, health = _load(plugin)
     if health.status is not BackendStatus.OK:
         return health
     try:
         return cast(type[Backend], found)()
     except BaseException as error:  # it may call sys.exit, or raise what no one expects
-        return Health(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
+        return ProbeResult(BackendStatus.LOAD_ERROR, describe(error), may_pass=may_pass(error))
 
 
-def _load(plugin: Plugin) -> tuple[object, Health]:
+def _load(plugin: Plugin) -> tuple[object, ProbeResult]:
     """The object of the entry point, imported into this process, and its health."""
     try:
         found = EntryPoint(plugin.name, plugin.value, GROUP).load()
         return found, judge(plugin.name, found)
     except (Exception, SystemExit) as error:
-        return None, Health(BackendStatus.LOAD_ERROR, describe(error))
+        return None, ProbeResult(BackendStatus.LOAD_ERROR, describe(error))
 
 
 def _own(plugin: Plugin) -> bool:
@@ -295,7 +295,7 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _unhealthy(plugin: Plugin, health: Health, code: str = "backend_unknown") -> BackendError:
+def _unhealthy(plugin: Plugin, health: ProbeResult, code: str = "backend_unknown") -> BackendError:
     source = f" of {plugin.distribution} {plugin.version}".rstrip() if plugin.distribution else ""
     return BackendError(
         code,

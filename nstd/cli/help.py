@@ -67,12 +67,12 @@ def render(text: str) -> str:
     """A page as text for a terminal, as wide as the terminal, with colours as escape codes."""
     from rich.console import Console
 
-    from nstd.cli.markdown import Page
+    from nstd.cli.markdown import ManualPage
 
     width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
     console = Console(file=io.StringIO(), width=width, force_terminal=True)
     with console.capture() as capture:
-        console.print(Page(_LINK.sub(_in_terminal, text), hyperlinks=False), crop=False)
+        console.print(ManualPage(_LINK.sub(_in_terminal, text), hyperlinks=False), crop=False)
     return capture.get()
 
 

@@ -26,7 +26,7 @@ class _WholeTable(TableElement):
             yield table
 
 
-class Page(Markdown):
+class ManualPage(Markdown):
     """A page of the manual. Code blocks must not be in lists, where rich would cut them."""
 
     elements = Markdown.elements | {

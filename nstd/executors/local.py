@@ -20,9 +20,9 @@ from nstd.executors.messages import (
     Assign,
     Ended,
     FromWorker,
-    Ready,
     Reported,
     Want,
+    WorkerReady,
 )
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
@@ -161,7 +161,7 @@ class LocalExecutor:
     def _handle(self, slot: Slot, seat: LocalSeat, message: FromWorker) -> Iterator[Event]:
         """Handle one message; messages about another job than the slot's are ignored."""
         match message:
-            case Ready():
+            case WorkerReady():
                 seat.ready = True
                 seconds = round(time.monotonic() - seat.process.began, 2)
                 pid = seat.process.pid

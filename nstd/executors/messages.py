@@ -31,7 +31,7 @@ class Want(Model):
     grace: float = 0.0
 
 
-class Ready(Model):
+class WorkerReady(Model):
     """From a worker: it is ready for a job."""
 
     kind: Literal["ready"] = "ready"
@@ -53,7 +53,7 @@ class Ended(Model):
 
 
 ToWorker = Assign | Want
-FromWorker = Ready | Begun | Reported | Ended
+FromWorker = WorkerReady | Begun | Reported | Ended
 TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(Annotated[ToWorker, Field(discriminator="kind")])
 FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(
     Annotated[FromWorker, Field(discriminator="kind")]

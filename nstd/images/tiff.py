@@ -21,7 +21,7 @@ from nstd.images.levels import to_shares
 from nstd.images.model import ExtraNeededError, Stored, UnreadKindError
 from nstd.images.pillow import Opener, profile_of, raw_mode, set_raw_mode, sixteen_bits
 from nstd.images.spliced import Spliced
-from nstd.images.tiff_pages import Page, find_page
+from nstd.images.tiff_pages import TiffPage, find_page
 
 _PROFILE = 34675
 _COLORS = 320
@@ -89,7 +89,7 @@ def read_tiff(file: BinaryIO, open_image: Opener) -> Stored:
     return _by_tifffile(page, file, open_image)
 
 
-def _is_plain(page: Page) -> bool:
+def _is_plain(page: TiffPage) -> bool:
     """Whether Pillow reads it correctly, as tests of every kind show
     (tests/images/test_kinds.py)."""
     if page.compression not in _PILLOWS_PACKINGS:
@@ -104,7 +104,7 @@ def _is_plain(page: Page) -> bool:
     return several and (page.sample_format, page.bits) == (tags.UNSIGNED, 16)
 
 
-def _by_pillow(page: Page, reopen: Callable[[], Image.Image]) -> Stored:
+def _by_pillow(page: TiffPage, reopen: Callable[[], Image.Image]) -> Stored:
     """The picture read by Pillow, which turns it upright."""
     with reopen() as image:
         profile = profile_of(image)
@@ -126,7 +126,7 @@ def _by_pillow(page: Page, reopen: Callable[[], Image.Image]) -> Stored:
         return _of_samples(page, sixteen_bits(image, reopen), profile)
 
 
-def _by_tifffile(page: Page, file: BinaryIO, open_image: Opener) -> Stored:
+def _by_tifffile(page: TiffPage, file: BinaryIO, open_image: Opener) -> Stored:
     kind = _described(page)
     # the order of the three bytes of 24 bits: programs differ, and tifffile reads one alone
     if page.photometric in (tags.PALETTE, tags.YCBCR, tags.LAB) or page.bits == 24:
@@ -142,7 +142,7 @@ def _by_tifffile(page: Page, file: BinaryIO, open_image: Opener) -> Stored:
     return replace(stored, orientation=page.orientation)
 
 
-def _samples(page: Page, file: BinaryIO, kind: str) -> tuple[NDArray[Any], bytes | None]:
+def _samples(page: TiffPage, file: BinaryIO, kind: str) -> tuple[NDArray[Any], bytes | None]:
     """(height, width, channels), and the profile."""
     try:
         import tifffile
@@ -170,7 +170,7 @@ def _samples(page: Page, file: BinaryIO, kind: str) -> tuple[NDArray[Any], bytes
     return samples, profile if isinstance(profile, bytes) else None
 
 
-def _of_samples(page: Page, samples: NDArray[Any], profile: bytes | None) -> Stored:
+def _of_samples(page: TiffPage, samples: NDArray[Any], profile: bytes | None) -> Stored:
     """The samples as shares of white, divided by alpha if they were multiplied by it."""
     shares = partial(to_shares, bits=page.bits, white=page.white)
     colors, notes = shares(
@@ -188,7 +188,7 @@ def _of_samples(page: Page, samples: NDArray[Any], profile: bytes | None) -> Sto
     return Stored(values=colors, alpha=alpha, profile=profile, notes=notes)
 
 
-def _described(page: Page) -> str:
+def _described(page: TiffPage) -> str:
     """The kind as text, such as `a TIFF of 3 channels of 32-bit floats (RGB)`."""
     channels = "1 channel" if page.channels == 1 else f"{page.channels} channels"
     planes = " in separate planes" if page.planar else ""

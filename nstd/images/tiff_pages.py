@@ -61,7 +61,7 @@ Tags = dict[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Page:
+class TiffPage:
     """The tags of a page; `number` is its position in the chain, from 0.
 
     `head` is the head of a file that would begin with this page. `bits` and `sample_format` are
@@ -95,7 +95,7 @@ class SeveralPagesError(Exception):
     """More than one page is a separate picture."""
 
 
-def find_page(file: BinaryIO) -> Page:
+def find_page(file: BinaryIO) -> TiffPage:
     """The one page of `file` that is neither a thumbnail nor a mask.
 
     Raises SeveralPagesError; UnreadKindError for a kind that is not read; ValueError when the
@@ -136,7 +136,7 @@ def _is_part(tags: Tags) -> bool:
     return bool(kind & (_REDUCED | _MASK)) or old == 2 or tags.get(_PHOTOMETRIC) == (TRANSPARENCY,)
 
 
-def _page(number: int, head: bytes, tags: Tags) -> Page:
+def _page(number: int, head: bytes, tags: Tags) -> TiffPage:
     def one(tag: int, otherwise: int) -> int:
         return tags.get(tag, (otherwise,))[0]
 
@@ -160,7 +160,7 @@ def _page(number: int, head: bytes, tags: Tags) -> Page:
     samples = one(_SAMPLES, 3 if compression == 7 and photometric in (RGB, YCBCR) else 1)
     if photometric == YCBCR and samples == 1:
         photometric, colors = BLACK_IS_ZERO, 1
-    return Page(
+    return TiffPage(
         number=number,
         head=head,
         width=one(_WIDTH, 0),

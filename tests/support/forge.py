@@ -101,9 +101,9 @@ def run_daemon(config: Path, files: FaultyFiles) -> int:
 def trust() -> None:
     """Take every plugin for healthy without a look."""
     from nstd.backends import registry as plugins
-    from nstd.backends.probe import BackendStatus, Health
+    from nstd.backends.probe import BackendStatus, ProbeResult
 
-    plugins.probe = lambda *arguments: Health(BackendStatus.OK)  # type: ignore[attr-defined]
+    plugins.probe = lambda *arguments: ProbeResult(BackendStatus.OK)  # type: ignore[attr-defined]
 
 
 def warm_up() -> None:

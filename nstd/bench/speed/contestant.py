@@ -24,13 +24,12 @@ from nstd.bench.speed.setup import Setup
 from nstd.system import proc
 
 
-class PlainOptimiser:
+class PlainContestant:
     """The plain loop, which also judges pictures by its loss."""
 
     def __init__(self, setup: Setup) -> None:
-        from nstd.bench.speed.plain import (
-            PlainOptimiser,  # only this contestant loads torchvision (160 MB)
-        )
+        # Only this contestant loads torchvision (160 MB).
+        from nstd.bench.speed.plain import PlainOptimiser
 
         content, style = (to_tensor(pixels, "cpu") for pixels in pictures(setup.size))
         self._plain = PlainOptimiser(Path(setup.weights), content, style)
@@ -66,7 +65,7 @@ def main() -> None:
     from nstd.bench.speed.ours import Engine
 
     made: dict[str, Callable[[Setup], Any]] = {
-        "plain": PlainOptimiser,
+        "plain": PlainContestant,
         "ours": Engine,
         "ceiling": Ceiling,
     }

@@ -21,7 +21,7 @@ from pathlib import Path
 from nstd.backends.registry import load
 from nstd.executors.channel import WorkerEnd
 from nstd.executors.contract import Assignment, Begun
-from nstd.executors.messages import TO_WORKER, Assign, Ended, Ready, Reported, ToWorker
+from nstd.executors.messages import TO_WORKER, Assign, Ended, Reported, ToWorker, WorkerReady
 from nstd.executors.worker.attempt import Attempt
 from nstd.queue.progress import Report
 from nstd.system.child import die_with_parent
@@ -43,7 +43,7 @@ class Worker:
     def run(self) -> None:
         """Serve assignments for ever; `_listen` ends the process when the daemon is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
-        self._channel.send(Ready(pid=os.getpid()))
+        self._channel.send(WorkerReady(pid=os.getpid()))
         from nstd.executors.worker.output import attributed  # slow import: after Ready
 
         while True:
