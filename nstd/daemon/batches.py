@@ -17,7 +17,8 @@ from structlog.contextvars import bound_contextvars
 
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.logs.log import emit, keep_job_log
+from nstd.intake.claim import log_claimed
+from nstd.logs.log import emit
 from nstd.logs.reader import has_finished
 from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
@@ -124,7 +125,7 @@ class Batches:
                         return
                     job = self._store.move_in(live.paths, job_id)
                     if job is not None:
-                        self._log_claimed(job)
+                        log_claimed(job, self._store.paths(job.id).log, batch=live.batch.id)
                         self._scheduler.add(job)
                 live.is_unfolded = live.may_be_over = True
             except (OSError, StoreError) as error:
@@ -146,18 +147,6 @@ class Batches:
         with suppress(FileNotFoundError):
             return sorted(path.name for path in paths.staged.iterdir())
         return []
-
-    def _log_claimed(self, job: Job) -> None:
-        keep_job_log(job.id, self._store.paths(job.id).log)
-        emit(
-            "job.claimed",
-            job=job.id,
-            name=job.name,
-            sidecar=printable(str(PurePosixPath(job.folder, job.sidecar))),
-            backend=job.backend,
-            priority=job.priority,
-            batch=job.batch.id if job.batch else "",
-        )
 
     def reopen(self, job: Job) -> None:
         """If the job is a member, put back after its batch was published, start the batch again.

@@ -5,10 +5,8 @@ inbox -> claim -> job store -> scheduler -> executor -> worker -> backend -> out
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from nstd.backends import Backends
@@ -136,7 +134,7 @@ class Pipeline:
             self.ended.add(job)
             return True
         # It may have been claimed after it was seen in the inbox.
-        claimed = [job.id for job in self._jobs() if sidecar_name(job) == name]
+        claimed = [job.id for job in self._jobs() if job.sidecar_path == name]
         return bool(claimed) and self.dispatcher.cancel(max(claimed))
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
@@ -192,8 +190,3 @@ class Pipeline:
         """What to wait on for the next event of a worker, a hook or a process that draws a
         sheet."""
         return [each for part in (*self._entry, *self._rest) for each in part.waitables()]
-
-
-def sidecar_name(job: Job) -> str:
-    """The name, relative to the inbox, of the sidecar that the job was claimed from."""
-    return os.fspath(PurePosixPath(job.folder, job.sidecar))

@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
-from nstd.intake.claim import Claims
+from nstd.intake.claim import Claims, log_claimed
 from nstd.intake.inbox import Inbox, Ready
 from nstd.intake.names import is_sidecar
 from nstd.intake.plan import Plan, make_plan, plain_order
 from nstd.intake.staging import place_of
 from nstd.intake.watcher import Watcher
-from nstd.logs.log import emit, keep_job_log
+from nstd.logs.log import emit
 from nstd.logs.throttle import Trouble
 from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
@@ -196,7 +196,7 @@ class Admission:
             return None
         self._full = ""
         if job is not None:
-            self._log_claimed(job)
+            log_claimed(job, self._store.paths(job.id).log)
         return job
 
     def _claim_batch(self, ready: Ready, plan: Plan) -> None:
@@ -207,17 +207,6 @@ class Admission:
         self._full = ""
         if batch is not None:
             self.claimed.append(batch)
-
-    def _log_claimed(self, job: Job) -> None:
-        keep_job_log(job.id, self._store.paths(job.id).log)
-        emit(
-            "job.claimed",
-            job=job.id,
-            name=job.name,
-            sidecar=printable(f"{job.folder}/{job.sidecar}" if job.folder else job.sidecar),
-            backend=job.backend,
-            priority=job.priority,
-        )
 
     def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
         self._trouble.tell(error, ready.name)

@@ -15,10 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from nstd.errors import NstdError
+from nstd.errors import NstdError, printable
 from nstd.intake.inbox import Ready
 from nstd.intake.plan import EffectiveSettings, Plan
 from nstd.intake.staging import Staging
+from nstd.logs.log import emit, keep_job_log
 from nstd.queue.batch import Batch
 from nstd.queue.job import Failure, Job, new_job_id
 from nstd.queue.store import JobStore, folders_of_jobs
@@ -29,6 +30,20 @@ from nstd.system.nofollow import Folder
 FORSAKEN = 3600.0
 """Seconds after which a claim of another daemon is moved back to the inbox as abandoned."""
 Claimed = TypeVar("Claimed", Job, Batch)
+
+
+def log_claimed(job: Job, log: Path, **batch: str) -> None:
+    """Start the job's own log at `log`, and log that the job was claimed."""
+    keep_job_log(job.id, log)
+    emit(
+        "job.claimed",
+        job=job.id,
+        name=job.name,
+        sidecar=printable(job.sidecar_path),
+        backend=job.backend,
+        priority=job.priority,
+        **batch,
+    )
 
 
 class Claims:

@@ -138,7 +138,7 @@ def make_reason(job: Job, failure: Failure, now: float) -> Reason:
     return Reason(
         **_heading(job, now),
         **failure.model_dump(exclude={"schema_version"}),
-        sidecar=str(PurePosixPath(job.folder, job.sidecar)),
+        sidecar=job.sidecar_path,
         inputs=describe_inputs(job, kept=True),
         settings=describe_settings(job),
         attempts=job.attempt,

@@ -107,6 +107,11 @@ class Job(StoredModel):
     schema_version: Version = 1
 
     @property
+    def sidecar_path(self) -> str:
+        """The name of its sidecar, relative to the inbox."""
+        return str(PurePosixPath(self.folder, self.sidecar))
+
+    @property
     def place(self) -> str:
         """The folder of the outbox for its result; "" at the top."""
         return str(PurePosixPath(self.folder, self.batch.name)) if self.batch else self.folder
