@@ -32,6 +32,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     site.mkdir()
     metadata(site, "nstd", "")
     monkeypatch.syspath_prepend(str(site))
+    monkeypatch.delitem(sys.modules, "nstd_module", raising=False)  # of another file's test
     yield site
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(site)):
@@ -208,9 +209,9 @@ def test_two_claims_to_one_name_make_both_duplicates(site: Path) -> None:
             get("ink")
 
 
-def test_a_built_in_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_built_in_keeps_its_name(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third party that claims a name of nstd's own is listed, and never used."""
-    first, second = tmp_path / "first", tmp_path / "second"
+    first, second = site / "first", site / "second"
     first.mkdir()
     second.mkdir()
     install(first, "own", distribution="aaa-thief", before="raise RuntimeError")
@@ -400,7 +401,6 @@ print(json.dumps([found, started]))
 
 def test_a_built_in_that_is_damaged_is_listed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of the installation may be gone; the rest works."""
-    monkeypatch.delitem(sys.modules, "nstd_module", raising=False)  # of another test
     install(site, "own", distribution="nstd", before="import nstd.not_there")
     install(site, "good")
     plugins = Backends()

@@ -170,7 +170,7 @@ def test_each_command_line_is_one_that_the_command_takes(
 def problem(arguments: str) -> str | None:
     """What the command line complains of, if it does."""
     command: click.Command = app
-    context = click.Context(app, info_name="nstd")
+    context = click.Context(app, info_name="nstd", **app.context_settings)
     rest = shlex.split(arguments)
     if rest[0].startswith("-"):
         return None if rest == ["--help"] else f"no such option {rest[0]}"

@@ -154,7 +154,7 @@ class Guest:
             "--boot",
             "--quiet",
             f"--directory={self.directory}",
-            f"--machine={self._folder.name.replace('_', '-')}",
+            f"--machine=nstd-guest-{self._folder.name[-8:].encode().hex()}",
             "--register=no",
             "--keep-unit",
             "--console=pipe",
