@@ -13,7 +13,7 @@ from nstd.client.status import list_jobs
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.outbox.record import Reason, Record, timestamp
+from nstd.outbox.record import Heading, Reason, Record, timestamp
 from nstd.outbox.results import list_published, read_ended, read_heading, read_reason
 from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
@@ -105,22 +105,28 @@ class Followed:
         return Look("running", progress.fraction if progress else 0.0, progress)
 
     def _own_id(self) -> str | None:
-        """The id of the job, once there is one: the first of its name since it was written.
+        """The id of the job, once there is one: the first of its sidecar since it was written.
 
-        Work before the outbox, as jobs move that way; both, as a later one of its name may wait.
+        Work before the outbox, as jobs move that way; both, as a later one of that name may wait.
         """
         if self._id is None:
             known = [
                 (timestamp(job.submitted), job.id)
                 for job, _ in list_jobs(self._work)
-                if job.name == self.name
+                if job.sidecar_path == self._submitted.sidecar.name
             ]
             for _, path in list_published(self._outbox):
                 heading = read_heading(path)
-                if heading is not None and heading.name == self.name:
+                if heading is not None and self._is_of_ours(heading):
                     known.append((heading.submitted, heading.job))
             self._id = min((k for k in known if k[0] >= self._since), default=("", None))[1]
         return self._id
+
+    def _is_of_ours(self, heading: Heading) -> bool:
+        """Whether it is of a job with our sidecar; records of earlier versions do not name it."""
+        return heading.sidecar == self._submitted.sidecar.name or (
+            not heading.sidecar and heading.name == self.name
+        )
 
     def _in_outbox(self) -> Look | None:
         own = self._own_id()

@@ -96,6 +96,11 @@ def list_unreadable(work: Path) -> list[tuple[Path, str]]:
     found: list[tuple[Path, Callable[[], object]]] = [
         *((folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)),
         *((paths.folder, paths.read) for paths in list_batches(work)),
+        *(
+            (folder, JobPaths(folder).read_job)
+            for paths in list_batches(work)
+            for folder in folders_of_jobs(paths.staged)
+        ),
     ]
     broken = []
     for folder, read in found:

@@ -123,14 +123,23 @@ class Batches:
                 for job_id in self._staged(live.paths):
                     if time.monotonic() - now > budget:
                         return
-                    job = self._store.move_in(live.paths, job_id)
-                    if job is not None:
-                        log_claimed(job, self._store.paths(job.id).log, batch=live.batch.id)
-                        self._scheduler.add(job)
+                    self._move_in(live, job_id)
                 live.is_unfolded = live.may_be_over = True
-            except (OSError, StoreError) as error:
+            except OSError as error:
                 self._store.needs_recovery = True
                 self._postpone(live, error, now)
+
+    def _move_in(self, live: Live, job_id: str) -> None:
+        """One that cannot be read stays, for `nstd retry`, and its batch is not over. Raises
+        OSError."""
+        try:
+            job = self._store.move_in(live.paths, job_id)
+        except StoreError as error:
+            emit("job.unreadable", error=printable(error.message))
+            return
+        if job is not None:
+            log_claimed(job, self._store.paths(job.id).log, batch=live.batch.id)
+            self._scheduler.add(job)
 
     def _look(self) -> None:
         for paths in list_batches(self._store.work):
@@ -214,11 +223,14 @@ class Batches:
             live.batch = live.paths.read()
         members = live.batch.members
         left = [number for number, member in enumerate(members) if member.end is None]
-        if any(self._store.paths(members[number].job).folder.exists() for number in left):
+        if any(self._has_folder(live, members[number].job) for number in left):
             return False  # it cannot be read, which was already logged
         live.lost = {n: End(state="failed", output="", code="io_error") for n in left}
         live.may_be_over = True
         return True
+
+    def _has_folder(self, live: Live, job_id: str) -> bool:
+        return self._store.paths(job_id).folder.exists() or (live.paths.staged / job_id).exists()
 
     def _conclude(self, live: Live, now: float) -> None:
         """Draw the sheet, publish, log the end, remove the folder; repeated until every step is

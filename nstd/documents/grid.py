@@ -30,7 +30,7 @@ from nstd.documents.sidecar import (
 )
 from nstd.documents.strict_yaml import Document, DocumentError, KeyPath, Mark
 from nstd.errors import Problem, SidecarError, printable, shortened
-from nstd.system.numbered import distinct
+from nstd.system.numbered import distinct, unnumbered
 
 _LONGEST_NAME = NAME_BYTES - len("-500")
 
@@ -232,7 +232,7 @@ def name_members(
         values = [labels[n] for labels, n in zip(options, ours, strict=True)]
         words = [_stem(sidecar.content), style, *values]
         name = safe_name("-".join(_short(word) for word in words if word))
-        names.append(name.encode()[:_LONGEST_NAME].decode(errors="ignore"))
+        names.append(unnumbered(name.encode()[:_LONGEST_NAME].decode(errors="ignore")))
     return distinct(names)
 
 

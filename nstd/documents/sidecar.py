@@ -15,6 +15,7 @@ from nstd.documents import strict_yaml as strictyaml
 from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
 from nstd.documents.strict_yaml import MAX_BYTES, Document, DocumentError, KeyPath
 from nstd.errors import BackendError, Problem, SidecarError, clean, printable
+from nstd.system.numbered import unnumbered
 from nstd.system.units import Seconds
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
     "parse_sidecar",
 ]
 
-NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
+NAME_BYTES = 200  # leaves room for "~2", ".json" and ".tmp" within the 255 of a file name
 SERIES = 100  # pictures at most; each job of a series has a copy of all
 
 
@@ -63,7 +64,7 @@ def _output_name(text: str) -> str:
         raise ValueError("must not hold characters that cannot be seen")
     if len(text.encode()) > NAME_BYTES:
         raise ValueError(f"must be at most {NAME_BYTES} bytes long")
-    return text
+    return unnumbered(text)
 
 
 def _no_controls(text: str) -> None:

@@ -18,6 +18,7 @@ from nstd.documents.grid import Axis, GridFile, check_size, name_members
 from nstd.documents.model import Format, Model
 from nstd.documents.sidecar import NAME_BYTES, SidecarFile, Wishes, check_pictures, parse_options
 from nstd.errors import SidecarError
+from nstd.system.numbered import unnumbered
 
 
 class EffectiveSettings(Model):
@@ -120,7 +121,7 @@ def plain_order(
     """The settings that do not depend on a backend; also used for a sidecar that was refused."""
     jobs = config.jobs
     order = EffectiveSettings(
-        name=safe_name(PurePosixPath(sidecar).stem),
+        name=unnumbered(safe_name(PurePosixPath(sidecar).stem)),
         backend=jobs.backend,
         format=jobs.format,
         priority=jobs.priority,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -34,12 +34,9 @@ class Outbox:
         self.path, self._files = path, files
         self._staging = path / STAGING
 
-    def free_target(
-        self, job: Job, *, failed: bool, is_wanted: Callable[[str], bool] = lambda _: False
-    ) -> str:
-        """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
+    def free_target(self, job: Job, *, failed: bool) -> str:
+        """The first name that nothing in the outbox has yet: `beach`, `beach~2` ...
 
-        A name with a number is passed over while `is_wanted` says that another job is called so.
         Sub-folders of the inbox are mirrored, and a batch has one. One whose name is that of a
         result, or is kept for something else, gets a number too, so a result holds nothing but
         its own files.
@@ -48,15 +45,7 @@ class Outbox:
         for part in PurePosixPath(job.place).parts:
             folder = next(name for name in _numbered(folder / part) if self._is_open(name))
         names = _numbered(folder / job.name)
-        top = FAILED if failed else ""
-        return str(
-            next(
-                name
-                for name in names
-                if not os.path.lexists(self.path / name)
-                and (name.name == job.name or not is_wanted(str(name.relative_to(top))))
-            )
-        )
+        return str(next(name for name in names if not os.path.lexists(self.path / name)))
 
     def _is_open(self, folder: PurePosixPath) -> bool:
         """Whether results may be put into the folder, which may not exist yet."""
@@ -205,7 +194,7 @@ def _has_failed(job: Job) -> bool:
 
 
 def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
-    """`path`, `path-2` ..., without the reserved names at the top of the outbox."""
+    """`path`, `path~2` ..., without the reserved names at the top of the outbox."""
     names = map(path.with_name, numbered(path.name))
     return (name for name in names if str(name) not in RESERVED)
 

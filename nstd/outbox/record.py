@@ -73,11 +73,13 @@ class RecordedSettings(TolerantModel):
 
 
 class Heading(TolerantModel):
-    """The first fields of records and reasons. Times are texts in ISO 8601, in UTC."""
+    """The first fields of records and reasons. Times are texts in ISO 8601, in UTC; `sidecar` is
+    its name in the inbox."""
 
     schema_version: Version = 1
     job: str = ""
     name: str = ""
+    sidecar: str = ""
     state: str = ""
     batch: Membership | None = _absent()
     submitted: str = ""
@@ -102,12 +104,11 @@ class Record(Provenance, Heading):
 
 
 class Reason(FailureRecord, Heading):
-    """The whole content of a published `reason.json`; `sidecar` is its name in the inbox."""
+    """The whole content of a published `reason.json`."""
 
     state: Literal["failed"] = "failed"
     code: str = ""
     message: str = ""
-    sidecar: str = ""
     inputs: RecordedInputs = RecordedInputs()
     settings: RecordedSettings = RecordedSettings()
     attempts: Count = 0
@@ -138,7 +139,6 @@ def make_reason(job: Job, failure: Failure, now: float) -> Reason:
     return Reason(
         **_heading(job, now),
         **failure.model_dump(exclude={"schema_version"}),
-        sidecar=job.sidecar_path,
         inputs=describe_inputs(job, kept=True),
         settings=describe_settings(job),
         attempts=job.attempt,
@@ -149,6 +149,7 @@ def _heading(job: Job, now: float) -> dict[str, Any]:
     return {
         "job": job.id,
         "name": job.name,
+        "sidecar": job.sidecar_path,
         "batch": job.batch,
         "submitted": timestamp(job.submitted),
         "claimed": timestamp(job.claimed),

@@ -1,36 +1,51 @@
-"""Numbered names, for files whose name is taken: `beach-2` beside `beach`."""
+"""Numbered names, for files whose name is taken: `beach~2` beside `beach`.
+
+No job is ever called so itself: a `~` and a number at the end of a name are no part of it. A name
+with a hyphen, as `beach-2`, can be that of another job, today or tomorrow.
+"""
 
 from __future__ import annotations
 
 import itertools
-import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 NAME_MAX = 255
 """The most bytes of a file name."""
+_NUMBERS = re.compile(r"(?<=.)(~[0-9]+)+\Z", re.DOTALL)
 
 
-def numbered(
-    stem: str, suffix: str = "", *, form: str = "-{}", most: float = NAME_MAX
-) -> Iterator[str]:
-    """`beach.yaml`, `beach-2.yaml`, `beach-3.yaml` ..., the numbered ones with at most `most`
+def numbered(stem: str, suffix: str = "") -> Iterator[str]:
+    """`beach.yaml`, `beach~2.yaml`, `beach~3.yaml` ..., the numbered ones with at most `NAME_MAX`
     bytes."""
     yield stem + suffix
     for number in itertools.count(2):
-        ending, kept = form.format(number) + suffix, stem
-        while kept and len(os.fsencode(kept + ending)) > most:
+        ending, kept = f"~{number}{suffix}", stem
+        while kept and len(os.fsencode(kept + ending)) > NAME_MAX:
             kept = kept[:-1]
         yield kept + ending
 
 
+def unnumbered(name: str) -> str:
+    """The name without the number that it got because it was taken: `beach` for `beach~2`."""
+    return _NUMBERS.sub("", name)
+
+
 def distinct(names: Sequence[str], form: str = "-{}") -> list[str]:
-    """`names` with a number added to those that occur before; upper and lower case are the same."""
+    """`names` with a number added to those that occur before; upper and lower case are the same.
+
+    A number never gives one of them the name of another.
+    """
+    own = {name.casefold() for name in names}
     taken: set[str] = set()
     found = []
     for name in names:
-        candidates = numbered(name, form=form, most=math.inf)
-        free = next(each for each in candidates if each.casefold() not in taken)
+        numbers = (name + form.format(number) for number in itertools.count(2))
+        candidates = (each for each in numbers if each.casefold() not in own)
+        free = next(
+            each for each in itertools.chain([name], candidates) if each.casefold() not in taken
+        )
         taken.add(free.casefold())
         found.append(free)
     return found
