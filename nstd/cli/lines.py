@@ -19,6 +19,7 @@ ENDS = {
     "device.up": "again",
     "inbox.back": "again",
     "intake.resumed": "again",
+    "job.failed": "ended",
     "job.finished": "done",
 }
 _TROUBLE = {"warning": ("note", "yellow"), "error": ("failed", "red")}
@@ -44,5 +45,8 @@ class Lines:
         if line["event"] == "daemon.started":
             return f"works in {printable(line['root'])}; Ctrl-C ends it, and saves what runs"
         if line["event"] == "daemon.stopped":
-            return "ended: {finished} done, {failed} failed, {waiting} waiting".format(**line)
+            counts = [f"{line[name]} {name}" for name in ("failed", "cancelled") if line[name]]
+            return ", ".join(
+                [f"ended: {line['finished']} done", *counts, f"{line['waiting']} waiting"]
+            )
         return self._words.words(line)

@@ -49,7 +49,7 @@ def command(
     check_log_readable(settings)
     reader = LogReader(settings.folder("outbox") / LOGS, LOG)
     chosen = _Chosen(job, LEVELS.index(level))
-    renderer = TextRenderer()
+    renderer = TextRenderer(repeat_hints=False)
     show = _shower(renderer)
     old: Iterable[Line] = filter(chosen, map(renderer.learn, reader.read()))
     for line in old if lines is None else deque(old, maxlen=lines):

@@ -25,6 +25,7 @@ _WIDE = 100
 """The width, in columns, from which optional details are shown."""
 _FEWEST = 3
 _BAR = 16
+_COLORS = {"failed": "red", "cancelled": "yellow"}
 
 
 def watch(config: Config) -> None:
@@ -124,7 +125,7 @@ def _batches(status: Status) -> Iterator[RenderableType]:
     for ratio in (None, None, 1):
         table.add_column(no_wrap=True, ratio=ratio)
     for entry in status.batches:
-        over = (entry.done + entry.failed) / len(entry.batch.members)
+        over = (entry.done + entry.failed + entry.cancelled) / len(entry.batch.members)
         bar = ProgressBar(total=1.0, completed=over, width=_BAR)
         table.add_row(_text(entry.batch.name), bar, _text(counts(entry)))
     yield table
@@ -150,7 +151,8 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
 
 def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
     yield _line("")
-    yield _line((f"DONE {status.done}, FAILED {status.failed}", "bold"))
+    cancelled = f", CANCELLED {status.cancelled}" if status.cancelled else ""
+    yield _line((f"DONE {status.done}, FAILED {status.failed}{cancelled}", "bold"))
     table = _table(header=False)
     table.add_column(no_wrap=True)
     if width >= _WIDE:
@@ -159,10 +161,12 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
     for entry in status.recent[:shown]:
         end = entry.end
         why = f"{end.code}: {entry.message}" if isinstance(end, Reason) else end.device
-        mark = Text(end.state, style="red" if isinstance(end, Reason) else "green")
+        mark = Text(entry.state, style=_COLORS.get(entry.state, "green"))
         told = [entry.output, why]
         table.add_row(mark, *map(_text, told if width >= _WIDE else ["  ".join(told)]))
     yield table
+    if (more := status.unlisted + len(status.recent[shown:])) > 0:
+        yield _line((f"  ... and {more} earlier ones: all are in the gallery", "dim"))
 
 
 def _table(*, header: bool = True) -> Table:

@@ -6,6 +6,7 @@ import heapq
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
@@ -13,7 +14,7 @@ from nstd.documents.config import Config
 from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.outbox.record import Reason, Record
-from nstd.outbox.results import read_ended, scan_published
+from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
 from nstd.queue.health import Health, read_health
 from nstd.queue.inbox_note import InboxNote
@@ -46,7 +47,8 @@ def read_status(config: Config) -> Status:
     published = list(scan_published(outbox))
     latest = heapq.nlargest(RECENT, published)
     recent = tuple(_outcome(Path(path), outbox) for _, path in latest)
-    failed = sum(path.endswith(f"/{REASON}") for _, path in published)
+    reasons = [(made, path) for made, path in published if path.endswith(f"/{REASON}")]
+    cancelled = sum(_is_cancelled(path, made) for made, path in reasons)
     at_work = {entry.job.id for entry in running}
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     told = health.notes if is_running else _look_at_inbox(config)
@@ -61,8 +63,9 @@ def read_status(config: Config) -> Status:
         inbox=tuple(sorted(list_sidecars(config.folder("inbox")))),
         waiting=tuple(sorted(waiting, key=lambda each: (-each.job.priority, each.job.submitted))),
         running=tuple(running),
-        done=len(published) - failed,
-        failed=failed,
+        done=len(published) - len(reasons),
+        failed=len(reasons) - cancelled,
+        cancelled=cancelled,
         recent=recent,
         batches=tuple(
             _describe_batch(batch, under_way, at_work) for batch in _batches(work, outbox, recent)
@@ -71,6 +74,13 @@ def read_status(config: Config) -> Status:
         unavailable=health.unavailable,
         notes=tuple(note for note in told if not (has_made and note.kind == "unnamed")),
     )
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_cancelled(path: str, _made: float) -> bool:
+    """Whether a reason says that a person ended its job; read once, as long as it is the same."""
+    reason = read_reason(Path(path))
+    return reason is not None and reason.code == "cancelled"
 
 
 def _alive(pid: int) -> int | None:
@@ -135,11 +145,13 @@ def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[
     ours = {job.batch.index: job.id for job in under_way if job.batch and job.batch.id == batch.id}
     ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in ours]
     done = sum(end.state == "finished" for end in ended)
+    cancelled = sum(end.code == "cancelled" for end in ended)
     run = sum(job_id in running for job_id in ours.values())
     return BatchEntry(
         batch=batch,
         done=done,
-        failed=len(ended) - done,
+        failed=len(ended) - done - cancelled,
+        cancelled=cancelled,
         running=run,
         waiting=len(batch.members) - len(ended) - run,
     )

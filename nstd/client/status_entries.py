@@ -57,6 +57,12 @@ class EndedEntry:
     output: str
 
     @property
+    def state(self) -> str:
+        """`finished`, `failed` or, where a person ended it, `cancelled`."""
+        is_cancelled = isinstance(self.end, Reason) and self.end.code == "cancelled"
+        return "cancelled" if is_cancelled else self.end.state
+
+    @property
     def message(self) -> str:
         """The first line of the message of its failure; empty if it did not fail."""
         lines = self.end.message.splitlines() if isinstance(self.end, Reason) else []
@@ -64,7 +70,8 @@ class EndedEntry:
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""
-        told = self.end.model_dump(include=_OF_END) | {"output": self.output}
+        told = self.end.model_dump(include=_OF_END)
+        told |= {"state": self.state, "output": self.output}
         return told | ({"batch": self.end.batch.id} if self.end.batch else {})
 
 
@@ -75,6 +82,7 @@ class BatchEntry:
     batch: Batch
     done: int
     failed: int
+    cancelled: int
     running: int
     waiting: int
 
@@ -87,6 +95,7 @@ class BatchEntry:
             "of": len(self.batch.members),
             "done": self.done,
             "failed": self.failed,
+            "cancelled": self.cancelled,
             "running": self.running,
             "waiting": self.waiting,
             "sheet": self.batch.sheet,
@@ -112,11 +121,17 @@ class Status:
     running: tuple[RunningEntry, ...] = ()
     done: int = 0
     failed: int = 0
+    cancelled: int = 0
     recent: tuple[EndedEntry, ...] = ()
     batches: tuple[BatchEntry, ...] = ()
     unreadable: tuple[str, ...] = ()
     unavailable: dict[str, str] = field(default_factory=dict)
     notes: tuple[InboxNote, ...] = ()
+
+    @property
+    def unlisted(self) -> int:
+        """How many of the jobs that have ended are not among the `recent`."""
+        return self.done + self.failed + self.cancelled - len(self.recent)
 
     @property
     def alone(self) -> list[Job]:

@@ -198,6 +198,7 @@ class Daemon:
             "daemon.stopped",
             finished=self._pipeline.publisher.finished,
             failed=self._pipeline.publisher.failed,
+            cancelled=self._pipeline.publisher.cancelled,
             waiting=len(self._pipeline.scheduler.waiting) + self._pipeline.admission.inbox.count,
             seconds=round(time.monotonic() - began, 1),
         )

@@ -131,7 +131,7 @@ class _Meters:
         """Create each counter with the value 0, so that its first increase is visible."""
         self.ended.labels("finished", "")
         for code in CODES:
-            self.ended.labels("failed", code)
+            self.ended.labels(_outcome(code), code)
         for name, event in EVENTS.items():
             if event.level != "info":
                 self.events.labels(name, event.level)
@@ -141,7 +141,7 @@ class _Meters:
         if line["level"] != "info":
             self.events.labels(event, line["level"]).inc()
         if event == "job.failed":
-            self.ended.labels("failed", line["code"]).inc()
+            self.ended.labels(_outcome(line["code"]), line["code"]).inc()
         if event == "job.finished":
             self.ended.labels("finished", "").inc()
             for phase, seconds in {**line["seconds"], "queued": line["queued"]}.items():
@@ -167,6 +167,11 @@ class _Meters:
         """All metrics in the text format."""
         text: bytes = self._latest(self._registry)
         return text
+
+
+def _outcome(code: str) -> str:
+    """The outcome of a job that ended with this code: nothing is wrong where a person ended it."""
+    return "cancelled" if code == "cancelled" else "failed"
 
 
 def _load() -> Any:

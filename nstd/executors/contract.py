@@ -59,6 +59,8 @@ class Begun(Model):
 
 
 Event = Begun | Report | Outcome
+RELOADED = "replaced after HUP"
+"""Why a worker ended that had imported plug-ins as they were before: a process does so once."""
 Wake = Callable[[], None]
 
 

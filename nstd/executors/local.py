@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nstd.documents.config import Config
-from nstd.executors.contract import Assignment, Begun, Event
+from nstd.executors.contract import RELOADED, Assignment, Begun, Event
 from nstd.executors.devices import environment, torch_device
 from nstd.executors.messages import (
     FROM_WORKER,
@@ -30,7 +30,6 @@ from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
 from nstd.system.durable import Files
 
-_RELOADED = "replaced after HUP"
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5
 """Seconds that a worker has to print its stack traces before it is killed."""
@@ -184,7 +183,7 @@ class LocalExecutor:
         if outcome.device_fault or (failure is not None and failure.code in _REPLACED_AFTER):
             self._end(slot, "replaced after a failure")
         elif seat.is_outdated:
-            self._end(slot, _RELOADED)
+            self._end(slot, RELOADED)
         elif seat.jobs >= self._config.workers.recycle:
             self._end(slot, f"replaced after {seat.jobs} jobs")
 
@@ -244,7 +243,7 @@ class LocalExecutor:
         for slot, seat in list(self._seats.items()):
             seat.is_outdated = True
             if seat.job is None:
-                self._end(slot, _RELOADED)
+                self._end(slot, RELOADED)
 
     def close(self) -> None:
         """Kill all workers."""

@@ -26,8 +26,10 @@ class TextRenderer:
     It can be the last processor of structlog, but does not depend on it.
     """
 
-    def __init__(self, *, colors: bool = True) -> None:
-        self._colors = colors
+    def __init__(self, *, colors: bool = True, repeat_hints: bool = True) -> None:
+        """Without `repeat_hints` a hint follows only the first line that has it."""
+        self._colors, self._repeat_hints = colors, repeat_hints
+        self._hinted: set[object] = set()
         self._names: dict[str, str] = {}
 
     def __call__(self, _logger: object, _method: str, line: Line) -> str:
@@ -50,7 +52,14 @@ class TextRenderer:
         """The line without its head: the job, and what there is to say of it."""
         words = [word for word in (self._who(line), _say(line)) if word]
         first = "  ".join(map(printable, words))
-        return "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
+        below = [*_below(line), *self._hint(line)]
+        return "\n".join([first, *(f"    {printable(each)}" for each in below)])
+
+    def _hint(self, line: Line) -> Iterator[str]:
+        hint = line.get("hint") if line["event"] == "job.failed" else None
+        if hint and (self._repeat_hints or hint not in self._hinted):
+            self._hinted.add(hint)
+            yield str(hint)
 
     def learn(self, line: Line) -> Line:
         """Remember the name of a job or batch in the line; returns the line."""
@@ -93,8 +102,6 @@ def _below(line: Line) -> Iterator[str]:
     for value in line.values():
         if isinstance(value, str) and "\n" in value.strip():
             yield from value.strip().splitlines()
-    if line["event"] == "job.failed" and line.get("hint"):
-        yield str(line["hint"])
 
 
 def _text(value: Any) -> str:

@@ -64,7 +64,7 @@ class Publisher:
         self._ended, self._trouble, self._note_end = ended, trouble, note_end
         self._late: dict[str, EndedJob] = {}  # jobs whose publication met an error
         self._published: list[Published] = []
-        self.finished = self.failed = 0
+        self.finished = self.failed = self.cancelled = 0
         self._again = waits.publish
 
     def configure(self, config: Config) -> None:
@@ -143,6 +143,8 @@ class Publisher:
         self._published.append(Published(pending.job, failure, record, is_news))
         if failure is None:
             self.finished += 1
+        elif failure.code == "cancelled":
+            self.cancelled += 1
         else:
             self.failed += 1
 

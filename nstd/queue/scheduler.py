@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from nstd.documents.config import Config
-from nstd.queue.breaker import Breaker
+from nstd.queue.breaker import Blame, Breaker
 from nstd.queue.ended import LiveMembers
 from nstd.queue.entries import Decision, Running, Verdict, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -41,6 +41,8 @@ class Scheduler:
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
         self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
+        self._proven: dict[str, set[str]] = {}  # the devices on which each backend has done well
+        self._died: dict[str, set[str]] = {}  # the devices on which each job has lost its worker
         self.members = LiveMembers()
         self._is_leaving = False  # whether a job runs on a device that was removed
         self.configure(config)
@@ -87,6 +89,7 @@ class Scheduler:
         """Remove a waiting job from the queue and return it; None when it does not wait."""
         waiting = self.waiting.pop(job_id, None)
         self._full.pop(job_id, None)
+        self._died.pop(job_id, None)
         return waiting.job if waiting else None
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
@@ -186,6 +189,8 @@ class Scheduler:
         decision = self._decide(running, outcome, failure)
         delay = self._delay(running.job, decision, failure)
         down, up = self._judge_device(running, outcome, now)
+        if decision in (Decision.PUBLISH, Decision.FAIL):
+            self._died.pop(outcome.job, None)
         shunned = running.shunned
         if failure is not None and failure.code == "out_of_memory":
             shunned |= {running.slot.node}
@@ -230,12 +235,31 @@ class Scheduler:
         if outcome.device_fault:
             self._warm.pop(running.slot, None)
         if outcome.ending is Ending.FINISHED:
+            self._proven.setdefault(running.job.backend, set()).add(running.slot.device)
             return None, breaker.success()
         has_hung = running.sentence is not None and running.sentence.code == "worker_hung"
         if outcome.device_fault and (has_hung or not running.is_ending):
-            return breaker.failure(job, now, at_start=outcome.at_start), False
+            blame = self._blame(running, outcome)
+            return breaker.failure(job, now, at_start=outcome.at_start, blame=blame), False
         breaker.release(job)
         return None, False
+
+    def _blame(self, running: Running, outcome: Outcome) -> Blame:
+        """How far the end of an attempt speaks against the device.
+
+        A plug-in that kills its worker must close no device: others do well there. So where it has
+        done well, and where its jobs have died, is compared.
+        """
+        has_died = outcome.failure is not None and outcome.failure.code == "worker_died"
+        if outcome.at_start or not has_died:
+            return Blame.SURE
+        job, device = running.job, running.slot.device
+        died = self._died.setdefault(job.id, set())
+        died.add(device)
+        proven = self._proven.get(job.backend, set())
+        if not proven or len(died) > 1:
+            return Blame.NONE
+        return Blame.SURE if proven - {device} else Blame.DOUBTFUL
 
     @property
     def all_down(self) -> bool:

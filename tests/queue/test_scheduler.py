@@ -391,10 +391,10 @@ def test_a_device_that_stays_keeps_its_health() -> None:
 
 
 def break_device(scheduler: Scheduler, now: float = 0.0) -> Verdict:
-    """Two jobs that die on the CPU; with `failures: 2` that takes it down."""
+    """Two jobs for which the CPU fails; with `failures: 2` that takes it down."""
     for name in ("x", "y"):
         run(scheduler, make_job(name), now)
-        verdict = scheduler.settle(failed(name, device_fault=True), now)
+        verdict = scheduler.settle(failed(name, "device_failed", device_fault=True), now)
     return verdict
 
 
@@ -420,7 +420,7 @@ def test_a_device_is_tried_again_with_another_job_than_those_that_took_it_down()
     for bad in ("bad", "worse"):
         scheduler.add(make_job(bad, priority=90))
         assert set(start(scheduler)) == {bad}
-        scheduler.settle(failed(bad, device_fault=True), 0.0)
+        scheduler.settle(failed(bad, "device_failed", device_fault=True), 0.0)
     assert scheduler.breakers["cpu"].is_open
     scheduler.add(make_job("bad", priority=90))
     scheduler.add(make_job("worse", priority=90))
@@ -436,7 +436,7 @@ def test_a_failed_trial_doubles_the_cooldown() -> None:
     scheduler = make(workers={"failures": 2, "cooldown": "30s"})
     break_device(scheduler)
     run(scheduler, make_job("a"), now=30.0)
-    assert scheduler.settle(failed("a", device_fault=True), 31.0).device_down == 60.0
+    assert scheduler.settle(failed("a", "device_failed", device_fault=True), 31.0).device_down == 60.0
     assert not scheduler.breakers["cpu"].admits(90.9)
     assert scheduler.breakers["cpu"].admits(91.0)
 
@@ -449,6 +449,55 @@ def test_a_trial_that_ends_without_a_word_about_the_device_makes_room_for_anothe
     verdict = scheduler.settle(failed("a", "picture_unreadable"), 31.0)
     assert (verdict.device_down, verdict.device_up) == (None, False)
     run(scheduler, make_job("b"), now=31.0)
+
+
+def die(scheduler: Scheduler, name: str) -> Verdict:
+    """Run a job that loses its worker on the only slot."""
+    run(scheduler, make_job(name))
+    return scheduler.settle(failed(name, device_fault=True), 0.0)
+
+
+def test_a_backend_that_kills_every_worker_closes_no_device() -> None:
+    """It has never done well: each of its jobs fails after its own attempts, and none waits."""
+    scheduler = make(workers={"failures": 2}, jobs={"attempts": 1})
+    verdicts = [die(scheduler, f"bad-{number}") for number in range(20)]
+    assert {verdict.decision for verdict in verdicts} == {Decision.FAIL}
+    assert {verdict.device_down for verdict in verdicts} == {None}
+    run(scheduler, make_job("good"))
+
+
+def test_where_a_backend_has_done_well_many_jobs_in_a_row_must_die_to_close_a_device() -> None:
+    """Three times as many as of failures that are surely the device's; it may well be the jobs."""
+    scheduler = make(workers={"failures": 2}, jobs={"attempts": 1})
+    run(scheduler, make_job("good"))
+    scheduler.settle(finished("good"), 0.0)
+    verdicts = [die(scheduler, f"bad-{number}") for number in range(6)]
+    assert [verdict.device_down is None for verdict in verdicts] == [True] * 5 + [False]
+
+
+def test_a_device_is_closed_where_what_dies_does_well_on_another() -> None:
+    """Then it is the device."""
+    gpu = Slot("cuda:0", 0)
+    scheduler = make([CPU, gpu], workers={"failures": 2}, jobs={"attempts": 9})
+    run(scheduler, make_job("good"))
+    scheduler.settle(finished("good"), 0.0)
+    scheduler.offer([gpu])
+    assert die(scheduler, "one").device_down is None
+    assert die(scheduler, "two").device_down is not None
+
+
+def test_a_job_that_dies_on_two_devices_closes_neither() -> None:
+    """Though others like it do well: it is to blame itself."""
+    gpu = Slot("cuda:0", 0)
+    scheduler = make([CPU], workers={"failures": 3}, jobs={"attempts": 99})
+    for device, name in ((CPU, "a"), (gpu, "b")):
+        scheduler.offer([device])
+        run(scheduler, make_job(name))
+        scheduler.settle(finished(name), 0.0)
+    for number in range(20):
+        scheduler.offer([(CPU, gpu)[number % 2]])
+        for name in ("bad", "worse"):
+            assert die(scheduler, name).device_down is None
 
 
 def test_jobs_go_on_where_a_device_is_up() -> None:
@@ -530,7 +579,8 @@ def test_new_settings_count_at_once_for_devices_too() -> None:
     break_device(scheduler)
     scheduler.configure(Config.model_validate({"workers": {"failures": 3}}))
     run(scheduler, make_job("z"))
-    assert scheduler.settle(failed("z", device_fault=True), 0.0).device_down is not None
+    verdict = scheduler.settle(failed("z", "device_failed", device_fault=True), 0.0)
+    assert verdict.device_down is not None
 
 
 # When to look again

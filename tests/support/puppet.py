@@ -13,8 +13,8 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     steps: int = 1
     pause: float = 0.0
-    act: str = ""           # at once: refuse; in the middle: raise, exit, kill, hang, stop, oom,
-                            # assert, leak
+    act: str = ""           # at once: refuse; in the middle: raise, exit, kill, segfault, hang,
+                            # stop, oom, assert, leak
     attempts_file: str = "" # act only while this file has fewer than `times` lines
     times: int = 10**9
     flag: str = ""          # act only while this file is there
@@ -62,6 +62,9 @@ class Puppet:
             os._exit(7)
         if what == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if what == "segfault":
+            import ctypes
+            ctypes.string_at(0)
         if what == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
         if what == "oom":

@@ -24,6 +24,7 @@ from nstd.executors.cluster.messages import (
     ClusterFailed,
     Connect,
     PlacesFound,
+    Reload,
     SeatOrder,
     ToDriver,
 )
@@ -77,6 +78,9 @@ class Driver:
         elif isinstance(message, Want):
             for seat in self._seats.values():
                 seat.ask(message.job, message.wanted, message.grace)
+        elif isinstance(message, Reload):
+            for seat in self._seats.values():
+                seat.renew()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -17,6 +17,7 @@ from nstd.executors.cluster.messages import (
     Connect,
     FromDriver,
     PlacesFound,
+    Reload,
     SeatEnded,
     SeatOrder,
     SeatStarted,
@@ -215,8 +216,11 @@ class RayExecutor:
         return [] if self._driver is None else [self._driver.channel]
 
     def configure(self, config: Config) -> None:
-        """Take over new settings for the next attempts; those of the cluster do not change."""
+        """Take over new settings for the next attempts, which new workers make; those of the
+        cluster do not change."""
         self._config = config
+        if self._driver is not None:
+            self._driver.channel.send(Reload())
 
     def close(self) -> None:
         """Kill the driver; Ray then ends its workers."""

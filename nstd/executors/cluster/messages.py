@@ -31,6 +31,12 @@ class SeatOrder(Model):
     workers: WorkerSettings
 
 
+class Reload(Model):
+    """To the driver: replace the workers, the busy ones after their jobs."""
+
+    kind: Literal["reload"] = "reload"
+
+
 class PlacesFound(Model):
     """From the driver, regularly: the places of the cluster, and the number of its nodes."""
 
@@ -73,7 +79,7 @@ class FileWritten(Model):
     durable: bool
 
 
-ToDriver = Connect | SeatOrder | Want
+ToDriver = Connect | SeatOrder | Want | Reload
 FromDriver = PlacesFound | Begun | Reported | Ended | SeatStarted | SeatEnded | ClusterFailed
 News = Reported | FileWritten | Ended
 TO_DRIVER: TypeAdapter[ToDriver] = TypeAdapter(Annotated[ToDriver, Field(discriminator="kind")])

@@ -25,7 +25,7 @@ from nstd.executors.cluster.messages import (
 from nstd.executors.cluster.node import NodeWorker
 from nstd.executors.cluster.pictures import PictureStore
 from nstd.executors.cluster.places import Place
-from nstd.executors.contract import Begun
+from nstd.executors.contract import RELOADED, Begun
 from nstd.executors.devices import CPU_TUNING
 from nstd.executors.messages import Ended, Reported
 from nstd.executors.worker.failures import as_failure
@@ -59,7 +59,7 @@ class NodeSeat:
         self._files = Files()
         self._worker: Any = None
         self._hired, self._pid = 0.0, 0  # the process id is known once it has answered
-        self._jobs = 0
+        self._jobs, self._is_outdated = 0, False
         self._idle_since, self._keep_warm = 0.0, 0.0
         self._job: str | None = None
         self._preparing: asyncio.Task[Pieces] | None = None
@@ -240,8 +240,16 @@ class NodeSeat:
         failure = outcome.failure
         if outcome.device_fault or (failure is not None and failure.code in _REPLACED_AFTER):
             self._end("replaced after a failure")
+        elif self._is_outdated:
+            self._end(RELOADED)
         elif self._jobs >= workers.recycle:
             self._end(f"replaced after {self._jobs} jobs")
+
+    def renew(self) -> None:
+        """Replace the worker, after the attempt that it runs: a plug-in may have changed."""
+        self._is_outdated = self._worker is not None
+        if self._job is None:
+            self._end(RELOADED)
 
     def rest(self) -> None:
         """End a worker that has been idle for some time, to free the node's resources."""
@@ -252,7 +260,7 @@ class NodeSeat:
         if self._worker is None:
             return
         ray.kill(self._worker, no_restart=True)
-        self._worker, self._jobs = None, 0
+        self._worker, self._jobs, self._is_outdated = None, 0, False
         if self._pid:
             self._say(SeatEnded(device=self.place.device, pid=self._pid, reason=reason))
         self._pid = 0

@@ -266,6 +266,24 @@ def test_a_worker_stays_warm_for_the_next_job(bench: Bench) -> None:
     assert (bench.folder / "first").read_text() == (bench.folder / "second").read_text()
 
 
+def test_after_new_settings_every_job_gets_a_new_worker(bench: Bench) -> None:
+    """Idle workers end at once, busy ones after their job: a changed plug-in is used."""
+
+    def process_of(job: str) -> int:
+        note = bench.folder / f"{job}-note"
+        assert bench.run(job, "gremlin", act="environment", note=str(note)).failure is None
+        return int(json.loads(note.read_text())["pid"])
+
+    first = process_of("first")
+    bench.executor.configure(make_config(bench.folder))
+    second = process_of("second")
+    bench.start("busy", steps=5, pause=0.2)
+    bench.until(lambda: bench.begun("busy"))
+    bench.executor.configure(make_config(bench.folder))
+    assert bench.outcome("busy").ending is Ending.FINISHED
+    assert len({first, second, process_of("third")}) == 3
+
+
 # Nodes and heads that go
 
 
