@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -99,6 +100,15 @@ def printable(text: str | os.PathLike[str]) -> str:
     become `\\n`, `\\x1b` and `\\xff`.
     """
     return "".join(c if c.isprintable() else _escape(c) for c in os.fspath(text))
+
+
+def in_shell(text: str | os.PathLike[str]) -> str:
+    """`text` as one word of a command that is pasted into a shell, on one line as `printable`."""
+    raw, shown = os.fspath(text), printable(text)
+    if raw == shown:
+        return shlex.quote(raw)
+    escaped = (f"\\{c}" if c in "\\'" else printable(c) for c in raw)
+    return f"$'{''.join(escaped)}'"
 
 
 def shortened(text: str, most: int) -> str:

@@ -27,6 +27,7 @@ from nstd.errors import (
     Problem,
     SidecarError,
     did_you_mean,
+    in_shell,
     printable,
 )
 from nstd.intake.locator import Locator, is_picture, misread, refuse_ignored
@@ -70,7 +71,7 @@ class _Checker:
         if is_picture(path.name):
             click.echo(
                 f"{name} is a picture, and no sidecar or config; "
-                f"`nstd submit {name} STYLE` makes a job of it"
+                f"`nstd submit {in_shell(path)} STYLE` makes a job of it"
             )
             return False
         if path.is_dir():

@@ -22,6 +22,7 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
     from nstd.client.init import make_root
     from nstd.daemon.daemon import Daemon
     from nstd.documents.config import load_config
+    from nstd.errors import in_shell
     from nstd.system.layout import CONFIG
 
     make_root(folder)
@@ -38,7 +39,7 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
     click.echo(f"look at them:  {config.folder('outbox') / 'index.html'}", err=True)
     left = len(sidecars) - len(bars.endings)
     if left > 0:
-        click.echo(f"{left} are not done; to go on:  nstd run --once -c {path}", err=True)
+        click.echo(f"{left} are not done; to go on:  nstd run --once -c {in_shell(path)}", err=True)
     failed = any(ending.failed for ending in bars.endings)
     sys.exit(status or (1 if left > 0 or failed else 0))
 

@@ -104,7 +104,12 @@ def _batch(entry: BatchEntry) -> str:
 
 def counts(entry: BatchEntry) -> str:
     """`3 of 8 done, 1 failed, 1 running, 3 waiting`; counts of 0 are left out."""
-    numbers = {"failed": entry.failed, "cancelled": entry.cancelled, "running": entry.running, "waiting": entry.waiting}
+    numbers = {
+        "failed": entry.failed,
+        "cancelled": entry.cancelled,
+        "running": entry.running,
+        "waiting": entry.waiting,
+    }
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
     return ", ".join([f"{entry.done} of {len(entry.batch.members)} done", *parts])
 

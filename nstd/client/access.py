@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
-from nstd.errors import printable
+from nstd.errors import in_shell, printable
 from nstd.intake.names import is_ignored
 from nstd.system import layout
 
@@ -58,7 +58,7 @@ def _closed(config: Config, user: int) -> Iterator[Finding]:
                 continue
             if not _may_write(path, status, user):
                 message = f"{printable(path)} belongs to {_name(status.st_uid)}, and {_name(user)} "
-                hint = f"run: sudo chown -R {_account(user)} {printable(path)}"
+                hint = f"run: sudo chown -R {_account(user)} {in_shell(path)}"
                 yield Finding("fail", "access", f"{message}cannot write it", hint)
 
 
@@ -92,7 +92,7 @@ def _sticky(inbox: Path, user: int) -> Iterator[Finding]:
                 f"{printable(folder)} is sticky and belongs to {_name(status.st_uid)}: "
                 f"{_name(user)} cannot take the sidecars of others out of it"
             )
-            hint = f"run: sudo chmod -t {printable(folder)}, or sudo chown {_account(user)} it"
+            hint = f"run: sudo chmod -t {in_shell(folder)}, or sudo chown {_account(user)} it"
             yield Finding("fail", "access", message, hint)
 
 

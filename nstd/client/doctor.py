@@ -19,7 +19,7 @@ from nstd.client.access import check_access, check_instances
 from nstd.client.finding import Finding, Level
 from nstd.client.status import list_unreadable
 from nstd.documents.config import Config
-from nstd.errors import ClusterError, WeightsError, printable
+from nstd.errors import ClusterError, WeightsError, in_shell, printable
 from nstd.executors import make_executor
 from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
 from nstd.system.layout import LOCK
@@ -154,7 +154,7 @@ def _folder(name: str, path: Path) -> Finding:
     mount = filesystem_of(path)
     where = f"{path} ({mount.fstype} at {mount.point})"
     if not path.is_dir():
-        hint = f"make it: `nstd init`, or mkdir -p {path}"
+        hint = f"make it: `nstd init`, or mkdir -p {in_shell(path)}"
         return Finding("fail", name, f"{path} is not there or no folder", hint)
     try:
         if name in _WRITTEN:

@@ -72,6 +72,13 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         place, hint = _ELSEWHERE[elsewhere.where]
         raise StoreError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
     known = [alias for target in targets if target.where in places for alias in target.aliases]
+    if begun := [alias for alias in known if alias.startswith(wanted)]:
+        what = "ids" if all(map(_is_id, begun)) else "ids or names"
+        raise StoreError(
+            "not_found",
+            f"{wanted!r} is too short: so begin {len(begun)} {what}",
+            f"give at least {SHORTEST} characters of an id, or {_SHORT} of a name",
+        )
     raise StoreError(
         "not_found",
         f"no job {wanted!r} is in {' or '.join(places)}{did_you_mean(nearest(wanted, known))}",

@@ -236,7 +236,7 @@ def parse_sidecar(data: bytes, file: str) -> SidecarFile:
 
 def invalid(problems: Sequence[Problem]) -> SidecarError:
     """The error for a sidecar that has these problems."""
-    hint = "correct the sidecar and drop it again; `nstd check` shows the same without a run"
+    hint = "`nstd check` shows the same without a run"
     return SidecarError.of("sidecar_invalid", problems, hint)
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import yaml
 
 from nstd.documents import strict_yaml
-from nstd.errors import Problem, SidecarError, printable
+from nstd.errors import Problem, SidecarError, in_shell, printable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
 _TOP = {"output", "backend", "options", "priority", "timeout"}
-_BELONGS = {key: f"say -o output.{key}={{}}" for key in ("size", "format", "name")} | {
+_BELONGS = dict.fromkeys(("size", "format", "name"), "say -o {option}") | {
     "content": "the pictures to be painted come first: nstd submit CONTENT... STYLE",
-    "style": "it comes last: nstd submit CONTENT... STYLE; or say --style {}",
+    "style": "it comes last: nstd submit CONTENT... STYLE; or say --style {text}",
     "styles": "say --grid --style STYLE, as often as you like",
-    "init": "say --init {}",
+    "init": "say --init {text}",
     "series": "say --series",
 }
 """Keys that are no options of a backend, and how to say them on the command line."""
@@ -38,7 +38,8 @@ def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> Non
         raise refused(option, "expected KEY=VALUE, like output.size=1024")
     path = key.split(".")
     if belongs := _BELONGS.get(key):
-        raise refused(option, f"{key} is no option: {belongs.format(text)}")
+        words = belongs.format(option=in_shell(f"output.{option}"), text=in_shell(text))
+        raise refused(option, f"{key} is no option: {words}")
     if path[0] not in _TOP:
         path.insert(0, "options")
     value = _value(text)

@@ -125,7 +125,8 @@ def misread(source: str) -> str:
     if len(parts) > 1 and all(part.lower().endswith(SUFFIXES) for part in parts):
         return f"; several pictures are a list: [{', '.join(parts)}]"
     if "*" in source or "?" in source:
-        return f"; a sidecar takes no patterns: `nstd submit {source} STYLE` makes a job of each"
+        pattern = re.sub(r"([^\w*?\[\]/.,@%+=:~-])", r"\\\1", source)  # for a shell to fill in
+        return f"; a sidecar takes no patterns: `nstd submit {pattern} STYLE` makes a job of each"
     return ""
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from nstd.documents.config import Config
-from nstd.errors import NstdError, SidecarError, did_you_mean, printable
+from nstd.errors import NstdError, SidecarError, did_you_mean, in_shell
 from nstd.intake.locator import Locator, misread
 from nstd.intake.names import mistake
 from nstd.intake.scan import Scan
@@ -32,7 +32,7 @@ def unnamed(
     meant = {join(n.name.rpartition("/")[0], n.nearest) for n in told if n.nearest}
     for name in pictures:
         if name not in named and name not in meant:
-            message = f"is named by no sidecar: `nstd submit {printable(name)} STYLE` makes a job"
+            message = f"is named by no sidecar: `nstd submit {in_shell(name)} STYLE` makes a job"
             yield InboxNote(name=name, kind="unnamed", message=message)
 
 

@@ -29,7 +29,7 @@ class TextRenderer:
     def __init__(self, *, colors: bool = True, repeat_hints: bool = True) -> None:
         """Without `repeat_hints` a hint follows only the first line that has it."""
         self._colors, self._repeat_hints = colors, repeat_hints
-        self._hinted: set[object] = set()
+        self._hinted: set[str] = set()
         self._names: dict[str, str] = {}
 
     def __call__(self, _logger: object, _method: str, line: Line) -> str:
@@ -56,10 +56,10 @@ class TextRenderer:
         return "\n".join([first, *(f"    {printable(each)}" for each in below)])
 
     def _hint(self, line: Line) -> Iterator[str]:
-        hint = line.get("hint") if line["event"] == "job.failed" else None
+        hint = str(line.get("hint") or "") if line["event"] == "job.failed" else ""
         if hint and (self._repeat_hints or hint not in self._hinted):
             self._hinted.add(hint)
-            yield str(hint)
+            yield hint
 
     def learn(self, line: Line) -> Line:
         """Remember the name of a job or batch in the line; returns the line."""

@@ -19,7 +19,7 @@ from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
 from nstd.logs.throttle import Trouble
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.record import Record, make_reason, make_record
+from nstd.outbox.record import Record, hint_of, make_reason, make_record
 from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
@@ -180,7 +180,11 @@ class Publisher:
             summary = _summary(self._outbox.read_record(job))
             emit("job.finished", **line, **summary, attempt=job.attempt)
         else:
-            words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
+            words = {
+                "code": failure.code,
+                "message": failure.message,
+                "hint": hint_of(job, failure),
+            }
             where = {"device": failure.device} if failure.device else {}
             emit("job.failed", **line, **words, attempt=job.attempt, **where)
         keep_job_log(job.id, None)

@@ -193,6 +193,18 @@ def test_logs_of_a_job_that_was_rotated_away_come_from_its_own_log(playground: P
     assert "did you mean 'beach'?" in done.stderr
 
 
+def test_logs_says_each_hint_once(playground: Playground) -> None:
+    """Below the first job that needs it; the others of its kind have the same."""
+    for number in range(3):
+        playground.pair(f"bad-{number}", backend="pupet")
+    playground.once()
+    hints = {playground.reason(f"bad-{number}")["hint"] for number in range(3)}
+    (hint,) = hints
+    text = playground.command("logs", "--level", "warning").stdout
+    assert text.count("backend_unknown") == 3
+    assert text.count(hint) == 1
+
+
 def test_logs_of_a_failed_job_end_with_its_traceback(playground: Playground) -> None:
     """Which the reason alone keeps."""
     playground.pair("bad", options={"act": "raise"})

@@ -216,6 +216,7 @@ def test_submit_says_that_no_daemon_runs(playground: Playground, pictures: Path)
     ("arguments", "words"),
     [
         (("-o", "size=1024"), "size is no option: say -o output.size=1024"),
+        (("-o", "name=my 'beach'"), """-o 'output.name=my '"'"'beach'"'"''"""),
         (("-o", "style=x"), "it comes last: nstd submit CONTENT... STYLE"),
         (("-o", "step=3"), "did you mean 'steps'?"),
         (("--size", "3"), "size: expected at least 16, got 3"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,24 @@ def test_a_job_that_cannot_be_read_is_told_and_its_sidecar_is_put_back(
     sidecar.write_text(sidecar.read_text().replace("5000", "1"))
     playground.once()
     assert playground.events("job.finished")
+
+
+def test_a_refused_sidecar_is_corrected_where_its_reason_says_and_retried(
+    playground: Playground,
+) -> None:
+    """The reason and the log name the file and the command, and these are all that it takes."""
+    playground.pair("my beach", options={"stepps": 1})
+    playground.once()
+    hint = playground.reason("my beach")["hint"]
+    said = re.match(r"correct (.+) in the outbox, then `nstd (retry .+?)`", hint)
+    assert said, hint
+    assert playground.events("job.failed")[0]["hint"] == hint
+    sidecar = playground.outbox / said[1]
+    sidecar.write_text(sidecar.read_text().replace("stepps", "steps"))
+    done = playground.command(*shlex.split(said[2]))
+    assert done.returncode == 0, done.stderr
+    playground.once()
+    assert len(playground.events("job.finished")) == 1
 
 
 def torn_grid(playground: Playground, torn: str) -> Path:

@@ -260,3 +260,16 @@ def test_the_beginning_of_a_name_means_the_job_that_begins_so(playground: Playgr
     several = playground.command("cancel", "beac")
     assert "means several jobs:\n  beach-2.yaml  beach-2\n  beach.yaml  beach" in several.stderr
     assert playground.command("cancel", "pi").returncode == 1
+
+
+def test_a_beginning_that_is_too_short_is_told_what_it_takes(playground: Playground) -> None:
+    """Of an id and of a name; instead of that there is no such job."""
+    playground.pair("pier", options=LONG)
+    daemon = playground.start()
+    job = started(playground, "pier")
+    playground.stop(daemon)
+    for wanted in (job[:4], "pi"):
+        done = playground.command("cancel", wanted)
+        assert done.returncode == 1
+        assert f"{wanted!r} is too short: so begin 1 " in done.stderr
+        assert "give at least 8 characters of an id, or 3 of a name" in done.stderr

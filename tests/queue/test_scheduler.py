@@ -436,7 +436,9 @@ def test_a_failed_trial_doubles_the_cooldown() -> None:
     scheduler = make(workers={"failures": 2, "cooldown": "30s"})
     break_device(scheduler)
     run(scheduler, make_job("a"), now=30.0)
-    assert scheduler.settle(failed("a", "device_failed", device_fault=True), 31.0).device_down == 60.0
+    assert (
+        scheduler.settle(failed("a", "device_failed", device_fault=True), 31.0).device_down == 60.0
+    )
     assert not scheduler.breakers["cpu"].admits(90.9)
     assert scheduler.breakers["cpu"].admits(91.0)
 
