@@ -35,17 +35,27 @@ _IN = {
 def check_access(config: Config) -> Iterator[Finding]:
     """A failure for each file or folder that the daemon's user cannot use; else one that is ok.
 
-    Run as root, this asks for the owner of the work folder, whom the daemon mostly runs as.
+    Who cannot write the work folder does not run the daemon: then this asks for its owner, whom the
+    daemon mostly runs as; so it does for root.
     """
-    user = _daemon_user(config)
+    user = daemon_user(config.folder("work"))
     findings = [*_closed(config, user), *_sticky(config.folder("inbox"), user)]
     yield from findings
     if not findings:
-        yield Finding("ok", "access", f"{_name(user)} can write all that lies in the folders")
+        yield Finding("ok", "access", f"{user_name(user)} can write all that lies in the folders")
 
 
-def _daemon_user(config: Config) -> int:
-    return os.getuid() or config.folder("work").stat().st_uid
+def daemon_user(work: Path) -> int:
+    """The user that the daemon runs as. Raises OSError."""
+    is_ours = os.getuid() != 0 and os.access(work, os.W_OK)
+    return os.getuid() if is_ours else work.stat().st_uid
+
+
+def is_of_the_group(folder: Path) -> bool:
+    """Whether the folder is another account's, and we are in its group: then we may look on."""
+    status = folder.stat()
+    is_another = status.st_uid not in (0, os.getuid())
+    return is_another and status.st_gid in (os.getgid(), *os.getgroups())
 
 
 def _closed(config: Config, user: int) -> Iterator[Finding]:
@@ -57,7 +67,8 @@ def _closed(config: Config, user: int) -> Iterator[Finding]:
             except FileNotFoundError:
                 continue
             if not _may_write(path, status, user):
-                message = f"{printable(path)} belongs to {_name(status.st_uid)}, and {_name(user)} "
+                owner, who = user_name(status.st_uid), user_name(user)
+                message = f"{printable(path)} belongs to {owner}, and {who} "
                 hint = f"run: sudo chown -R {_account(user)} {in_shell(path)}"
                 yield Finding("fail", "access", f"{message}cannot write it", hint)
 
@@ -89,14 +100,15 @@ def _sticky(inbox: Path, user: int) -> Iterator[Finding]:
         status = Path(folder).stat()
         if status.st_mode & stat.S_ISVTX and user not in (0, status.st_uid):
             message = (
-                f"{printable(folder)} is sticky and belongs to {_name(status.st_uid)}: "
-                f"{_name(user)} cannot take the sidecars of others out of it"
+                f"{printable(folder)} is sticky and belongs to {user_name(status.st_uid)}: "
+                f"{user_name(user)} cannot take the sidecars of others out of it"
             )
             hint = f"run: sudo chmod -t {in_shell(folder)}, or sudo chown {_account(user)} it"
             yield Finding("fail", "access", message, hint)
 
 
-def _name(user: int) -> str:
+def user_name(user: int) -> str:
+    """The account of a user, or its number."""
     account = _account(user)
     return f"user {account}" if account.isdecimal() else account
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nstd.backends.registry import Backends, BackendStatus
 from nstd.backends.weights import listing
-from nstd.client.access import check_access, check_instances
+from nstd.client.access import check_access, check_instances, is_of_the_group, user_name
 from nstd.client.finding import Finding, Level
 from nstd.client.status import list_unreadable
 from nstd.documents.config import Config
@@ -162,6 +162,9 @@ def _folder(name: str, path: Path) -> Finding:
         else:
             next(path.iterdir(), None)
     except OSError as error:
+        if isinstance(error, PermissionError) and is_of_the_group(path):
+            message = f"{where}: written by {user_name(path.stat().st_uid)} alone"
+            return Finding("ok", name, f"{message}; you are {user_name(os.getuid())}, of its group")
         wanted = "read and write" if name in _WRITTEN else "read"
         hint = f"let the daemon's user {wanted} it; you are user {os.getuid()} now"
         return Finding("fail", name, f"{where}: {error.strerror or error}", hint)

@@ -183,7 +183,7 @@ def test_files_of_another_owner_inside_the_root_are_failures(
         path.touch()
     assert [f.level for f in about(look(root, devices=["cpu"]), "access")] == ["ok"]
     closed = {*own, root / "work" / ".requests"}
-    monkeypatch.setattr(access, "_daemon_user", lambda config: 4711)
+    monkeypatch.setattr(access, "daemon_user", lambda work: 4711)
     monkeypatch.setattr(access, "_may_write", lambda path, status, user: path not in closed)
     findings = about(look(root, devices=["cpu"]), "access")
     assert {finding.level for finding in findings} == {"fail"}
@@ -213,7 +213,7 @@ def test_a_sticky_inbox_of_another_owner_is_a_failure(
     """No sidecar of anybody else could be taken out of it."""
     (root / "inbox").chmod(0o1777)
     assert [f.level for f in about(look(root, devices=["cpu"]), "access")] == ["ok"]
-    monkeypatch.setattr(access, "_daemon_user", lambda config: 4711)
+    monkeypatch.setattr(access, "daemon_user", lambda work: 4711)
     (finding,) = about(look(root, devices=["cpu"]), "access")
     assert finding.level == "fail"
     assert "is sticky" in finding.message

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
 
 import psutil
-from support.playground import Playground, wait_for
+import pytest
+from support.playground import Playground, finished, wait_for
+
+from nstd.client.status import read_status
 
 BROKEN_STEP = """
 import os
@@ -120,3 +124,24 @@ def test_names_of_any_language_work_in_the_c_locale_without_utf8_mode(
     done = playground.command("run", "--once", env=locale)
     assert done.returncode == 0, done.stderr
     assert (playground.outbox / "çà" / "çà.png").exists()
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_name_that_is_no_text_stops_nothing_while_it_waits(
+    playground: Playground, locale: str
+) -> None:
+    """Bytes that the encoding of names cannot hold: told by status, and the others are made."""
+    odd = os.fsdecode(b"caf\xe9.yaml")
+    (playground.inbox / odd).write_text("content: gr\u00f6\u00dfe.png\nstyle: style.png\n")
+    playground.prefix = ["env", f"LC_ALL={locale}", f"LANG={locale}", "PYTHONUTF8=0"]
+    daemon = playground.start()
+    wait_for(lambda: playground.events("inbox.waiting", sidecar="caf\\xe9.yaml"))
+    playground.pair("beach")
+    wait_for(lambda: finished(playground) == {"beach"})
+    wait_for(lambda: read_status(playground.config).notes)
+    for command in (("status",), ("status", "--json"), ("check", str(playground.inbox / odd))):
+        done = playground.command(*command)
+        assert done.returncode == 0, done.stderr
+        assert "caf\\xe9.yaml" in done.stdout.replace("\\\\", "\\")
+    assert playground.stop(daemon) == 0
+    assert not playground.events("daemon.error")

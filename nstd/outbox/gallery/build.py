@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 from typing import NamedTuple
 
 from nstd.documents.config import Config
-from nstd.errors import StoreError
+from nstd.errors import StoreError, in_shell, printable
 from nstd.outbox.gallery.album import Album
 from nstd.outbox.gallery.now import Now
 from nstd.system.durable import Files
@@ -22,12 +24,35 @@ class Built(NamedTuple):
     pid: int | None
 
 
+def _refuse_others(outbox: Path, *, rebuild: bool) -> None:
+    """Refuse who is neither root nor the owner of the outbox, such as a member of its group."""
+    try:
+        owner = outbox.stat().st_uid
+    except FileNotFoundError:
+        return
+    if owner in (0, os.geteuid()) or os.geteuid() == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    command = "nstd gallery --rebuild" if rebuild else "nstd gallery"
+    raise StoreError(
+        "io_error",
+        f"no daemon runs, and {printable(outbox)} belongs to another user: {name}",
+        f"start the daemon, or run it as that user: sudo -u {in_shell(name)} {command}",
+    )
+
+
 def build(config: Config, *, rebuild: bool) -> Built:
     """Update the gallery from the outbox; with `rebuild`, from nothing.
 
-    If a daemon runs that keeps the gallery, the daemon does the work. Raises OSError.
+    If a daemon runs that keeps the gallery, the daemon does the work. Raises OSError, and
+    StoreError for one who would leave files there that the daemon could not write.
     """
     work, files = config.folder("work"), Files()
+    if holder(work / GALLERY_LOCK) is None:
+        _refuse_others(config.folder("outbox"), rebuild=rebuild)
     for folder in (work, config.folder("outbox")):
         files.make_folder(folder)
     page, album = config.folder("outbox") / PAGE, Album(config, files)
