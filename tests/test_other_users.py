@@ -130,7 +130,7 @@ def test_without_threads_the_inbox_is_polled_and_all_goes_on_when_there_are_some
 ) -> None:
     """A real limit on tasks: the daemon starts, says so, and makes the picture in the end."""
     reach = [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]  # for Python itself
-    playground.prefix = [*AS_USER, "--clear-groups", *reach, "prlimit", "--nproc=1"]
+    playground.prefix = [*AS_USER, "--clear-groups", *reach, "prlimit", "--nproc=1:"]
     for path in (playground.folder, *playground.folder.rglob("*")):
         os.chown(path, USER, USER)
     daemon = playground.start()
@@ -139,7 +139,8 @@ def test_without_threads_the_inbox_is_polled_and_all_goes_on_when_there_are_some
     (degraded,) = wait_for(lambda: playground.events("watch.degraded"))
     assert "can't start new thread" in json.dumps(degraded)
     playground.pair("beach")
-    wait_for(lambda: playground.events("plugin.failed"))
-    subprocess.run(["prlimit", f"--pid={daemon.pid}", "--nproc=unlimited"], check=True)
+    wait_for(lambda: playground.events("plugin.failed") or playground.events("device.down"))
+    more = ["prlimit", f"--pid={daemon.pid}", "--nproc=4096:"]
+    subprocess.run([*AS_USER, "--clear-groups", *more], check=True)
     wait_for(lambda: finished(playground) == {"beach"})
     assert playground.stop(daemon) == 0

@@ -60,7 +60,8 @@ class Bars:
     def __enter__(self) -> Self:
         from nstd.logs.log import listen  # not needed by `nstd submit --wait`
 
-        self._thread.start()
+        with suppress(RuntimeError):  # no thread to be had: nothing is drawn, and all is made
+            self._thread.start()
         self._unlisten = listen(self._on_event)
         return self
 
@@ -71,6 +72,8 @@ class Bars:
         trace: TracebackType | None,
     ) -> None:
         self._unlisten()
+        if self._thread.ident is None:
+            return
         with suppress(queue.Full):
             self._events.put(None, timeout=_PATIENCE)
             self._thread.join(_PATIENCE)
@@ -88,7 +91,7 @@ class Bars:
 
     def _work(self) -> None:
         """Draw what comes until told to end, or until nobody is there to see it."""
-        with suppress(OSError), self._stream, self._progress:
+        with suppress(OSError, RuntimeError), self._stream, self._progress:
             while (told := self._events.get()) is not None:
                 event, line = told
                 self._draw(event, line)
