@@ -55,8 +55,10 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
 
 def _sidecar(folder: Path) -> Path:
     """The only sidecar in a folder. Raises ValueError and OSError."""
-    (kept,) = [path for path in folder.iterdir() if is_sidecar(path.name)]
-    return kept
+    kept = [path for path in folder.iterdir() if is_sidecar(path.name)]
+    if len(kept) != 1:
+        raise ValueError(f"it has {len(kept)} sidecars")
+    return kept[0]
 
 
 def _members(config: Config, folder: Path) -> list[Path]:

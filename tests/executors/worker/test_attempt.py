@@ -26,6 +26,7 @@ from nstd.images import read_recipe
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import Report
+from nstd.queue.result import WorkerResult
 from nstd.system.durable import Files
 
 Work = Callable[[Task, Tell], Any]
@@ -724,6 +725,7 @@ def test_texts_of_a_backend_are_cleaned_where_they_come_in(bench: Bench) -> None
     facts = bench.facts()
     assert (facts["network"], facts["stopped"]) == ({"name": "net\\udcff"}, "\\udcff")
     assert "to\\udcfftal" in facts["losses"][0]
+    assert WorkerResult.model_validate_json(json.dumps(facts)).notes[-1] == "note \\udcff"
 
 
 def test_an_interruption_inside_a_group_is_the_daemons_wish(bench: Bench) -> None:
