@@ -113,14 +113,14 @@ class Guest:
         return Path(f"/proc/{self._pid}/root")
 
     def run(
-        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 120
+        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 300
     ) -> str:
         """What a line of shell prints in the guest on either stream; AssertionError if it fails."""
         status, printed = self.attempt(command, user=user, timeout=timeout)
         assert status == 0 or not check, f"{command} ended with {status}:\n{printed}"
         return printed
 
-    def attempt(self, command: str, *, user: str = "root", timeout: float = 120) -> tuple[int, str]:
+    def attempt(self, command: str, *, user: str = "root", timeout: float = 300) -> tuple[int, str]:
         """The exit status of a line of shell in the guest, and what it printed."""
         environment = [f"{key}={value}" for key, value in _ENVIRONMENT.items()]
         shell = ["bash", "-o", "pipefail", "-c", command]
