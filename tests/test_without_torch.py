@@ -18,7 +18,7 @@ ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.executors.worker.",
     "nstd.executors.cluster.driver",
     "nstd.executors.cluster.node",
-    "nstd.executors.cluster.seat",
+    "nstd.executors.cluster.remote_worker",
     "nstd.outbox.contact_sheet",
     "nstd.images",
     "nstd.client.samples",

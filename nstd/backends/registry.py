@@ -111,7 +111,7 @@ class Backends:
             if isinstance(made, ProbeResult):
                 self._health[name] = made
                 if made.may_pass and self.is_patient:
-                    self._look_again(plugin)
+                    self._probe_later(plugin)
                     raise _unhealthy(plugin, made, "backend_unavailable")
                 raise _unhealthy(plugin, made)
             self._instances[name] = made
@@ -128,7 +128,7 @@ class Backends:
         healthy = [n for n, health in self._health.items() if health.status is BackendStatus.OK]
         self._health = {name: self._health[name] for name in healthy}
 
-    def _look_again(self, plugin: Plugin) -> None:
+    def _probe_later(self, plugin: Plugin) -> None:
         """Probe a backend beside the caller, if it is time."""
         now = time.monotonic()
         wait = self._waits.setdefault(plugin.name, Wait(now + FIRST_WAIT))
@@ -170,7 +170,7 @@ class Backends:
 
 
 @contextmanager
-def blaming(name: str) -> Iterator[None]:
+def errors_of_backend(name: str) -> Iterator[None]:
     """Whatever code of the backend `name` raises is its own fault, and ends nothing of ours.
 
     Raises BackendError `backend_failed`; our own errors pass.
@@ -213,7 +213,7 @@ def _discover() -> list[Plugin]:
             continue
         seen.add(_normal(name))
         found += _entries(distribution, name, version)
-    return sorted(_settle(found), key=lambda plugin: (plugin.name, plugin.distribution))
+    return sorted(_mark_duplicates(found), key=lambda plugin: (plugin.name, plugin.distribution))
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
@@ -240,7 +240,7 @@ def _entries(distribution: Distribution, name: str, version: str) -> Iterator[Pl
         yield Plugin(name or "unknown", BackendStatus.LOAD_ERROR, reason, name, version)
 
 
-def _settle(found: list[Plugin]) -> Iterator[Plugin]:
+def _mark_duplicates(found: list[Plugin]) -> Iterator[Plugin]:
     """Mark duplicates: nstd's own plugin keeps its name; of several others with one name, none is
     used."""
     for plugin in found:

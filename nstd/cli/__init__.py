@@ -13,9 +13,9 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; what must not wait for the imports comes first."""
     _use_utf8()
     if arguments is None and "run" in sys.argv[1:]:
-        from nstd.daemon.wakeup import hold_hangups
+        from nstd.daemon.wakeup import hold_sighup
 
-        hold_hangups()
+        hold_sighup()
     from nstd.cli import app
 
     return app.main(arguments)

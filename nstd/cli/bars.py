@@ -31,7 +31,7 @@ def on_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-class FollowedEnd(NamedTuple):
+class JobEnding(NamedTuple):
     """A job that has ended: its folder, relative to the outbox, and whether it failed."""
 
     output: str
@@ -55,7 +55,7 @@ class Bars:
         self._unlisten: Callable[[], None] = lambda: None
         self._events: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._work, name="bars", daemon=True)
-        self.endings: list[FollowedEnd] = []
+        self.endings: list[JobEnding] = []
 
     def __enter__(self) -> Self:
         from nstd.logs.log import listen  # not needed by `nstd submit --wait`
@@ -79,18 +79,18 @@ class Bars:
         if event == "job.finished":
             seconds = format_duration(round(line["seconds"]["total"]))
             words = f"{line['width']}x{line['height']} in {seconds}"
-            self.endings.append(FollowedEnd(line["output"], words, failed=False))
+            self.endings.append(JobEnding(line["output"], words, failed=False))
         elif event == "job.failed":
             words = f"{line['code']}: {line['message']}"
-            self.endings.append(FollowedEnd(line["output"], words, failed=True))
+            self.endings.append(JobEnding(line["output"], words, failed=True))
         with suppress(queue.Full):
             self._events.put_nowait((event, line))
 
     def _work(self) -> None:
         """Draw what comes until told to end, or until nobody is there to see it."""
         with suppress(OSError), self._stream, self._progress:
-            while (told := self._events.get()) is not None:
-                event, line = told
+            while (item := self._events.get()) is not None:
+                event, line = item
                 self._draw(event, line)
                 if self._lines is not None and (text := self._lines.of(line)):
                     self._progress.console.print(Text.from_ansi(text), soft_wrap=True)

@@ -29,13 +29,13 @@ from nstd.errors import (
     did_you_mean,
     printable,
 )
-from nstd.intake.locator import Locator, is_picture, misread, refuse_ignored
+from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_ignored
 from nstd.intake.names import is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.system.nofollow import Folder
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
-_SAID_ALREADY = {"sidecar_invalid", "config_invalid"}
+_HINT_IS_CHECK = {"sidecar_invalid", "config_invalid"}
 """Errors whose hint is to run `nstd check`, which is not shown here."""
 
 
@@ -96,9 +96,9 @@ class _Checker:
             else:
                 self._check_sidecar(path, data, name)
         except FileError as error:
-            more = self._further(data, name) if error.code == "sidecar_invalid" else []
+            more = self._option_problems(data, name) if error.code == "sidecar_invalid" else []
             _show(sorted({*error.problems, *more}), data)
-            if error.code not in _SAID_ALREADY:
+            if error.code not in _HINT_IS_CHECK:
                 click.echo(f"  {error.hint}")
             return False
         except NstdError as error:
@@ -118,7 +118,7 @@ class _Checker:
     def _check_sidecar(self, path: Path, data: bytes, name: str) -> None:
         file = parse_grid(data, name)
         plan = self._plan(path.name, file)
-        self._refuse_hopeless(file)
+        self._refuse_ignored(file)
         _show(list(self._absent(path, file)), data)
         jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
         if not is_sidecar(path.name):
@@ -134,7 +134,7 @@ class _Checker:
             problem = file.document.problem(("backend",), f"backend: {error.message}")
             raise SidecarError.of(error.code, [problem], error.hint) from None
 
-    def _further(self, data: bytes, name: str) -> Sequence[Problem]:
+    def _option_problems(self, data: bytes, name: str) -> Sequence[Problem]:
         """The problems with a backend's options, in a sidecar that has other problems too."""
         try:
             document = strictyaml.read(data, name)
@@ -157,13 +157,13 @@ class _Checker:
         for source in dict.fromkeys(file.pictures):
             try:
                 if locator.find(name, source) is None:
-                    near = did_you_mean(locator.nearest(name, source)) or misread(source)
+                    near = did_you_mean(locator.nearest(name, source)) or advice_on_name(source)
                     text = printable(f"note: '{source}' is not there yet{near}")
                     yield Problem(file.document.file, *_place(file.document, source), text)
             except (SidecarError, OSError):
                 continue  # it is where this command cannot read
 
-    def _refuse_hopeless(self, file: GridFile) -> None:
+    def _refuse_ignored(self, file: GridFile) -> None:
         """Raise SidecarError for pictures that will never be found, whatever comes."""
         problems = []
         for source in dict.fromkeys(file.pictures):

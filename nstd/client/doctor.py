@@ -101,9 +101,9 @@ def _cluster(config: Config) -> Iterator[Finding]:
         finally:
             executor.close()
         names = ", ".join(slot.name for slot in executor.slots())
-    if trouble := executor.trouble():
+    if reason := executor.why_no_slots():
         hint = "add such a node, or ask for less in the section `executor` of the config"
-        yield Finding("warn", "cluster", trouble, hint)
+        yield Finding("warn", "cluster", reason, hint)
     else:
         yield Finding("ok", "cluster", f"{config.executor.address} has the slots {names}")
 

@@ -119,12 +119,12 @@ def _targets(config: Config) -> Iterator[Target]:
     outbox = config.folder("outbox")
     batches: dict[str, set[str]] = {}
     for _, record_path in list_published(outbox):
-        told = read_heading(record_path) or Heading()
+        heading = read_heading(record_path) or Heading()
         output = record_path.parent.relative_to(outbox)
         is_failed = output.parts[0] == FAILED
         inner = output.relative_to(FAILED) if is_failed else output
-        names = {str(output), str(inner), output.name, *filter(None, [told.job])}
-        if is_failed and (batch := told.batch):
+        names = {str(output), str(inner), output.name, *filter(None, [heading.job])}
+        if is_failed and (batch := heading.batch):
             names_of_batch = batches.setdefault(batch.id, {batch.id, batch.name})
             names_of_batch.add(str(inner.parent))
         yield Target("failed" if is_failed else "done", str(output), frozenset(names))

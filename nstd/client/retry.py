@@ -38,7 +38,7 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
             if picture.kept is not None
         }
         _restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
+        sidecar = files.move_to_free_name(failed / name.name, inbox.path / name, below=inbox.path)
         # One that lay there may have gone with another job; from now on the sidecar keeps it.
         _restore_all(inbox, config, name, copies, files)
         files.remove_tree(failed)
@@ -62,7 +62,7 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
         name = PurePosixPath(_place(folder), kept.name)
         copies = _copies(folder, kept)
         _restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(kept, inbox.path / name, below=inbox.path)
+        sidecar = files.move_to_free_name(kept, inbox.path / name, below=inbox.path)
         _restore_all(inbox, config, name, copies, files)
         files.make_folder(work / NEW)
         files.rename(folder, work / NEW / job_id)  # at once: no half of it is found
@@ -88,10 +88,10 @@ def _place(folder: Path) -> str:
 def _copies(folder: Path, sidecar: Path) -> dict[str, Path]:
     """The copies of its pictures that a job has, by their names in the sidecar."""
     try:
-        wanted = parse_sidecar(sidecar.read_bytes(), sidecar.name).sidecar.wanted
+        references = parse_sidecar(sidecar.read_bytes(), sidecar.name).sidecar.references
     except SidecarError:  # it will be refused, with the reason
         return {}
-    found = {each.source: sorted(folder.glob(f"{each.label}.*")) for each in wanted}
+    found = {each.source: sorted(folder.glob(f"{each.label}.*")) for each in references}
     return {source: paths[0] for source, paths in found.items() if paths}
 
 
@@ -99,9 +99,9 @@ def failed_of(outbox: Path, batch_id: str) -> list[Path]:
     """The folders of the failed jobs of a batch, in the order of its members."""
     found = []
     for _, path in list_published(outbox / FAILED):
-        told = read_heading(path)
-        if told is not None and told.batch is not None and told.batch.id == batch_id:
-            found.append((told.batch.index, path.parent))
+        heading = read_heading(path)
+        if heading is not None and heading.batch is not None and heading.batch.id == batch_id:
+            found.append((heading.batch.index, path.parent))
     return [folder for _, folder in sorted(found)]
 
 
@@ -127,4 +127,4 @@ def _restore(
     temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)
     files.copy_file(copy, temporary)
-    files.put_back(temporary, target)
+    files.move_to_free_name(temporary, target)

@@ -49,7 +49,7 @@ def read_status(config: Config) -> Status:
     failed = sum(path.endswith(f"/{REASON}") for _, path in published)
     at_work = {entry.job.id for entry in running}
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
-    told = health.notes if is_running else _look_at_inbox(config)
+    notes = health.notes if is_running else _scan_inbox(config)
     has_made = bool(published or under_way)  # then old pictures may lie about
     return Status(
         root=str(config.root),
@@ -69,7 +69,7 @@ def read_status(config: Config) -> Status:
         ),
         unreadable=tuple(reason for _, reason in list_unreadable(work)),
         unavailable=health.unavailable,
-        notes=tuple(note for note in told if not (has_made and note.kind == "unnamed")),
+        notes=tuple(note for note in notes if not (has_made and note.kind == "unnamed")),
     )
 
 
@@ -78,10 +78,10 @@ def _alive(pid: int) -> int | None:
     return pid if Path(f"/proc/{pid}").exists() else None
 
 
-def _look_at_inbox(config: Config) -> Sequence[InboxNote]:
-    from nstd.intake.notes import look_once  # with a daemon, nobody here reads sidecars
+def _scan_inbox(config: Config) -> Sequence[InboxNote]:
+    from nstd.intake.notes import scan_once  # with a daemon, nobody here reads sidecars
 
-    return look_once(config)
+    return scan_once(config)
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:

@@ -64,8 +64,8 @@ class EndedEntry:
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""
-        told = self.end.model_dump(include=_OF_END) | {"output": self.output}
-        return told | ({"batch": self.end.batch.id} if self.end.batch else {})
+        fields = self.end.model_dump(include=_OF_END) | {"output": self.output}
+        return fields | ({"batch": self.end.batch.id} if self.end.batch else {})
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from nstd.documents import diagnostics as diagnose
 from nstd.documents import strict_yaml as strictyaml
 from nstd.documents.sidecar import (
     NAME_BYTES,
+    OptionalKeys,
     PicturePath,
     Sidecar,
     SidecarFile,
     Styles,
-    Wishes,
     invalid,
 )
 from nstd.documents.strict_yaml import Document, DocumentError, KeyPath, Mark
@@ -55,7 +55,7 @@ def _either(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["style"]}, {"required": ["styles"]}]
 
 
-class GridSidecar(Wishes, json_schema_extra=_either):
+class GridSidecar(OptionalKeys, json_schema_extra=_either):
     """What a sidecar file may say: a job, or with lists a grid of jobs."""
 
     content: Contents = Field(
@@ -85,7 +85,7 @@ class Axis:
         return ".".join(map(str, self.at))
 
     @property
-    def told(self) -> list[Any]:
+    def recorded_values(self) -> list[Any]:
         """The values as records contain them; the styles of a mix as one text."""
         if self.key != "style":
             return list(self.values)
@@ -113,11 +113,11 @@ class GridFile:
     @property
     def pictures(self) -> list[str]:
         """Every picture that it names, whatever its role, as often as it is named."""
-        wishes, styles = self.sidecar, self.sidecar.styles or [self.sidecar.style]
+        sidecar, styles = self.sidecar, self.sidecar.styles or [self.sidecar.style]
         entries = [entry for style in styles for entry in style]
-        named = [each.source for entry in entries for each in entry.wanted(0)]
-        init = [wishes.init] if wishes.init is not None else []
-        return [*wishes.content, *named, *init, *wishes.series]
+        named = [each.source for entry in entries for each in entry.references(0)]
+        init = [sidecar.init] if sidecar.init is not None else []
+        return [*sidecar.content, *named, *init, *sidecar.series]
 
     def axes(self, options: type[BaseModel]) -> tuple[Axis, ...]:
         """The lists that make it a grid; `options` is the model of its backend's options.
@@ -236,7 +236,7 @@ def name_members(
     return distinct(names)
 
 
-def member_wish(part: SidecarFile, name: str, batch: Mapping[str, Any]) -> dict[str, Any]:
+def member_sidecar(part: SidecarFile, name: str, batch: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a member's sidecar, as a mapping to be written."""
     value: dict[str, Any] = dict(part.document.value)
     output = value.get("output") or {}

@@ -19,12 +19,12 @@ from nstd.system.units import Seconds
 
 __all__ = [
     "MAX_BYTES",
+    "OptionalKeys",
     "Output",
+    "PictureReference",
     "Sidecar",
     "SidecarFile",
     "StyleEntry",
-    "Wanted",
-    "Wishes",
     "check_pictures",
     "invalid",
     "parse_options",
@@ -88,7 +88,7 @@ def _styles(value: object) -> object:
 PicturePath = Annotated[str, AfterValidator(_picture_path)]
 
 
-class Wanted(NamedTuple):
+class PictureReference(NamedTuple):
     """A picture that a sidecar names, and its role."""
 
     role: Role
@@ -114,7 +114,7 @@ class StyleEntry(Model):
         None, description="A grey picture laid over the style: white where the style counts."
     )
 
-    def wanted(self, number: int) -> list[Wanted]:
+    def references(self, number: int) -> list[PictureReference]:
         """The pictures of this entry, which is `number` from 0 in its list."""
         roles: dict[Role, str | None] = {
             "style": self.image,
@@ -122,7 +122,7 @@ class StyleEntry(Model):
             "mask": self.mask,
         }
         return [
-            Wanted(role, source, f"{role}-{number + 1}", number)
+            PictureReference(role, source, f"{role}-{number + 1}", number)
             for role, source in roles.items()
             if source is not None
         ]
@@ -159,7 +159,7 @@ def _membership(batch: Membership) -> Membership:
     return batch
 
 
-class Wishes(Model):
+class OptionalKeys(Model):
     """What may be said beside the content and the style, and has a default."""
 
     init: PicturePath | None = Field(
@@ -185,28 +185,28 @@ class Wishes(Model):
     )
 
 
-class Sidecar(Wishes):
+class Sidecar(OptionalKeys):
     """A whole job: a content picture, one style or a mix, and wishes that all have defaults."""
 
     content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
     style: Styles = Field(description="A style picture, or a list of several to mix.")
 
     @property
-    def wanted(self) -> list[Wanted]:
+    def references(self) -> list[PictureReference]:
         """Every picture the sidecar names: the content first, then the styles in order."""
-        wanted = [Wanted("content", self.content, "content")]
+        references = [PictureReference("content", self.content, "content")]
         for number, style in enumerate(self.style):
-            wanted += style.wanted(number)
+            references += style.references(number)
         if self.init is not None:
-            wanted.append(Wanted("init", self.init, "init"))
+            references.append(PictureReference("init", self.init, "init"))
         for number, source in enumerate(self.series, start=1):
-            wanted.append(Wanted("series", source, f"series-{number}"))
-        return wanted
+            references.append(PictureReference("series", source, f"series-{number}"))
+        return references
 
     @property
     def pictures(self) -> list[str]:
-        """The names of `wanted`, in the same order."""
-        return [picture.source for picture in self.wanted]
+        """The names of `references`, in the same order."""
+        return [picture.source for picture in self.references]
 
 
 Options = TypeVar("Options", bound=BaseModel)
@@ -246,13 +246,15 @@ def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) ->
     """
     document, problems = source.document, []
     several = isinstance(document.value["style"], list)
-    for wanted in source.sidecar.wanted:
-        if wanted.role in ("content", "style", *takes):
+    for reference in source.sidecar.references:
+        if reference.role in ("content", "style", *takes):
             continue
-        place: KeyPath = (wanted.role,)
-        if wanted.style is not None:
-            place = ("style", wanted.style, wanted.role) if several else ("style", wanted.role)
-        text = f"{wanted.role}: the backend '{backend}' has no use for it"
+        place: KeyPath = (reference.role,)
+        if reference.style is not None:
+            place = (
+                ("style", reference.style, reference.role) if several else ("style", reference.role)
+            )
+        text = f"{reference.role}: the backend '{backend}' has no use for it"
         problems.append(document.problem(place, text, key=True))
     if problems:
         hint = "leave it out, or name another backend: `nstd backends` lists what each takes"

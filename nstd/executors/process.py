@@ -52,7 +52,7 @@ class WorkerProcess(Child, Generic[Heard]):
             raise
         self.channel = DaemonEnd(ours, heard)
 
-    def tell_where(self) -> None:
+    def dump_stacks(self) -> None:
         """Ask it to print the stack of each of its threads."""
         with suppress(ProcessLookupError, PermissionError):
             os.kill(self.pid, signal.SIGUSR1)

@@ -18,7 +18,7 @@ from nstd.intake.plan import Plan, make_plan, plain_order
 from nstd.intake.staging import place_of
 from nstd.intake.watcher import Watcher
 from nstd.logs.log import emit
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
 from nstd.queue.inbox_note import InboxNote
@@ -32,11 +32,11 @@ from nstd.system.waits import USUAL, Waits
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims, so that running jobs are not delayed."""
-REST = 4
+REST_FACTOR = 4
 """After a look that took a second, so many seconds go to the jobs before the next."""
 BACKEND_PAUSE = 5.0
 """Seconds until a sidecar is looked at again whose backend cannot be used for now."""
-LOST_LOOK = 1.0
+LOST_SCAN_INTERVAL = 1.0
 """The longest time, in seconds, between scans of an inbox that cannot be read."""
 
 
@@ -56,18 +56,18 @@ class Admission:
         scheduler: Scheduler,
         ended: EndedJobs,
         backends: Backends,
-        trouble: Trouble,
-        ring: Callable[[], None],
+        disk_errors: DiskErrors,
+        wake: Callable[[], None],
         waits: Waits = USUAL,
     ) -> None:
         self.inbox, self._store, self._claims = inbox, store, claims
         self._scheduler, self._ended = scheduler, ended
-        self._backends, self._trouble, self._ring = backends, trouble, ring
+        self._backends, self._disk_errors, self._wake = backends, disk_errors, wake
         self.claimed: deque[Batch] = deque()
-        self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
+        self.watcher = Watcher(config.folder("inbox"), config.watch, wake)
         self._ready: list[Ready] = []
-        self._next_look = self._spent = 0.0
-        self._has_looked = False
+        self._next_scan = self._spent = 0.0
+        self._has_scanned = False
         self.lost: OSError | None = None
         """Why the inbox cannot be read."""
         self._lost_since = 0.0
@@ -82,16 +82,18 @@ class Admission:
         self._config = config
         self.inbox.configure(config)
         self.watcher.stop()
-        self.watcher = Watcher(config.folder("inbox"), config.watch, self._ring)
+        self.watcher = Watcher(config.folder("inbox"), config.watch, self._wake)
 
-    def hurry(self) -> None:
+    def scan_soon(self) -> None:
         """Something changed in the inbox: scan it soon, but not so often that it takes all the
         time."""
-        self._next_look = min(self._next_look, time.monotonic() + max(0.1, REST * self._spent))
+        self._next_scan = min(
+            self._next_scan, time.monotonic() + max(0.1, REST_FACTOR * self._spent)
+        )
 
-    def look_again(self) -> None:
+    def scan_again(self) -> None:
         """Scan the inbox at once; until then nobody knows whether it is empty."""
-        self._has_looked, self._next_look = False, 0.0
+        self._has_scanned, self._next_scan = False, 0.0
 
     def pause(self, reason: str) -> None:
         """Claim nothing while there is a `reason`, the caller's or our own; logs each change."""
@@ -104,7 +106,7 @@ class Admission:
 
     def work(self, now: float) -> None:
         """Scan the inbox when it is time, and claim ready sidecars while the queue has room."""
-        self._look(now)
+        self._scan(now)
         while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
             if ready is None:  # it changed: a later scan finds it again
@@ -125,8 +127,8 @@ class Admission:
             return bool(self._ready) and now >= self._try_at
         return bool(self._ready) and not self.paused
 
-    def _look(self, now: float) -> None:
-        if now < self._next_look:
+    def _scan(self, now: float) -> None:
+        if now < self._next_scan:
             return
         self.watcher.check()
         try:
@@ -136,13 +138,13 @@ class Admission:
         except OSError as error:
             self._ready = []
             self._note_lost(error, now)
-        self._has_looked = True
+        self._has_scanned = True
         if not self.inbox.count:
             self._full = ""
         self._spent = time.monotonic() - now
-        deadline = now + LOST_LOOK if self.lost else self.inbox.deadline
+        deadline = now + LOST_SCAN_INTERVAL if self.lost else self.inbox.deadline
         soon = min(deadline, now + self.watcher.interval)
-        self._next_look = max(soon, now + 0.05, now + REST * self._spent) + self._spent
+        self._next_scan = max(soon, now + 0.05, now + REST_FACTOR * self._spent) + self._spent
 
     def _note_lost(self, error: OSError | None, now: float) -> None:
         path = printable(self.inbox.root.path)
@@ -162,7 +164,7 @@ class Admission:
         """Claim the sidecar `name`, ready or not, as a job that fails as cancelled."""
         try:
             name = join("", name)
-            signature = self.inbox.root.look(name)
+            signature = self.inbox.root.signature(name)
         except (OSError, NstdError):
             return None
         if not is_sidecar(PurePosixPath(name).name):
@@ -179,7 +181,7 @@ class Admission:
             plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
         except NstdError as error:
             if error.code == "backend_unavailable":  # that may pass: it stays, and others go on
-                self.inbox.rest(ready.name, now + BACKEND_PAUSE)
+                self.inbox.hold_until(ready.name, now + BACKEND_PAUSE)
                 return None
             failure = Failure.of(error)
         try:
@@ -209,7 +211,7 @@ class Admission:
             self.claimed.append(batch)
 
     def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
-        self._trouble.tell(error, ready.name)
+        self._disk_errors.log(error, ready.name)
         if is_full(error):
             self._full = f"no space to take jobs in: {error.strerror}"
             self._try_at = now + self._full_pause
@@ -233,12 +235,12 @@ class Admission:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is ready, and nothing in the inbox will be ready soon."""
-        is_read = self._has_looked and self.lost is None
+        is_read = self._has_scanned and self.lost is None
         return is_read and not self._ready and not self.inbox.pending and not self.claimed
 
     def next_event(self, now: float) -> float:
         """When the inbox is scanned next, or 0 while something ready can be claimed at once."""
-        return 0.0 if self._can_claim(now) else self._next_look
+        return 0.0 if self._can_claim(now) else self._next_scan
 
     def waitables(self) -> tuple[()]:
         """Nothing to wait on: the watcher wakes the loop."""

@@ -49,7 +49,7 @@ class Locator:
         try:
             for root, name in self.places(sidecar, source):
                 if not any(is_ignored(part) for part in name.split("/")) and (
-                    found := _look(source, root, name)
+                    found := _find_in(source, root, name)
                 ):
                     return found
             refuse_ignored(source)
@@ -72,7 +72,7 @@ class Locator:
         another; it may lie beside the sidecar, where the sidecar says, or in the library.
         """
         wanted = PurePosixPath(source)
-        there = self._there(sidecar, wanted.parent)
+        there = self._nearby(sidecar, wanted.parent)
         for form in (_folded, _stem):
             for name, said in there.items():
                 if form(name) == form(wanted.name) or form(name) == _folded(wanted.name):
@@ -82,7 +82,7 @@ class Locator:
         near = difflib.get_close_matches(_folded(wanted.name), folded, n=1, cutoff=0.7)
         return folded[near[0]] if near else ""
 
-    def _there(self, sidecar: str, parent: PurePosixPath) -> dict[str, str]:
+    def _nearby(self, sidecar: str, parent: PurePosixPath) -> dict[str, str]:
         """The names of files near the sidecar, and what it would call each."""
         beside = str(PurePosixPath(sidecar).parent)
         places = {
@@ -119,7 +119,7 @@ def refuse_ignored(source: str) -> None:
             )
 
 
-def misread(source: str) -> str:
+def advice_on_name(source: str) -> str:
     """What was probably meant by a name that is several or a pattern; nothing for a usual one."""
     parts = [part.strip() for part in re.split(r"[,;]", source)]
     if len(parts) > 1 and all(part.lower().endswith(SUFFIXES) for part in parts):
@@ -142,17 +142,17 @@ def normal(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def _look(source: str, root: Folder, name: str) -> Found | None:
+def _find_in(source: str, root: Folder, name: str) -> Found | None:
     try:
-        return Found(source, root, name, root.look(name))
+        return Found(source, root, name, root.signature(name))
     except OSError as error:
         if error.errno not in _ABSENT:
             raise
-    spelled = None if name.isascii() else _spelled(root, name)
-    return Found(source, root, spelled, root.look(spelled)) if spelled else None
+    spelled = None if name.isascii() else _name_on_disk(root, name)
+    return Found(source, root, spelled, root.signature(spelled)) if spelled else None
 
 
-def _spelled(root: Folder, name: str) -> str | None:
+def _name_on_disk(root: Folder, name: str) -> str | None:
     """The name on disk that differs from `name` only in its Unicode normal form, if any."""
     folder = ""
     for part in PurePosixPath(name).parts:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, did_you_mean, printable
-from nstd.intake.locator import Locator, misread
+from nstd.intake.locator import Locator, advice_on_name
 from nstd.intake.names import mistake
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import SidecarCache
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.nofollow import Folder, join
 
-_LOOK = 1.0
+_BUDGET = 1.0
 """Seconds that a single look spends on sidecars."""
 
 
@@ -26,10 +26,10 @@ def mistaken(mistakes: Iterable[str]) -> Iterator[InboxNote]:
 
 
 def unnamed(
-    pictures: Iterable[str], named: set[str], told: Iterable[InboxNote]
+    pictures: Iterable[str], named: set[str], notes_so_far: Iterable[InboxNote]
 ) -> Iterator[InboxNote]:
     """A note of each picture that is not among those that sidecars name, or seem to have meant."""
-    meant = {join(n.name.rpartition("/")[0], n.nearest) for n in told if n.nearest}
+    meant = {join(n.name.rpartition("/")[0], n.nearest) for n in notes_so_far if n.nearest}
     for name in pictures:
         if name not in named and name not in meant:
             message = f"is named by no sidecar: `nstd submit {printable(name)} STYLE` makes a job"
@@ -39,7 +39,8 @@ def unnamed(
 def waiting(sidecar: str, missing: Iterable[str], nearest: str, since: float) -> InboxNote:
     """The note of a sidecar whose pictures have not come."""
     names = tuple(missing)
-    message = f"waits for {', '.join(map(repr, names))}{did_you_mean(nearest) or misread(names[0])}"
+    advice = did_you_mean(nearest) or advice_on_name(names[0])
+    message = f"waits for {', '.join(map(repr, names))}{advice}"
     return InboxNote(
         name=sidecar, kind="waiting", message=message, missing=names, nearest=nearest, since=since
     )
@@ -51,7 +52,7 @@ def unreadable(name: str, error: Exception) -> InboxNote:
     return InboxNote(name=name, kind="unreadable", message=f"cannot be read: {why or error}")
 
 
-def look_once(config: Config) -> list[InboxNote]:
+def scan_once(config: Config) -> list[InboxNote]:
     """The notes of an inbox that no daemon watches; of many sidecars, as far as time allows."""
     inbox = Folder(config.folder("inbox"))
     locator, scan, sidecars = (
@@ -65,7 +66,7 @@ def look_once(config: Config) -> list[InboxNote]:
         return []  # the caller meets the same, and tells it
     notes = [unreadable(folder, error) for folder, error in closed.items()]
     named: set[str] = set()
-    until = time.monotonic() + _LOOK
+    until = time.monotonic() + _BUDGET
     for name in names:
         if time.monotonic() > until or len(notes) >= MOST_NOTES:
             break
@@ -81,8 +82,8 @@ def look_once(config: Config) -> list[InboxNote]:
 def _note_of(
     name: str, inbox: Folder, locator: Locator, sidecars: SidecarCache, named: set[str]
 ) -> Iterator[InboxNote]:
-    signature = inbox.look(name)
-    known = sidecars.know(name, signature)
+    signature = inbox.signature(name)
+    known = sidecars.get(name, signature)
     if known is None or known.error is not None:
         return  # it will be answered as a failed job
     missing = []

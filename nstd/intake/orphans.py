@@ -59,7 +59,7 @@ class Orphans:
         self._all[name] = orphan
         is_late, is_news = now - orphan.since >= WARN_AFTER, orphan.missing != missing
         if (is_news or orphan.seen != seen) and self._spent < _BUDGET:
-            self._look_for_near(name, orphan, missing, locator, seen)
+            self._find_nearest(name, orphan, missing, locator, seen)
         if is_news or is_late != orphan.is_late:
             more = {"nearest": orphan.nearest} if orphan.nearest else {}
             late = {"waited": round(now - orphan.since, 1)} if is_late else {}
@@ -67,7 +67,7 @@ class Orphans:
         orphan.missing, orphan.is_late, orphan.arrived = missing, is_late, arrived
         return orphan.since
 
-    def _look_for_near(
+    def _find_nearest(
         self, name: str, orphan: _Orphan, missing: Sequence[str], locator: Locator, seen: int
     ) -> None:
         began = time.monotonic()

@@ -44,20 +44,20 @@ _NEWS: list[type[FileSystemEvent]] = [
 
 
 class _Bell(FileSystemEventHandler):
-    def __init__(self, ring: Callable[[], None]) -> None:
-        self._ring = ring
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # An exception here would end watchdog's thread, so this only wakes the loop.
         if f"/{CLAIMS}/" not in str(event.src_path):
-            self._ring()
+            self._wake()
 
 
 class Watcher:
     """Watches one folder tree; when watching fails, the caller's timed scans go on."""
 
-    def __init__(self, path: Path, settings: WatchSettings, ring: Callable[[], None]) -> None:
-        self._path, self._settings, self._ring = path, settings, ring
+    def __init__(self, path: Path, settings: WatchSettings, wake: Callable[[], None]) -> None:
+        self._path, self._settings, self._wake = path, settings, wake
         self._observer: BaseObserver | None = None
         self._watched: tuple[int, int] | None = None
         self._reason = ""
@@ -93,7 +93,7 @@ class Watcher:
         observer: BaseObserver | None = None
         try:
             observer = Observer()
-            bell, path = _Bell(self._ring), str(self._path)
+            bell, path = _Bell(self._wake), str(self._path)
             observer.schedule(bell, path, recursive=True, event_filter=_NEWS)
             observer.start()
         except RuntimeError as error:  # no thread to be had

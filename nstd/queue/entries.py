@@ -16,7 +16,7 @@ class Waiting:
 
     job: Job
     not_before: float = 0.0
-    shunned: frozenset[str] = frozenset()
+    avoided: frozenset[str] = frozenset()
 
     @property
     def rank(self) -> tuple[int, float, str]:
@@ -28,23 +28,28 @@ class Waiting:
 class Running:
     """A dispatched job.
 
-    `began` is when a worker took it, `reported` when it last reported progress. `sentence` is the
-    failure with which it will end, because it was cancelled or is overdue; `put_back` is the
-    decision about it when it was stopped to wait again.
+    `began` is when a worker took it, `reported` when it last reported progress. `forced_failure`
+    is the failure with which it will end, because it was cancelled or is overdue. `stop_decision`
+    is the decision about it when it was stopped to wait again.
     """
 
     job: Job
     slot: Slot
     began: float | None = None
     reported: float = 0.0
-    sentence: Failure | None = None
-    put_back: Decision | None = None
-    shunned: frozenset[str] = frozenset()
+    forced_failure: Failure | None = None
+    stop_decision: Decision | None = None
+    avoided: frozenset[str] = frozenset()
 
     @property
     def is_ending(self) -> bool:
         """Whether it was asked to end, for whatever reason."""
-        return self.sentence is not None or self.put_back is not None
+        return self.forced_failure is not None or self.stop_decision is not None
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether it will end because it reported no progress for too long."""
+        return self.forced_failure is not None and self.forced_failure.code == "worker_hung"
 
     def deadlines(self, stall: float) -> tuple[float, float]:
         """The times at which its time limit is reached and at which it counts as hung.
@@ -67,11 +72,11 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Resolution:
     """A decision, with all that is needed to carry it out and to log it.
 
     `failure` is why the attempt failed, if it did; `delay` is the wait before a retry, in seconds.
-    `device_down` is the pause, in seconds, of a breaker that opened. `shunned` are the nodes with
+    `device_down` is the pause, in seconds, of a breaker that opened. `avoided` are the nodes with
     too little memory for the job.
     """
 
@@ -82,4 +87,4 @@ class Verdict:
     delay: float = 0.0
     device_down: float | None = None
     device_up: bool = False
-    shunned: frozenset[str] = frozenset()
+    avoided: frozenset[str] = frozenset()

@@ -134,7 +134,7 @@ class Job(StoredModel):
         """The job with one more attempt, which is running."""
         return self.model_copy(update={"attempt": self.attempt + 1, "running": True})
 
-    def given_back(self, *, forgive: bool) -> Job:
+    def requeued(self, *, forgive: bool) -> Job:
         """The job after its attempt; with `forgive`, the attempt does not count."""
         attempt = max(0, self.attempt - forgive)
         return self.model_copy(update={"attempt": attempt, "running": False})

@@ -62,7 +62,7 @@ class Files:
                 raise
         else:
             with suppress(OSError):
-                hand_over(path)
+                inherit_folder_owner(path)
         try:
             self.sync_folder(path.parent)
         except OSError:  # not durable: the next try must make it again
@@ -148,7 +148,7 @@ class Files:
         with suppress(FileNotFoundError, NotADirectoryError):
             self.sync_folder(folder)
 
-    def settle(self, source: Path, target: Path) -> None:
+    def sync_and_rename(self, source: Path, target: Path) -> None:
         """Sync a file written by another of our processes, and rename it durably."""
         self.step("fsync", source)
         with source.open("rb") as file:
@@ -208,7 +208,7 @@ class Files:
                 raise
             self.copy_file(source, target)
 
-    def put_back(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
+    def move_to_free_name(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
         """Move `source` durably to `target`, or to `target-2` ... if the name is taken.
 
         Files that others put there meanwhile are never overwritten, and no link below the folder
@@ -216,27 +216,27 @@ class Files:
         """
         self.make_folder(target.parent, below=below)
         try:
-            return self._put_back(source, target)
+            return self._move_to_free_name(source, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
         near = target.with_name(f".nstd-{os.getpid()}.tmp")
         self.unlink(near)
         self.copy_file(source, near)
-        place = self._put_back(near, target)
+        place = self._move_to_free_name(near, target)
         self.unlink(source)
         self._sync_left(source.parent)
         return place
 
-    def _put_back(self, source: Path, target: Path) -> Path:
+    def _move_to_free_name(self, source: Path, target: Path) -> Path:
         places = map(target.with_name, numbered(target.stem, target.suffix))
-        place = next(place for place in places if self._appears(source, place))
+        place = next(place for place in places if self._link_appears(source, place))
         self.sync_folder(place.parent)
         self.unlink(source)
         self._sync_left(source.parent)
         return place
 
-    def _appears(self, source: Path, target: Path) -> bool:
+    def _link_appears(self, source: Path, target: Path) -> bool:
         """Make a hard link `target` to `source`; False when the name belongs to another file."""
         self.step("link", target)
         try:
@@ -247,10 +247,10 @@ class Files:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            return self._moves(source, target)
+            return self._rename_into_reserved(source, target)
         return True
 
-    def _moves(self, source: Path, target: Path) -> bool:
+    def _rename_into_reserved(self, source: Path, target: Path) -> bool:
         """The same where hard links are impossible: the name is reserved by an empty file, which is
         then replaced."""
         try:
@@ -277,7 +277,7 @@ def inherit_owner(fd: int, folder: Path) -> None:
             os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
-def hand_over(folder: Path) -> None:
+def inherit_folder_owner(folder: Path) -> None:
     """The same for a folder that was just made. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

@@ -14,7 +14,7 @@ from contextlib import suppress
 FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
 
-def go_on_in_child() -> None:
+def continue_in_child() -> None:
     """Where this is process 1, return in a new child, and in no other process; else do nothing."""
     if os.getpid() == 1:
         _fork()
@@ -24,20 +24,20 @@ def _fork() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = os.fork()
     if child:
-        os._exit(_attend(child))
+        os._exit(_run_as_init(child))
     os.setsid()  # a terminal's ^C would reach it twice
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
 
-def _attend(child: int) -> int:
+def _run_as_init(child: int) -> int:
     """Hand on signals and wait for whoever ends, until the child does; its exit status."""
 
-    def hand_on(number: int, _frame: object) -> None:
+    def forward(number: int, _frame: object) -> None:
         with suppress(ProcessLookupError):
             os.kill(child, number)
 
     for number in FORWARDED:
-        signal.signal(number, hand_on)
+        signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     while True:
         ended, status = os.wait()

@@ -60,7 +60,7 @@ class Folder:
 
     path: Path
 
-    def look(self, name: str) -> Signature:
+    def signature(self, name: str) -> Signature:
         """The signature of the regular file `name`, which is not opened.
 
         Raises FileNotFoundError, PermissionError when the file could not be opened, and
@@ -75,7 +75,7 @@ class Folder:
             os.close(fd)
 
     def open(self, name: str) -> BufferedReader:
-        """Open the regular file `name` for reading. Raises the same errors as `look`."""
+        """Open the regular file `name` for reading. Raises the same errors as `signature`."""
         fd = self._hold(name)
         try:
             return open(os.open(_proc(fd), _READ), "rb")  # noqa: PTH123 - a descriptor

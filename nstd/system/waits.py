@@ -25,7 +25,7 @@ class Waits:
     """Until a publication that met a disk error is tried again; grows."""
     gallery: float = 30.0
     """Until the gallery is written again, after that failed; grows."""
-    gallery_look: float = 60.0
+    gallery_scan: float = 60.0
     """Between looks at the outbox for results that people have removed."""
 
 

@@ -81,7 +81,7 @@ def test_more_pictures_may_be_named() -> None:
         "content: a.jpg\nstyle: [b.jpg, {image: c.jpg, region: d.png, mask: e.png}]\n"
         "init: f.jpg\nseries: [a.jpg, g.jpg]\n"
     ).sidecar
-    assert [(each.label, each.source, each.role, each.style) for each in sidecar.wanted] == [
+    assert [(each.label, each.source, each.role, each.style) for each in sidecar.references] == [
         ("content", "a.jpg", "content", None),
         ("style-1", "b.jpg", "style", 0),
         ("style-2", "c.jpg", "style", 1),

@@ -23,7 +23,7 @@ from nstd.executors.worker import provenance
 from nstd.executors.worker.checks import check_preview, check_progress, check_result
 from nstd.executors.worker.eta import Eta
 from nstd.executors.worker.failures import as_failure
-from nstd.executors.worker.inputs import Decoder, seen, wishes
+from nstd.executors.worker.inputs import Decoder, describe_pictures, seen
 from nstd.executors.worker.thumbnails import Thumbnails
 from nstd.images import Picture, encode_image, off_white, save_preview
 from nstd.queue.job import Ending, Outcome
@@ -54,16 +54,16 @@ class Attempt:
         assignment: Assignment,
         files: Files,
         report: Callable[[Report], None],
-        wanted: Callable[[], str | None],
+        end_request: Callable[[], str | None],
     ) -> None:
         self._a, self._job, self._files = assignment, assignment.job, files
         self._paths = JobPaths(assignment.folder)
-        self._send, self._wanted = report, wanted
-        self._views = Thumbnails(self._paths, files, self._note_trouble)
+        self._send, self._end_request = report, end_request
+        self._views = Thumbnails(self._paths, files, self._note_error)
         self._began = time.monotonic()
         self._due = {"report": 0.0, "preview": PREVIEW_EVERY, "checkpoint": assignment.checkpoint}
         self._losses: list[dict[str, float]] = []
-        self._step, self._has_noted_trouble = 0, False
+        self._step, self._has_noted_error = 0, False
         self._notes: list[str] = []
         self._new_notes: tuple[str, ...] = ()  # notes about pictures, for the next report
         self._seconds: dict[str, float] = {}
@@ -161,8 +161,8 @@ class Attempt:
         check_progress(progress, self._job.backend)
         now = time.monotonic() - self._began
         self._note(progress, now)
-        if (wanted := self._wanted()) is not None:
-            self._interrupt(wanted, progress)
+        if (request := self._end_request()) is not None:
+            self._interrupt(request, progress)
         is_last = progress.step == progress.steps and progress.step != self._step
         self._step = int(progress.step)
         self._last = replace(progress, note="", state=None, picture=None)
@@ -173,10 +173,10 @@ class Attempt:
         if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
             self._show(progress.picture())
 
-    def _note_trouble(self, what: str) -> None:
+    def _note_error(self, what: str) -> None:
         """Report, once, an error that does not stop the work."""
-        if not self._has_noted_trouble:
-            self._has_noted_trouble = True
+        if not self._has_noted_error:
+            self._has_noted_error = True
             self._send_note(what)
 
     def _send_note(self, note: str = "") -> None:
@@ -184,9 +184,9 @@ class Attempt:
         progress = replace(self._last, losses={}, note=note)
         self._send(self._report(progress, time.monotonic() - self._began))
 
-    def _interrupt(self, wanted: str, progress: Progress) -> None:
-        self._asked = Ending.STOPPED if wanted == "stop" else Ending.CANCELLED
-        if wanted == "stop" and progress.state:
+    def _interrupt(self, request: str, progress: Progress) -> None:
+        self._asked = Ending.STOPPED if request == "stop" else Ending.CANCELLED
+        if request == "stop" and progress.state:
             self._write(self._paths.checkpoint, progress.state())
         raise Interrupted
 
@@ -260,7 +260,7 @@ class Attempt:
         # a default that the content did not reach would be a wish to enlarge it
         is_reached = job.enlarge or max(result.pixels.shape[:2]) >= (job.size or 0)
         size = job.size if is_reached else None
-        recipe = wishes(job) | {
+        recipe = describe_pictures(job) | {
             "output": {"name": job.name, "size": size, "format": job.format},
             "backend": job.backend,
             "options": job.options,
@@ -275,7 +275,7 @@ class Attempt:
         """Write `result.json`: the last write of an attempt, which makes the job finished."""
         seconds = self._seconds | dict(result.seconds)
         seconds["total"] = time.monotonic() - self._began
-        told = WorkerResult(
+        record = WorkerResult(
             picture=picture,
             network=None if result.network is None else _cleaned(result.network),
             seed=None if result.seed is None else int(result.seed),
@@ -290,7 +290,7 @@ class Attempt:
             peak_memory=provenance.peak_memory(result),
             versions=provenance.versions(),
         )
-        facts = told.model_dump(mode="json", fallback=_plain)
+        facts = record.model_dump(mode="json", fallback=_plain)
         data = json.dumps(facts, allow_nan=False).encode()
         self._files.write(self._paths.result, data)
 

@@ -82,8 +82,10 @@ class Decoder:
     ) -> Mask | None:
         for given in self._job.given(role, style):
             with self._in_the_words_of_the_sidecar(given):
-                tell = partial(self._note, given)
-                return load_mask(self._folder / given.file, size=size, tell=tell, **self._limits)
+                on_note = partial(self._note, given)
+                return load_mask(
+                    self._folder / given.file, size=size, on_note=on_note, **self._limits
+                )
         return None
 
     def _seen(self, given: Input, **how: Any) -> Pixels:
@@ -114,7 +116,7 @@ def seen(picture: Picture) -> Pixels:
     return picture.pixels if picture.alpha is None else over_white(picture.pixels, picture.alpha)
 
 
-def wishes(job: Job) -> dict[str, Any]:
+def describe_pictures(job: Job) -> dict[str, Any]:
     """The keys of a sidecar about the pictures of `job`."""
     styles = [
         {"image": style.source, "weight": style.weight, "scale": style.scale}

@@ -9,10 +9,10 @@ from nstd.queue.inbox_note import InboxNote
 
 
 @dataclass
-class Outlook:
+class DaemonState:
     """The state of the daemon; the pipeline updates it at each turn."""
 
-    state: str = "running"  # or "stopping", "stopped"
+    phase: str = "running"  # or "stopping", "stopped"
     paused: str = ""  # why nothing is claimed
     inbox: int = 0  # sidecars that wait in the inbox
     inbox_lost: bool = False  # whether the inbox cannot be read
