@@ -1,4 +1,4 @@
-"""The events that matter to a person who looks on, one line each."""
+"""The events that are shown to a person at a terminal, one line each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nstd.errors import printable
 from nstd.logs.text import TextRenderer
 
 STARTED_EVENTS = {"job.started": "begun"}
-"""What a bar shows where there are bars."""
+"""Events that a bar shows, where bars can be drawn."""
 SHOWN_EVENTS = {
     "batch.finished": "done",
     "daemon.started": "nstd",
@@ -25,14 +25,17 @@ _MARK_OF_LEVEL = {"warning": ("note", "yellow"), "error": ("failed", "red")}
 
 
 class Lines:
-    """Picks the events that matter, and says each in one line, with what belongs below it."""
+    """Selects events, and renders each as one line, with further lines below it if needed."""
 
     def __init__(self, marks: Mapping[str, str]) -> None:
-        """`marks` are events with the word that begins their line; trouble is always told."""
+        """`marks` has the events that are shown, and the word that begins the line of each.
+
+        Warnings and errors are always shown.
+        """
         self._marks, self._renderer = marks, TextRenderer(colors=False)
 
     def of(self, line: Mapping[str, Any]) -> str:
-        """What to print of a line of the log; nothing for most."""
+        """The text for a line of the log; an empty string if the event is not shown."""
         self._renderer.note_name(line)
         usual = (self._marks.get(line["event"], ""), "green")
         mark, color = _MARK_OF_LEVEL.get(line["level"], usual)

@@ -210,7 +210,7 @@ class Daemon:
         self._signals.restore()
         self._wake_pipe.close()
 
-    # What interrupts it
+    # Signals and requests
 
     def _handle_signals(self, _now: float) -> None:
         for number in self._signals.take():

@@ -33,7 +33,7 @@ from nstd.system.durable import Files
 _RELOADED = "replaced after HUP"
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5
-"""Seconds that a worker has to print its stack traces before it is killed."""
+"""Seconds that a worker may take to print its stacks before it is killed."""
 
 
 @dataclass
@@ -228,7 +228,7 @@ class LocalExecutor:
         if process.exit_code is None:
             self._killed[slot] = process
         ending = process.ending
-        # That we killed it is no news: idle workers have nothing that they could lose.
+        # If we killed it, how it ended says nothing.
         exit_field = {"exit": ending} if was_gone else {}
         emit("worker.ended", slot=slot.name, pid=process.pid, reason=reason, **exit_field)
         return ending
@@ -238,9 +238,9 @@ class LocalExecutor:
         return [worker.process.channel for worker in self._workers.values()]
 
     def configure(self, config: Config) -> None:
-        """New settings count from the next attempt on, which a new worker makes.
+        """Take over new settings for the next attempts, which run in new workers.
 
-        So a plug-in that was changed or updated is used: a process imports it once.
+        A process imports a plug-in only once, so only a new one uses a plug-in that has changed.
         """
         self._config = config
         for slot, worker in list(self._workers.items()):

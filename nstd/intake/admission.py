@@ -33,9 +33,9 @@ from nstd.system.waits import USUAL, Waits
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims, so that running jobs are not delayed."""
 REST_FACTOR = 4
-"""After a look that took a second, so many seconds go to the jobs before the next."""
+"""The least pause between two scans, as a multiple of the time that a scan takes."""
 BACKEND_PAUSE = 5.0
-"""Seconds until a sidecar is looked at again whose backend cannot be used for now."""
+"""Seconds until a sidecar is tried again whose backend cannot be used now."""
 LOST_SCAN_INTERVAL = 1.0
 """The longest time, in seconds, between scans of an inbox that cannot be read."""
 
@@ -72,7 +72,7 @@ class Admission:
         """Why the inbox cannot be read."""
         self._lost_since = 0.0
         self.notes: list[InboxNote] = []
-        """What the last look met that becomes no job as it is."""
+        """Notes about files of the last scan that will not become jobs as they are."""
         self._full, self._try_at, self._full_pause = "", 0.0, waits.full
         self.paused = ""
         self.configure(config)
@@ -85,14 +85,13 @@ class Admission:
         self.watcher = Watcher(config.folder("inbox"), config.watch, self._wake)
 
     def scan_soon(self) -> None:
-        """Something changed in the inbox: scan it soon, but not so often that it takes all the
-        time."""
+        """Something changed in the inbox: scan it soon, but with a pause since the last scan."""
         self._next_scan = min(
             self._next_scan, time.monotonic() + max(0.1, REST_FACTOR * self._spent)
         )
 
     def scan_again(self) -> None:
-        """Scan the inbox at once; until then nobody knows whether it is empty."""
+        """Scan the inbox at once; it does not count as empty until then."""
         self._has_scanned, self._next_scan = False, 0.0
 
     def pause(self, reason: str) -> None:
@@ -180,7 +179,7 @@ class Admission:
                 raise ready.error or StoreError("internal_error", "a sidecar that was not read")
             plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
         except NstdError as error:
-            if error.code == "backend_unavailable":  # that may pass: it stays, and others go on
+            if error.code == "backend_unavailable":  # it may work later: the sidecar stays
                 self.inbox.hold_until(ready.name, now + BACKEND_PAUSE)
                 return None
             failure = Failure.of(error)

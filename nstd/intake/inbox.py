@@ -28,7 +28,7 @@ from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
 
-_FIRST = 101  # above every priority: what is refused is answered at once
+_FIRST = 101  # above every priority: refused sidecars are answered first
 _LONGEST_HOLD = 600.0
 _NO_SIDECAR = 2**20
 """Larger files (bytes) are not sidecars, whatever their name; they are ignored, like FIFOs."""
@@ -56,9 +56,9 @@ class Ready:
     def arrived(self) -> float:
         """When it came, in seconds since the epoch, never later than now.
 
-        The ctime tells: copying tools and archives set the mtime to that of the original, even in
-        the future, and none can set the ctime. Our own renames change it, so it is taken from the
-        look before the claim.
+        This is the ctime, which no program can set: copying tools and archives set the mtime to
+        that of the original, which may be in the future. Our own renames change the ctime, so it
+        is taken from the scan before the claim.
         """
         return min(self.signature.ctime_ns / 1e9, time.time())
 
@@ -88,12 +88,12 @@ class Inbox:
         self._pictures: dict[tuple[str, str], PictureState] = {}  # in this scan
         self._held: dict[str, Held] = {}
         self._orphans = Orphans()
-        self._failing: dict[str, float] = {}  # at this look, and since when
-        self._errors: dict[str, Exception] = {}  # the same, and why
-        self._failed = self._failing  # at the one before
+        self._failing: dict[str, float] = {}  # in this scan: since when
+        self._errors: dict[str, Exception] = {}  # in this scan: why
+        self._failed = self._failing  # in the scan before
         self._now = 0.0
         self.scans = 0
-        """How many scans there were."""
+        """The number of scans so far."""
         self.count = 0
         """Sidecars found by the last scan, and folders that could not be read but may be readable
         soon."""
@@ -159,12 +159,15 @@ class Inbox:
         return found[:MOST_NOTES]
 
     def hold(self, name: str, now: float) -> None:
-        """Do not try the sidecar `name` for a while, longer each time: its claim met an error."""
+        """Do not try the sidecar `name` for a while, because its claim met an error.
+
+        The time gets longer with each error.
+        """
         times = self._held[name].times + 1 if name in self._held else 1
         self._held[name] = Held(now + backoff(times, self._hold_for, _LONGEST_HOLD), times)
 
     def hold_until(self, name: str, until: float) -> None:
-        """Leave the sidecar `name` alone until then: there is nothing wrong with it."""
+        """Do not try the sidecar `name` before the time `until`; nothing is wrong with it."""
         self._held[name] = Held(until, 0)
 
     def needed(self) -> set[str] | None:

@@ -66,10 +66,11 @@ class Locator:
                 yield self._styles, join("", source + suffix)
 
     def nearest(self, sidecar: str, source: str) -> str:
-        """What a sidecar should say for the picture that looks most like one that is not there.
+        """The existing picture whose name is most similar to `source`, which does not exist.
 
-        The empty string when none does. Case does not count, nor does an ending that is missing or
-        another; it may lie beside the sidecar, where the sidecar says, or in the library.
+        Returned as the sidecar should name it; an empty string when none is similar. Upper and
+        lower case are the same, and the suffix may be absent or another. Pictures beside the
+        sidecar, in the folder that `source` names, and in the library are compared.
         """
         wanted = PurePosixPath(source)
         there = self._nearby(sidecar, wanted.parent)
@@ -83,7 +84,7 @@ class Locator:
         return folded[near[0]] if near else ""
 
     def _nearby(self, sidecar: str, parent: PurePosixPath) -> dict[str, str]:
-        """The names of files near the sidecar, and what it would call each."""
+        """The pictures that the sidecar could name: file names, and how the sidecar names each."""
         beside = str(PurePosixPath(sidecar).parent)
         places = {
             (self._inbox, beside): "",
@@ -103,12 +104,12 @@ class Locator:
 
 
 def is_picture(name: str) -> bool:
-    """Whether the name ends as those of pictures do."""
+    """Whether the name has a suffix of pictures."""
     return name.lower().endswith(SUFFIXES)
 
 
 def refuse_ignored(source: str) -> None:
-    """Raise SidecarError `path_refused` for a name that will never be found."""
+    """Raise SidecarError `path_refused` for a name that is ignored, and so will never be found."""
     for part in PurePosixPath(source).parts:
         if part != ".." and is_ignored(part):
             raise SidecarError(
@@ -120,7 +121,7 @@ def refuse_ignored(source: str) -> None:
 
 
 def advice_on_name(source: str) -> str:
-    """What was probably meant by a name that is several or a pattern; nothing for a usual one."""
+    """Advice about a name that seems to be several names or a pattern; else an empty string."""
     parts = [part.strip() for part in re.split(r"[,;]", source)]
     if len(parts) > 1 and all(part.lower().endswith(SUFFIXES) for part in parts):
         return f"; several pictures are a list: [{', '.join(parts)}]"

@@ -1,4 +1,4 @@
-"""What a person is told of files in the inbox that do not become jobs; no log is needed here."""
+"""Notes for people about files in the inbox that will not become jobs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.nofollow import Folder, join
 
 _BUDGET = 1.0
-"""Seconds that a single look spends on sidecars."""
+"""Seconds that `scan_once` spends on reading sidecars."""
 
 
 def mistaken(mistakes: Iterable[str]) -> Iterator[InboxNote]:
-    """A note of each of these files."""
+    """A note for each file whose name looks like a mistake."""
     for name in mistakes:
         message = mistake(name.rpartition("/")[2])
         yield InboxNote(name=name, kind="mistake", message=message)
@@ -28,7 +28,7 @@ def mistaken(mistakes: Iterable[str]) -> Iterator[InboxNote]:
 def unnamed(
     pictures: Iterable[str], named: set[str], notes_so_far: Iterable[InboxNote]
 ) -> Iterator[InboxNote]:
-    """A note of each picture that is not among those that sidecars name, or seem to have meant."""
+    """A note for each picture that no sidecar names, or seems to mean by another name."""
     meant = {join(n.name.rpartition("/")[0], n.nearest) for n in notes_so_far if n.nearest}
     for name in pictures:
         if name not in named and name not in meant:
@@ -53,7 +53,7 @@ def unreadable(name: str, error: Exception) -> InboxNote:
 
 
 def scan_once(config: Config) -> list[InboxNote]:
-    """The notes of an inbox that no daemon watches; of many sidecars, as far as time allows."""
+    """The notes for an inbox that no daemon watches; incomplete if there are many sidecars."""
     inbox = Folder(config.folder("inbox"))
     locator, scan, sidecars = (
         Locator(inbox, Folder(config.folder("styles"))),
@@ -63,7 +63,7 @@ def scan_once(config: Config) -> list[InboxNote]:
     try:
         names, closed = scan.read()
     except OSError:
-        return []  # the caller meets the same, and tells it
+        return []  # the caller meets the same error, and reports it
     notes = [unreadable(folder, error) for folder, error in closed.items()]
     named: set[str] = set()
     until = time.monotonic() + _BUDGET

@@ -29,8 +29,8 @@ from nstd.errors import SidecarError
 class EffectiveSettings(Model):
     """Every effective setting of a job.
 
-    A `size` that the sidecar asks for is reached, if need be by `enlarge`; a backend's default is
-    only the most.
+    `enlarge` is set if the sidecar gives the `size`: a smaller content is then enlarged to it. A
+    size that is the backend's default is only an upper limit.
     """
 
     name: str

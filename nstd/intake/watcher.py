@@ -31,7 +31,7 @@ from nstd.system.mounts import filesystem_of, is_network
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 # Other events are not requested: our own scans open every folder.
-_NEWS: list[type[FileSystemEvent]] = [
+_EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirDeletedEvent,
     DirMovedEvent,
@@ -43,7 +43,7 @@ _NEWS: list[type[FileSystemEvent]] = [
 ]
 
 
-class _Bell(FileSystemEventHandler):
+class _WakeOnEvent(FileSystemEventHandler):
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
 
@@ -93,10 +93,10 @@ class Watcher:
         observer: BaseObserver | None = None
         try:
             observer = Observer()
-            bell, path = _Bell(self._wake), str(self._path)
-            observer.schedule(bell, path, recursive=True, event_filter=_NEWS)
+            handler, path = _WakeOnEvent(self._wake), str(self._path)
+            observer.schedule(handler, path, recursive=True, event_filter=_EVENTS)
             observer.start()
-        except RuntimeError as error:  # no thread to be had
+        except RuntimeError as error:  # no thread could be started
             if observer is not None:
                 observer.stop()
             self._degrade(f"{error}; raise the limit on tasks, or set watch.mode: poll")

@@ -47,7 +47,7 @@ class TextRenderer:
         return text if self._colors else click.unstyle(text)
 
     def message(self, line: Line) -> str:
-        """The line without its head: the job, and what there is to say of it."""
+        """The line without its head: the job, and the other fields as text."""
         words = [word for word in (self._subject(line), _phrase(line)) if word]
         first = "  ".join(map(printable, words))
         return "\n".join([first, *(f"    {printable(below)}" for below in _continuation(line))])

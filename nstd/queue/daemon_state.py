@@ -17,4 +17,4 @@ class DaemonState:
     inbox: int = 0  # sidecars that wait in the inbox
     inbox_lost: bool = False  # whether the inbox cannot be read
     unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why; it may pass
-    notes: Sequence[InboxNote] = ()  # what in the inbox becomes no job as it is
+    notes: Sequence[InboxNote] = ()  # about files in the inbox that will not become jobs

@@ -156,6 +156,6 @@ class Outcome(Model):
     ending: Ending
     failure: Failure | None = None
     device_fault: bool = False  # a fault of the worker or device, not (only) of the job
-    full_path: str = ""  # what a full disk of ours did not take
-    had_room: bool = False  # all that it was to write was free when it started
+    full_path: str = ""  # the file of ours that a full disk did not take
+    had_room: bool = False  # at its start, the disk had room for all that was predicted
     at_start: bool = False  # no worker took the job: the job is not the cause

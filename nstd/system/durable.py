@@ -65,7 +65,7 @@ class Files:
                 inherit_folder_owner(path)
         try:
             self.sync_folder(path.parent)
-        except OSError:  # not durable: the next try must make it again
+        except OSError:  # it is not durable: the next call must make it again
             with suppress(OSError):
                 path.rmdir()
             raise
@@ -93,7 +93,7 @@ class Files:
                     self.step("fsync", path)
                     os.fsync(file.fileno())
         except OSError as error:
-            if is_full(error) and error.filename is None:  # a write does not say of which file
+            if is_full(error) and error.filename is None:  # the error of a write names no file
                 error.filename = str(path)
             raise
 
@@ -266,10 +266,10 @@ class Files:
 
 
 def inherit_owner(fd: int, folder: Path) -> None:
-    """Give a file or folder of ours that was just made the owner of the folder that it lies in.
+    """Give a new file or folder the owner of the folder that contains it, if this process is root.
 
-    Only root can, and for root it matters: what `sudo nstd` leaves behind would be closed to the
-    daemon. Where it cannot be done nothing changes.
+    Without this, the daemon could not write the files that `sudo nstd` has made. An error is
+    ignored.
     """
     if os.geteuid() == 0:
         with suppress(OSError):

@@ -36,7 +36,7 @@ from nstd.system.child import die_with_parent
 _HEARTBEAT = 1.0
 _CONNECT = 5.0
 """The time limit for connecting to the head, in seconds."""
-_SECOND_LOOK, _ANSWER = 0.5, 10.0
+_CHECK_DELAY, _ANSWER = 0.5, 10.0
 """When a worker is lost: seconds until the head is asked, and the time limit of its answer."""
 
 
@@ -96,7 +96,7 @@ class Driver:
 
     async def _check_cluster(self) -> None:
         """Check that only a worker is lost. Raises TimeoutError when the whole cluster is lost."""
-        await asyncio.sleep(_SECOND_LOOK)  # a lost head is noticed with a delay
+        await asyncio.sleep(_CHECK_DELAY)  # a lost head is noticed with a delay
         try:
             await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER)
         except TimeoutError:
@@ -118,7 +118,7 @@ def connect(settings: ExecutorSettings) -> None:
 def _check_connection(address: str) -> None:
     """Raise ConnectionError at once when nothing listens; Ray itself would try for two minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon:  # "auto": only Ray knows the address the address
+    if not colon:  # "auto": only Ray knows the address
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()

@@ -41,8 +41,8 @@ REPORT_EVERY = 1.0
 PREVIEW_EVERY = 5.0
 _LOSSES_KEPT = 500
 DISK_BYTES = 64
-"""Bytes on disk for each pixel that an attempt is predicted to write: a checkpoint with the state
-of an optimiser, beside the one before, the picture and its previews."""
+"""Bytes that an attempt is predicted to write to disk, per pixel of the result: two checkpoints
+with the state of an optimiser, the picture and its previews."""
 _NOTES_KEPT = 100
 
 
@@ -70,9 +70,9 @@ class Attempt:
         self._last = Progress(step=0, steps=0, fraction=0.0)
         self._eta = Eta()
         self._had_room = False
-        self._is_inside = False  # whether the backend runs
-        self._met: OSError | None = None  # what a write of ours met
-        self._asked: Ending | None = None  # how the daemon wants it to end
+        self._is_in_backend = False
+        self._write_error: OSError | None = None  # of a file that we write for the backend
+        self._ending: Ending | None = None  # how the daemon has asked it to end
 
     def run(self, load: Callable[[str], Backend]) -> Outcome:
         """Run the attempt. Every error becomes an outcome; only the death of the process does
@@ -81,8 +81,8 @@ class Attempt:
         try:
             self._work(load(self._job.backend))
         except BaseException as error:  # a backend may even call sys.exit
-            if self._asked is not None and _is_interruption(error):
-                return Outcome(job=job, ending=self._asked)
+            if self._ending is not None and _is_interruption(error):
+                return Outcome(job=job, ending=self._ending)
             return self._failed(error)
         finally:
             if self._new_notes:
@@ -104,8 +104,8 @@ class Attempt:
         )
 
     def _is_of_backend(self, error: BaseException) -> bool:
-        """Whether the backend met the error itself, and not in a file that we write for it."""
-        return self._is_inside and error is not self._met
+        """Whether the error is the backend's own, and not of a file that we write for it."""
+        return self._is_in_backend and error is not self._write_error
 
     def _work(self, backend: Backend) -> None:
         proc.reset_peak()
@@ -128,9 +128,9 @@ class Attempt:
             self._timed("views", lambda: self._views.of_inputs(task))
         free = shutil.disk_usage(self._paths.folder).free
         self._had_room = free >= DISK_BYTES * content.pixels.shape[0] * content.pixels.shape[1]
-        self._is_inside = True
+        self._is_in_backend = True
         result = self._timed("backend", lambda: backend.run(task, self.report))
-        self._is_inside = False
+        self._is_in_backend = False
         check_result(result, content.pixels.shape, self._job.backend)
         picture = self._timed("encode", lambda: self._encode(result, content))
         if self._a.views:
@@ -157,7 +157,7 @@ class Attempt:
         return None if a.cache is None else DiskCache(a.cache, a.cache_bytes, self._files)
 
     def report(self, progress: Progress) -> None:
-        """The backend's callback: note the losses, do what is due, stop if that is wanted."""
+        """The backend's callback: note the losses, write what is due, stop if asked to."""
         check_progress(progress, self._job.backend)
         now = time.monotonic() - self._began
         self._note(progress, now)
@@ -185,21 +185,21 @@ class Attempt:
         self._send(self._report(progress, time.monotonic() - self._began))
 
     def _interrupt(self, request: str, progress: Progress) -> None:
-        self._asked = Ending.STOPPED if request == "stop" else Ending.CANCELLED
+        self._ending = Ending.STOPPED if request == "stop" else Ending.CANCELLED
         if request == "stop" and progress.state:
             self._write(self._paths.checkpoint, progress.state())
         raise Interrupted
 
     def _write(self, path: Path, data: bytes) -> None:
-        """Write a file of ours while the backend runs; it must not be blamed for an error."""
+        """Write a file while the backend runs; an error is not the backend's."""
         try:
             self._files.write(path, data)
         except OSError as error:
-            self._met = error
+            self._write_error = error
             raise
 
     def _show(self, pixels: Pixels) -> None:
-        """Replace the preview; the job goes on where a disk does not take it."""
+        """Replace the preview; an error of the disk does not stop the job."""
         check_preview(pixels, self._job.backend)
         preview = save_preview(pixels)
         with suppress(OSError):
@@ -257,7 +257,7 @@ class Attempt:
 
     def _recipe(self, result: Result) -> str:
         job = self._job
-        # a default that the content did not reach would be a wish to enlarge it
+        # in a sidecar, a default size larger than the content would ask to enlarge it
         is_reached = job.enlarge or max(result.pixels.shape[:2]) >= (job.size or 0)
         size = job.size if is_reached else None
         recipe = describe_pictures(job) | {
@@ -318,7 +318,7 @@ def _is_interruption(error: BaseException) -> bool:
 
 
 def _cleaned(network: Mapping[str, Any]) -> dict[str, Any]:
-    """What a backend says of its network, with texts that can be written."""
+    """The facts about the network from the backend, with texts that UTF-8 can encode."""
     return {
         clean(key): clean(value) if isinstance(value, str) else value
         for key, value in network.items()

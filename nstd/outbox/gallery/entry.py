@@ -96,7 +96,7 @@ def _source(record: Record | Reason, entry: Entry) -> str:
 
 
 def _log(folder: Path) -> str:
-    """The job's own log; of a failure, earlier versions called it otherwise."""
+    """The job's own log; earlier versions named that of a failure `job.log`."""
     names = f"{folder.name}.log", "job.log"
     return _url(next((name for name in names if (folder / name).exists()), names[0]))
 

@@ -33,7 +33,10 @@ def as_sidecar(record: Record | Reason) -> str:
 
 
 def _size(record: Record | Reason) -> int | None:
-    """What was asked for; None for a default that the content did not reach: it would enlarge."""
+    """The size to ask for; None if the content was smaller than a default size.
+
+    A sidecar with that size would have the content enlarged.
+    """
     size = record.settings.size
     if size is None or record.settings.enlarge or not isinstance(record, Record):
         return size
