@@ -27,7 +27,7 @@ STARTING = "starting: torch takes some seconds"
 
 
 def on_terminal() -> bool:
-    """Whether a person looks at standard error, on a terminal that can draw bars."""
+    """Whether standard error is a terminal that can draw bars."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -40,14 +40,14 @@ class JobEnding(NamedTuple):
 
 
 class Bars:
-    """Follows a daemon in this process; shows bars if `visible`, and keeps what has ended.
+    """Follows a daemon in this process; shows bars if `visible`, and keeps the ended jobs.
 
-    All is drawn by a thread: a terminal that is held by Ctrl-S stops no daemon.
+    A separate thread draws, so that a terminal that is stopped by Ctrl-S does not stop the daemon.
     """
 
     def __init__(self, *, visible: bool, lines: Lines | None = None, keep: bool = True) -> None:
-        """`lines` are printed above the bars; without `keep` a bar goes when its job has ended."""
-        # a stream of its own: a thread stuck in `sys.stderr` would hold up the end of the process
+        """`lines` are printed above the bars; without `keep`, bars of ended jobs are removed."""
+        # a separate stream: a thread that blocks in `sys.stderr` would block the process's end
         self._stream = os.fdopen(os.dup(STDERR), "w", errors="backslashreplace")
         self._progress = make_progress(visible=visible, stream=self._stream)
         self._lines, self._keep = lines, keep
@@ -87,7 +87,7 @@ class Bars:
             self._events.put_nowait((event, line))
 
     def _work(self) -> None:
-        """Draw what comes until told to end, or until nobody is there to see it."""
+        """Draw the events until the end of the queue, or until the terminal is closed."""
         with suppress(OSError), self._stream, self._progress:
             while (item := self._events.get()) is not None:
                 event, line = item
@@ -129,9 +129,9 @@ class Bars:
 
 
 def make_progress(*, visible: bool, stream: TextIO | None = None) -> Progress:
-    """Bars on `stream`, by default standard error; nothing where that is no terminal.
+    """Bars on `stream`, by default standard error; nothing if that is not a terminal.
 
-    The columns do not move, whatever text is shown beside a bar.
+    The columns have fixed widths, so that they do not move when the text beside a bar changes.
     """
     console = Console(file=stream or sys.stderr, highlight=False)
     bar = max(4, min(40, console.width - 72))

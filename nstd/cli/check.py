@@ -36,7 +36,7 @@ from nstd.system.nofollow import Folder
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
 _HINT_IS_CHECK = {"sidecar_invalid", "config_invalid"}
-"""Errors whose hint is to run `nstd check`, which is not shown here."""
+"""Errors whose hint is to run `nstd check`; the hint is not shown here."""
 
 
 @click.command("check")
@@ -177,7 +177,7 @@ class _Checker:
             raise SidecarError.of("path_refused", problems, hint)
 
     def _inbox_of(self, path: Path) -> tuple[Path, str]:
-        """The inbox that the sidecar lies in, and its name there; else its own folder is one."""
+        """The inbox that contains the sidecar, else its own folder; and its name relative to it."""
         inbox, real = self._config.folder("inbox").resolve(), path.parent.resolve()
         if real.is_relative_to(inbox):
             return inbox, str((real / path.name).relative_to(inbox))

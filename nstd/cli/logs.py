@@ -123,7 +123,7 @@ def _own_log(config: Config, job: str) -> Iterator[Line]:
 
 
 def _show_detail(config: Config, job: str) -> None:
-    """The traceback, or the last words of the worker, of a job that has failed and kept them."""
+    """Print the traceback, or the last output of the worker, of a failed job that has it."""
     with suppress(StoreError):  # it is none of those, or several
         target = find_job(config, job, ("failed",))
         reason = read_reason(config.folder("outbox") / target.name / REASON)

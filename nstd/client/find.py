@@ -45,7 +45,7 @@ class Target:
         return wanted in self.aliases
 
     def begins(self, wanted: str) -> bool:
-        """Whether its id or one of its names begins so."""
+        """Whether its id or one of its names begins with `wanted`."""
         return any(
             alias.startswith(wanted) and len(wanted) >= (SHORTEST if _is_id(alias) else _SHORT)
             for alias in self.aliases
@@ -55,8 +55,8 @@ class Target:
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     """The job in `places` that matches `wanted`; the first place with a match is used.
 
-    A name that is said in full comes before all that begin so. Raises StoreError `not_found` when
-    there is none, or when it means several.
+    A complete name takes precedence over names that begin with `wanted`. Raises StoreError
+    `not_found` when no job matches, or several.
     """
     check_readable(config)
     targets = list(_targets(config))
@@ -80,7 +80,7 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
 
 
 def _several(wanted: str, found: list[Target]) -> StoreError:
-    """The error for a name that several jobs have; each has a line with its names."""
+    """The error for a name that matches several jobs; its message lists them, one per line."""
     lines = []
     for target in sorted(found, key=lambda each: each.name)[:_LISTED]:
         others = sorted(target.aliases - {target.name}, key=len)

@@ -21,7 +21,7 @@ from nstd.queue.progress import ProgressNote, read_progress
 from nstd.system.layout import CLAIMS, FAILED, REASON
 
 PATIENCE = 10.0
-"""Seconds for which a job may not be found: it may move between the places while we read them."""
+"""Seconds for which a job may not be found: it may move between the folders that we read."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,10 @@ class Followed:
         return FollowedState("running", progress.fraction if progress else 0.0, progress)
 
     def _own_id(self) -> str | None:
-        """The id of the job, once there is one: the first of its name since it was written.
+        """The id of the job, once it has one: the first job of its name since the submission.
 
-        Work before the outbox, as jobs move that way; both, as a later one of its name may wait.
+        The work folder is read before the outbox, because jobs move in that direction. Both are
+        always read, because a later job of the same name may wait in the work folder.
         """
         if self._id is None:
             known = [
@@ -170,7 +171,7 @@ class FollowedBatch(Followed):
         return None
 
     def _own_batch_id(self) -> str | None:
-        """The id of the batch, once there is one: the first of its sidecar's name since then."""
+        """The id of the batch, once it has one: the first of its sidecar since the submission."""
         if self._batch_id is None:
             known = [
                 (timestamp(batch.submitted), batch.id)

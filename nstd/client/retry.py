@@ -39,7 +39,7 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
         }
         _restore_all(inbox, config, name, copies, files)
         sidecar = files.move_to_free_name(failed / name.name, inbox.path / name, below=inbox.path)
-        # One that lay there may have gone with another job; from now on the sidecar keeps it.
+        # A picture may have been archived with another job before the sidecar was there.
         _restore_all(inbox, config, name, copies, files)
         files.remove_tree(failed)
     except (OSError, ValueError, SidecarError) as error:
@@ -50,10 +50,11 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
 
 
 def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
-    """Return the sidecar of a job in work whose `job.json` cannot be read; where it lies now.
+    """Return the sidecar of a job whose `job.json` cannot be read to the inbox; its path there.
 
-    The daemon leaves such a folder alone. What the sidecar names is put back from the copies there.
-    Raises StoreError when there is no sidecar, or the disk fails.
+    The daemon does not touch the folder of such a job. The pictures that the sidecar names are
+    restored from the copies in that folder. Raises StoreError when there is no sidecar, or the
+    disk fails.
     """
     work, inbox = config.folder("work"), Folder(config.folder("inbox"))
     folder = work / job_id
@@ -65,7 +66,7 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
         sidecar = files.move_to_free_name(kept, inbox.path / name, below=inbox.path)
         _restore_all(inbox, config, name, copies, files)
         files.make_folder(work / NEW)
-        files.rename(folder, work / NEW / job_id)  # at once: no half of it is found
+        files.rename(folder, work / NEW / job_id)  # by one rename: no partial folder is found
         files.remove_tree(work / NEW / job_id)
     except (OSError, ValueError, SidecarError) as error:
         raise StoreError(
@@ -77,7 +78,7 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
 
 
 def _place(folder: Path) -> str:
-    """The folder of the inbox that a job came from; the top where that cannot be known."""
+    """The folder of the inbox that a job came from; "", the top, if that is unknown."""
     try:
         place = json.loads((folder / "job.json").read_bytes())["folder"]
         return join("", place) if place else ""
@@ -108,7 +109,7 @@ def failed_of(outbox: Path, batch_id: str) -> list[Path]:
 def _restore_all(
     inbox: Folder, config: Config, sidecar: PurePosixPath, copies: dict[str, Path], files: Files
 ) -> None:
-    """Put back what the sidecar names and the inbox lacks."""
+    """Restore the pictures that the sidecar names and that are not found any more."""
     for source, copy in copies.items():
         _restore(inbox, config, sidecar, copy, source, files)
 

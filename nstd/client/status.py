@@ -34,7 +34,7 @@ def read_status(config: Config) -> Status:
     pid = holder(work / LOCK)
     is_running = pid is not None
     health = read_health(work / HEALTH) if is_running else None
-    if health is None or health.pid != (pid or _alive(health.pid)):  # another one left this
+    if health is None or health.pid != (pid or _alive(health.pid)):  # it is of an earlier daemon
         health = Health(pid=pid or 0, state="starting" if pid else "running")
     waiting, running = [], []
     for job, state in JobStore(work, Files()).jobs():
@@ -74,12 +74,12 @@ def read_status(config: Config) -> Status:
 
 
 def _alive(pid: int) -> int | None:
-    """`pid`, where there is such a process here; the lock did not say whose it is."""
+    """`pid` if such a process exists, else None; used when the lock file has no pid."""
     return pid if Path(f"/proc/{pid}").exists() else None
 
 
 def _scan_inbox(config: Config) -> Sequence[InboxNote]:
-    from nstd.intake.notes import scan_once  # with a daemon, nobody here reads sidecars
+    from nstd.intake.notes import scan_once  # only needed if no daemon reads the sidecars
 
     return scan_once(config)
 
@@ -92,7 +92,7 @@ def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
 
 
 def list_unreadable(work: Path) -> list[tuple[Path, str]]:
-    """The folders of jobs and batches that cannot be read, and why: another version's, or torn."""
+    """The folders of jobs and batches that cannot be read, such as damaged ones, and why."""
     found: list[tuple[Path, Callable[[], object]]] = [
         *((folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)),
         *((paths.folder, paths.read) for paths in list_batches(work)),

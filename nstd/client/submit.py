@@ -76,7 +76,7 @@ class SubmitRequest:
 
     @property
     def reading(self) -> str:
-        """How what was asked for is understood, in words."""
+        """How the request is understood, in words."""
         contents = ", ".join(content.name for content in self.contents)
         styles = [Path(style).name for style in self.styles]
         how = f"each of {contents}" if len(self.contents) > 1 else contents
@@ -185,10 +185,11 @@ def _check_library(config: Config, style: str) -> None:
 
 
 def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
-    """Copy a picture into the inbox; with `share`, not where the same bytes have its name already.
+    """Copy a picture into the inbox, and return its path there.
 
-    Where the pictures of a job that is done leave the inbox, the one that is there may be about to
-    go: then a copy of our own gets a free name.
+    With `share`, a picture with the same name and the same bytes that is there already is used
+    instead. Not shared if the pictures of finished jobs are archived or deleted: the other one may
+    be removed at any moment.
     """
     if share and (same := _same(picture, inbox)) is not None:
         return same

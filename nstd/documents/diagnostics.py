@@ -52,7 +52,7 @@ _EXPECTED = {
 """What was expected, by pydantic's type of error; filled in from the error's context."""
 
 _SURELY = 0.75
-"""The likeness from which on a key can hardly be anything but a misspelt one."""
+"""From this similarity on, an unknown key is surely a misspelt known key."""
 _MISMATCH = re.compile(r"_type$|_parsing$|^literal_error$|^enum$|^int_from_float$")
 
 
@@ -121,16 +121,16 @@ class _Finding:
 
 @dataclass(frozen=True)
 class _Levels:
-    """Where in a document a key belongs that stands at the wrong level.
+    """Finds where a key belongs that is at the wrong level of a document.
 
-    `at` is the path, in a document of the model `whole`, of what is looked at.
+    `whole` is the model of the document; `at` is the path of the validated value in it.
     """
 
     whole: type[BaseModel]
     at: KeyPath
 
     def advice(self, key: str, loc: Iterable[str | int]) -> str:
-        """Where `key` belongs, if the document knows it elsewhere than at `loc`."""
+        """Where `key` belongs, if it is a known key at another place than `loc`."""
         here = tuple(step for step in (*self.at, *loc) if isinstance(step, str))
         places = [place for place in _places(self.whole, key) if place != here]
         if not places:
@@ -140,7 +140,7 @@ class _Levels:
         return f"; it goes under {'.'.join(places[0])}: `{_written(places[0], key)}`"
 
     def free(self, key: str, loc: Iterable[str | int]) -> str:
-        """Which mapping takes keys of others, such as the options of a backend."""
+        """Which mapping takes any key, such as the options of a backend."""
         if self.at or tuple(loc):
             return ""
         names = [name for name, f in _fields(self.whole).items() if f.annotation == dict[str, Any]]

@@ -98,7 +98,7 @@ def _options_rule(backend: str, options: dict[str, Any], needed: bool) -> dict[s
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without the titles that only repeat the keys."""
+    """Omits the titles, which only repeat the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False

@@ -160,7 +160,7 @@ def _membership(batch: Membership) -> Membership:
 
 
 class OptionalKeys(Model):
-    """What may be said beside the content and the style, and has a default."""
+    """The keys of a sidecar that have defaults: all but the content and the style."""
 
     init: PicturePath | None = Field(
         None, description="A picture that the work starts at, instead of the content."
@@ -186,7 +186,7 @@ class OptionalKeys(Model):
 
 
 class Sidecar(OptionalKeys):
-    """A whole job: a content picture, one style or a mix, and wishes that all have defaults."""
+    """A whole job: a content picture, one style or several to mix, and optional keys."""
 
     content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
     style: Styles = Field(description="A style picture, or a list of several to mix.")

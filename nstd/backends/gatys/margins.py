@@ -122,7 +122,7 @@ def _strips(pixels: Pixels) -> Margins:
 
 
 class _Strip(NamedTuple):
-    """The strip of one colour at a side; 0 lines: none."""
+    """A strip of one colour at a side; none if it has 0 lines."""
 
     lines: int
     colour: Array
