@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from nstd.backends.registry import Backends, BackendStatus
+from nstd.backends.probe import BackendStatus
+from nstd.backends.registry import Backends
 from nstd.backends.weights import listing
 from nstd.client.access import check_access, check_instances
 from nstd.client.finding import Finding, Level

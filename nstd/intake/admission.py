@@ -25,8 +25,8 @@ from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
-from nstd.system.durable import is_full
 from nstd.system.nofollow import join
+from nstd.system.primitives import is_full
 from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
 

@@ -23,9 +23,9 @@ from nstd.logs.log import emit, keep_job_log
 from nstd.queue.batch import Batch
 from nstd.queue.job import Failure, Job, new_job_id
 from nstd.queue.store import JobStore, folders_of_jobs
-from nstd.system.durable import Files, refuse_links
+from nstd.system.durable import Files
 from nstd.system.layout import CLAIMS
-from nstd.system.nofollow import Folder
+from nstd.system.nofollow import Folder, refuse_links
 
 ABANDONED_AFTER = 3600.0
 """Seconds after which a claim of another daemon is moved back to the inbox as abandoned."""

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 
 from nstd.errors import printable
 from nstd.logs.log import emit
-from nstd.system.durable import is_full
+from nstd.system.primitives import is_full
 
 LOG_AGAIN = 600.0
 """Seconds after which a lasting disk error is logged again."""

@@ -20,8 +20,9 @@ from nstd.outbox.record import Heading, Reason, Record
 from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_manifest
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
-from nstd.system.durable import Files, refuse_links
+from nstd.system.durable import Files
 from nstd.system.layout import FAILED, PREVIEW, REASON, RESERVED, STAGING
+from nstd.system.nofollow import refuse_links
 from nstd.system.numbered import numbered
 
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}

@@ -24,7 +24,7 @@ from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
 from nstd.system.backoff import backoff
-from nstd.system.durable import is_full
+from nstd.system.primitives import is_full
 from nstd.system.waits import USUAL, Waits
 
 LONGEST = 60.0

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nstd.errors import StoreError, printable
-from nstd.system.durable import inherit_owner
+from nstd.system.ownership import inherit_owner
 
 PATIENCE = 0.5
 """Seconds for which a taken lock is tried again, because `holder` also takes it for a moment."""

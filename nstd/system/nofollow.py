@@ -189,3 +189,14 @@ def _refused(name: str, what: str) -> SidecarError:
         f"'{printable(name)}' is {what}",
         "name a regular picture file that lies in the inbox or in the styles folder",
     )
+
+
+def refuse_links(root: Path, path: Path) -> None:
+    """Raise OSError when `path`, or a folder between it and `root` above it, is a link.
+
+    Otherwise anyone who may write to `root` could make us write to the target of a link.
+    """
+    while path != root:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "a symbolic link where a folder should be", str(path))
+        path = path.parent

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from support.disk import Killed, StepFiles, names_in
 
-from nstd.system.durable import Files, is_full
+from nstd.system.durable import Files
+from nstd.system.primitives import is_full
 
 
 def failing(operation: str, number: int) -> StepFiles:

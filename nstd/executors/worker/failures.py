@@ -6,7 +6,7 @@ import traceback
 
 from nstd.errors import CODES, NstdError, clean
 from nstd.queue.job import Failure
-from nstd.system.durable import is_full
+from nstd.system.primitives import is_full
 
 _DETAIL = 4000  # characters of a traceback
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # torch's words on GPU and CPU

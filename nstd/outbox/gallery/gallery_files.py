@@ -10,8 +10,9 @@ from nstd.outbox.gallery.entry import Entry, make_detail, make_entry, record_of
 from nstd.outbox.gallery.entry_store import PER_PAGE, EntryStore
 from nstd.outbox.gallery.page import keep_page
 from nstd.outbox.results import list_published, read_ended
-from nstd.system.durable import Files, refuse_links
+from nstd.system.durable import Files
 from nstd.system.layout import GALLERY
+from nstd.system.nofollow import refuse_links
 
 _FILES_PER_STEP = 100
 """How many files one step checks."""

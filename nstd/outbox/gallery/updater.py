@@ -17,9 +17,10 @@ from nstd.outbox.gallery.now import Now
 from nstd.queue.daemon_state import DaemonState
 from nstd.queue.scheduler import Scheduler
 from nstd.system.backoff import backoff
-from nstd.system.durable import Files, is_full
+from nstd.system.durable import Files
 from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
+from nstd.system.primitives import is_full
 from nstd.system.waits import USUAL, Waits
 
 BUDGET, PAUSE = 0.05, 0.1
