@@ -16,6 +16,7 @@ LIGHT = ("torch", "torchvision", "numpy", "PIL", "ray")
 ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.bench.",
     "nstd.executors.worker.",
+    "nstd.executors.cluster.actor",
     "nstd.executors.cluster.driver",
     "nstd.executors.cluster.node",
     "nstd.executors.cluster.remote_worker",

@@ -13,12 +13,12 @@ import click
 from nstd.backends.registry import Backends
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.cli.excerpt import excerpt, lines_of
-from nstd.documents import diagnostics as diagnose
-from nstd.documents import strict_yaml as strictyaml
+from nstd.documents import diagnostics, strict_yaml
+from nstd.documents.axis import describe
 from nstd.documents.config import Config, find_config, load_config
-from nstd.documents.grid import GridFile, GridSidecar, describe, parse_grid
+from nstd.documents.document import Document, DocumentError, Mark, Value
+from nstd.documents.grid import GridFile, GridSidecar, parse_grid
 from nstd.documents.sidecar import MAX_BYTES
-from nstd.documents.strict_yaml import Document, DocumentError
 from nstd.documents.template import CONFIG_SCHEMA
 from nstd.errors import (
     BackendError,
@@ -137,12 +137,12 @@ class _Checker:
     def _option_problems(self, data: bytes, name: str) -> Sequence[Problem]:
         """The problems with a backend's options, in a sidecar that has other problems too."""
         try:
-            document = strictyaml.read(data, name)
-            said: dict[str, strictyaml.Value] = {"content": "a", "style": "b"}
+            document = strict_yaml.read(data, name)
+            said: dict[str, Value] = {"content": "a", "style": "b"}
             said |= {k: v for k, v in document.value.items() if k in ("backend", "options")}
             document = replace(document, value=said)
-            value = diagnose.without_blanks(GridSidecar, document.value)
-            file = GridFile(diagnose.validate(GridSidecar, value, document), document)
+            value = diagnostics.without_blanks(GridSidecar, document.value)
+            file = GridFile(diagnostics.validate(GridSidecar, value, document), document)
             self._plan(name, file)
         except FileError as error:
             return error.problems
@@ -184,7 +184,7 @@ class _Checker:
         return path.parent, path.name
 
 
-def _place(document: Document, source: str) -> strictyaml.Mark:
+def _place(document: Document, source: str) -> Mark:
     """The place of the first mention of a picture."""
     for path, mark in document.values.items():
         value: object = document.value

@@ -75,7 +75,7 @@ class SubmitRequest:
         return safe_name(self.name or f"{content.stem}-{'grid' if self.grid else f'in-{mix}'}")
 
     @property
-    def reading(self) -> str:
+    def summary(self) -> str:
         """How the request is understood, in words."""
         contents = ", ".join(content.name for content in self.contents)
         styles = [Path(style).name for style in self.styles]

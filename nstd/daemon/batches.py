@@ -9,19 +9,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from structlog.contextvars import bound_contextvars
 
+from nstd.daemon.batch_publisher import BatchPublisher, LiveBatch
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.intake.claim import log_claimed
 from nstd.logs.log import emit
-from nstd.logs.reader import has_finished
 from nstd.logs.throttle import DiskErrors
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.sheet_process import Sheet, make_command
 from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_manifest
 from nstd.queue.job import Job
 from nstd.queue.scheduler import Scheduler
@@ -35,20 +33,6 @@ BUDGET = 0.5
 AGAIN, LONGEST = 5.0, 60.0
 """Seconds before a step that met a disk error is tried again: the first wait, which doubles each
 time, and the longest."""
-
-
-@dataclass
-class LiveBatch:
-    """A batch under way."""
-
-    batch: Batch
-    paths: BatchPaths
-    is_released: bool = False
-    may_be_over: bool = True
-    sheet: Sheet | None = None
-    due: float = 0.0
-    tries: int = 0
-    lost: dict[int, End] = field(default_factory=dict)
 
 
 class Batches:
@@ -65,16 +49,17 @@ class Batches:
         disk_errors: DiskErrors,
         files: Files,
     ) -> None:
-        self._store, self._outbox, self._files = store, outbox, files
+        self._store, self._outbox = store, outbox
         self._scheduler, self._claimed, self._disk_errors = scheduler, claimed, disk_errors
-        self._logs = config.folder("outbox") / LOGS
+        logs = config.folder("outbox") / LOGS
+        self._publisher = BatchPublisher(store, outbox, logs, files)
         self._live: dict[str, LiveBatch] = {}
         self._is_loaded = self._is_draining = False
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Take over new settings."""
-        self._limits = config.limits
+        self._publisher.configure(config)
 
     def work(self, now: float) -> None:
         """Add the claimed batches, and publish the batches whose last job has ended."""
@@ -190,20 +175,19 @@ class Batches:
         live.may_be_over = True
 
     def _finish_all(self, now: float) -> None:
-        """Publish the batches that are over; does not wait for a contact sheet that is being
-        drawn."""
+        """Publish the batches that are over, without waiting for contact sheets to be drawn."""
         for live in list(self._live.values()):
             if now < live.due or not self._is_over(live):
                 continue
             with bound_contextvars(batch=live.batch.id):
                 try:
-                    self._finish(live, now)
+                    if self._publisher.finish(live, now):
+                        del self._live[live.batch.id]
                 except (OSError, StoreError) as error:
                     self._postpone(live, error, now)
 
     def _is_over(self, live: LiveBatch) -> bool:
-        """Whether every member has ended. Members without an end and without a folder count as
-        lost."""
+        """Whether every member has ended; one without an end and without a folder is lost."""
         if not (self._is_loaded and live.is_released and live.may_be_over):
             return False
         live.may_be_over = False
@@ -218,47 +202,6 @@ class Batches:
         live.lost = {n: End(state="failed", output="", code="io_error") for n in left}
         live.may_be_over = True
         return True
-
-    def _finish(self, live: LiveBatch, now: float) -> None:
-        """Draw the sheet, publish, log the end, remove the folder; repeated until every step is
-        done."""
-        if live.sheet is None:
-            live.sheet = Sheet(
-                live.paths, self._files, make_command(self._outbox.path, self._limits)
-            )
-        if not live.sheet.is_done(now):
-            return
-        batch = self._ended(live)
-        has_published = self._outbox.has_batch(batch)
-        self._outbox.publish_batch(batch, live.paths)
-        if not has_published or not has_finished(self._logs, batch.id, batch.round):
-            self._log_end(live, batch)
-        self._store.remove_batch(live.paths)
-        del self._live[batch.id]
-
-    def _ended(self, live: LiveBatch) -> Batch:
-        members = [
-            member.model_copy(update={"end": member.end or live.lost[number]})
-            for number, member in enumerate(live.batch.members)
-        ]
-        sheet = live.paths.sheet.name if live.paths.sheet.exists() else ""
-        update = {"members": tuple(members), "finished": time.time(), "sheet": sheet}
-        return live.batch.model_copy(update=update)
-
-    def _log_end(self, live: LiveBatch, batch: Batch) -> None:
-        if live.sheet is not None and live.sheet.reason:
-            reason = printable(live.sheet.reason)
-            emit("batch.sheet_failed", code="sheet_failed", reason=reason)
-        emit(
-            "batch.finished",
-            name=batch.name,
-            output=batch.place,
-            round=batch.round,
-            finished=batch.count("finished"),
-            failed=batch.count("failed"),
-            sheet=bool(batch.sheet),
-            seconds=round(max(0.0, time.time() - batch.claimed), 1),
-        )
 
     def _postpone(self, live: LiveBatch, error: Exception, now: float) -> None:
         if isinstance(error, OSError):
@@ -286,13 +229,7 @@ class Batches:
     def next_event(self, now: float) -> float:
         """When to move in members, or to check a process that draws a sheet."""
         busy = [live for live in self._live.values() if not live.is_released or live.may_be_over]
-        return min(
-            (max(live.due, self._next_check(live, now)) for live in busy), default=float("inf")
-        )
-
-    @staticmethod
-    def _next_check(live: LiveBatch, now: float) -> float:
-        return now if live.sheet is None else live.sheet.next_check(now)
+        return min((live.next_check(now) for live in busy), default=float("inf"))
 
     def waitables(self) -> list[int]:
         """Descriptors that become readable when a process that draws a sheet ends."""

@@ -13,6 +13,7 @@ from typing import Any
 from structlog.contextvars import bound_contextvars
 
 from nstd.daemon.health import HealthFile
+from nstd.daemon.job_states import JobStates
 from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.executors.contract import Begun, Event, Executor
@@ -49,11 +50,10 @@ class Dispatcher:
     ) -> None:
         self.scheduler, self.executor = scheduler, executor
         self._store, self._ended, self._state = store, ended, state
-        self._disk_errors, self._disk_pause = disk_errors, waits.disk
+        self._disk_errors = disk_errors
         self._events: deque[Event] = deque()
         self._checked = 0.0
-        self._disk_until = 0.0
-        self._disk_error = ""
+        self._states = JobStates(store, disk_errors, waits.disk)
         self._is_draining = False
         self.configure(config)
 
@@ -71,15 +71,15 @@ class Dispatcher:
     def dispatch(self, now: float) -> None:
         """Start the jobs that the scheduler chooses; each attempt is on disk before it begins."""
         self._checked = now
-        if now < self._disk_until:
+        if now < self._states.paused_until:
             return
         if not self.scheduler.waiting:
-            self._disk_error = ""  # no job can test the disk; the next claim does
+            self._states.error = ""  # no job can test the disk; the next claim does
         for job, slot in self.scheduler.dispatch(now):
             with _bound(job.id, slot):
                 begun = job.begun()
-                if not self._is_durable(begun, now):
-                    self.scheduler.add(job, now + self._disk_pause)  # others go first next time
+                if not self._states.save(begun, now):
+                    self.scheduler.add(job, now + self._states.pause)  # others go first next time
                     return
                 self.scheduler.started(begun, slot)
                 emit("job.started", name=job.name, attempt=begun.attempt)
@@ -158,32 +158,12 @@ class Dispatcher:
     def _requeue_job(self, resolution: Resolution, now: float, *, forgive: bool) -> None:
         """The job waits again; if the disk fails, the count of attempts in memory is used."""
         waiting, delay = resolution.job.requeued(forgive=forgive), resolution.delay
-        self._is_durable(waiting, now)
+        self._states.save(waiting, now)
         not_before = now + delay if delay else 0.0
         self.scheduler.add(waiting, not_before, avoided=resolution.avoided)
 
     def _start_anew(self, job: Job, now: float) -> None:
-        try:
-            job = self._store.restart(job)
-        except OSError as error:
-            self._log_disk_error(job, error, now)
-        self.scheduler.add(job)
-
-    def _is_durable(self, job: Job, now: float) -> bool:
-        """Write the job to disk; when that fails, start a pause and return False."""
-        try:
-            self._store.save(job)
-        except OSError as error:
-            self._log_disk_error(job, error, now)
-            return False
-        if now >= self._disk_until:
-            self._disk_error = ""
-        return True
-
-    def _log_disk_error(self, job: Job, error: OSError, now: float) -> None:
-        self._disk_errors.log(error, "work", job=job.id)
-        self._disk_until = now + self._disk_pause
-        self._disk_error = f"{printable(str(error.filename or 'work'))}: {error.strerror}"
+        self.scheduler.add(self._states.restart(job, now))
 
     def _log_device(self, resolution: Resolution) -> None:
         device, failure = resolution.slot.device, resolution.failure
@@ -249,7 +229,7 @@ class Dispatcher:
         """Why nothing should be claimed now, or an empty string."""
         is_closed = self.scheduler.is_closed(self._checked)
         down = "all devices are down" if is_closed else ""
-        return self._disk_error or self.executor.why_no_slots() or down
+        return self._states.error or self.executor.why_no_slots() or down
 
     @property
     def is_idle(self) -> bool:
@@ -262,8 +242,8 @@ class Dispatcher:
         due = self.scheduler.next_event(self._checked)
         if self.scheduler.running:
             due = min(due, now + CHECK_INTERVAL)
-        if self._disk_until > self._checked:
-            due = min(due, self._disk_until)
+        if self._states.paused_until > self._checked:
+            due = min(due, self._states.paused_until)
         return due
 
     def waitables(self) -> Sequence[Any]:

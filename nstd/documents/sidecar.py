@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from nstd.documents import diagnostics as diagnose
-from nstd.documents import strict_yaml as strictyaml
+from nstd.documents import diagnostics, strict_yaml
+from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
-from nstd.documents.strict_yaml import MAX_BYTES, Document, DocumentError, KeyPath
-from nstd.errors import BackendError, Problem, SidecarError, clean, printable
+from nstd.documents.strict_yaml import MAX_BYTES
+from nstd.errors import Problem, SidecarError
 from nstd.system.units import Seconds
 
 __all__ = [
@@ -25,9 +25,7 @@ __all__ = [
     "Sidecar",
     "SidecarFile",
     "StyleEntry",
-    "check_pictures",
     "invalid",
-    "parse_options",
     "parse_sidecar",
 ]
 
@@ -209,9 +207,6 @@ class Sidecar(OptionalKeys):
         return [picture.source for picture in self.references]
 
 
-Options = TypeVar("Options", bound=BaseModel)
-
-
 @dataclass(frozen=True)
 class SidecarFile:
     """A valid sidecar with its text, for the lines and columns of later messages."""
@@ -226,9 +221,9 @@ def parse_sidecar(data: bytes, file: str) -> SidecarFile:
     Raises SidecarError `sidecar_invalid` with every problem of the file, with line and column.
     """
     try:
-        document = strictyaml.read(data, file)
-        value = diagnose.without_blanks(Sidecar, document.value)
-        return SidecarFile(diagnose.validate(Sidecar, value, document), document)
+        document = strict_yaml.read(data, file)
+        value = diagnostics.without_blanks(Sidecar, document.value)
+        return SidecarFile(diagnostics.validate(Sidecar, value, document), document)
     except DocumentError as error:
         raise invalid(error.problems) from None
 
@@ -237,55 +232,3 @@ def invalid(problems: Sequence[Problem]) -> SidecarError:
     """The error for a sidecar that has these problems."""
     hint = "correct the sidecar and drop it again; `nstd check` shows the same without a run"
     return SidecarError.of("sidecar_invalid", problems, hint)
-
-
-def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:
-    """Refuse pictures that `backend` would not use; `takes` are the roles that it uses.
-
-    Raises SidecarError `options_invalid` with every such key.
-    """
-    document, problems = source.document, []
-    several = isinstance(document.value["style"], list)
-    for reference in source.sidecar.references:
-        if reference.role in ("content", "style", *takes):
-            continue
-        place: KeyPath = (reference.role,)
-        if reference.style is not None:
-            place = (
-                ("style", reference.style, reference.role) if several else ("style", reference.role)
-            )
-        text = f"{reference.role}: the backend '{backend}' has no use for it"
-        problems.append(document.problem(place, text, key=True))
-    if problems:
-        hint = "leave it out, or name another backend: `nstd backends` lists what each takes"
-        raise SidecarError.of("options_invalid", sorted(set(problems)), hint)
-
-
-def parse_options(
-    source: SidecarFile, options: type[Options], defaults: Mapping[str, Any] | None = None
-) -> Options:
-    """The sidecar's options for a backend with the model `options`, completed by `defaults`.
-
-    Raises SidecarError `options_invalid` with every problem, and BackendError if a validator of
-    the backend itself fails.
-    """
-    said = source.sidecar.options
-    value = {**(defaults or {}), **said}
-    below: dict[tuple[str, ...], str] = {
-        (key,): "options from the config" for key in value if key not in said
-    }
-    try:
-        return diagnose.validate(
-            options, value, source.document, at=("options",), elsewhere=below, whole=Sidecar
-        )
-    except DocumentError as error:
-        is_unknown = any("unknown key" in problem.message for problem in error.problems)
-        hint = "`nstd backends` lists what each backend takes" if is_unknown else ""
-        raise SidecarError.of("options_invalid", error.problems, hint) from None
-    except BaseException as error:  # a plugin's own code ran, and may even call sys.exit
-        what = printable(f"{type(error).__name__}: {clean(error)}")
-        raise BackendError(
-            "backend_failed",
-            f"{source.document.file}: the backend broke while it read its options: {what}",
-            "tell the author of the backend",
-        ) from error

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from nstd.documents import strict_yaml
+from nstd.documents.document import DocumentError
 from nstd.errors import Problem, SidecarError, printable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
@@ -55,7 +56,7 @@ def set_option(values: dict[str, Any], option: str, *, lists: bool = False) -> N
 def _value(text: str) -> Any:
     try:
         return strict_yaml.read(f"value: {text}".encode(), text).value["value"]
-    except strict_yaml.DocumentError:
+    except DocumentError:
         return text
 
 

@@ -14,16 +14,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from nstd.backends.registry import Backends
+from nstd.documents.axis import Axis, describe, name_members, size_of
 from nstd.documents.config import Config
-from nstd.documents.grid import (
-    Axis,
-    GridFile,
-    describe,
-    name_members,
-    parse_grid,
-    size_of,
-    takes_list,
-)
+from nstd.documents.grid import GridFile, parse_grid, takes_list
 from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
 from nstd.documents.sidecar_writer import dump
 from nstd.errors import SidecarError

@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from support.tables import table
 
+from nstd.documents.backend_options import parse_options
 from nstd.documents.grid import GridSidecar
 from nstd.documents.schema import sidecar_schema
-from nstd.documents.sidecar import (
-    Sidecar,
-    SidecarFile,
-    StyleEntry,
-    parse_options,
-    parse_sidecar,
-)
+from nstd.documents.sidecar import Sidecar, SidecarFile, StyleEntry, parse_sidecar
 from nstd.errors import BackendError, NstdError, SidecarError
 
 

@@ -89,8 +89,8 @@ class Driver:
         place = self._places.get(device)
         if worker is None or (place is not None and place.node != worker.place.node):
             place = place or Place(device, "")  # gone meanwhile: its worker will not start
-            asked, send = resources_per_job(self._settings), self._channel.send
-            worker = RemoteWorker(place, asked, send, self._check_cluster, self._pictures)
+            resources, send = resources_per_job(self._settings), self._channel.send
+            worker = RemoteWorker(place, resources, send, self._check_cluster, self._pictures)
             self._workers[device] = worker
         return worker
 
