@@ -21,6 +21,11 @@ from nstd.system import reservations
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first: one that begins last would keep the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def own_reservations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests reserve of the machine's memory is not this one's concern."""
