@@ -74,7 +74,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 def test_whatever_a_document_says_it_is_read_or_refused(document: dict[str, object]) -> None:
     """Right keys with wrong values, wrong keys with right ones, and nests of both."""
