@@ -143,6 +143,7 @@ def test_bars_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> N
         assert bars.STARTING in short
 
 
+@pytest.mark.long
 def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(
     playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
 ) -> None:

@@ -38,6 +38,7 @@ def crowd(playground: Playground, count: int) -> dict[str, int]:
     return priorities
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [60, pytest.param(300, marks=pytest.mark.slow)])
 def test_a_crowd_is_worked_off(
     playground: Playground, count: int, record_property: Callable[[str, object], None]
@@ -113,6 +114,7 @@ def peak(pid: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_all_of_a_pile_end_once_and_the_watchdog_is_heard(

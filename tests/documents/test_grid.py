@@ -166,7 +166,7 @@ def _length(value: Any) -> int:
     return len(value) if isinstance(value, list) else 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(grids())
 def test_the_members_are_the_product_of_the_lists(text: str) -> None:
     """As many as it has elements, each once, all of different names, each a valid sidecar."""
@@ -192,7 +192,7 @@ def test_the_members_are_the_product_of_the_lists(text: str) -> None:
         assert again.output.name == member.order.name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(grids(), st.integers(1, 40))
 def test_a_product_beyond_the_cap_is_refused_with_both_numbers(text: str, most: int) -> None:
     """Before anything is made of it."""
@@ -207,7 +207,7 @@ def test_a_product_beyond_the_cap_is_refused_with_both_numbers(text: str, most: 
 
 
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=6, unique=True))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_names_are_names_whatever_the_values(values: list[str]) -> None:
     """Texts of options may hold anything; a name fits into the outbox, with its number."""
     axis = Axis(("options", "mode"), ("options", "mode"), values)

@@ -384,7 +384,7 @@ def documents(draw: st.DrawFn) -> str:
     return json.dumps(draw(st.dictionaries(keys, trees, max_size=6)))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(documents() | st.text(max_size=100).map(lambda text: pair(f"timeout: {text}")))
 def test_no_document_raises_anything_else(text: str) -> None:
     """Whatever a sidecar says, it is accepted or refused with places inside the file."""

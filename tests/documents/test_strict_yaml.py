@@ -304,9 +304,7 @@ def check(data: bytes) -> None:
         assert all(1 <= line <= lines for line, _ in document.values.values())
 
 
-FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FUZZ

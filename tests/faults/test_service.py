@@ -131,6 +131,7 @@ def test_two_daemons_on_one_inbox(playground: Playground, neighbour: Playground)
     assert playground.stop(steady) == neighbour.stop(last) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
 def test_two_daemons_race_over_a_crowd(
     playground: Playground, neighbour: Playground, count: int

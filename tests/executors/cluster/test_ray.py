@@ -31,7 +31,10 @@ from nstd.queue.job import Ending
 from nstd.queue.slots import Slot
 from nstd.system import proc
 
-pytestmark = list(needs_ray)
+pytestmark = list(needs_ray("ray"))
+
+breaks_its_cluster = pytest.mark.xdist_group("broken")
+"""These have clusters of their own, and run beside the others."""
 
 LONG: dict[str, Any] = {"steps": 10_000, "pause": 0.05}
 DRIVER = "nstd.executors.cluster.driver"
@@ -269,6 +272,7 @@ def test_a_worker_stays_warm_for_the_next_job(bench: Bench) -> None:
 # Nodes and heads that go
 
 
+@breaks_its_cluster
 def test_a_killed_node_costs_its_own_jobs_an_attempt(executor_site: Path, tmp_path: Path) -> None:
     """The neighbour's job goes on; the slot is gone until a node comes."""
     with ray_cluster(executor_site, 1, 1) as cluster:
@@ -294,6 +298,7 @@ def test_a_killed_node_costs_its_own_jobs_an_attempt(executor_site: Path, tmp_pa
         executor.close()
 
 
+@breaks_its_cluster
 def test_a_head_that_is_lost_and_comes_back_costs_no_attempt(
     executor_site: Path, playground: Playground
 ) -> None:
