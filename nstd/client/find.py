@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from nstd.client.readable import check_readable
 from nstd.client.status import list_jobs, list_sidecars, list_unreadable
@@ -116,7 +116,10 @@ def _targets(config: Config) -> Iterator[Target]:
         path = PurePosixPath(sidecar)
         names = {sidecar, path.name, path.stem, str(path.with_suffix(""))}
         yield Target("inbox", sidecar, frozenset(names))
-    outbox = config.folder("outbox")
+    yield from _published(config.folder("outbox"))
+
+
+def _published(outbox: Path) -> Iterator[Target]:
     batches: dict[str, set[str]] = {}
     for _, record_path in list_published(outbox):
         heading = read_heading(record_path) or Heading()

@@ -7,18 +7,17 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
-from pathlib import Path
 
 from nstd import __version__
 from nstd.backends.probe import BackendStatus
 from nstd.daemon.pipeline import Pipeline
+from nstd.daemon.request_handler import RequestHandler
 from nstd.daemon.systemd import Notifier
 from nstd.daemon.wakeup import Signals, WakePipe
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
 from nstd.logs.log import Logging, emit, log_bug
 from nstd.logs.throttle import Throttle
-from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
 from nstd.system.lock import Lock
@@ -51,7 +50,7 @@ class Daemon:
         self._pipeline = Pipeline(config, files, self._wake_pipe.wake, waits)
         work = config.folder("work")
         self._lock = Lock(work / LOCK)
-        self._requests = ControlRequests(work, files, _refuse_note)
+        self._requests = RequestHandler(work, files, self._pipeline)
         self._pipeline.backends.is_patient = not once  # a run with `once` has to end
         self._unavailable: set[str] = set()
         self._throttle = Throttle(_LOG_AGAIN)
@@ -102,7 +101,7 @@ class Daemon:
             raise
 
     def _steps(self) -> list[Callable[[float], None]]:
-        requests = [] if self._is_draining else [self._handle_requests]
+        requests = [] if self._is_draining else [self._requests.handle_requests]
         return [*requests, *self._pipeline.steps(), self._report_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
@@ -173,7 +172,7 @@ class Daemon:
         if self._is_draining:
             return not self._pipeline.scheduler.running and self._pipeline.hooks.is_idle
         is_over = self._cannot_scan() or self._pipeline.has_no_input
-        return self._once and self._pipeline.is_idle and is_over and self._requests.is_empty
+        return self._once and self._pipeline.is_idle and is_over and self._requests.is_idle
 
     def _cannot_scan(self) -> bool:
         return self._once and self._pipeline.admission.lost_for(time.monotonic()) > _PATIENCE
@@ -251,24 +250,6 @@ class Daemon:
             self._log_backends()
         self._notifier.ready("watching the inbox")
 
-    def _handle_requests(self, now: float) -> None:
-        self._pipeline.recover(now)  # a request may be about a job of an earlier run
-        if not self._requests.is_empty:  # or about a member of a batch that is still staged
-            self._pipeline.batches.release(now)
-        for request in self._requests.take():
-            if not self._carry_out(request, now):
-                emit(
-                    "request.refused",
-                    action=request.action,
-                    name=printable(request.job),
-                    reason="no such job waits or runs",
-                )
-
-    def _carry_out(self, request: ControlRequest, now: float) -> bool:
-        if request.action == "retry":
-            return self._pipeline.dispatcher.restart(request.job)
-        return self._pipeline.cancel(request.job, now)
-
     def _report_state(self, _now: float) -> None:
         state, scheduler = self._pipeline.state, self._pipeline.scheduler
         self._pipeline.health.write(scheduler, state)
@@ -278,9 +259,3 @@ class Daemon:
         running, waiting = len(scheduler.running), len(scheduler.waiting)
         problem = "the inbox cannot be read" if state.inbox_lost else state.paused
         self._notifier.status(f"{running} running, {waiting} waiting {problem}".strip())
-
-
-def _refuse_note(path: Path, error: OSError) -> None:
-    """Log a request that cannot be read or removed, often because another user has written it."""
-    reason = f"{path}: {error.strerror}; it needs to belong to the user that the daemon runs as"
-    emit("request.refused", action="", name=printable(path.name), reason=printable(reason))

@@ -39,15 +39,10 @@ class Pipeline:
         self, config: Config, files: Files, wake: Callable[[], None], waits: Waits = USUAL
     ) -> None:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
-        for name in ("work", "outbox", "inbox", "styles"):
-            for inner in ("", *INNER.get(name, ())):
-                files.make_folder(config.folder(name) / inner)
+        _make_folders(config, files)
         # What the parts share
-        store, outbox, inbox = (
-            JobStore(work, files),
-            Outbox(config.folder("outbox"), files),
-            Inbox(config, waits),
-        )
+        store, inbox = JobStore(work, files), Inbox(config, waits)
+        outbox = Outbox(config.folder("outbox"), files)
         claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
         self._store, self.disk_errors, self.state = store, DiskErrors(), DaemonState()
         self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
@@ -104,10 +99,7 @@ class Pipeline:
         reason = self.dispatcher.reason_to_pause() or self.publisher.reason_to_pause()
         self.admission.pause(reason)
         self.admission.work(now)
-        self.state.paused, self.state.inbox = (
-            self.admission.paused,
-            self.admission.inbox.count,
-        )
+        self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
         self.state.inbox_lost = self.admission.lost is not None
         self.state.unavailable = self.backends.unavailable()
         self.state.notes = self.admission.notes
@@ -197,3 +189,9 @@ class Pipeline:
         return [
             each for part in (*self._input_parts, *self._other_parts) for each in part.waitables()
         ]
+
+
+def _make_folders(config: Config, files: Files) -> None:
+    for name in ("work", "outbox", "inbox", "styles"):
+        for inner in ("", *INNER.get(name, ())):
+            files.make_folder(config.folder(name) / inner)

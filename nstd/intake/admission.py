@@ -12,9 +12,10 @@ from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.intake.claim import Claims, log_claimed
-from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.inbox import Inbox
 from nstd.intake.names import is_sidecar
 from nstd.intake.plan import Plan, make_plan, plain_order
+from nstd.intake.ready import Ready
 from nstd.intake.staging import place_of
 from nstd.intake.watcher import Watcher
 from nstd.logs.log import emit
@@ -173,16 +174,10 @@ class Admission:
 
     def claim(self, ready: Ready, now: float) -> Job | None:
         """Claim one sidecar as a job or a batch; after an error it stays in the inbox for now."""
-        plan, failure = Plan(plain_order(ready.name, ready.parsed, self._config)), None
-        try:
-            if ready.error is not None or ready.parsed is None:
-                raise ready.error or StoreError("internal_error", "a sidecar that was not read")
-            plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
-        except NstdError as error:
-            if error.code == "backend_unavailable":  # it may work later: the sidecar stays
-                self.inbox.hold_until(ready.name, now + BACKEND_PAUSE)
-                return None
-            failure = Failure.of(error)
+        plan, failure = self._plan(ready)
+        if failure is not None and failure.code == "backend_unavailable":
+            self.inbox.holds.add(ready.name, now + BACKEND_PAUSE)  # it may work later
+            return None
         try:
             if plan.axes:
                 self._claim_batch(ready, plan)
@@ -200,6 +195,16 @@ class Admission:
             log_claimed(job, self._store.paths(job.id).log)
         return job
 
+    def _plan(self, ready: Ready) -> tuple[Plan, Failure | None]:
+        """The plan of a sidecar, or a plan for the job that fails because it is refused."""
+        try:
+            if ready.error is not None or ready.parsed is None:
+                raise ready.error or StoreError("internal_error", "a sidecar that was not read")
+            return make_plan(ready.name, ready.parsed, self._config, self._backends), None
+        except NstdError as error:
+            plan = Plan(plain_order(ready.name, ready.parsed, self._config))
+            return plan, Failure.of(error)
+
     def _claim_batch(self, ready: Ready, plan: Plan) -> None:
         """Claim a sidecar with lists; its jobs are staged in the folder of the batch."""
         outbox, work = self._config.folder("outbox"), self._config.folder("work")
@@ -215,7 +220,7 @@ class Admission:
             self._full = f"no space to take jobs in: {error.strerror}"
             self._try_at = now + self._full_pause
         else:
-            self.inbox.hold(ready.name, now)
+            self.inbox.holds.add_error(ready.name, now)
 
     def _short_of_space(self) -> str:
         least = self._config.limits.min_free

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from nstd.errors import NstdError, printable
-from nstd.intake.inbox import Ready
 from nstd.intake.plan import EffectiveSettings, Plan
+from nstd.intake.ready import Ready
 from nstd.intake.staging import Staging
 from nstd.logs.log import emit, keep_job_log
 from nstd.queue.batch import Batch

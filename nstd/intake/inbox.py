@@ -6,61 +6,33 @@ error, when it can never become a valid job.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from nstd.documents.config import Config
-from nstd.documents.grid import GridFile
-from nstd.errors import NstdError, SidecarError, printable
+from nstd.errors import SidecarError, printable
 from nstd.intake import notes
+from nstd.intake.holds import Holds
 from nstd.intake.locator import Found, Locator, normal, too_large
 from nstd.intake.orphans import WARN_AFTER, Orphans
+from nstd.intake.ready import Ready
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import CachedSidecar, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
 from nstd.logs.throttle import Throttle
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
-from nstd.system.backoff import backoff
 from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
 
-_FIRST = 101  # above every priority: refused sidecars are answered first
-_LONGEST_HOLD = 600.0
 _NO_SIDECAR = 2**20
 """Larger files (bytes) are not sidecars, whatever their name; they are ignored, like FIFOs."""
 _AGAIN = 1.0
 """Seconds until a file that could not be read is tried again."""
 _PASSING = 5.0
 """Seconds for which a disk error is treated as temporary."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A sidecar that can be claimed: with all its pictures, or with its error.
-
-    `parsed` is set when the sidecar was read for its claim.
-    """
-
-    name: str  # relative to the inbox
-    signature: Signature
-    parsed: GridFile | None = None
-    pictures: tuple[Found, ...] = ()
-    error: NstdError | None = None
-    priority: int = _FIRST
-
-    @property
-    def arrived(self) -> float:
-        """When it came, in seconds since the epoch, never later than now.
-
-        This is the ctime, which no program can set: copying tools and archives set the mtime to
-        that of the original, which may be in the future. Our own renames change the ctime, so it
-        is taken from the scan before the claim.
-        """
-        return min(self.signature.ctime_ns / 1e9, time.time())
 
 
 class PictureState(NamedTuple):
@@ -70,23 +42,15 @@ class PictureState(NamedTuple):
     is_stable: bool
 
 
-class Held(NamedTuple):
-    """A sidecar whose claim met an error: how often, and until when it is not tried."""
-
-    until: float
-    times: int
-
-
 class Inbox:
     """What the scans of the inbox have found. All of it is in memory and can be found again."""
 
     def __init__(self, config: Config, waits: Waits = USUAL) -> None:
-        self._hold_for = waits.claim
+        self.holds = Holds(waits.claim)
         self._stability, self._throttle = Stability(config.watch.settle), Throttle()
         inbox = Folder(config.folder("inbox"))
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._pictures: dict[tuple[str, str], PictureState] = {}  # in this scan
-        self._held: dict[str, Held] = {}
         self._orphans = Orphans()
         self._failing: dict[str, float] = {}  # in this scan: since when
         self._errors: dict[str, Exception] = {}  # in this scan: why
@@ -157,18 +121,6 @@ class Inbox:
             named = {picture.name for picture in pictures if picture.root == self.root}
             found += notes.unnamed(self._listing.pictures, named, found)
         return found[:MOST_NOTES]
-
-    def hold(self, name: str, now: float) -> None:
-        """Do not try the sidecar `name` for a while, because its claim met an error.
-
-        The time gets longer with each error.
-        """
-        times = self._held[name].times + 1 if name in self._held else 1
-        self._held[name] = Held(now + backoff(times, self._hold_for, _LONGEST_HOLD), times)
-
-    def hold_until(self, name: str, until: float) -> None:
-        """Do not try the sidecar `name` before the time `until`; nothing is wrong with it."""
-        self._held[name] = Held(until, 0)
 
     def needed(self) -> set[str] | None:
         """The inbox pictures that sidecars name now, in Unicode normal form.
@@ -258,10 +210,10 @@ class Inbox:
         return Ready(name, signature, error=error)
 
     def _is_held(self, name: str) -> bool:
-        held = self._held.get(name)
-        if held is None or held.until <= self._now:
+        until = self.holds.until(name)
+        if until <= self._now:
             return False
-        self._stability.check_again(held.until)
+        self._stability.check_again(until)
         return True
 
     def _may_pass(self, name: str, error: Exception) -> bool:
@@ -281,6 +233,4 @@ class Inbox:
         hidden = tuple(f"{folder}/" for folder in unreadable)
         self._sidecars.forget(names, hidden)
         self._orphans.forget(names, hidden)
-        for gone in self._held.keys() - names:
-            if not gone.startswith(hidden):
-                del self._held[gone]
+        self.holds.forget(names, hidden)

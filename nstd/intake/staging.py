@@ -11,9 +11,9 @@ from nstd.documents.model import Membership
 from nstd.documents.sidecar import Sidecar, SidecarFile
 from nstd.documents.sidecar_writer import dump
 from nstd.errors import StoreError, printable
-from nstd.intake.inbox import Ready
 from nstd.intake.locator import Found
 from nstd.intake.plan import EffectiveSettings, Plan, safe_name
+from nstd.intake.ready import Ready
 from nstd.queue.batch import Batch, BatchPaths, Member
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths

@@ -90,6 +90,9 @@ class Watcher:
         if watched == self._watched and self._is_alive():
             return
         self.stop()
+        self._start(watched)
+
+    def _start(self, watched: tuple[int, int]) -> None:
         observer: BaseObserver | None = None
         try:
             observer = Observer()
@@ -100,13 +103,12 @@ class Watcher:
             if observer is not None:
                 observer.stop()
             self._degrade(f"{error}; raise the limit on tasks, or set watch.mode: poll")
-            return
         except OSError as error:  # most often the limit on inotify watches
             limit = "instances" if error.errno == errno.EMFILE else "watches"
             advice = f"raise fs.inotify.max_user_{limit}, or set watch.mode: poll"
             self._degrade(f"{error.strerror or error}; {advice}")
-            return
-        self._observer, self._watched, self._reason = observer, watched, ""
+        else:
+            self._observer, self._watched, self._reason = observer, watched, ""
 
     def _is_alive(self) -> bool:
         """A watched folder that was deleted leaves the observer alive and its emitter dead."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nstd.queue.job import Failure, Job
+from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
 
 
@@ -60,6 +60,27 @@ class Running:
             return math.inf, math.inf
         return self.began + self.job.timeout, self.reported + stall
 
+    def end_if_overdue(self, now: float, stall: float) -> bool:
+        """Decide that it will fail if one of its deadlines has passed; whether that is so."""
+        time_limit, stalled = self.deadlines(stall)
+        if now >= time_limit:
+            self.forced_failure = _timed_out(self.job.timeout)
+        elif now >= stalled:
+            self.forced_failure = _hung(stall)
+        return self.forced_failure is not None
+
+    def failure_of(self, outcome: Outcome) -> Failure | None:
+        """The failure to report: why the attempt was ended, else the error that it met itself."""
+        if outcome.ending is Ending.FINISHED:
+            return None
+        if self.forced_failure is not None:
+            detail = outcome.failure.detail if outcome.failure else ""
+            return self.forced_failure.model_copy(update={"detail": detail})
+        if outcome.failure is None and self.stop_decision is None:
+            message = f"{outcome.ending} without being asked to"
+            return Failure(code="internal_error", message=message)
+        return outcome.failure
+
 
 class Decision(StrEnum):
     """What happens to a job whose attempt has ended."""
@@ -88,3 +109,19 @@ class Resolution:
     device_down: float | None = None
     device_up: bool = False
     avoided: frozenset[str] = frozenset()
+
+
+def _timed_out(timeout: float) -> Failure:
+    return Failure(
+        code="timed_out",
+        message=f"not done after its time-out of {timeout:g} s",
+        hint="raise `timeout` in the sidecar, or ask for a smaller size or a draft",
+    )
+
+
+def _hung(stall: float) -> Failure:
+    return Failure(
+        code="worker_hung",
+        message=f"no progress for {stall:g} s; its worker was killed",
+        hint="`detail` has the worker's last words; raise workers.stall if the backend is slow",
+    )

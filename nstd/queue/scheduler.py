@@ -161,14 +161,7 @@ class Scheduler:
         """Running jobs that reached their time limit, or report no progress; each is yielded
         once."""
         for running in self.running.values():
-            if running.is_ending:
-                continue
-            time_out, stall = running.deadlines(self._workers.stall)
-            if now >= time_out:
-                running.forced_failure = _timed_out(running.job.timeout)
-            elif now >= stall:
-                running.forced_failure = _hung(self._workers.stall)
-            if running.forced_failure is not None:
+            if not running.is_ending and running.end_if_overdue(now, self._workers.stall):
                 yield running
 
     def cancel(self, job_id: str) -> None:
@@ -185,7 +178,7 @@ class Scheduler:
     def resolve(self, outcome: Outcome, now: float) -> Resolution:
         """Remove a running job whose attempt has ended, and decide what happens to it."""
         running = self.running.pop(outcome.job)
-        failure = _failure_of(running, outcome)
+        failure = running.failure_of(outcome)
         decision = self._decide(running, outcome, failure)
         delay = self._delay(running.job, decision, failure)
         down, up = self._update_breaker(running, outcome, now)
@@ -256,31 +249,3 @@ class Scheduler:
             if not running.is_ending:
                 times += running.deadlines(self._workers.stall)
         return min((time for time in times if time > since), default=float("inf"))
-
-
-def _failure_of(running: Running, outcome: Outcome) -> Failure | None:
-    """The failure to report: why the attempt was ended, else the error that it met itself."""
-    if outcome.ending is Ending.FINISHED:
-        return None
-    if running.forced_failure is not None:
-        detail = outcome.failure.detail if outcome.failure else ""
-        return running.forced_failure.model_copy(update={"detail": detail})
-    if outcome.failure is None and running.stop_decision is None:
-        return Failure(code="internal_error", message=f"{outcome.ending} without being asked to")
-    return outcome.failure
-
-
-def _timed_out(timeout: float) -> Failure:
-    return Failure(
-        code="timed_out",
-        message=f"not done after its time-out of {timeout:g} s",
-        hint="raise `timeout` in the sidecar, or ask for a smaller size or a draft",
-    )
-
-
-def _hung(stall: float) -> Failure:
-    return Failure(
-        code="worker_hung",
-        message=f"no progress for {stall:g} s; its worker was killed",
-        hint="`detail` has the worker's last words; raise workers.stall if the backend is slow",
-    )

@@ -11,7 +11,8 @@ from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.intake.admission import REST_FACTOR, Admission
 from nstd.intake.claim import Claims
-from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.inbox import Inbox
+from nstd.intake.ready import Ready
 from nstd.logs.throttle import DiskErrors
 from nstd.queue.ended import EndedJobs
 from nstd.queue.scheduler import Scheduler
