@@ -1,7 +1,9 @@
 """The jobs on disk, and the decision which of them runs next.
 
-`store` and `control` use the disk; `scheduler` and the modules that it imports are pure: they use
-no clock, no disk and no processes.
+Also the data that packages exchange which do not import each other: what a worker reports of a job
+(`progress`, `result`), and the state of the daemon for the parts that show it (`daemon_state`,
+`health`, `inbox_note`). `store` and `control` use the disk; `scheduler` and the modules that it
+imports are pure: they use no clock, no disk and no processes.
 """
 
 from typing import TYPE_CHECKING
