@@ -65,7 +65,7 @@ def _check_inside(pictures: list[Path], limits: LimitSettings) -> None:
     """Have a child process decode the pictures; if the process fails, the job will check them."""
     numbers = str(limits.picture_pixels), str(limits.picture_bytes)
     files = [str(picture.resolve()) for picture in pictures]
-    command = [sys.executable, "-P", "-m", "nstd.images.look", *numbers, *files]
+    command = [sys.executable, "-P", "-m", "nstd.images.check", *numbers, *files]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=True

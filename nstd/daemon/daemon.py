@@ -111,7 +111,7 @@ class Daemon:
             step(now)
         except Exception as error:
             kind = step.__name__, type(error).__name__
-            if self._throttle.is_news(kind):
+            if self._throttle.is_new(kind):
                 self._log_error(error)
             return False
         return True

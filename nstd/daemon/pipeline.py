@@ -110,10 +110,10 @@ class Pipeline:
         self._pass_on_published()
 
     def _pass_on_published(self) -> None:
-        for job, failure, record, is_news in self.publisher.take():
+        for job, failure, record, is_new in self.publisher.take():
             if failure is None:
                 self._cleanup.add(job)
-            if is_news:
+            if is_new:
                 self.hooks.add(job, failure, record)
                 self.gallery.add(record)
 

@@ -90,7 +90,7 @@ class Recovery:
 
     def _log_broken(self, error: StoreError) -> None:
         self._is_broken = True
-        if self._throttle.is_news(error.message, True):
+        if self._throttle.is_new(error.message, True):
             emit("job.unreadable", error=printable(error.message))
 
     # What the loop needs to know

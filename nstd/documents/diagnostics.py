@@ -67,8 +67,8 @@ def validate(
 ) -> M:
     """`value` as a `model`, strictly: text is not a number, and `yes` is not `true`.
 
-    `value` stands at path `at` of `document`, save for the paths in `elsewhere` (relative to
-    `value`), which came from the source of that name. `whole` is the model of the document, where
+    `value` is at the path `at` of `document`, except for the paths in `elsewhere` (relative to
+    `value`), which come from the source of that name. `whole` is the model of the document, where
     a key at the wrong level may belong. Raises DocumentError with all problems.
     """
     try:

@@ -24,7 +24,7 @@ _BELONGS = {key: f"say -o output.{key}={{}}" for key in ("size", "format", "name
     "init": "say --init {}",
     "series": "say --series",
 }
-"""Keys that are no options of a backend, and how to say them on the command line."""
+"""Keys that are not options of a backend, and how they are given on the command line."""
 
 
 def set_option(values: dict[str, Any], option: str, *, lists: bool = False) -> None:

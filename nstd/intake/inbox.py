@@ -218,7 +218,7 @@ class Inbox:
 
     def _may_pass(self, name: str, error: Exception) -> bool:
         """Log that a file or folder cannot be read; whether the error may soon pass by itself."""
-        if self._throttle.is_news(name, str(error)):
+        if self._throttle.is_new(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
         self._errors[name] = error
         since = self._failing[name] = self._failed.get(name, self._now)

@@ -57,10 +57,10 @@ class Orphans:
         arrived = min(signature.ctime_ns / 1e9, time.time())
         orphan = self._all.get(name) or _Orphan(now, arrived, [])
         self._all[name] = orphan
-        is_late, is_news = now - orphan.since >= WARN_AFTER, orphan.missing != missing
-        if (is_news or orphan.seen != seen) and self._spent < _BUDGET:
+        is_late, is_new = now - orphan.since >= WARN_AFTER, orphan.missing != missing
+        if (is_new or orphan.seen != seen) and self._spent < _BUDGET:
             self._find_nearest(name, orphan, missing, locator, seen)
-        if is_news or is_late != orphan.is_late:
+        if is_new or is_late != orphan.is_late:
             more = {"nearest": orphan.nearest} if orphan.nearest else {}
             late = {"waited": round(now - orphan.since, 1)} if is_late else {}
             emit("inbox.waiting", sidecar=printable(name), missing=missing, **more, **late)

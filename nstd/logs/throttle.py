@@ -23,7 +23,7 @@ class Throttle:
         self._logged: dict[Hashable, tuple[object, float]] = {}
         self._mentioned: set[Hashable] = set()
 
-    def is_news(self, key: Hashable, what: object = None) -> bool:
+    def is_new(self, key: Hashable, what: object = None) -> bool:
         """Whether `what` was not logged for `key` yet, or long ago; from now on it counts as
         logged."""
         now = time.monotonic()
@@ -56,7 +56,7 @@ class DiskErrors:
         itself names a file, that name is logged.
         """
         full = is_full(error)
-        if not self._throttle.is_news((0, "") if full else (error.errno, path)):
+        if not self._throttle.is_new((0, "") if full else (error.errno, path)):
             return
         words = {"path": printable(str(error.filename or path)), "error": printable(str(error))}
         emit("disk.full" if full else "disk.failed", **words, **({"job": job} if job else {}))

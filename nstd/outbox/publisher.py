@@ -38,12 +38,12 @@ _FROM_RECORD = ("device", "steps", "peak_memory", "network", "stopped")
 
 
 class Published(NamedTuple):
-    """A published job; `is_news` unless an earlier run of the daemon has logged its end."""
+    """A published job; `is_new` unless an earlier run of the daemon has logged its end."""
 
     job: Job
     failure: Failure | None
     record: Path  # of the result, or the reason of a failure
-    is_news: bool
+    is_new: bool
 
 
 class Publisher:
@@ -127,19 +127,19 @@ class Publisher:
             if not self._outbox.has_published(pending.job):
                 while not self._try(pending, failure):
                     pass
-                is_news = True
+                is_new = True
             else:
                 self._outbox.make_durable(pending.job)
-                is_news = not has_ended(self._logs, pending.job.id)
-            if is_news:
+                is_new = not has_ended(self._logs, pending.job.id)
+            if is_new:
                 self._log_end(pending.job, failure)
-            self._count(pending, failure, is_news=is_news)
+            self._count(pending, failure, is_new=is_new)
         self._note_end(pending.job)
         self._store.remove(pending.job)
 
-    def _count(self, pending: EndedJob, failure: Failure | None, *, is_news: bool) -> None:
+    def _count(self, pending: EndedJob, failure: Failure | None, *, is_new: bool) -> None:
         pending.is_logged, record = True, self._outbox.record_of(pending.job)
-        self._published.append(Published(pending.job, failure, record, is_news))
+        self._published.append(Published(pending.job, failure, record, is_new))
         if failure is None:
             self.finished += 1
         else:

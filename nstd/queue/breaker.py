@@ -48,7 +48,7 @@ class Breaker:
             self.trial = job
 
     def release(self, job: str) -> None:
-        """A job ended, and its end says nothing about the device."""
+        """A job ended in a way that says nothing about the device."""
         if self.trial == job:
             self.trial = None
 

@@ -16,5 +16,5 @@ class DaemonState:
     paused: str = ""  # why nothing is claimed
     inbox: int = 0  # sidecars that wait in the inbox
     inbox_lost: bool = False  # whether the inbox cannot be read
-    unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why; it may pass
+    unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why
     notes: Sequence[InboxNote] = ()  # about files in the inbox that will not become jobs

@@ -18,5 +18,5 @@ class InboxNote(StoredModel):
     """It waits for pictures; cannot be read; looks like a mistake; a picture no sidecar names."""
     message: str  # what happens and what to do, for a person
     missing: tuple[str, ...] = ()  # the pictures it waits for, as the sidecar calls them
-    nearest: str = ""  # the name of what is there that was probably meant
+    nearest: str = ""  # the existing picture that was probably meant
     since: float | None = None  # seconds since the epoch

@@ -62,9 +62,9 @@ class Press:
 
     def take(self) -> None:
         """Hear of what was published."""
-        for job, failure, record, is_news in self.publisher.take():
+        for job, failure, record, is_new in self.publisher.take():
             self.cleared += [job.id] if failure is None else []
-            self.hooked += [(job.id, record)] if is_news else []
+            self.hooked += [(job.id, record)] if is_new else []
 
     def job(self, name: str = "beach", result: str = json.dumps(RESULT)) -> Job:
         """A job whose worker is done."""

@@ -46,7 +46,7 @@ class RayExecutor:
     def __init__(self, config: Config, scratch: Path) -> None:
         self._config, self._settings, self._scratch = config, config.executor, scratch
         self._driver: WorkerProcess[FromDriver] | None = None
-        self._heard = 0.0
+        self._heard_at = 0.0
         self._retry_at, self._failures = 0.0, 0
         self._slots: list[Slot] = []
         self._why_no_slots = "the cluster has not answered yet"
@@ -69,10 +69,10 @@ class RayExecutor:
 
     @property
     def _is_joined(self) -> bool:
-        return self._heard > 0.0 and not self._failures
+        return self._heard_at > 0.0 and not self._failures
 
     def _start_driver(self) -> None:
-        self._heard = 0.0
+        self._heard_at = 0.0
         try:
             Files().make_folder(self._scratch)
             output = self._scratch / "ray-driver.log"
@@ -142,12 +142,12 @@ class RayExecutor:
             return
         if has_ended or driver.channel.is_closed:
             self._lose(f"the driver of the cluster ended ({driver.ending})")
-        elif time.monotonic() > (self._heard or driver.began) + self._patience:
+        elif time.monotonic() > (self._heard_at or driver.began) + self._patience:
             self._lose(f"no answer in {self._patience:g} s")
 
     @property
     def _patience(self) -> float:
-        return SILENCE if self._heard else CONNECT
+        return SILENCE if self._heard_at else CONNECT
 
     def _handle(self, message: FromDriver) -> None:
         if isinstance(message, ClusterFailed):
@@ -172,7 +172,7 @@ class RayExecutor:
 
     def _take_places(self, message: PlacesFound) -> None:
         """Take over the current places; logged when they change, and when there are none."""
-        self._failures, self._heard = 0, time.monotonic()
+        self._failures, self._heard_at = 0, time.monotonic()
         before = [slot.device for slot in self._slots]
         running = [slot.device for slot in self._running.values()]
         devices = chosen(message.places, before, running, self._settings.jobs)

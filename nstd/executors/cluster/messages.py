@@ -77,9 +77,9 @@ ToDriver = Connect | RunAttempt | EndAttempt
 FromDriver = (
     PlacesFound | Begun | Reported | Ended | RemoteWorkerStarted | RemoteWorkerEnded | ClusterFailed
 )
-News = Reported | FileWritten | Ended
+FromNode = Reported | FileWritten | Ended
 TO_DRIVER: TypeAdapter[ToDriver] = TypeAdapter(Annotated[ToDriver, Field(discriminator="kind")])
 FROM_DRIVER: TypeAdapter[FromDriver] = TypeAdapter(
     Annotated[FromDriver, Field(discriminator="kind")]
 )
-NEWS: TypeAdapter[News] = TypeAdapter(Annotated[News, Field(discriminator="kind")])
+FROM_NODE: TypeAdapter[FromNode] = TypeAdapter(Annotated[FromNode, Field(discriminator="kind")])

@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 from nstd.documents.settings import WorkerSettings
 from nstd.executors.cluster.actor import NoWorkerError, PlaceActor
 from nstd.executors.cluster.messages import (
-    NEWS,
+    FROM_NODE,
     FileWritten,
     FromDriver,
     RunAttempt,
@@ -26,7 +26,7 @@ from nstd.executors.worker.failures import as_failure
 from nstd.queue.job import Ending, Failure, Outcome
 from nstd.system.durable import Files
 
-_NEWS_PATIENCE = 5.0
+_POLL_SECONDS = 5.0
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 FileReferences = dict[str, Any]
 """References to the files of a job in Ray's store, by name."""
@@ -99,8 +99,8 @@ class RemoteWorker:
             return Outcome(job=assignment.job.id, ending=_ENDINGS[self._end_requested])
         await self._begin(assignment, preparing.result(), order.workers.start)
         while True:
-            for news in await self._actor.handle.news.remote(_NEWS_PATIENCE):
-                match NEWS.validate_python(news):
+            for message in await self._actor.handle.take_messages.remote(_POLL_SECONDS):
+                match FROM_NODE.validate_python(message):
                     case Ended(outcome=outcome):
                         return outcome
                     case Reported() as report:

@@ -16,7 +16,7 @@ from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment
 from nstd.executors.worker.checks import check_preview, check_progress, check_result
 from nstd.executors.worker.failures import as_failure
-from nstd.executors.worker.inputs import Decoded, Decoder, seen
+from nstd.executors.worker.inputs import Decoded, Decoder, flatten
 from nstd.executors.worker.reporter import ProgressReporter
 from nstd.executors.worker.result_writer import ResultWriter
 from nstd.executors.worker.thumbnails import Thumbnails
@@ -48,7 +48,7 @@ class Attempt:
         report: Callable[[Report], None],
         end_request: Callable[[], str | None],
     ) -> None:
-        self._a, self._job, self._files = assignment, assignment.job, files
+        self._assignment, self._job, self._files = assignment, assignment.job, files
         self._paths = JobPaths(assignment.folder)
         self._reporter, self._end_request = ProgressReporter(self._job.id, report), end_request
         self._views = Thumbnails(self._paths, files, self._reporter.note_error)
@@ -95,11 +95,11 @@ class Attempt:
     def _work(self, backend: Backend) -> None:
         proc.reset_peak()
         options = self._options(backend)
-        given = self._timed("decode", Decoder(self._a).decode)
+        given = self._timed("decode", Decoder(self._assignment).decode)
         content = given.content
         self._reporter.add_picture_notes(given.notes)
         task = self._task(given, options)
-        if self._a.views:
+        if self._assignment.views:
             self._timed("views", lambda: self._views.of_inputs(task))
         free = shutil.disk_usage(self._paths.folder).free
         self._had_room = free >= DISK_BYTES * content.pixels.shape[0] * content.pixels.shape[1]
@@ -108,20 +108,20 @@ class Attempt:
         self._is_in_backend = False
         check_result(result, content.pixels.shape, self._job.backend)
         picture = self._timed("encode", lambda: self._writer.write_picture(result, content))
-        if self._a.views:
+        if self._assignment.views:
             self._timed("views", lambda: self._views.of_result(result.pixels))
         seconds = self._seconds | dict(result.seconds) | {"total": self._reporter.elapsed}
         self._writer.write_result(result, picture, self._reporter, seconds)
 
     def _task(self, given: Decoded, options: BaseModel) -> Task:
         return Task(
-            content=seen(given.content),
+            content=flatten(given.content),
             styles=given.styles,
             init=given.init,
             series=given.series,
             options=options,
-            device=self._a.torch_device,
-            weights=self._a.weights,
+            device=self._assignment.torch_device,
+            weights=self._assignment.weights,
             state=self._state(),
             cache=self._cache(),
         )
@@ -141,7 +141,7 @@ class Attempt:
             return None
 
     def _cache(self) -> DiskCache | None:
-        a = self._a
+        a = self._assignment
         return None if a.cache is None else DiskCache(a.cache, a.cache_bytes, self._files)
 
     def report(self, progress: Progress) -> None:
@@ -154,7 +154,7 @@ class Attempt:
         is_last = self._reporter.keep(progress)
         if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
             self._reporter.send(progress)
-        if progress.state and self._is_due("checkpoint", now, self._a.checkpoint):
+        if progress.state and self._is_due("checkpoint", now, self._assignment.checkpoint):
             self._write(self._paths.checkpoint, progress.state())
         if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
             self._show(progress.picture())

@@ -89,7 +89,7 @@ class Decoder:
         return None
 
     def _seen(self, given: Input, **how: Any) -> Pixels:
-        return seen(self._picture(given, **how))
+        return flatten(self._picture(given, **how))
 
     def _picture(self, given: Input, **how: Any) -> Picture:
         with self._with_sidecar_name(given):
@@ -111,8 +111,8 @@ class Decoder:
             raise PictureError(error.code, message, error.hint) from None
 
 
-def seen(picture: Picture) -> Pixels:
-    """The pixels over white: transparent pixels are often black and must not count as black."""
+def flatten(picture: Picture) -> Pixels:
+    """The pixels over white: transparent pixels are often black, and must not count as black."""
     return picture.pixels if picture.alpha is None else over_white(picture.pixels, picture.alpha)
 
 

@@ -224,7 +224,7 @@ def test_a_node_whose_disk_is_full_does_not_take_the_job(
     with pytest.raises(OSError, match="No space left"):
         worker.begin(told.model_dump(mode="json"), ["content.png"], b"picture")
     assert not list((tmp_path / "node").iterdir())
-    assert worker.news(0) == []
+    assert worker.take_messages(0) == []
 
 
 def test_a_style_that_jobs_share_is_put_into_the_store_once(
