@@ -42,13 +42,19 @@ SHORT = dict.fromkeys(("after_error", "claim", "disk", "full", "full_job", "publ
 """Waits after an error of a disk, in seconds, which are 1 to 10 otherwise."""
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 120.0, what: str = "") -> T:
-    """The first true value of `condition`; AssertionError when none came in time."""
+def wait_for(
+    condition: Callable[[], T], seconds: float = 120.0, what: str = "", pause: float = 0.02
+) -> T:
+    """The first true value of `condition`; AssertionError when none came in time.
+
+    `pause` is the time in seconds between two looks; a look that starts processes needs a longer
+    one, to leave the processor to what is waited for.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
     raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 
