@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from nstd.executors.channel import DaemonEnd, Heard
 from nstd.system.child import Child, import_path, python_module
-from nstd.system.durable import inherit_owner
+from nstd.system.ownership import inherit_owner
 
 _TAIL = 4000
 _MOST_OUTPUT = 8 * 2**20
@@ -52,7 +52,7 @@ class WorkerProcess(Child, Generic[Heard]):
             raise
         self.channel = DaemonEnd(ours, heard)
 
-    def tell_where(self) -> None:
+    def dump_stacks(self) -> None:
         """Ask it to print the stack of each of its threads."""
         with suppress(ProcessLookupError, PermissionError):
             os.kill(self.pid, signal.SIGUSR1)

@@ -1,4 +1,4 @@
-"""What lies in the inbox and will not become a job as it is, for the parts that show it."""
+"""Notes about files in the inbox that will not become jobs as they are."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Literal
 from nstd.documents.model import StoredModel
 
 MOST_NOTES = 50
-"""So many are handed on; of the others there is no more than the count of sidecars."""
+"""The most notes that are kept; further files have no note."""
 
 
 class InboxNote(StoredModel):
-    """One file of the inbox, and why it is not taken in."""
+    """One file of the inbox, and why it does not become a job."""
 
     name: str  # relative to the inbox
     kind: Literal["waiting", "unreadable", "mistake", "unnamed"]

@@ -155,9 +155,11 @@ def test_the_command_prints_json_for_machines(monkeypatch: pytest.MonkeyPatch) -
     """And on standard error what is going on."""
     asked: list[SpeedPlan] = []
 
-    def measured(plan: SpeedPlan, config: Config, threads: int, say: run.Say) -> dict[str, Any]:
+    def measured(
+        plan: SpeedPlan, config: Config, threads: int, show_step: run.ShowStep
+    ) -> dict[str, Any]:
         asked.append(plan)
-        say("the ceiling")
+        show_step("the ceiling")
         return FOUND
 
     monkeypatch.setattr(run, "measure", measured)

@@ -188,13 +188,13 @@ def test_only_sidecars_and_what_they_name_are_looked_at(
 ) -> None:
     """What else lies in the inbox costs no more than its name."""
     looked: list[str] = []
-    look = Folder.look
+    signature = Folder.signature
 
     def looking(root: Folder, name: str) -> Signature:
         looked.append(name)
-        return look(root, name)
+        return signature(root, name)
 
-    monkeypatch.setattr(Folder, "look", looking)
+    monkeypatch.setattr(Folder, "signature", looking)
     for folder in ("inbox", "inbox/sub"):
         (tmp_path / folder).mkdir()
         for name in ("a.part", "b.png", "c.txt", ".d.yaml", "e.yaml~"):

@@ -14,16 +14,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from nstd.backends.registry import Backends
+from nstd.documents.axis import Axis, describe, name_members, size_of
 from nstd.documents.config import Config
-from nstd.documents.grid import (
-    Axis,
-    GridFile,
-    describe,
-    name_members,
-    parse_grid,
-    size_of,
-    takes_list,
-)
+from nstd.documents.grid import GridFile, parse_grid, takes_list
 from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
 from nstd.documents.sidecar_writer import dump
 from nstd.errors import SidecarError
@@ -190,12 +183,12 @@ def test_the_members_are_the_product_of_the_lists(text: str) -> None:
     assert len(set(names)) == len(names)
     assert len({json.dumps(member.axes) for member in plan.members}) == wanted
     assert [tuple(member.axes.values()) for member in plan.members] == list(
-        itertools.product(*(axis.told for axis in plan.axes))
+        itertools.product(*(axis.recorded_values for axis in plan.axes))
     )
     for member in plan.members:
         value = {**member.parsed.document.value, "output": {"name": member.order.name}}
         again = parse_sidecar(dump(value), "x.yaml").sidecar
-        assert again.wanted == member.parsed.sidecar.wanted
+        assert again.references == member.parsed.sidecar.references
         assert again.output.name == member.order.name
 
 

@@ -17,13 +17,13 @@ from nstd.executors.cluster.messages import (
     Connect,
     FromDriver,
     PlacesFound,
-    SeatEnded,
-    SeatOrder,
-    SeatStarted,
+    RemoteWorkerEnded,
+    RemoteWorkerStarted,
+    RunAttempt,
 )
-from nstd.executors.cluster.places import chosen, wanted
+from nstd.executors.cluster.places import chosen, resources_per_job
 from nstd.executors.contract import Assignment, Begun, Event
-from nstd.executors.messages import Ended, Reported, Want
+from nstd.executors.messages import EndAttempt, Ended, Reported
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -49,7 +49,7 @@ class RayExecutor:
         self._heard = 0.0
         self._retry_at, self._failures = 0.0, 0
         self._slots: list[Slot] = []
-        self._trouble = "the cluster has not answered yet"
+        self._why_no_slots = "the cluster has not answered yet"
         self._running: dict[str, Slot] = {}
         self._events: list[Event] = []
         self._logged = (-1, -1)  # nodes and slots, as last logged
@@ -65,7 +65,7 @@ class RayExecutor:
             wait(self.waitables(), max(0.0, deadline - time.monotonic()))
             self._listen()
         if self._driver is None:
-            raise ClusterError("cluster_failed", self._trouble, _hint(self._trouble))
+            raise ClusterError("cluster_failed", self._why_no_slots, _hint(self._why_no_slots))
 
     @property
     def _is_joined(self) -> bool:
@@ -86,34 +86,34 @@ class RayExecutor:
         """A slot for each place of the cluster."""
         return self._slots
 
-    def trouble(self) -> str:
+    def why_no_slots(self) -> str:
         """Why there is no place: the cluster is lost, or no node has the resources that a job
         needs."""
-        return "" if self._slots else self._trouble
+        return "" if self._slots else self._why_no_slots
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         """Send the job to the driver."""
         self._running[job.id] = slot
         if self._driver is None:
-            self._end(job.id, _lost(job.id, self._trouble))
+            self._end(job.id, _lost(job.id, self._why_no_slots))
             return
         device = "cuda:0" if self._settings.num_gpus else "cpu"
         assignment = Assignment.of(job, folder, slot, device, self._config)
         workers = self._config.workers
-        order = SeatOrder(assignment=assignment, device=slot.device, workers=workers)
+        order = RunAttempt(assignment=assignment, device=slot.device, workers=workers)
         self._driver.channel.send(order)
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
         """Ask the attempt to end; its worker is killed after the grace period, or at once."""
-        self._ask(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
+        self._request_end(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
 
     def stop(self, job_id: str) -> None:
         """Ask the attempt to save and end; its worker is killed after the grace period."""
-        self._ask(job_id, "stop", self._config.workers.grace)
+        self._request_end(job_id, "stop", self._config.workers.grace)
 
-    def _ask(self, job_id: str, what: Literal["cancel", "stop"], grace: float) -> None:
+    def _request_end(self, job_id: str, what: Literal["cancel", "stop"], grace: float) -> None:
         if self._driver is not None and job_id in self._running:
-            self._driver.channel.send(Want(job=job_id, wanted=what, grace=grace))
+            self._driver.channel.send(EndAttempt(job=job_id, how=what, grace=grace))
 
     def events(self) -> Iterable[Event]:
         """The events from the driver. A driver that ended or is silent is replaced after a
@@ -163,10 +163,10 @@ class RayExecutor:
                 self._events.append(report)
             case Ended(outcome=outcome) if outcome.job in self._running:
                 self._end(outcome.job, outcome)
-            case SeatStarted(device=device, pid=pid, seconds=seconds):
+            case RemoteWorkerStarted(device=device, pid=pid, seconds=seconds):
                 name = Slot(device, 0).name
                 emit("worker.started", slot=name, device=device, pid=pid, seconds=seconds)
-            case SeatEnded(device=device, pid=pid, reason=reason):
+            case RemoteWorkerEnded(device=device, pid=pid, reason=reason):
                 name = Slot(device, 0).name
                 emit("worker.ended", slot=name, device=device, pid=pid, reason=reason)
 
@@ -177,8 +177,10 @@ class RayExecutor:
         running = [slot.device for slot in self._running.values()]
         devices = chosen(message.places, before, running, self._settings.jobs)
         slots = [Slot(device, 0) for device in devices]
-        asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
-        self._trouble = f"no node of the cluster has {asked} for a job"
+        asked = ", ".join(
+            f"{amount:g} {name}" for name, amount in resources_per_job(self._settings).items()
+        )
+        self._why_no_slots = f"no node of the cluster has {asked} for a job"
         now = message.nodes, len(slots)
         if now != self._logged or slots != self._slots:
             emit("cluster.changed", address=self._settings.address, nodes=now[0], slots=now[1])
@@ -198,13 +200,15 @@ class RayExecutor:
             emit("cluster.lost", address=self._settings.address, reason=reason)
         self._slots, self._logged = [], (-1, -1)
         for job in list(self._running):
-            self._end(job, _lost(job, self._trouble, detail))
+            self._end(job, _lost(job, self._why_no_slots, detail))
 
     def _back_off(self, reason: str) -> None:
         """Try again after a pause, which doubles each time until there are places again."""
         self._failures += 1
         self._retry_at = time.monotonic() + backoff(self._failures, _PAUSE, _LONGEST_PAUSE)
-        self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
+        self._why_no_slots = (
+            f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
+        )
 
     def _end(self, job: str, outcome: Outcome) -> None:
         self._running.pop(job, None)
@@ -232,8 +236,8 @@ def _lost(job: str, reason: str, detail: str = "") -> Outcome:
     return Outcome(job=job, ending=Ending.FAILED, failure=failure)
 
 
-def _hint(trouble: str) -> str:
+def _hint(why_no_slots: str) -> str:
     """The hint for a cluster that cannot be joined."""
-    if "ersion mismatch" in trouble:
+    if "ersion mismatch" in why_no_slots:
         return "install the same Ray and Python on the daemon's machine and on all nodes"
     return "start the head with `ray start --head`, or mend executor.address"

@@ -48,11 +48,14 @@ class NodeFiles(Files):
 
 
 class NodeWorker:
-    """The actor. The driver calls its methods; `news` and `want` may run while others run."""
+    """The actor, whose methods the driver calls.
+
+    `news` and `end_attempt` may run while others run.
+    """
 
     def __init__(self) -> None:
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
+        self._end_requested: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
         self._backend = cache(load)  # an instance may keep its networks loaded
         _sweep()
 
@@ -71,8 +74,8 @@ class NodeWorker:
         Raises OSError when the node's disk fails. Ray may free the contents after this call.
         """
         _sweep()
-        self._wanted = None
-        me = f"{os.getpid()}-{proc.born()}"
+        self._end_requested = None
+        me = f"{os.getpid()}-{proc.start_time()}"
         # A folder that cannot be removed now, because a process still uses it, is removed later.
         folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-", ignore_cleanup_errors=True)
         places = {"folder": folder.name, "cache": assignment["cache"] and _cache_folder()}
@@ -87,11 +90,11 @@ class NodeWorker:
 
     def _run(self, here: Assignment, folder: tempfile.TemporaryDirectory[str]) -> None:
         with folder:
-            wanted = partial(self._wanted_of, here.job.id)
+            end_request = partial(self._end_request_for, here.job.id)
             files = NodeFiles(here.folder, self._news)
             try:
                 with attributed(here):
-                    outcome = Attempt(here, files, self._report, wanted).run(self._backend)
+                    outcome = Attempt(here, files, self._report, end_request).run(self._backend)
             except BaseException:  # this thread would end without a message
                 traceback.print_exc()
                 os._exit(1)
@@ -100,10 +103,10 @@ class NodeWorker:
     def _report(self, report: Report) -> None:
         self._news.put(Reported(report=report))
 
-    def _wanted_of(self, job: str) -> str | None:
+    def _end_request_for(self, job: str) -> str | None:
         """`cancel` or `stop` when the running attempt of `job` is to end; else None."""
-        wanted = self._wanted
-        return wanted[1] if wanted is not None and wanted[0] == job else None
+        request = self._end_requested
+        return request[1] if request is not None and request[0] == job else None
 
     def news(self, patience: float) -> list[dict[str, Any]]:
         """Wait for messages: those since the last call, or [] after `patience` seconds.
@@ -117,9 +120,9 @@ class NodeWorker:
                 found.append(self._news.get_nowait())
         return [each.model_dump() for each in found]
 
-    def want(self, job: str, wanted: str) -> None:
+    def end_attempt(self, job: str, how: str) -> None:
         """Ask the attempt of `job` to stop or to cancel itself."""
-        self._wanted = job, wanted
+        self._end_requested = job, how
 
 
 def _cache_folder() -> Path:
@@ -131,6 +134,6 @@ def _cache_folder() -> Path:
 def _sweep() -> None:
     """Remove the folders that killed workers have left on this node."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
-        pid, born, *_ = folder.name.removeprefix(_PREFIX).split("-")
-        if pid.isdecimal() and born != proc.born(int(pid)):
+        pid, start_time, *_ = folder.name.removeprefix(_PREFIX).split("-")
+        if pid.isdecimal() and start_time != proc.start_time(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)

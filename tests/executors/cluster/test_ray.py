@@ -196,7 +196,7 @@ def test_what_a_worker_left_is_swept_even_before_its_parent_has_waited_for_it(
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with subprocess.Popen(["sleep", "60"]) as worker:
-        folder = tmp_path / f"nstd-node-{worker.pid}-{proc.born(worker.pid)}-abcd"
+        folder = tmp_path / f"nstd-node-{worker.pid}-{proc.start_time(worker.pid)}-abcd"
         folder.mkdir()
         NodeWorker()
         assert folder.exists()
@@ -386,7 +386,7 @@ def test_a_driver_that_cannot_be_started_is_a_cluster_out_of_reach(tmp_path: Pat
     with pytest.raises(ClusterError, match="its driver could not be started"):
         executor.open()
     assert list(executor.events()) == []
-    assert "could not be started" in executor.trouble()
+    assert "could not be started" in executor.why_no_slots()
     executor.close()
 
 
