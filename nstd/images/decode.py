@@ -21,16 +21,18 @@ from PIL import Image, UnidentifiedImageError
 
 from nstd.errors import PictureError
 from nstd.images.avif import space_of_avif
+from nstd.images.bmp import read_bmp
 from nstd.images.develop import develop
 from nstd.images.enlarge import Enlarging
 from nstd.images.explain import explained, several, too_large
+from nstd.images.foreign import HEAD, foreign_kind
 from nstd.images.jpeg import read_jpeg
-from nstd.images.kinds import FORMATS, HEAD, foreign_kind, kind_of
+from nstd.images.kinds import FORMATS, kind_of
 from nstd.images.model import Array, Picture, Scale, Stored, UnreadKindError
 from nstd.images.netpbm import read_netpbm
 from nstd.images.pillow import Opener, orientation_of, profile_of
 from nstd.images.png import read_png
-from nstd.images.profiles import profile_of_bmp, profile_of_gif
+from nstd.images.profiles import profile_of_gif
 from nstd.images.tiff import read_tiff
 from nstd.system.units import format_size
 
@@ -99,12 +101,6 @@ def _read_plain(file: BinaryIO, open_image: Opener) -> Stored:
         return Stored(image, profile=profile, orientation=orientation_of(image))
 
 
-def _read_bmp(file: BinaryIO, open_image: Opener) -> Stored:
-    profile = profile_of_bmp(file)
-    file.seek(0)
-    return replace(_read_plain(file, open_image), profile=profile)
-
-
 def _read_gif(file: BinaryIO, open_image: Opener) -> Stored:
     profile = profile_of_gif(file)
     file.seek(0)
@@ -122,7 +118,7 @@ _READERS: dict[str, Callable[[BinaryIO, Opener], Stored]] = {
     "PNG": read_png,
     "JPEG": read_jpeg,
     "TIFF": read_tiff,
-    "BMP": _read_bmp,
+    "BMP": read_bmp,
     "GIF": _read_gif,
     "PPM": read_netpbm,
     "AVIF": _read_avif,

@@ -14,7 +14,7 @@ from support.farm import Farm
 from support.forge import Forge
 from support.powercut import State, cuts
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("batches")]  # one forge
 SOME = 13
 """The short form tries every thirteenth step; the slow one tries all."""
 TRIED = 15
@@ -29,7 +29,6 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     farm.forge.close()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("stride", [SOME, pytest.param(1, marks=pytest.mark.slow)])
 def test_sigkill_the_daemon_at_every_step_of_a_batch(farm: Farm, stride: int) -> None:
     """Then a restart: every member is there once, with one sheet and one end of the batch."""
@@ -65,7 +64,6 @@ def test_sigkill_the_daemon_of_a_batch_again_while_it_recovers(farm: Farm) -> No
         plot.remove()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("fault", "lasting"), [("EIO", 0.0), ("ENOSPC", 0.3)])
 def test_fail_the_nth_file_operation_of_a_batch(
@@ -127,7 +125,6 @@ def cutter(farm: Farm) -> Iterator[Cutter]:
     cutter.close()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("tried", [TRIED, pytest.param(10**6, marks=pytest.mark.slow)])
 def test_a_power_cut_in_a_batch_loses_nothing(cutter: Cutter, tried: int, tmp_path: Path) -> None:
     """Whatever was not fsynced may be gone or torn, at any moment."""
