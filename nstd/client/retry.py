@@ -36,8 +36,8 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
             if picture.kept is not None
         }
         restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
-        # One that lay there may have gone with another job; from now on the sidecar keeps it.
+        sidecar = files.move_to_free_name(failed / name.name, inbox.path / name, below=inbox.path)
+        # A picture may have been archived with another job before the sidecar was there.
         restore_all(inbox, config, name, copies, files)
         files.remove_tree(failed)
     except (OSError, ValueError, SidecarError) as error:
@@ -51,16 +51,16 @@ def failed_of(outbox: Path, batch_id: str) -> list[Path]:
     """The folders of the failed jobs of a batch, in the order of its members."""
     found = []
     for _, path in list_published(outbox / FAILED):
-        told = read_heading(path)
-        if told is not None and told.batch is not None and told.batch.id == batch_id:
-            found.append((told.batch.index, path.parent))
+        heading = read_heading(path)
+        if heading is not None and heading.batch is not None and heading.batch.id == batch_id:
+            found.append((heading.batch.index, path.parent))
     return [folder for _, folder in sorted(found)]
 
 
 def restore_all(
     inbox: Folder, config: Config, sidecar: PurePosixPath, copies: dict[str, Path], files: Files
 ) -> None:
-    """Put back what the sidecar names and the inbox lacks."""
+    """Restore the pictures that the sidecar names and that are not found any more."""
     for source, copy in copies.items():
         if copy.exists():
             _restore(inbox, config, sidecar, copy, source, files)
@@ -80,7 +80,7 @@ def _restore(
     temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)
     files.copy_file(copy, temporary)
-    files.put_back(temporary, target)
+    files.move_to_free_name(temporary, target)
 
 
 def missing_pictures(config: Config, sidecar: Path) -> list[str]:

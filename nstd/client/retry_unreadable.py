@@ -39,7 +39,7 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
         name = PurePosixPath(_place(parts), kept.name)
         copies = {source: path for part in reversed(parts) for source, path in _copies(part)}
         restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(kept, inbox.path / name, below=inbox.path)
+        sidecar = files.move_to_free_name(kept, inbox.path / name, below=inbox.path)
         restore_all(inbox, config, name, copies, files)
         files.make_folder(work / NEW)
         files.rename(folder, work / NEW / job_id)  # at once: no half of it is found
@@ -86,9 +86,9 @@ def _copies(folder: Path) -> Iterator[tuple[str, Path]]:
     """The copies of its pictures that a job has, each with its name in the sidecar."""
     try:
         sidecar = _sidecar(folder if folder.name != "inputs" else folder.parent)
-        wanted = parse_sidecar(sidecar.read_bytes(), sidecar.name).sidecar.wanted
+        references = parse_sidecar(sidecar.read_bytes(), sidecar.name).sidecar.references
     except (OSError, ValueError, SidecarError):  # the sidecar of a batch, or one to be refused
         return
-    for each in wanted:
+    for each in references:
         for path in sorted(folder.glob(f"{each.label}.*"))[:1]:
             yield each.source, path

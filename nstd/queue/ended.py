@@ -30,7 +30,7 @@ class LiveMembers:
         self._arrived: dict[str, Job] = {}
 
     def enter(self, job: Job) -> None:
-        """The job waits, or has ended; it counts once, however often it is entered."""
+        """The job waits, or has ended; entering it again changes nothing."""
         if job.batch is None:
             return
         if job.batch.id not in self._live:
