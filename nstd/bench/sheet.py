@@ -14,7 +14,7 @@ from nstd.bench.grid import Row, SheetTile, draw_grid
 from nstd.bench.pairs import Pair
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError
-from nstd.executors.worker.inputs import seen
+from nstd.executors.worker.inputs import flatten
 from nstd.images import load_image
 
 _GIVEN = ("content", "style")
@@ -89,7 +89,7 @@ class Sheets:
             )
         except PictureError as error:
             return error.message
-        return Image.fromarray((seen(picture) * 255 + 0.5).astype(np.uint8))
+        return Image.fromarray((flatten(picture) * 255 + 0.5).astype(np.uint8))
 
 
 def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:

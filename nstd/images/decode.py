@@ -50,15 +50,14 @@ def load_image(
 ) -> Picture:
     """Decode the whole of `path`, upright, in sRGB.
 
-    With `max_side`, its longest side has at most so many pixels, and smaller pictures are never
-    enlarged, unless with `enlarge`: then it has exactly so many, and a note says that it was
-    enlarged. With `size`, width and height, it is stretched to exactly that. Files over
-    `max_bytes` and pictures over `max_pixels` are refused from the header, before anything is
-    decoded.
+    With `max_side`, its longest side has at most that many pixels; a smaller picture is not
+    enlarged. With `enlarge` too, the longest side has exactly that many pixels, and a note says so
+    if the picture was enlarged. With `size`, it has exactly that width and height. Files of more
+    than `max_bytes` and pictures of more than `max_pixels` are refused before they are decoded.
 
-    Raises PictureError: `picture_missing`; `picture_refused` for what is too large, animated, no
-    regular file or too small to be enlarged to that; `picture_unreadable` for what is broken,
-    truncated or of an unknown format; `io_error` where the disk failed.
+    Raises PictureError: `picture_missing`; `picture_refused` for a picture that is too large,
+    animated, not a regular file, or too small to be enlarged to that size; `picture_unreadable`
+    for one that is broken, truncated or of an unknown format; `io_error` when the disk fails.
     """
     if enlarge and max_side is not None:
         enlarging = Enlarging(path.name, max_side, max_pixels)

@@ -47,7 +47,7 @@ def test_what_is_cut_out_stays_so_however_dark_it_was_painted() -> None:
 
     In between, cover grows with alpha.
     """
-    alpha = np.arange(17, dtype=np.float32)[None] / np.float32(255)
+    alpha = (np.arange(17)[None] / 255).astype(np.float32)
     _, cover = off_white(np.zeros((1, 17, 3), np.float32), alpha)
     assert cover[0, :8] == pytest.approx(alpha[0, :8], abs=1e-3)
     assert (np.diff(cover) > 0).all()
