@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ import torch
 from making.fixed import tensor
 from making.vgg19_scales import FLOOR, photographs, scales
 from support.gatys import painting, photograph, run, task
-from torch import Tensor
-from torch.nn import functional
+from support.original import as_published, forge_original, save_original
 
 from nstd.backend import Style
 from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
 from nstd.backends.gatys.original import package_scales
 from nstd.backends.gatys.pyramid import shrink
-from nstd.backends.gatys.vgg import empty_layers, load
+from nstd.backends.gatys.vgg import load
 from nstd.backends.weights import REGISTRY
 from nstd.errors import WeightsError
 
@@ -29,55 +27,17 @@ SHALLOW = LAYERS[:3]
 ROW = REGISTRY["vgg19"]
 
 
-def block(layer: str) -> str:
-    """The name of a layer's convolution in the original file."""
-    return "block{}_conv{}".format(*layer.removeprefix("relu").split("_"))
-
-
 @pytest.fixture(scope="session")
 def forged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a file of the original's form, whose weights are drawn at random."""
     folder = tmp_path_factory.mktemp("forged")
-    generator = torch.Generator().manual_seed(0)
-    held: dict[str, Tensor] = {}
-    for key, value in empty_layers("vgg19", (LAYERS[-1],)).state_dict().items():
-        if key.endswith("weight"):
-            name = block(LAYERS[len(held) // 3])
-            random = {"generator": generator, "dtype": torch.uint8}
-            held[f"{name}_W_q"] = torch.randint(256, value.shape, **random)  # type: ignore[call-overload]
-            held[f"{name}_W_table"] = torch.linspace(-1, 1, 256) * value[0].numel() ** -0.5
-            held[f"{name}_b"] = 0.1 * torch.randn(len(value), generator=generator)
-    save(held, folder)
+    forge_original(folder)
     return folder
-
-
-def save(held: dict[str, Tensor], folder: Path) -> None:
-    """Write a file where the network looks for it, with a note that a person trusts it."""
-    path = folder / ROW.file
-    torch.save(held, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_name(path.name + ".json").write_text(json.dumps({"sha256": digest}))
 
 
 def request(folder: Path, layers: tuple[str, ...] = SHALLOW) -> NetworkRequest:
     """What the engine asks of the loader."""
     return NetworkRequest("vgg19", (), layers, "max", 0, "cpu", "float32", folder)
-
-
-def as_published(
-    held: dict[str, Tensor], picture: Tensor, layers: tuple[str, ...]
-) -> dict[str, Tensor]:
-    """Features by the formula: BGR from 0 to 255, less the mean, not scaled; zeros around."""
-    x = 255 * picture.flip(1) - torch.tensor([103.939, 116.779, 123.68])[:, None, None]
-    found = {}
-    for layer in layers:
-        if layer.endswith("_1") and layer != "relu1_1":
-            x = functional.max_pool2d(x, 2)
-        name = block(layer)
-        weight = held[f"{name}_W_table"][held[f"{name}_W_q"].long()]
-        x = functional.relu(functional.conv2d(x, weight, held[f"{name}_b"], padding=1))
-        found[layer] = x
-    return found
 
 
 def test_features_are_those_of_the_original_but_for_their_scales(forged: Path) -> None:
@@ -128,7 +88,7 @@ def test_a_file_of_another_form_is_refused(forged: Path, tmp_path: Path, wrong: 
         del held["block3_conv1_W_q"]
     else:
         held["block1_conv2_W_q"] = held["block1_conv2_W_q"][:, :, :1]
-    save(held, tmp_path)
+    save_original(held, tmp_path)
     with pytest.raises(WeightsError, match="not the weights") as caught:
         load(request(tmp_path, LAYERS[:5]))
     assert caught.value.code == "weights_corrupt"
