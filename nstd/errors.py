@@ -82,8 +82,8 @@ class NstdError(Exception):
 def clean(text: object) -> str:
     """`text`, or what `str()` makes of it, as Unicode that can be written as UTF-8.
 
-    Texts of others, such as an exception's, can hold lone surrogates; these become `\\udcff`. An
-    object whose `str()` raises, or gives no text, is told by its type.
+    Texts from outside, such as an exception's, can have lone surrogates; these become `\\udcff`.
+    For an object whose `str()` raises an error, or returns no text, it is the name of its type.
     """
     try:
         said = text if type(text) is str else str(text)
@@ -102,7 +102,7 @@ def printable(text: str | os.PathLike[str]) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """`text` in at most so many characters; a `…` stands for what was cut off."""
+    """`text` in at most `most` characters; a `…` replaces the part that was cut off."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from nstd.backends.packaged import Package
 from nstd.errors import WeightsError
-from nstd.system.durable import CHUNK, Files, is_full
+from nstd.system.durable import CHUNK, Files
+from nstd.system.primitives import is_full
 
 SOURCE = "https://download.pytorch.org/models/"
 TIMEOUT = 60.0  # seconds without data from the host

@@ -14,7 +14,7 @@ from nstd.bench.grid import Row, SheetTile, draw_grid
 from nstd.bench.pairs import Pair
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError
-from nstd.executors.worker.inputs import seen
+from nstd.executors.worker.inputs import flatten
 from nstd.images import load_image
 
 _GIVEN = ("content", "style")
@@ -96,7 +96,7 @@ def load_seen(path: Path, limits: LimitSettings, side: int | None = None) -> Ima
         max_bytes=limits.picture_bytes,
         max_side=side,
     )
-    return Image.fromarray((seen(picture) * 255 + 0.5).astype(np.uint8))
+    return Image.fromarray((flatten(picture) * 255 + 0.5).astype(np.uint8))
 
 
 def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:

@@ -85,12 +85,12 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
     on_terminal = _on_terminal()
     with Bars(visible=on_terminal):
         found = compare(pairs, columns, settings, out, "none" if on_terminal else "text")
-    trouble = None
+    judge_error = None
     try:
         if judge is not None:
             found.judge(judge, _track if on_terminal else iter)
     except BenchError as error:  # keep the pictures
-        trouble = error
+        judge_error = error
     report = save(found, out, settings, given["thumb"])
     if given["as_json"]:
         click.echo(json.dumps(report, indent=2))
@@ -100,8 +100,8 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
     if given["blind"]:
         _write_blind(found, out / "blind", settings)
     _print_failures(found)
-    if trouble is not None:
-        raise trouble
+    if judge_error is not None:
+        raise judge_error
     sys.exit(1 if found.failed else 0)
 
 
@@ -120,8 +120,8 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _status_line() as say:
-        found = measure(FULL if full else SHORT, settings, threads or available_cores(), say)
+    with _status_line() as show_step:
+        found = measure(FULL if full else SHORT, settings, threads or available_cores(), show_step)
     report = make_report(found)
     if as_json:
         click.echo(json.dumps(report, indent=2))
@@ -139,8 +139,8 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _status_line() as say:
-        found = measure_large(settings, threads or available_cores(), say)
+    with _status_line() as show_step:
+        found = measure_large(settings, threads or available_cores(), show_step)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:

@@ -19,7 +19,7 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
     from nstd.backends.weights import REGISTRY, require
     from nstd.cli.bars import Bars, on_terminal
-    from nstd.cli.lines import BEGUN, Lines
+    from nstd.cli.lines import STARTED_EVENTS, Lines
     from nstd.client import samples
     from nstd.client.init import make_root
     from nstd.daemon.daemon import Daemon
@@ -31,10 +31,10 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     config = load_config(path, {"watch.settle": 0.2, "log.console": "none"})
     if network in REGISTRY:
         require(network, config.folder("networks"))
-    sidecars = samples.copy_to(config.folder("inbox"), _wishes(size, preset, network))
+    sidecars = samples.copy_to(config.folder("inbox"), _extra_keys(size, preset, network))
     click.echo(f"making {len(sidecars)} pictures in {folder}", err=True)
     is_seen = on_terminal()
-    with Bars(visible=is_seen, lines=Lines({} if is_seen else BEGUN)) as bars:
+    with Bars(visible=is_seen, lines=Lines({} if is_seen else STARTED_EVENTS)) as bars:
         status = Daemon(config, once=True).run()
     for ending in bars.endings:
         output = config.folder("outbox") / ending.output
@@ -47,14 +47,14 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     sys.exit(status or (1 if left > 0 or failed else 0))
 
 
-def _wishes(size: int | None, preset: str | None, network: str | None) -> dict[str, Any]:
-    wishes: dict[str, Any] = {}
+def _extra_keys(size: int | None, preset: str | None, network: str | None) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
     if size is not None:
-        wishes["output"] = {"size": size}
+        keys["output"] = {"size": size}
     given = {"preset": preset, "network": network}
     if options := {name: value for name, value in given.items() if value is not None}:
-        wishes["options"] = options
-    return wishes
+        keys["options"] = options
+    return keys
 
 
 def _picture(output: Path) -> Path:

@@ -28,7 +28,7 @@ def command(config: Path | None, job: str) -> None:
     target = find_job(settings, job, ("failed batch", "work", "unreadable", "failed"))
     work = settings.folder("work")
     if target.where == "work":
-        ControlRequests(work, Files()).leave(ControlRequest("retry", target.name))
+        ControlRequests(work, Files()).write(ControlRequest("retry", target.name))
         when = " when the daemon runs again" if holder(work / LOCK) is None else ""
         click.echo(f"{target.name} starts again from its inputs{when}")
         return

@@ -52,7 +52,7 @@ def _lines(status: Status) -> Iterator[str]:
 
 
 def note_lines(status: Status, shown: int) -> Iterator[str]:
-    """A line for each file of the inbox that becomes no job as it is, and why."""
+    """A line for each file of the inbox that will not become a job as it is, and why."""
     for note in status.notes[:shown]:
         waited = None if note.since is None else max(0, round(time.time() - note.since))
         age = "" if waited is None else f" (for {format_duration(waited)})"

@@ -1,6 +1,6 @@
-"""What `nstd doctor` says of files and folders inside a root that the daemon cannot write.
+"""Checks for `nstd doctor` of the files and folders inside a root that the daemon must write.
 
-Most often a command was run as root once: what it made belongs to root.
+The usual cause of a failure is a command that was run as root: what it made belongs to root.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ _IN = {
 
 
 def check_access(config: Config) -> Iterator[Finding]:
-    """A failure for each file or folder that the daemon's user cannot use; else one that is ok.
+    """A failure for each file or folder that the daemon's user cannot write; else one `ok`.
 
-    Run as root, this asks for the owner of the work folder, whom the daemon mostly runs as.
+    Run as root, this checks for the owner of the work folder, as the daemon usually runs as that
+    user.
     """
     user = _daemon_user(config)
     findings = [*_closed(config, user), *_sticky(config.folder("inbox"), user)]
@@ -63,7 +64,7 @@ def _closed(config: Config, user: int) -> Iterator[Finding]:
 
 
 def _may_write(path: Path, status: os.stat_result, user: int) -> bool:
-    """Whether `user` may; of ourselves the kernel knows best."""
+    """Whether `user` may write `path`; for our own user, the kernel is asked."""
     if user == 0:
         return True
     if user == os.getuid():
@@ -83,7 +84,7 @@ def _groups(user: int) -> list[int]:
 
 
 def _sticky(inbox: Path, user: int) -> Iterator[Finding]:
-    """Folders of the inbox out of which nobody but its owner may take the files of others."""
+    """A failure for each sticky folder of the inbox: `user` cannot move files of others from it."""
     for folder, inner, _ in os.walk(inbox):
         inner[:] = [name for name in inner if not is_ignored(name)]
         status = Path(folder).stat()
@@ -109,7 +110,7 @@ def _account(user: int) -> str:
 
 
 def check_instances(allowed: int | None) -> Iterator[Finding]:
-    """A warning when this user cannot make another watcher of folders; `allowed` is the limit."""
+    """A warning when this user cannot make another inotify instance; `allowed` is the limit."""
     descriptor = ctypes.CDLL(None, use_errno=True).inotify_init1(os.O_CLOEXEC)
     if descriptor >= 0:
         os.close(descriptor)

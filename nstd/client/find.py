@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from nstd.client.readable import check_readable
 from nstd.client.status import list_jobs, list_sidecars, list_unreadable
@@ -45,7 +45,7 @@ class Target:
         return wanted in self.aliases
 
     def begins(self, wanted: str) -> bool:
-        """Whether its id or one of its names begins so."""
+        """Whether its id or one of its names begins with `wanted`."""
         return any(
             alias.startswith(wanted) and len(wanted) >= (SHORTEST if _is_id(alias) else _SHORT)
             for alias in self.aliases
@@ -55,8 +55,8 @@ class Target:
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     """The job in `places` that matches `wanted`; the first place with a match is used.
 
-    A name that is said in full comes before all that begin so. Raises StoreError `not_found` when
-    there is none, or when it means several.
+    A complete name takes precedence over names that begin with `wanted`. Raises StoreError
+    `not_found` when no job matches, or several.
     """
     check_readable(config)
     targets = list(_targets(config))
@@ -80,7 +80,7 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
 
 
 def _several(wanted: str, found: list[Target]) -> StoreError:
-    """The error for a name that several jobs have; each has a line with its names."""
+    """The error for a name that matches several jobs; its message lists them, one per line."""
     lines = []
     for target in sorted(found, key=lambda each: each.name)[:_LISTED]:
         others = sorted(target.aliases - {target.name}, key=len)
@@ -116,15 +116,18 @@ def _targets(config: Config) -> Iterator[Target]:
         path = PurePosixPath(sidecar)
         names = {sidecar, path.name, path.stem, str(path.with_suffix(""))}
         yield Target("inbox", sidecar, frozenset(names))
-    outbox = config.folder("outbox")
+    yield from _published(config.folder("outbox"))
+
+
+def _published(outbox: Path) -> Iterator[Target]:
     batches: dict[str, set[str]] = {}
     for _, record_path in list_published(outbox):
-        told = read_heading(record_path) or Heading()
+        heading = read_heading(record_path) or Heading()
         output = record_path.parent.relative_to(outbox)
         is_failed = output.parts[0] == FAILED
         inner = output.relative_to(FAILED) if is_failed else output
-        names = {str(output), str(inner), output.name, *filter(None, [told.job])}
-        if is_failed and (batch := told.batch):
+        names = {str(output), str(inner), output.name, *filter(None, [heading.job])}
+        if is_failed and (batch := heading.batch):
             names_of_batch = batches.setdefault(batch.id, {batch.id, batch.name})
             names_of_batch.add(str(inner.parent))
         yield Target("failed" if is_failed else "done", str(output), frozenset(names))

@@ -38,8 +38,8 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
             if picture.kept is not None
         }
         _restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
-        # One that lay there may have gone with another job; from now on the sidecar keeps it.
+        sidecar = files.move_to_free_name(failed / name.name, inbox.path / name, below=inbox.path)
+        # A picture may have been archived with another job before the sidecar was there.
         _restore_all(inbox, config, name, copies, files)
         files.remove_tree(failed)
     except (OSError, ValueError, SidecarError) as error:
@@ -50,10 +50,11 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
 
 
 def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
-    """Return the sidecar of a job in work whose `job.json` cannot be read; where it lies now.
+    """Return the sidecar of a job whose `job.json` cannot be read to the inbox; its path there.
 
-    The daemon leaves such a folder alone. What the sidecar names is put back from the copies there.
-    Raises StoreError when there is no sidecar, or the disk fails.
+    The daemon does not touch the folder of such a job. The pictures that the sidecar names are
+    restored from the copies in that folder. Raises StoreError when there is no sidecar, or the
+    disk fails.
     """
     work, inbox = config.folder("work"), Folder(config.folder("inbox"))
     folder = work / job_id
@@ -62,10 +63,10 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
         name = PurePosixPath(_place(folder), kept.name)
         copies = _copies(folder, kept)
         _restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(kept, inbox.path / name, below=inbox.path)
+        sidecar = files.move_to_free_name(kept, inbox.path / name, below=inbox.path)
         _restore_all(inbox, config, name, copies, files)
         files.make_folder(work / NEW)
-        files.rename(folder, work / NEW / job_id)  # at once: no half of it is found
+        files.rename(folder, work / NEW / job_id)  # by one rename: no partial folder is found
         files.remove_tree(work / NEW / job_id)
     except (OSError, ValueError, SidecarError) as error:
         raise StoreError(
@@ -77,7 +78,7 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
 
 
 def _place(folder: Path) -> str:
-    """The folder of the inbox that a job came from; the top where that cannot be known."""
+    """The folder of the inbox that a job came from; "", the top, if that is unknown."""
     try:
         place = json.loads((folder / "job.json").read_bytes())["folder"]
         return join("", place) if place else ""
@@ -88,10 +89,10 @@ def _place(folder: Path) -> str:
 def _copies(folder: Path, sidecar: Path) -> dict[str, Path]:
     """The copies of its pictures that a job has, by their names in the sidecar."""
     try:
-        wanted = parse_sidecar(sidecar.read_bytes(), sidecar.name).sidecar.wanted
+        references = parse_sidecar(sidecar.read_bytes(), sidecar.name).sidecar.references
     except SidecarError:  # it will be refused, with the reason
         return {}
-    found = {each.source: sorted(folder.glob(f"{each.label}.*")) for each in wanted}
+    found = {each.source: sorted(folder.glob(f"{each.label}.*")) for each in references}
     return {source: paths[0] for source, paths in found.items() if paths}
 
 
@@ -99,16 +100,16 @@ def failed_of(outbox: Path, batch_id: str) -> list[Path]:
     """The folders of the failed jobs of a batch, in the order of its members."""
     found = []
     for _, path in list_published(outbox / FAILED):
-        told = read_heading(path)
-        if told is not None and told.batch is not None and told.batch.id == batch_id:
-            found.append((told.batch.index, path.parent))
+        heading = read_heading(path)
+        if heading is not None and heading.batch is not None and heading.batch.id == batch_id:
+            found.append((heading.batch.index, path.parent))
     return [folder for _, folder in sorted(found)]
 
 
 def _restore_all(
     inbox: Folder, config: Config, sidecar: PurePosixPath, copies: dict[str, Path], files: Files
 ) -> None:
-    """Put back what the sidecar names and the inbox lacks."""
+    """Restore the pictures that the sidecar names and that are not found any more."""
     for source, copy in copies.items():
         _restore(inbox, config, sidecar, copy, source, files)
 
@@ -127,4 +128,4 @@ def _restore(
     temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)
     files.copy_file(copy, temporary)
-    files.put_back(temporary, target)
+    files.move_to_free_name(temporary, target)

@@ -64,8 +64,8 @@ class EndedEntry:
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""
-        told = self.end.model_dump(include=_OF_END) | {"output": self.output}
-        return told | ({"batch": self.end.batch.id} if self.end.batch else {})
+        fields = self.end.model_dump(include=_OF_END) | {"output": self.output}
+        return fields | ({"batch": self.end.batch.id} if self.end.batch else {})
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ class BatchEntry:
 
 @dataclass(frozen=True)
 class Status:
-    """A look at a root. `unreadable` are job folders that are left for a person to look at.
+    """The status of a root. `unreadable` are job folders that a person must repair.
 
-    `unavailable` are backends that cannot be used for now, and why; their sidecars wait. `notes`
-    are files of the inbox that become no job as they are.
+    `unavailable` are backends that cannot be used now, and why; their sidecars wait. `notes` are
+    about files in the inbox that will not become jobs as they are.
     """
 
     root: str

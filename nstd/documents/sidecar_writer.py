@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from nstd.documents import strict_yaml
+from nstd.documents.document import DocumentError
 from nstd.errors import Problem, SidecarError, printable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
@@ -23,11 +24,11 @@ _BELONGS = {key: f"say -o output.{key}={{}}" for key in ("size", "format", "name
     "init": "say --init {}",
     "series": "say --series",
 }
-"""Keys that are no options of a backend, and how to say them on the command line."""
+"""Keys that are not options of a backend, and how they are given on the command line."""
 
 
-def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> None:
-    """Put `option`, a text like `output.size=1024`, into `wish`, the values of a sidecar.
+def set_option(values: dict[str, Any], option: str, *, lists: bool = False) -> None:
+    """Put `option`, a text like `output.size=1024`, into `values`, the values of a sidecar.
 
     A key without a known first part is an option of the backend: `preset=fine` is short for
     `options.preset=fine`. With `lists`, an option may have several values: `seed=1,2,3`. Raises
@@ -44,7 +45,7 @@ def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> Non
     value = _value(text)
     if lists and path[0] == "options" and isinstance(value, str) and value == text and "," in text:
         value = [_value(part.strip()) for part in text.split(",")]
-    place = wish
+    place = values
     for part in path[:-1]:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
@@ -55,18 +56,18 @@ def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> Non
 def _value(text: str) -> Any:
     try:
         return strict_yaml.read(f"value: {text}".encode(), text).value["value"]
-    except strict_yaml.DocumentError:
+    except DocumentError:
         return text
 
 
-def dump(wish: dict[str, Any]) -> bytes:
-    """The text of a sidecar with the values `wish`; read strictly, it gives the same values.
+def dump(values: dict[str, Any]) -> bytes:
+    """The text of a sidecar with the values `values`; read strictly, it gives the same values.
 
     Raises SidecarError for values that a sidecar cannot have, such as NaN or control characters.
     """
     try:
         text = yaml.dump(
-            wish, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=float("inf")
+            values, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=float("inf")
         )
     except (yaml.YAMLError, RecursionError) as error:
         raise refused("sidecar", f"it holds what YAML cannot say: {type(error).__name__}") from None

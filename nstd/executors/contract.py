@@ -78,7 +78,7 @@ class Executor(Protocol):
         """The slots on which attempts can start now; an attempt may still run on a removed slot."""
         ...
 
-    def trouble(self) -> str:
+    def why_no_slots(self) -> str:
         """Why there are no slots, or an empty string."""
         ...
 

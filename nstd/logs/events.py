@@ -16,7 +16,7 @@ class Event(NamedTuple):
     level: str
     fields: str
     meaning: str
-    serious: str = ""  # the field with which a line is a warning
+    serious: str = ""  # a line that has this field is a warning
 
     def level_of(self, fields: Container[str]) -> str:
         """The level of a line that has these fields."""

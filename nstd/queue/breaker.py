@@ -1,8 +1,8 @@
 """A circuit breaker per device: a device that keeps failing gets no jobs for a while.
 
 One job that kills its worker again and again is the job's fault; the breaker opens when several
-jobs in a row fail, or when the device does not even start. An open breaker lets one job through
-after its pause, as a trial: one that had no part in it, where such a one waits.
+jobs in a row fail, or when the device does not even start. After its pause, an open breaker lets
+one job through as a trial: if possible, a job that did not run when the device went down.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Breaker:
             return True
         return now >= self.retry_at and self.trial is None
 
-    def has_blamed(self, job: str) -> bool:
-        """Whether the job is one of those that took the device down: another had better try it."""
+    def is_culprit(self, job: str) -> bool:
+        """Whether the device went down during attempts of the job, so that another should try."""
         return self.is_open and job in self._culprits
 
     def start(self, job: str) -> None:
@@ -48,7 +48,7 @@ class Breaker:
             self.trial = job
 
     def release(self, job: str) -> None:
-        """A job ended, and its end says nothing about the device."""
+        """A job ended in a way that says nothing about the device."""
         if self.trial == job:
             self.trial = None
 

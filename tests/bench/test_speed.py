@@ -13,7 +13,6 @@ import torch
 from click.testing import CliRunner
 from support.gatys import install_weights
 from torch import Tensor, nn
-from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
 from nstd.backends.gatys import Options, networks
 from nstd.backends.gatys.networks import NetworkRequest
@@ -21,7 +20,7 @@ from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
 from nstd.backends.weights import RETRAINED
 from nstd.bench.speed import batch as batches
-from nstd.bench.speed import large, plain, report, run
+from nstd.bench.speed import large, report, run
 from nstd.bench.speed.large import Case, measure_large, print_large
 from nstd.bench.speed.ours import SAME
 from nstd.bench.speed.plain import PlainOptimiser
@@ -64,6 +63,11 @@ class Convolutions(nn.Module):
     """VGG-19 without the classifier, which would be half a gigabyte."""
 
     def __init__(self) -> None:
+        from torchvision.models.vgg import (  # type: ignore[import-untyped]  # takes two seconds
+            cfgs,
+            make_layers,
+        )
+
         super().__init__()
         self.features = make_layers(cfgs["E"])
 
@@ -71,7 +75,7 @@ class Convolutions(nn.Module):
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with random weights of the convolutions."""
-    monkeypatch.setattr(plain, "vgg19", Convolutions)
+    monkeypatch.setattr("torchvision.models.vgg19", Convolutions)
     torch.manual_seed(0)
     install_weights(tmp_path, Convolutions().state_dict())
     return tmp_path
@@ -152,9 +156,11 @@ def test_the_command_prints_json_for_machines(monkeypatch: pytest.MonkeyPatch) -
     """And on standard error what is going on."""
     asked: list[SpeedPlan] = []
 
-    def measured(plan: SpeedPlan, config: Config, threads: int, say: run.Say) -> dict[str, Any]:
+    def measured(
+        plan: SpeedPlan, config: Config, threads: int, show_step: run.ShowStep
+    ) -> dict[str, Any]:
         asked.append(plan)
-        say("the ceiling")
+        show_step("the ceiling")
         return FOUND
 
     monkeypatch.setattr(run, "measure", measured)

@@ -19,7 +19,7 @@ from support.playground import Playground, everything_from, wait_for
 from nstd.cli import bars
 from nstd.cli import wait as waiting
 from nstd.client import follow
-from nstd.client.follow import Followed, Look
+from nstd.client.follow import Followed, FollowedState
 from nstd.client.submit import SubmitRequest, submit
 from nstd.errors import StoreError
 from nstd.outbox.record import Record
@@ -143,6 +143,7 @@ def test_bars_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> N
         assert bars.STARTING in short
 
 
+@pytest.mark.long
 def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(
     playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
 ) -> None:
@@ -181,18 +182,18 @@ def test_a_job_is_followed_through_every_place(
     request = SubmitRequest(pictures[:1], str(pictures[1]), ["backend=color-transfer"])
     (submitted,) = submit(config, request)
     followed = Followed(config, submitted)
-    assert followed.look().state == "inbox"
+    assert followed.read_state().state == "inbox"
     playground.once()
-    look = Followed(config, submitted).look()
-    assert (look.state, followed.look().state) == ("finished", "finished")
-    assert look.picture.is_file()
+    state = Followed(config, submitted).read_state()
+    assert (state.state, followed.read_state().state) == ("finished", "finished")
+    assert state.picture.is_file()
     (submitted,) = submit(config, request)
     followed = Followed(config, submitted)
     submitted.sidecar.unlink()
-    assert followed.look().state == "waiting"
+    assert followed.read_state().state == "waiting"
     followed._seen -= follow.PATIENCE
     with pytest.raises(StoreError, match="neither in the inbox"):
-        followed.look()
+        followed.read_state()
 
 
 def test_wait_follows_a_batch(
@@ -240,9 +241,11 @@ def test_in_a_pipe_something_is_said_every_few_seconds(
             ("backend=color-transfer",),
         ),
     )
-    looks = [Look("inbox")] * 3 + [Look("running", share / 10) for share in range(10)]
-    looks.append(Look("finished", path=playground.folder / "beach.json", end=Record()))
-    monkeypatch.setattr(Followed, "look", lambda self: looks.pop(0))
+    looks = [FollowedState("inbox")] * 3 + [
+        FollowedState("running", share / 10) for share in range(10)
+    ]
+    looks.append(FollowedState("finished", path=playground.folder / "beach.json", end=Record()))
+    monkeypatch.setattr(Followed, "read_state", lambda self: looks.pop(0))
     monkeypatch.setattr(waiting, "_POLL", 0.02)
     monkeypatch.setattr(waiting, "_EVERY", 0.06)
     assert waiting.wait(playground.config, submitted)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.plugins import install
 
-from nstd.client import access, doctor
+from nstd.client import access, doctor, folder_checks
 from nstd.client.doctor import examine
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
@@ -163,7 +163,7 @@ def test_a_kernel_limit_below_the_number_of_folders_is_warned_about(
     limits.mkdir()
     (limits / "max_user_watches").write_text("4\n")
     (limits / "max_user_instances").write_text("1\n")
-    monkeypatch.setattr(doctor, "_INOTIFY", limits)
+    monkeypatch.setattr(folder_checks, "_INOTIFY", limits)
     for name in ("a", "b", "c"):
         (root / "inbox" / name).mkdir()
     watches, instances = about(look(root, devices=["cpu"]), "watch")

@@ -28,7 +28,7 @@ Pipeline.{step} = broken
 def test_a_bug_in_the_loop_is_told_once_and_the_rest_goes_on(playground: Playground) -> None:
     """A broken intake does not stop running jobs, and is no flood; mended, it goes on."""
     flag = playground.folder / "broken"
-    playground.sabotage(BROKEN_STEP.format(step="take_in", flag=str(flag)))
+    playground.sabotage(BROKEN_STEP.format(step="admit", flag=str(flag)))
     playground.pair("first", options={"steps": 40, "pause": 0.05})
     process = playground.start()
     wait_for(lambda: playground.events("job.progress"))
@@ -49,7 +49,7 @@ def test_a_bug_in_the_loop_is_told_once_and_the_rest_goes_on(playground: Playgro
 def test_a_bug_everywhere_still_lets_the_daemon_end(playground: Playground) -> None:
     """Signals are heeded even when no other step works."""
     flag = playground.folder / "broken"
-    steps = ("take_in", "put_out", "next_event")
+    steps = ("admit", "publish", "next_event")
     source = "".join(
         f"def broken_{step}(*arguments, **more):\n    raise ZeroDivisionError\n"
         f"nstd.daemon.pipeline.Pipeline.{step} = broken_{step}\n"

@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from support.tables import table
 
+from nstd.documents.backend_options import parse_options
 from nstd.documents.grid import GridSidecar
 from nstd.documents.schema import sidecar_schema
-from nstd.documents.sidecar import (
-    Sidecar,
-    SidecarFile,
-    StyleEntry,
-    parse_options,
-    parse_sidecar,
-)
+from nstd.documents.sidecar import Sidecar, SidecarFile, StyleEntry, parse_sidecar
 from nstd.errors import BackendError, NstdError, SidecarError
 
 
@@ -81,7 +76,7 @@ def test_more_pictures_may_be_named() -> None:
         "content: a.jpg\nstyle: [b.jpg, {image: c.jpg, region: d.png, mask: e.png}]\n"
         "init: f.jpg\nseries: [a.jpg, g.jpg]\n"
     ).sidecar
-    assert [(each.label, each.source, each.role, each.style) for each in sidecar.wanted] == [
+    assert [(each.label, each.source, each.role, each.style) for each in sidecar.references] == [
         ("content", "a.jpg", "content", None),
         ("style-1", "b.jpg", "style", 0),
         ("style-2", "c.jpg", "style", 1),
@@ -389,7 +384,7 @@ def documents(draw: st.DrawFn) -> str:
     return json.dumps(draw(st.dictionaries(keys, trees, max_size=6)))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(documents() | st.text(max_size=100).map(lambda text: pair(f"timeout: {text}")))
 def test_no_document_raises_anything_else(text: str) -> None:
     """Whatever a sidecar says, it is accepted or refused with places inside the file."""

@@ -22,7 +22,7 @@ from nstd.executors.worker.attempt import PREVIEW_EVERY
 from nstd.queue.job import Ending, Outcome
 from nstd.system.layout import CACHE
 
-KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray)]
+KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray("ray contract"))]
 """Every executor; a new kind joins here."""
 APART = KINDS[1:]
 """Executors that run attempts in other processes, at the same time as the daemon."""

@@ -386,7 +386,7 @@ bench = Bench(LocalExecutor(make_config(root), TWO, root / "scratch"), root / "j
 bench.start("one", slot=0, steps=10_000, pause=0.05)
 bench.start("two", slot=1, act="hang")
 bench.until(lambda: bench.reports("one") and bench.reports("two"))
-print(*[seat.process.pid for seat in bench.executor._seats.values()], flush=True)
+print(*[worker.process.pid for worker in bench.executor._workers.values()], flush=True)
 time.sleep(600)
 """
 """A daemon in short: two jobs run, one of them heeds nothing."""

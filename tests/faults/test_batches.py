@@ -14,7 +14,7 @@ from support.farm import Farm
 from support.forge import Forge
 from support.powercut import State, cuts
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("batches")]  # one forge
 SOME = 13
 """The short form tries every thirteenth step; the slow one tries all."""
 TRIED = 15

@@ -19,7 +19,10 @@ SOME = 5
 """The short form tries every fifth step; the slow one tries all."""
 FEWER = 11
 FEWEST = 23
-pytestmark = pytest.mark.timeout(1800)  # the long forms start some hundred daemons
+pytestmark = [
+    pytest.mark.timeout(1800),  # the long forms start some hundred daemons
+    pytest.mark.xdist_group("steps"),  # one forge for all
+]
 
 FAULTS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
 

@@ -25,6 +25,8 @@ from support.powercut import State, cuts
 from nstd.client.status import read_status
 from nstd.documents.config import load_config
 
+pytestmark = pytest.mark.xdist_group("power cuts")  # one mill for all
+
 TRIED = 40
 """States that the short form tries of each kind of run; the slow one tries all."""
 RUNS: dict[str, tuple[str, dict[str, dict[str, object]]]] = {

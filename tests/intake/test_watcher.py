@@ -29,7 +29,7 @@ class Bell:
     def __init__(self) -> None:
         self._rung = threading.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self._rung.set()
 
     def rings(self, seconds: float = 5.0) -> bool:
@@ -55,7 +55,7 @@ def inbox(tmp_path: Path) -> Path:
 @pytest.fixture
 def watcher(inbox: Path, bell: Bell) -> Iterator[Watcher]:
     """A watcher that waits for events."""
-    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.wake)
     watcher.check()
     yield watcher
     watcher.stop()
@@ -181,7 +181,7 @@ def test_used_up_inotify_instances_are_told_by_their_own_limit(
 ) -> None:
     """Another sysctl than that of the watches would change nothing."""
     lines = told(monkeypatch)
-    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.wake)
 
     def none_left(self: InotifyEmitter) -> None:
         raise OSError(24, "inotify instance limit reached")
@@ -196,7 +196,7 @@ def test_without_events_it_looks_more_often_and_says_so_once(
 ) -> None:
     """An inotify limit is told once; when it is raised, events come again."""
     lines = told(monkeypatch)
-    watcher = Watcher(inbox, WatchSettings(mode="events", rescan=60, poll=2), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events", rescan=60, poll=2), bell.wake)
 
     def no_watches(self: InotifyEmitter) -> None:
         raise OSError(28, "inotify watch limit reached")

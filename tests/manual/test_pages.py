@@ -105,6 +105,7 @@ def test_the_lists_of_what_is_not_pasted_are_up_to_date() -> None:
         )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_what_the_pages_say_can_be_pasted(playground: Playground) -> None:
     """In a root with pictures, one of them painted: each command and each job ends well."""

@@ -19,6 +19,7 @@ class Options(BaseModel):
     times: int = 10**9
     flag: str = ""          # act only while this file is there
     gpu: str = ""           # act only on the GPU of this number
+    until: str = ""         # the end comes early: as soon as this file is there
 
 class Puppet:
     '''Does what its options say: the content comes back, or something happens on the way.'''
@@ -40,6 +41,8 @@ class Puppet:
                             picture=lambda: task.content))
             if step == middle and self.may_act(options):
                 self.act(options.act)
+            if options.until and os.path.exists(options.until):
+                break
         return Result(task.content)
 
     def may_act(self, options):

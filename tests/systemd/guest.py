@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +28,17 @@ _ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
 }
+_MOUNT = (
+    "mount -t overlay -o lowerdir={image},upperdir={folder}/own,workdir={folder}/work overlay"
+    " {folder}/root || cp -a {image}/. {folder}/own/. {folder}/root"
+)
+"""Where no overlay can be mounted, as in some containers, the image is copied."""
+_ENDS_WITH_US = [
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"),
+]
+"""A command ends, with all that it started, when the tests end, even if they are killed: the
+kernel kills all processes of a namespace whose first one has ended. nspawn alone leaves a guest."""
 _MEMORY = Path("/sys/fs/cgroup/memory")
 """The memory controller of a machine that still has the first version of control groups."""
 
@@ -57,8 +69,17 @@ def remove_abandoned() -> None:
             continue
 
 
+def _descendants(process: int) -> Iterator[int]:
+    """The children of a process, and theirs, down to those of nspawn."""
+    with suppress(OSError):
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+            yield int(child)
+            if not Path(f"/proc/{child}/comm").read_text().startswith("systemd\n"):
+                yield from _descendants(int(child))
+
+
 class Guest:
-    """A copy of an image, booted; `close` ends it and removes the copy.
+    """An image, booted; `close` ends it and removes what it wrote, which lies beside the image.
 
     nspawn is not told to register it with the systemd of this machine, which may have none. It
     has a network of its own, with nothing but the loopback. With `memory`, `MemoryMax=` of its
@@ -71,8 +92,7 @@ class Guest:
         self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX_OF_GUESTS, dir=_GUESTS))
         self._lock = (self._folder / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.directory = self._folder / "root"
-        subprocess.run(["cp", "-a", "--reflink=auto", image, self.directory], check=True)
+        self._image, self._own = image, self._folder / "own"
         self._legacy = memory and _MEMORY.is_dir()
         self._cgroup = _MEMORY / self._folder.name if self._legacy else None
         self._furnish()
@@ -93,14 +113,14 @@ class Guest:
         return Path(f"/proc/{self._pid}/root")
 
     def run(
-        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 120
+        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 300
     ) -> str:
         """What a line of shell prints in the guest on either stream; AssertionError if it fails."""
         status, printed = self.attempt(command, user=user, timeout=timeout)
         assert status == 0 or not check, f"{command} ended with {status}:\n{printed}"
         return printed
 
-    def attempt(self, command: str, *, user: str = "root", timeout: float = 120) -> tuple[int, str]:
+    def attempt(self, command: str, *, user: str = "root", timeout: float = 300) -> tuple[int, str]:
         """The exit status of a line of shell in the guest, and what it printed."""
         environment = [f"{key}={value}" for key, value in _ENVIRONMENT.items()]
         shell = ["bash", "-o", "pipefail", "-c", command]
@@ -149,11 +169,10 @@ class Guest:
 
     def _boot(self) -> subprocess.Popen[bytes]:
         command = [
-            *("setpriv", "--pdeathsig", "KILL"),  # no guest outlives the tests
             "systemd-nspawn",
             "--boot",
             "--quiet",
-            f"--directory={self.directory}",
+            f"--directory={self._folder / 'root'}",
             f"--machine=nstd-guest-{self._folder.name[-8:].encode().hex()}",
             "--register=no",
             "--keep-unit",
@@ -163,15 +182,18 @@ class Guest:
             f"--bind-ro={sys.base_prefix}:{_PREFIX}",
             *(f"--bind-ro={folder}:{name}" for name, folder in _sites().items()),
         ]
+        for name in ("root", "work"):
+            (self._folder / name).mkdir()
+        script = _MOUNT.format(image=self._image, folder=self._folder)
         if self._cgroup:
             self._cgroup.mkdir()
-            enter = f'echo $$ > {self._cgroup}/cgroup.procs && exec "$@"'
+            script = f"echo $$ > {self._cgroup}/cgroup.procs && {script}"
             # Read by systemd 256 and 257, which start in this mode only when they are told to.
-            command = ["sh", "-c", enter, "sh", *command, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+            command.append("SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
         unified = "0" if self._legacy else "1"
         with (self._folder / "console").open("wb") as console:
             return subprocess.Popen(
-                command,
+                [*_ENDS_WITH_US, "sh", "-c", f'{script}; "$@"; exit', "sh", *command],
                 env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": unified},
                 stdin=subprocess.DEVNULL,
                 stdout=console,
@@ -180,9 +202,10 @@ class Guest:
 
     def _furnish(self) -> None:
         """What a fresh server does not have: the source, and Python as it is here."""
+        (self._own / "root").mkdir(0o700, parents=True)
         shutil.copytree(
             ROOT,
-            self.directory / SOURCE.lstrip("/"),
+            self._own / SOURCE.lstrip("/"),
             ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"),
         )
         wrapper = _WRAPPER.format(
@@ -195,7 +218,7 @@ class Guest:
             ("etc/hosts", "127.0.0.1 localhost studio1\n", 0o644),
             ("etc/ld.so.conf.d/python.conf", f"{_PREFIX}/lib\n", 0o644),
         ):
-            file = self.directory / path
+            file = self._own / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             file.chmod(mode)
@@ -203,12 +226,11 @@ class Guest:
     def _first_process(self) -> int:
         """The guest's process 1, a child of nspawn; 0 while there is none."""
         assert self._nspawn.poll() is None, (self._folder / "console").read_text()
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text()
-        for child in children.split():
+        for child in _descendants(self._nspawn.pid):
             with suppress(OSError):  # a helper of nspawn, which is gone by now
                 command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
                 if command.endswith((b"/systemd", b"/init")):
-                    return int(child)
+                    return child
         return 0
 
     def _is_up(self) -> bool:

@@ -149,11 +149,11 @@ def _used(network: Network, task: Task) -> dict[str, Any]:
 
 def _memory(task: Task) -> dict[str, Any]:
     """The facts about memory and the accelerator, if any, for the result."""
-    told: dict[str, Any] = {"predicted_memory": predicted_peak(task)}
+    facts: dict[str, Any] = {"predicted_memory": predicted_peak(task)}
     if task.device != "cpu":
-        told["device_name"] = torch.cuda.get_device_name(task.device)
-        told["device_memory"] = torch.cuda.max_memory_allocated(task.device)
-    return told
+        facts["device_name"] = torch.cuda.get_device_name(task.device)
+        facts["device_memory"] = torch.cuda.max_memory_allocated(task.device)
+    return facts
 
 
 def measured(report: Report, device: str) -> Report:

@@ -1,4 +1,4 @@
-"""When an attempt will be done, told so that the number can be relied on."""
+"""Estimates how long an attempt will still take, by a number that does not jump."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import math
 from collections import deque
 
 LEAST = 0.02
-"""The share of the work that must have been seen before a time is told."""
-_SMOOTH = 8.0  # seconds in which an estimate forgets most of what it was
+"""The share of the work that must be done before there is an estimate."""
+_SMOOTH = 8.0  # time constant, in seconds, of the smoothing of estimates
 _POINTS = 256
 
 
 class Eta:
-    """Estimates the seconds that are left, from when which share of the work was done.
+    """Estimates the remaining seconds from the times at which shares of the work were done.
 
-    The pace is that of the later half of the time: the first levels of a picture are slow for
-    what they do. Between two looks the estimate runs down like a clock, and moves towards the new
-    one only slowly, so that it does not jump.
+    The pace is that of the later half of the time, because the first levels of a picture are slow
+    for their share of the work. Between two calls the last estimate is reduced by the time that
+    has passed, and moves towards the new one slowly (exponential smoothing).
     """
 
     def __init__(self) -> None:
@@ -24,8 +24,8 @@ class Eta:
         self._left: float | None = None
 
     def seconds(self, now: float, fraction: float) -> float | None:
-        """What is left at `now`, where `fraction` of the work is done; None: unknown yet."""
-        if self._seen and fraction < self._seen[-1][1]:  # it began anew
+        """The remaining seconds at the time `now`, when `fraction` is done; None: unknown."""
+        if self._seen and fraction < self._seen[-1][1]:  # the work was started again
             self._seen.clear()
             self._left = None
         before = self._seen[-1][0] if self._seen else now

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nstd.documents.config import Config
 from nstd.errors import StoreError
-from nstd.outbox.gallery.album import Album
+from nstd.outbox.gallery.gallery_files import GalleryFiles
 from nstd.outbox.gallery.now import Now
 from nstd.system.durable import Files
 from nstd.system.layout import GALLERY_LOCK, PAGE
@@ -30,21 +30,21 @@ def build(config: Config, *, rebuild: bool) -> Built:
     work, files = config.folder("work"), Files()
     for folder in (work, config.folder("outbox")):
         files.make_folder(folder)
-    page, album = config.folder("outbox") / PAGE, Album(config, files)
+    page, gallery = config.folder("outbox") / PAGE, GalleryFiles(config, files)
     if rebuild:
-        files.unlink(album.shelf.path)  # the daemon notices this and starts again
+        files.unlink(gallery.entries.path)  # the daemon notices this and starts again
     lock = Lock(work / GALLERY_LOCK)
     try:
         lock.acquire()
     except StoreError:
-        return Built(page, album.shelf.count, holder(lock.path))
+        return Built(page, gallery.entries.count, holder(lock.path))
     try:
-        album.open()
-        now = Now(album.folder, work, files)
+        gallery.open()
+        now = Now(gallery.folder, work, files)
         now.open(config.folder("outbox"))
-        for _ in album.refresh():
+        for _ in gallery.refresh():
             pass
-        now.rest({"state": "stopped", "paused": "", "revision": album.shelf.revision})
+        now.write_stopped({"state": "stopped", "paused": "", "revision": gallery.entries.revision})
     finally:
         lock.release()
-    return Built(page, album.shelf.count, None)
+    return Built(page, gallery.entries.count, None)
