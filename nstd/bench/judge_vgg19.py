@@ -54,7 +54,7 @@ def _features(weights: Path, image: Image.Image) -> dict[str, Tensor]:
     """The activations of the layers that are compared."""
     pixels = torch.from_numpy(np.asarray(image, dtype=np.float32) / 255)
     x = ((pixels - torch.tensor(MEAN)) / torch.tensor(DEVIATION)).permute(2, 0, 1)[None]
-    ones = dict.fromkeys(LAYERS, torch.ones(1))
+    ones = dict.fromkeys(LAYERS, 1.0)
     return {
         layer: features
         for layer, features in _activations(x, weights, ones)
@@ -63,7 +63,7 @@ def _features(weights: Path, image: Image.Image) -> dict[str, Tensor]:
 
 
 def _activations(
-    x: Tensor, weights: Path, scales: dict[str, Tensor]
+    x: Tensor, weights: Path, scales: dict[str, float]
 ) -> Iterator[tuple[str, Tensor]]:
     for layer, (weight, bias) in zip(LAYERS, read_original(weights, scales), strict=True):
         if layer.endswith("_1") and layer != LAYERS[0]:

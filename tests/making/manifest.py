@@ -74,7 +74,6 @@ def _scaling() -> dict[str, Any]:
         "data": [f"skimage.data.{name}" for name in vgg19_scales.PHOTOGRAPHS],
         "source": vgg19_scales.SOURCE.prefix,
         "side": vgg19_scales.SIDE,
-        "floor": vgg19_scales.FLOOR,
     }
 
 
@@ -84,7 +83,7 @@ def _paths(folder: Path, names: Iterable[str]) -> tuple[Path, ...]:
 
 _SAMPLES = Path(str(files("nstd.client.samples")))
 _FIXED = Path(str(files("nstd.backends.gatys"))) / "fixed.npz"
-_SCALES = _FIXED.with_name("vgg19_scales.npz")
+_SCALES = _FIXED.with_name("vgg19_scales.json")
 MADE = {
     "samples": Made(
         "tests/making/samples/draw.py",
