@@ -234,18 +234,19 @@ def test_used_up_watchers_are_a_warning(root: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_absent_weights_fail_only_who_asks_for_them(root: Path) -> None:
-    """A config whose jobs need vgg19 is told how to get it."""
+    """A config whose jobs need vgg16 is told how to get it."""
     assert {finding.level for finding in about(look(root, devices=["cpu"]), "weights")} == {"ok"}
-    asked = look(root, devices=["cpu"], backends={"gatys": {"network": "vgg19"}})
-    vgg19, vgg16 = about(asked, "weights")
-    assert (vgg19.level, vgg16.level) == ("fail", "ok")
-    assert "nstd networks install vgg19" in vgg19.hint
+    asked = look(root, devices=["cpu"], backends={"gatys": {"network": "vgg16"}})
+    _, torchvision, vgg16 = about(asked, "weights")
+    assert (torchvision.level, vgg16.level) == ("ok", "fail")
+    assert "nstd networks install vgg16" in vgg16.hint
+    assert "nstd networks install vgg19-torchvision" in torchvision.message
 
 
 def test_wrong_weights_always_fail(root: Path) -> None:
     """A damaged file is found before a job finds it."""
     (root / "networks" / "vgg16-397923af.pth").write_bytes(b"half")
-    vgg19, vgg16 = about(look(root, devices=["cpu"]), "weights")
+    vgg19, _, vgg16 = about(look(root, devices=["cpu"]), "weights")
     assert (vgg19.level, vgg16.level) == ("ok", "fail")
 
 

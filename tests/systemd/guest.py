@@ -21,6 +21,8 @@ SOURCE = "/root/nstd"
 """Where the guest has the source: the folder in which the commands of the documents are run."""
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _GUESTS, _PREFIX_OF_GUESTS = Path("/var/tmp"), "nstd-guest-"
+_MAKING = 2.0
+"""Seconds that a guest has to make its lock."""
 _PREFIX = "/opt/python"
 """Where the guest has the Python of the tests."""
 _ENVIRONMENT = {
@@ -61,12 +63,12 @@ def _sites() -> dict[str, Path]:
 def remove_abandoned() -> None:
     """Remove what guests have left whose tests were killed; nobody holds their locks any more."""
     for folder in _GUESTS.glob(f"{_PREFIX_OF_GUESTS}*"):
-        try:
-            with (folder / "lock").open() as lock:
+        with suppress(OSError):  # it is in use, or another process is quicker
+            if time.time() - folder.stat().st_mtime < _MAKING:
+                continue  # its lock may not be there yet
+            with (folder / "lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
-        except OSError:  # it is in use, or another process is quicker
-            continue
 
 
 def _descendants(process: int) -> Iterator[int]:
@@ -113,14 +115,14 @@ class Guest:
         return Path(f"/proc/{self._pid}/root")
 
     def run(
-        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 120
+        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 300
     ) -> str:
         """What a line of shell prints in the guest on either stream; AssertionError if it fails."""
         status, printed = self.attempt(command, user=user, timeout=timeout)
         assert status == 0 or not check, f"{command} ended with {status}:\n{printed}"
         return printed
 
-    def attempt(self, command: str, *, user: str = "root", timeout: float = 120) -> tuple[int, str]:
+    def attempt(self, command: str, *, user: str = "root", timeout: float = 300) -> tuple[int, str]:
         """The exit status of a line of shell in the guest, and what it printed."""
         environment = [f"{key}={value}" for key, value in _ENVIRONMENT.items()]
         shell = ["bash", "-o", "pipefail", "-c", command]

@@ -25,6 +25,8 @@ class Network(Protocol):
     name: str
     sha256: str
     """SHA-256 of the weights file, or of the filters."""
+    source: str | None
+    """SHA-256 of the file that the filters were made from, if any."""
 
     def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features (1, C, H, W) of `picture` (1, 3, H, W), in [0, 1], after each named layer.
@@ -244,6 +246,7 @@ NETWORKS: dict[str, Spec] = {
         general=Recipe(content_weight=0.17),
     ),
     "vgg19": _vgg(2, 2, 4, 4, 4),
+    "vgg19-torchvision": _vgg(2, 2, 4, 4, 4),
     "vgg16": _vgg(2, 2, 3, 3, 3),
 }
 

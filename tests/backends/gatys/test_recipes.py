@@ -45,7 +45,7 @@ def test_fitted_is_relative() -> None:
     assert not recipe.layer_weights
 
 
-@pytest.mark.parametrize("network", ["vgg19", "vgg16"])
+@pytest.mark.parametrize("network", ["vgg19-torchvision", "vgg16"])
 def test_vgg_has_crowsons_weights(network: str) -> None:
     """In absolute units, W2 by default; with another loss they are relative."""
     options = Options.model_validate({"network": network})

@@ -194,10 +194,10 @@ def darken(task: Task, report: Tell) -> Result:
     return Result(task.content * np.float32(0.6))
 
 
-@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("format", ["png", "webp", "tiff"])
 @pytest.mark.parametrize("work", [same, darken], ids=["same", "darker"])
 def test_over_white_what_is_published_is_what_was_painted(
-    bench: Bench, format: Literal["png", "tiff"], work: Work
+    bench: Bench, format: Literal["png", "webp", "tiff"], work: Work
 ) -> None:
     """Neither paler nor blended twice, wherever the content is more than a trace."""
     soft_disc().save(bench.paths.folder / "content.png")
