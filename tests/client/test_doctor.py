@@ -184,7 +184,7 @@ def test_files_of_another_owner_inside_the_root_are_failures(
     assert [f.level for f in about(look(root, devices=["cpu"]), "access")] == ["ok"]
     closed = {*own, root / "work" / ".requests"}
     monkeypatch.setattr(access, "_daemon_user", lambda config: 4711)
-    monkeypatch.setattr(access, "_may_write", lambda path, status, user: path not in closed)
+    monkeypatch.setattr(access, "may_write", lambda path, status, user: path not in closed)
     findings = about(look(root, devices=["cpu"]), "access")
     assert {finding.level for finding in findings} == {"fail"}
     for path in closed:
@@ -196,7 +196,7 @@ def test_files_of_another_owner_inside_the_root_are_failures(
     ("mode", "owner", "may"),
     [(0o644, True, True), (0o444, True, False), (0o644, False, False), (0o666, False, True)],
 )
-def test_who_may_write_is_told_by_owner_and_mode(
+def test_whomay_write_is_told_by_owner_and_mode(
     tmp_path: Path, mode: int, owner: bool, may: bool
 ) -> None:
     """For a user that is another one than who asks."""
@@ -204,7 +204,7 @@ def test_who_may_write_is_told_by_owner_and_mode(
     path.touch(mode=0o600)
     path.chmod(mode)
     status = os.stat_result((mode, 1, 1, 1, 4711 if owner else 4712, 4713, 0, 0, 0, 0))
-    assert access._may_write(path, status, 4711) is may
+    assert access.may_write(path, status, 4711) is may
 
 
 def test_a_sticky_inbox_of_another_owner_is_a_failure(

@@ -129,13 +129,14 @@ def test_an_attempt_is_told_to_have_begun_once_and_first(bench: Bench) -> None:
         ("puppet", {"act": "oom"}, "out_of_memory"),
         ("puppet", {"act": "nonsense", "step": 1}, "options_invalid"),
         ("gremlin", {"act": "leave"}, "backend_failed"),
+        ("gremlin", {"act": "interrupt"}, "backend_failed"),
         ("absent", {}, "backend_unknown"),
     ],
 )
 def test_an_error_becomes_a_failure_with_its_code(
     bench: Bench, backend: str, options: dict[str, Any], code: str
 ) -> None:
-    """Even sys.exit; and the next job is well."""
+    """Even sys.exit and a KeyboardInterrupt; and the next job is well."""
     outcome = bench.run("beach", backend, **options)
     assert outcome.ending is Ending.FAILED
     assert outcome.failure is not None
