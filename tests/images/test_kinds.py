@@ -136,7 +136,7 @@ UNREAD = {
     "a cursor (CUR)": b"\0\0\2\0\1\0",
     "an animated cursor (ANI)": b"RIFF\0\0\0\0ACON",
     "an icon (ICO)": b"\0\0\1\0\1\0",
-    "an OS/2 icon": b"BA",
+    "an OS/2 bitmap array": b"BA\x28\0\0\0",
     "a bitmap without": struct.pack("<IiiHH", 40, 4, 4, 1, 24),
     "an XV thumbnail": b"P7 332\n",
     "an XPM picture": b"/* XPM */\n",

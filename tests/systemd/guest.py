@@ -21,6 +21,8 @@ SOURCE = "/root/nstd"
 """Where the guest has the source: the folder in which the commands of the documents are run."""
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _GUESTS, _PREFIX_OF_GUESTS = Path("/var/tmp"), "nstd-guest-"
+_MAKING = 2.0
+"""Seconds that a guest has to make its lock."""
 _PREFIX = "/opt/python"
 """Where the guest has the Python of the tests."""
 _ENVIRONMENT = {
@@ -61,12 +63,12 @@ def _sites() -> dict[str, Path]:
 def remove_abandoned() -> None:
     """Remove what guests have left whose tests were killed; nobody holds their locks any more."""
     for folder in _GUESTS.glob(f"{_PREFIX_OF_GUESTS}*"):
-        try:
-            with (folder / "lock").open() as lock:
+        with suppress(OSError):  # it is in use, or another process is quicker
+            if time.time() - folder.stat().st_mtime < _MAKING:
+                continue  # its lock may not be there yet
+            with (folder / "lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
-        except OSError:  # it is in use, or another process is quicker
-            continue
 
 
 def _descendants(process: int) -> Iterator[int]:

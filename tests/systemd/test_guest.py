@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,5 +42,6 @@ def test_a_guest_ends_with_tests_that_are_killed() -> None:
     for each in [process, *children]:
         wait_for(lambda: not Path(f"/proc/{each}").exists(), 30)  # noqa: B023
     assert Path(folder).is_dir()
+    wait_for(lambda: time.time() > Path(folder).stat().st_mtime + 3, 10)
     remove_abandoned()
     assert not Path(folder).exists()
