@@ -45,8 +45,8 @@ def test_once_leaves_a_sidecar_whose_pictures_are_not_there(playground: Playgrou
 def test_once_gives_up_when_every_device_is_down(playground: Playground) -> None:
     """Exit code 5, and the job waits for a better day."""
     playground.configure(workers={"failures": 1})
-    playground.pair("a", options={"act": "exit"})
-    playground.pair("b", options={"act": "exit"})
+    playground.pair("a", options={"act": "assert"})
+    playground.pair("b", options={"act": "assert"})
     assert playground.once().returncode == 5
 
 
