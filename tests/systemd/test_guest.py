@@ -50,10 +50,11 @@ def test_a_guest_ends_with_tests_that_are_killed() -> None:
 
 @pytest.mark.slow
 def test_guests_at_a_time_leave_each_other_alone() -> None:
-    """A unit of the same name is another in each: one that stops does not end the other."""
+    """A unit of the same name is another in each: with processes and limits of its own."""
     with closing(Guest(image(12))) as one, closing(Guest(image(12))) as other:
         for guest in (one, other):
             guest.run("cd / && systemd-run --unit=same sleep 1000")
+        inside = other.run("cat /sys/fs/cgroup/system.slice/same.service/cgroup.procs")
+        assert len(inside.split()) == 1  # a process of the other guest would be a 0
         one.run("cd / && systemctl stop same")
         assert other.run("cd / && systemctl is-active same").strip() == "active"
-        assert other.run("cat /sys/fs/cgroup/system.slice/same.service/cgroup.procs").split() != []
