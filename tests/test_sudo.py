@@ -58,7 +58,7 @@ def test_files_folders_locks_and_logs_get_the_owner_of_the_folder_above(tmp_path
     ControlRequests(tmp_path, files).write(ControlRequest("cancel", "x"))
     lock, log = Lock(tmp_path / "daemon.lock"), LogFile(tmp_path / "logs" / "x.jsonl", 1000, 1)
     lock.acquire()
-    log._current()
+    log.write("{}")
     log.close()
     lock.release()
     assert owners(tmp_path) == {USER}

@@ -14,8 +14,10 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="nstd-demo")
 @click.option("--size", type=click.IntRange(16, 16384), help="Longest side in pixels.")
 @click.option("--preset", help="draft is quick, fine takes its time.")
-def command(folder: Path, size: int | None, preset: str | None) -> None:
+@click.option("--network", help="Such as vgg19; `nstd networks` lists them.")
+def command(folder: Path, size: int | None, preset: str | None, network: str | None) -> None:
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
+    from nstd.backends.weights import REGISTRY, require
     from nstd.cli.bars import Bars, on_terminal
     from nstd.cli.lines import STARTED_EVENTS, Lines
     from nstd.client import samples
@@ -27,7 +29,9 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
     make_root(folder)
     path = (folder / CONFIG).resolve()
     config = load_config(path, {"watch.settle": 0.2, "log.console": "none"})
-    sidecars = samples.copy_to(config.folder("inbox"), _extra_keys(size, preset))
+    if network in REGISTRY:
+        require(network, config.folder("networks"))
+    sidecars = samples.copy_to(config.folder("inbox"), _extra_keys(size, preset, network))
     click.echo(f"making {len(sidecars)} pictures in {folder}", err=True)
     is_seen = on_terminal()
     with Bars(visible=is_seen, lines=Lines({} if is_seen else STARTED_EVENTS)) as bars:
@@ -43,12 +47,13 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
     sys.exit(status or (1 if left > 0 or failed else 0))
 
 
-def _extra_keys(size: int | None, preset: str | None) -> dict[str, Any]:
+def _extra_keys(size: int | None, preset: str | None, network: str | None) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     if size is not None:
         keys["output"] = {"size": size}
-    if preset is not None:
-        keys["options"] = {"preset": preset}
+    given = {"preset": preset, "network": network}
+    if options := {name: value for name, value in given.items() if value is not None}:
+        keys["options"] = options
     return keys
 
 

@@ -57,13 +57,13 @@ def _closed(config: Config, user: int) -> Iterator[Finding]:
                 status = path.lstat()
             except FileNotFoundError:
                 continue
-            if not _may_write(path, status, user):
+            if not may_write(path, status, user):
                 message = f"{printable(path)} belongs to {_name(status.st_uid)}, and {_name(user)} "
                 hint = f"run: sudo chown -R {_account(user)} {printable(path)}"
                 yield Finding("fail", "access", f"{message}cannot write it", hint)
 
 
-def _may_write(path: Path, status: os.stat_result, user: int) -> bool:
+def may_write(path: Path, status: os.stat_result, user: int) -> bool:
     """Whether `user` may write `path`; for our own user, the kernel is asked."""
     if user == 0:
         return True

@@ -137,12 +137,11 @@ def _torch(asked: int, gpus: int) -> Finding:
 def _weights(config: Config) -> Iterator[Finding]:
     """Missing weights are only a note, because few users need them; a corrupt file is an error."""
     wanted = {options.get("network") for options in config.backends.values()}
-    for name, weights, found in listing(config.folder("networks")):
+    for name, _, found in listing(config.folder("networks")):
         if not isinstance(found, WeightsError):
             yield Finding("ok", "weights", f"{name} at {found.path}, verified")
         elif found.code == "weights_missing" and name not in wanted:
-            message = f"{name} is not installed; `nstd networks install {name}` gets {weights.file}"
-            yield Finding("ok", "weights", message)
+            yield Finding("ok", "weights", f"{name} is not installed: {found.hint}")
         else:
             yield Finding("fail", "weights", found.message, found.hint)
 

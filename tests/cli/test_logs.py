@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from support.playground import Playground, everything_from
@@ -19,6 +20,7 @@ from nstd.logs.log import Logging, emit
 from nstd.logs.reader import LogReader
 from nstd.logs.text import TextRenderer
 from nstd.system.layout import LOG
+from nstd.system.nofollow import Folder
 
 
 @pytest.fixture
@@ -64,20 +66,24 @@ def test_every_line_is_read_once_in_order_across_rotations(logging: Logging, log
     assert numbers(reader.read()) == list(range(60, 80))
 
 
-def test_rotations_in_the_middle_of_a_look_lose_nothing(logging: Logging, logs: Path) -> None:
+def test_rotations_in_the_middle_of_a_look_lose_nothing(
+    logging: Logging, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Files that move while they are opened are read all the same, and once."""
     write(0, 12)
     reader = LogReader(logs, LOG)
-    names = reader._names
+    opened, count = Folder.open, itertools.count(100)
 
-    def moving() -> Iterator[str]:
-        for count, name in enumerate(names()):
-            yield name
-            write(100 + count, 101 + count)
+    def moving(folder: Folder, name: str) -> BinaryIO:
+        try:
+            return opened(folder, name)
+        finally:
+            number = next(count)
+            write(number, number + 1)
 
-    reader._names = moving  # type: ignore[method-assign]
-    read = numbers(reader.read())
-    reader._names = names  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "open", moving)
+        read = numbers(reader.read())
     read += numbers(reader.read())
     assert read == sorted(set(read))
     assert set(range(12)) <= set(read)

@@ -174,7 +174,7 @@ def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(
 
 
 def test_a_job_is_followed_through_every_place(
-    playground: Playground, pair: tuple[str, str]
+    playground: Playground, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inbox, waiting, finished; one that somebody takes away is nowhere."""
     pictures = [playground.folder / name for name in pair]
@@ -191,7 +191,7 @@ def test_a_job_is_followed_through_every_place(
     followed = Followed(config, submitted)
     submitted.sidecar.unlink()
     assert followed.read_state().state == "waiting"
-    followed._seen -= follow.PATIENCE
+    monkeypatch.setattr(follow, "PATIENCE", 0.0)
     with pytest.raises(StoreError, match="neither in the inbox"):
         followed.read_state()
 

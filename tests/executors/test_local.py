@@ -378,6 +378,7 @@ def test_a_worker_that_does_not_read_never_blocks_the_daemon(make: Make) -> None
 PARENT = """
 import sys, time
 from pathlib import Path
+import psutil
 from support.executors import TWO, Bench, make_config
 from nstd.executors.local import LocalExecutor
 
@@ -386,7 +387,7 @@ bench = Bench(LocalExecutor(make_config(root), TWO, root / "scratch"), root / "j
 bench.start("one", slot=0, steps=10_000, pause=0.05)
 bench.start("two", slot=1, act="hang")
 bench.until(lambda: bench.reports("one") and bench.reports("two"))
-print(*[worker.process.pid for worker in bench.executor._workers.values()], flush=True)
+print(*[child.pid for child in psutil.Process().children()], flush=True)
 time.sleep(600)
 """
 """A daemon in short: two jobs run, one of them heeds nothing."""

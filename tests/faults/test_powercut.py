@@ -68,8 +68,7 @@ class Mill:
 
     def after(self, cut: State, original: Plot) -> Plot:
         """A root that holds what the power cut left."""
-        self.farm._count += 1
-        plot = Plot(self.farm.folder / f"{self.farm._count}", original.kind)
+        plot = self.farm.clear(original.kind)
         cut.lay_down(plot.root)
         plot.inputs, plot.text = original.inputs, original.text
         return plot

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.playground import Playground, wait_for
+from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
 
 from nstd.documents.settings import WatchSettings
@@ -64,6 +65,11 @@ def watcher(inbox: Path, bell: Bell) -> Iterator[Watcher]:
 def descriptors() -> int:
     """How many descriptors this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def observers() -> list[BaseObserver]:
+    """Those of the library that run."""
+    return [thread for thread in threading.enumerate() if isinstance(thread, BaseObserver)]
 
 
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
@@ -151,14 +157,13 @@ def test_a_folder_that_was_away_is_watched_when_it_is_back(
 
 def test_a_dead_emitter_is_noticed(watcher: Watcher, inbox: Path, bell: Bell) -> None:
     """The observer looks alive when the thread that reads the events is dead."""
-    observer = watcher._observer
-    assert observer is not None
+    (observer,) = observers()
     (emitter,) = observer.emitters
     emitter.stop()
     emitter.join()
     assert observer.is_alive()
     watcher.check()
-    assert watcher._observer is not observer
+    assert observer not in observers()
     while bell.rings(0.3):
         pass
     (inbox / "new").write_text("x")
@@ -309,6 +314,6 @@ def test_without_a_thread_it_looks_more_often(
 
         patch.setattr(threading.Thread, "start", refuse)
         watcher.check()
-    assert watcher.interval == watcher._settings.poll
+    assert watcher.interval == WatchSettings().poll
     watcher.check()
-    assert watcher.interval == watcher._settings.rescan
+    assert watcher.interval == WatchSettings().rescan

@@ -137,9 +137,11 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
 
 def _used(network: Network, task: Task) -> dict[str, Any]:
     """The facts about the network and its precision for the record."""
+    made_from = {"source_sha256": network.source} if network.source else {}
     return {
         "name": network.name,
         "sha256": network.sha256,
+        **made_from,
         "precision": precision_for(task.device, task.options.precision),
         "tile": task.options.tile_side(*task.content.shape[:2]),
     }

@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from nstd.backends.weights import RETRAINED
 from nstd.bench.speed.run import Contestant, ShowStep, vgg_weights
 from nstd.bench.speed.setup import Setup
 from nstd.documents.config import Config
@@ -37,8 +38,8 @@ CASES = (
     Case("fixed", 2048, whole=True),
     Case("fixed", 4096, whole=True),
     Case("fixed", 8192, whole=False),
-    Case("vgg19", 512, whole=True),
-    Case("vgg19", 4096, whole=False),
+    Case(RETRAINED, 512, whole=True),
+    Case(RETRAINED, 4096, whole=False),
 )
 
 

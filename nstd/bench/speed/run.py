@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from nstd.backends.weights import find
+from nstd.backends.weights import RETRAINED, find
 from nstd.bench.speed.batch import batch, scaling
 from nstd.bench.speed.setup import Setup
 from nstd.documents.config import Config
@@ -111,16 +111,24 @@ def measure(plan: SpeedPlan, config: Config, threads: int, show_step: ShowStep) 
 
 
 def vgg_weights(networks: Path, folder: Path, show_step: ShowStep) -> tuple[Path, str]:
-    """The installed weights of VGG-19, else random ones in `folder`."""
+    """A file of VGG-19 in the form of torchvision's, as the plain loop needs it.
+
+    It has the original weights if they are installed, else those that torchvision trained anew,
+    else random ones. It is written to `folder` unless it is torchvision's.
+    """
     try:
-        return find("vgg19", networks).path, "installed"
+        original = [str(find("vgg19", networks).path)]
     except WeightsError:
-        show_step("VGG-19 is not installed: random weights stand in for it")
-        path = folder / "stand-in"
-        path.mkdir()
-        command = [sys.executable, "-m", "nstd.bench.speed.stand_in", str(path)]
-        subprocess.run(command, check=True)
-        return next(path.glob("*.pth")), "random"
+        try:
+            return find(RETRAINED, networks).path, "torchvision"
+        except WeightsError:
+            show_step("VGG-19 is not installed: random weights stand in for it")
+            original = []
+    path = folder / "stand-in"
+    path.mkdir()
+    command = [sys.executable, "-m", "nstd.bench.speed.stand_in", str(path), *original]
+    subprocess.run(command, check=True)
+    return next(path.glob("*.pth")), "original" if original else "random"
 
 
 def _evaluations(plan: SpeedPlan, setup: Setup, show_step: ShowStep) -> dict[str, Any]:
