@@ -203,8 +203,9 @@ def _vgg(*blocks: int) -> Spec:
 
 _RETRAINED = _vgg(2, 2, 4, 4, 4)
 
-# Chosen by eye and by figures at equal seconds. Moments gave the clearest large forms; Gram matrices
-# and Adam come close; W2 gets a third of the evaluations, as it takes roots of matrices, and is far off.
+# Chosen by eye and by figures at equal seconds: moments give the clearest large forms; Gram
+# matrices and Adam come close; W2, which takes roots of matrices, has time for a third of the
+# evaluations and is far off.
 _ORIGINAL = replace(
     _RETRAINED,
     style_loss="moments",
