@@ -216,7 +216,7 @@ _ORIGINAL = replace(
         "fine": (500, 400, 300, 200, 150),
     },
     recipes={},
-    general=Recipe(content_weight=0.3, tv_weight=0.5),
+    general=Recipe(content_weight=0.2),
 )
 
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
