@@ -165,9 +165,14 @@ RAY = "#!/opt/nstd/bin/python3\nfrom ray.scripts.scripts import main\nmain()\n"
 """What pip lays down as /opt/nstd/bin/ray, where it installs the package into the folder."""
 
 
+EAGER = "[Service]\nNice=0\nEnvironment=RAY_worker_niceness=0\n"
+"""A node whose workers are as nice as all others: Ray's own would wait long on a busy machine."""
+
+
 def be_a_head(service: Service) -> None:
     """The first machine of the page on clusters, without a GPU, by its commands in their order."""
     service.guest.write("/opt/nstd/bin/ray", RAY, 0o755)
+    service.guest.write("/etc/systemd/system/nstd-ray-node.service.d/hurry.conf", EAGER)
     service.run("ip address replace 10.0.0.1/8 dev lo")
     (head,) = block_with("RAY_NODE=--head", "ini")
     doctor = f"sudo -u nstd {NSTD} doctor -c /srv/nstd/config.yaml"

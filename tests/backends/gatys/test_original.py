@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from making.fixed import tensor
@@ -131,14 +130,13 @@ def test_on_photographs_the_original_is_seen_with_mean_activation_one(installed:
 def test_a_picture_of_the_real_vgg19_has_the_styles_colours_and_the_contents_shapes(
     installed: Path,
 ) -> None:
-    """At 128 pixels, with the shortest preset."""
+    """At 128 pixels, in few steps."""
     content, style = photograph(96, 128), painting(128, 128)
-    job = task(content, Style(style), network="vgg19", precision="auto", preset="draft", steps=60)
+    job = task(content, Style(style), network="vgg19", precision="auto", steps=60)
     made, told = run(job)
-    assert told[-1].losses["style"] < 0.5 * told[0].losses["style"]
+    assert told[-1].losses["style"] < 0.3 * told[0].losses["style"]
     near = abs(made.pixels.mean((0, 1)) - style.mean((0, 1))).max()
-    assert near < 0.75 * abs(content.mean((0, 1)) - style.mean((0, 1))).max()
-    shapes = [each.mean(2).ravel() for each in (made.pixels, content)]
-    assert np.corrcoef(*shapes)[0, 1] > 0.3
+    assert near < 0.5 * abs(content.mean((0, 1)) - style.mean((0, 1))).max()
+    assert told[-1].losses["content"] < 0.9  # 1 has nothing to do with the content
     assert made.network is not None
     assert made.network["source_sha256"] == ROW.prefix
