@@ -62,7 +62,7 @@ def test_a_short_fit_spheres_textures_that_it_has_not_seen(
 
 
 def test_the_file_that_ships_spheres_textures_that_it_has_not_seen() -> None:
-    """The same figure of `fixed.npz`: without the sphering it is 0.11 here, with it 0.03."""
+    """The same figure of `fixed.npz`: without the sphering it is 0.11 here, with it 0.04."""
     pytest.importorskip("skimage")
     request = NetworkRequest("fixed", (), LAYERS, "average", 0, "cpu", "float32", Path())
     network = load(request)
