@@ -41,6 +41,9 @@ _ENDS_WITH_US = [
 ]
 """A command ends, with all that it started, when the tests end, even if they are killed: the
 kernel kills all processes of a namespace whose first one has ended. nspawn alone leaves a guest."""
+_HIERARCHIES = [Path("/sys/fs/cgroup", each) for each in ("", "unified", "systemd")]
+"""Where this machine may have control groups. Each guest has some of its own: otherwise those that
+run at a time would share the groups of their units, and one would end processes of the other."""
 _MEMORY = Path("/sys/fs/cgroup/memory")
 """The memory controller of a machine that still has the first version of control groups."""
 
@@ -68,7 +71,18 @@ def remove_abandoned() -> None:
                 continue  # its lock may not be there yet
             with (folder / "lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for hierarchy in (*_HIERARCHIES, _MEMORY):
+                    _removed(hierarchy / folder.name)
                 shutil.rmtree(folder)
+
+
+def _removed(cgroup: Path) -> bool:
+    """Whether a control group and those in it are gone, or could be removed."""
+    folders = sorted((path.parent for path in cgroup.rglob("cgroup.procs")), reverse=True)
+    with suppress(OSError):  # a process is still about to end
+        for folder in folders:
+            folder.rmdir()
+    return not cgroup.exists()
 
 
 def _descendants(process: int) -> Iterator[int]:
@@ -96,7 +110,12 @@ class Guest:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._image, self._own = image, self._folder / "own"
         self._legacy = memory and _MEMORY.is_dir()
-        self._cgroup = _MEMORY / self._folder.name if self._legacy else None
+        hierarchies = [*_HIERARCHIES, _MEMORY] if self._legacy else _HIERARCHIES
+        self._cgroups = [
+            folder / self._folder.name
+            for folder in hierarchies
+            if (folder / "cgroup.procs").exists()
+        ]
         self._furnish()
         self._pid = 0
         self._nspawn = self._boot()
@@ -154,8 +173,9 @@ class Guest:
     def memory_limit(self, unit: str) -> int:
         """The bytes that the kernel grants a unit of the system's slice."""
         place = f"system.slice/{unit}"
-        if self._cgroup:
-            return int((self._cgroup / place / "memory.limit_in_bytes").read_text())
+        if self._legacy:
+            own = _MEMORY / self._folder.name / place / "memory.limit_in_bytes"
+            return int(own.read_text())
         told = self.run(f"cat /sys/fs/cgroup/{place}/memory.max", check=False).strip()
         return int(told) if told.isdigit() else sys.maxsize
 
@@ -164,10 +184,13 @@ class Guest:
         if self._nspawn.poll() is None:
             os.kill(self._pid or self._nspawn.pid, signal.SIGKILL)  # all others die with it
             self._nspawn.wait(30)
+        shutil.rmtree(self._folder)  # with its lock held: others remove what nobody holds
         self._lock.close()
-        shutil.rmtree(self._folder)
-        if self._cgroup:
-            wait_for(self._remove_cgroup, 30, "the guest's control group to be empty")
+        wait_for(
+            lambda: all(_removed(each) for each in self._cgroups),
+            30,
+            "the guest's control groups to be empty",
+        )
 
     def _boot(self) -> subprocess.Popen[bytes]:
         command = [
@@ -187,9 +210,10 @@ class Guest:
         for name in ("root", "work"):
             (self._folder / name).mkdir()
         script = _MOUNT.format(image=self._image, folder=self._folder)
-        if self._cgroup:
-            self._cgroup.mkdir()
-            script = f"echo $$ > {self._cgroup}/cgroup.procs && {script}"
+        for cgroup in self._cgroups:
+            cgroup.mkdir()
+            script = f"echo $$ > {cgroup}/cgroup.procs && {script}"
+        if self._legacy:
             # Read by systemd 256 and 257, which start in this mode only when they are told to.
             command.append("SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
         unified = "0" if self._legacy else "1"
@@ -246,13 +270,3 @@ class Guest:
         """The controllers of the first version come read-only: have this one heeded."""
         if self._legacy:
             self.run("mount -o remount,bind,rw /sys/fs/cgroup/memory && systemctl daemon-reexec")
-
-    def _remove_cgroup(self) -> bool:
-        assert self._cgroup
-        folders = sorted((path.parent for path in self._cgroup.rglob("cgroup.procs")), reverse=True)
-        for folder in folders:
-            try:
-                folder.rmdir()
-            except OSError:
-                return False
-        return True

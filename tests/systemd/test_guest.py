@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.playground import wait_for
 
-from systemd.guest import ROOT, remove_abandoned
+from systemd.guest import ROOT, Guest, remove_abandoned
 from systemd.image import image
 from systemd.service import MARKS
 
@@ -45,3 +46,15 @@ def test_a_guest_ends_with_tests_that_are_killed() -> None:
     wait_for(lambda: time.time() > Path(folder).stat().st_mtime + 3, 10)
     remove_abandoned()
     assert not Path(folder).exists()
+
+
+@pytest.mark.slow
+def test_guests_at_a_time_leave_each_other_alone() -> None:
+    """A unit of the same name is another in each: with processes and limits of its own."""
+    with closing(Guest(image(12))) as one, closing(Guest(image(12))) as other:
+        for guest in (one, other):
+            guest.run("cd / && systemd-run --unit=same sleep 1000")
+        inside = other.run("cat /sys/fs/cgroup/system.slice/same.service/cgroup.procs")
+        assert len(inside.split()) == 1  # a process of the other guest would be a 0
+        one.run("cd / && systemctl stop same")
+        assert other.run("cd / && systemctl is-active same").strip() == "active"
