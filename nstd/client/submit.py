@@ -24,7 +24,7 @@ from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import Plan, make_plan, safe_name
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
-from nstd.system.numbered import distinct, numbered, unnumbered
+from nstd.system.numbered import distinct, numbered
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
             files.write(draft, SIDECAR_LINE.encode() + dump(values))
             mtime_ns = draft.stat().st_mtime_ns
             sidecar = files.move_to_free_name(draft, inbox / f"{stem}.yaml")
-        sidecars.append(Submitted(sidecar, name or unnumbered(sidecar.stem), mtime_ns, is_batch))
+        sidecars.append(Submitted(sidecar, name or sidecar.stem, mtime_ns, is_batch))
     return sidecars
 
 
@@ -199,7 +199,7 @@ def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
 
 
 def _same(picture: Path, inbox: Path) -> Path | None:
-    """The picture in the inbox that has the same bytes and the same name, or `~2` ... of it."""
+    """The picture in the inbox that has the same bytes and the same name, or `-2` ... of it."""
     digest = _digest(picture)
     for target in map(inbox.joinpath, numbered(picture.stem, picture.suffix)):
         if not os.path.lexists(target):

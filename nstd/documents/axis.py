@@ -13,7 +13,7 @@ from typing import Any
 from nstd.documents.document import KeyPath
 from nstd.documents.sidecar import NAME_BYTES, SidecarFile
 from nstd.errors import Problem, SidecarError, printable, shortened
-from nstd.system.numbered import distinct, unnumbered
+from nstd.system.numbered import distinct
 
 _LONGEST_NAME = NAME_BYTES - len("-500")
 
@@ -83,7 +83,7 @@ def name_members(
         values = [labels[n] for labels, n in zip(options, ours, strict=True)]
         words = [_stem(sidecar.content), style, *values]
         name = safe_name("-".join(_short(word) for word in words if word))
-        names.append(unnumbered(name.encode()[:_LONGEST_NAME].decode(errors="ignore")))
+        names.append(name.encode()[:_LONGEST_NAME].decode(errors="ignore"))
     return distinct(names)
 
 

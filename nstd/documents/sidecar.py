@@ -15,7 +15,6 @@ from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
 from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.errors import Problem, SidecarError
-from nstd.system.numbered import unnumbered
 from nstd.system.units import Seconds
 
 __all__ = [
@@ -30,7 +29,7 @@ __all__ = [
     "parse_sidecar",
 ]
 
-NAME_BYTES = 200  # leaves room for "~2", ".json" and ".tmp" within the 255 of a file name
+NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
 SERIES = 100  # pictures at most; each job of a series has a copy of all
 
 
@@ -62,7 +61,7 @@ def _output_name(text: str) -> str:
         raise ValueError("must not hold characters that cannot be seen")
     if len(text.encode()) > NAME_BYTES:
         raise ValueError(f"must be at most {NAME_BYTES} bytes long")
-    return unnumbered(text)
+    return text
 
 
 def _no_controls(text: str) -> None:

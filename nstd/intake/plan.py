@@ -20,7 +20,6 @@ from nstd.documents.grid import GridFile
 from nstd.documents.model import Format, Model
 from nstd.documents.sidecar import NAME_BYTES, OptionalKeys, SidecarFile
 from nstd.errors import SidecarError
-from nstd.system.numbered import unnumbered
 
 
 class EffectiveSettings(Model):
@@ -123,7 +122,7 @@ def plain_order(
     """The settings that do not depend on a backend; also used for a sidecar that was refused."""
     jobs = config.jobs
     order = EffectiveSettings(
-        name=unnumbered(safe_name(PurePosixPath(sidecar).stem)),
+        name=safe_name(PurePosixPath(sidecar).stem),
         backend=jobs.backend,
         format=jobs.format,
         priority=jobs.priority,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -35,9 +35,12 @@ class Outbox:
         self.path, self._files = path, files
         self._staging = path / STAGING
 
-    def free_target(self, job: Job, *, failed: bool) -> str:
-        """The first name that nothing in the outbox has yet: `beach`, `beach~2` ...
+    def free_target(
+        self, job: Job, *, failed: bool, is_wanted: Callable[[str], bool] = lambda _: False
+    ) -> str:
+        """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
 
+        A numbered name is skipped if `is_wanted` says that it is the own name of another job.
         Sub-folders of the inbox are mirrored, and each batch has a folder. Such a folder gets a
         number too if its name is that of a result, or reserved: a result contains only its own
         files.
@@ -46,7 +49,15 @@ class Outbox:
         for part in PurePosixPath(job.place).parts:
             folder = next(name for name in _numbered(folder / part) if self._is_open(name))
         names = _numbered(folder / job.name)
-        return str(next(name for name in names if not os.path.lexists(self.path / name)))
+        top = FAILED if failed else ""
+        return str(
+            next(
+                name
+                for name in names
+                if not os.path.lexists(self.path / name)
+                and (name.name == job.name or not is_wanted(str(name.relative_to(top))))
+            )
+        )
 
     def _is_open(self, folder: PurePosixPath) -> bool:
         """Whether results may be put into the folder, which may not exist yet."""
@@ -195,7 +206,7 @@ def _has_failed(job: Job) -> bool:
 
 
 def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
-    """`path`, `path~2` ..., without the reserved names at the top of the outbox."""
+    """`path`, `path-2` ..., without the reserved names at the top of the outbox."""
     names = map(path.with_name, numbered(path.name))
     return (name for name in names if str(name) not in RESERVED)
 

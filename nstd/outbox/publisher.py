@@ -161,7 +161,9 @@ class Publisher:
 
     def _try(self, pending: EndedJob, failure: Failure | None) -> bool:
         """Fix a free name, then rename; False when something took the name in between."""
-        target = self._outbox.free_target(pending.job, failed=failure is not None)
+        target = self._outbox.free_target(
+            pending.job, failed=failure is not None, is_wanted=self._ended.is_wanted
+        )
         job = pending.job = self._store.save(pending.job.model_copy(update={"target": target}))
         paths = self._store.paths(job.id)
         if failure is None:

@@ -123,7 +123,7 @@ def read_manifest(folder: Path) -> Batch | None:
 
 
 def free_name(outbox: Path, work: Path, folder: str, name: str) -> str:
-    """`name`, or the first of `name~2`, `name~3` ... that is not used in the outbox."""
+    """`name`, or the first of `name-2`, `name-3` ... that is not used in the outbox."""
     taken = set(_TAKEN)
     for paths in list_batches(work):
         batch = read_manifest(paths.folder)

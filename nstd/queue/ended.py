@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from nstd.queue.job import Failure, Job
 
@@ -28,9 +29,11 @@ class LiveMembers:
     def __init__(self) -> None:
         self._live: dict[str, set[str]] = defaultdict(set)
         self._arrived: dict[str, Job] = {}
+        self._names: dict[str, set[str]] = defaultdict(set)
 
     def enter(self, job: Job) -> None:
         """The job waits, or has ended; entering it again changes nothing."""
+        self._names[_path(job)].add(job.id)
         if job.batch is None:
             return
         if job.batch.id not in self._live:
@@ -39,10 +42,17 @@ class LiveMembers:
 
     def leave(self, job: Job) -> None:
         """The job is published."""
+        self._names[_path(job)].discard(job.id)
+        if not self._names[_path(job)]:
+            del self._names[_path(job)]
         if job.batch is not None and job.batch.id in self._live:
             self._live[job.batch.id].discard(job.id)
             if not self._live[job.batch.id]:
                 del self._live[job.batch.id]
+
+    def has_name(self, path: str) -> bool:
+        """Whether a live job will be published at this path in the outbox, if it is free."""
+        return path in self._names
 
     def is_alive(self, batch_id: str) -> bool:
         """Whether a job of the batch is live."""
@@ -52,6 +62,11 @@ class LiveMembers:
         """The first live job of each batch that had no live job at the last call."""
         arrived, self._arrived = list(self._arrived.values()), {}
         return arrived
+
+
+def _path(job: Job) -> str:
+    """The path in the outbox at which the job is published, if it is free."""
+    return str(PurePosixPath(job.place, job.name))
 
 
 class EndedJobs:
@@ -70,6 +85,10 @@ class EndedJobs:
         """Remove a job that is published and whose folder is removed."""
         del self._jobs[job.id]
         self._members.leave(job)
+
+    def is_wanted(self, path: str) -> bool:
+        """Whether a job that is not published yet will be published at this path, if it is free."""
+        return self._members.has_name(path)
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs

@@ -91,7 +91,7 @@ class Files(FilePrimitives):
             self.copy_file(source, target)
 
     def move_to_free_name(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
-        """Move `source` durably to `target`, or to `target~2` ... if the name is taken.
+        """Move `source` durably to `target`, or to `target-2` ... if the name is taken.
 
         Files that others put there meanwhile are never overwritten, and no link below the folder
         `below` is followed. The two may be on different filesystems.

@@ -1,35 +1,24 @@
-"""Numbered names, for files whose name is taken: `beach~2` beside `beach`.
-
-No job is ever called so itself: a `~` and a number at the end of a name are no part of it. A name
-with a hyphen, as `beach-2`, can be that of another job, today or tomorrow.
-"""
+"""Numbered names, for files whose name is taken: `beach-2` beside `beach`."""
 
 from __future__ import annotations
 
 import itertools
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 NAME_MAX = 255
 """The most bytes of a file name."""
-_NUMBERS = re.compile(r"(?<=.)(~[0-9]+)+\Z", re.DOTALL)
 
 
 def numbered(stem: str, suffix: str = "") -> Iterator[str]:
-    """`beach.yaml`, `beach~2.yaml`, `beach~3.yaml` ..., the numbered ones with at most `NAME_MAX`
+    """`beach.yaml`, `beach-2.yaml`, `beach-3.yaml` ..., the numbered ones with at most `NAME_MAX`
     bytes."""
     yield stem + suffix
     for number in itertools.count(2):
-        ending, kept = f"~{number}{suffix}", stem
+        ending, kept = f"-{number}{suffix}", stem
         while kept and len(os.fsencode(kept + ending)) > NAME_MAX:
             kept = kept[:-1]
         yield kept + ending
-
-
-def unnumbered(name: str) -> str:
-    """The name without the number that it got because it was taken: `beach` for `beach~2`."""
-    return _NUMBERS.sub("", name)
 
 
 def distinct(names: Sequence[str], form: str = "-{}") -> list[str]:

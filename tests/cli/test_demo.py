@@ -115,7 +115,7 @@ def test_demo_as_people_run_it(playground: Playground) -> None:
     assert first.returncode == 0, first.stderr
     again = playground.command("demo", "here", *QUICK, timeout=600)
     assert [path.name for path in pictures(again.stdout)] == [
-        "harbour-in-swirls~2.png",
-        "sunflowers-in-mosaic~2.png",
+        "harbour-in-swirls-2.png",
+        "sunflowers-in-mosaic-2.png",
     ]
     assert all(path.exists() for path in pictures(first.stdout))

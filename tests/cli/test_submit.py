@@ -129,8 +129,8 @@ def test_submit_of_other_bytes_under_a_taken_name_overwrites_nothing(
     second = playground.command("submit", "mine/beach.png", "mine/starry.png")
     assert first.returncode == second.returncode == 0, second.stderr
     assert (playground.inbox / "beach.png").read_bytes() == before
-    assert wishes(playground.inbox / "beach-in-starry~2.yaml") == {
-        "content": "beach~2.png",
+    assert wishes(playground.inbox / "beach-in-starry-2.yaml") == {
+        "content": "beach-2.png",
         "style": "starry.png",
     }
     assert len(list(playground.inbox.glob("starry*"))) == 1
@@ -289,7 +289,7 @@ def test_submit_grid_of_pictures_of_one_name(playground: Playground, pictures: P
     done = playground.command("submit", "--grid", *contents, "mine/starry.png")
     assert done.returncode == 0, done.stderr
     said = wishes(playground.inbox / "beach-grid.yaml")
-    assert said == {"content": ["beach.png", "beach~2.png"], "style": "starry.png"}
+    assert said == {"content": ["beach.png", "beach-2.png"], "style": "starry.png"}
 
 
 @pytest.mark.parametrize(

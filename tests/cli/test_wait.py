@@ -100,7 +100,7 @@ def test_wait_follows_its_own_job_and_not_one_of_the_same_name(
     process = submit_before_the_daemon(playground, *pair)
     assert playground.once().returncode == 0
     output, _ = process.communicate(timeout=120)
-    assert output == f"{playground.outbox / 'beach-in-starry~2' / 'beach-in-starry~2.png'}\n"
+    assert output == f"{playground.outbox / 'beach-in-starry-2' / 'beach-in-starry-2.png'}\n"
     assert process.returncode == 0
 
 
@@ -212,7 +212,7 @@ def test_wait_follows_a_batch(
     assert done.returncode == 1
     assert done.stderr.count("[backend_failed]") == 2
     assert len(done.stdout.splitlines()) == 2
-    assert str(playground.outbox / "failed" / "studies~2" / "beach-starry-raise") in done.stderr
+    assert str(playground.outbox / "failed" / "studies-2" / "beach-starry-raise") in done.stderr
 
 
 def test_wait_tells_that_a_grid_was_refused(playground: Playground, pair: tuple[str, str]) -> None:

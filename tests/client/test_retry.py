@@ -56,7 +56,7 @@ def test_a_sidecar_that_lies_there_is_not_overwritten(playground: Playground) ->
     """The one that comes back gets a number."""
     failed = fail(playground)
     playground.sidecar("sub/beach", priority=9)
-    assert resubmit(playground.config, failed, Files()).name == "beach~2.yaml"
+    assert resubmit(playground.config, failed, Files()).name == "beach-2.yaml"
     assert "priority: 9" in (playground.inbox / "sub" / "beach.yaml").read_text()
 
 

@@ -127,8 +127,8 @@ def test_each_batch_has_a_folder_of_its_own(playground: Playground, taken: str) 
     grid(playground, "other", output={"name": "studies"})
     playground.once()
     outputs = {line["output"] for line in playground.events("batch.finished")}
-    assert outputs == {"studies~2", "studies~3"}
-    assert names_in(playground.outbox / "studies~3") == [
+    assert outputs == {"studies-2", "studies-3"}
+    assert names_in(playground.outbox / "studies-3") == [
         *("batch.json", *MEMBERS[:2], "other.yaml", *MEMBERS[2:], "sheet.png"),
     ]
 

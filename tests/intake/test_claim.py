@@ -172,7 +172,7 @@ def test_a_sidecar_that_came_again_meanwhile_is_not_overwritten(bench: Bench) ->
     with pytest.raises(FileNotFoundError):
         bench.claim(ready)
     assert (bench.inbox / "a.yaml").read_text() == "a new one"
-    assert (bench.inbox / "a~2.yaml").read_text().startswith("content")
+    assert (bench.inbox / "a-2.yaml").read_text().startswith("content")
 
 
 def test_a_folder_that_is_removed_as_soon_as_it_is_empty_loses_nothing(tmp_path: Path) -> None:

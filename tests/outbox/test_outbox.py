@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.disk import Killed, StepFiles, names_in
-from support.playground import Playground
 
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import Record, make_reason
+from nstd.queue.ended import EndedJobs, LiveMembers
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
@@ -63,31 +62,43 @@ def test_a_taken_name_gets_a_number(shelf: Shelf) -> None:
     """By whatever it is taken: a folder, a file, or a link to nowhere."""
     assert shelf.target() == "beach"
     (shelf.path / "beach").mkdir()
-    (shelf.path / "beach~2").write_text("x")
-    (shelf.path / "beach~3").symlink_to("nowhere")
-    assert shelf.target() == "beach~4"
+    (shelf.path / "beach-2").write_text("x")
+    (shelf.path / "beach-3").symlink_to("nowhere")
+    assert shelf.target() == "beach-4"
     assert shelf.target(failed=True) == "failed/beach"
 
 
-def test_a_number_never_gives_the_name_of_another_job(playground: Playground) -> None:
-    """Whether the one that is called so comes later, or puts back the sidecar of a result."""
-    playground.pair("a/beach", output={"name": "beach"}, options={"steps": 1})
-    for name, called in (("b", "beach"), ("c", "beach-2"), ("d", "beach~2")):
-        playground.once()
-        playground.pair(f"a/{name}", output={"name": called}, options={"steps": 1})
-    playground.once()
-    shutil.copy(playground.outbox / "a" / "beach~2" / "beach~2.yaml", playground.inbox / "a")
-    playground.once()
-    names = {line["output"]: line["name"] for line in playground.events("job.finished")}
-    assert names.pop("a/beach-2") == "beach-2"
-    assert names == {f"a/beach{number}": "beach" for number in ("", "~2", "~3", "~4")}
+def test_a_number_never_gives_the_name_of_another_job(shelf: Shelf) -> None:
+    """Two jobs called beach, and one called beach-2 that is not done yet."""
+    (shelf.path / "beach").mkdir()
+    (shelf.path / "failed" / "beach").mkdir(parents=True)
+    for failed, top in ((False, ""), (True, "failed/")):
+        target = shelf.outbox.free_target(
+            shelf.job, failed=failed, is_wanted={"beach", "beach-2"}.__contains__
+        )
+        assert target == f"{top}beach-3"
+        other = shelf.job.model_copy(update={"name": "beach-2"})
+        target = shelf.outbox.free_target(other, failed=failed, is_wanted={"beach-2"}.__contains__)
+        assert target == f"{top}beach-2"
+
+
+def test_names_of_jobs_are_wanted_until_they_are_published(shelf: Shelf) -> None:
+    """While they wait, and while they are on their way out."""
+    members = LiveMembers()
+    ended = EndedJobs(members)
+    job = shelf.job.model_copy(update={"folder": "sub"})
+    members.enter(job)
+    assert ended.is_wanted("sub/beach")
+    ended.add(job)
+    ended.remove(job)
+    assert not ended.is_wanted("sub/beach")
 
 
 @pytest.mark.parametrize("name", ["failed", "logs", "archive", "gallery", "index.html"])
 def test_names_kept_for_something_else_get_a_number(shelf: Shelf, name: str) -> None:
     """As the name of a job and as that of a folder of the inbox; below, they are like any other."""
-    assert shelf.target(name=name) == f"{name}~2"
-    assert shelf.target(folder=name) == f"{name}~2/beach"
+    assert shelf.target(name=name) == f"{name}-2"
+    assert shelf.target(folder=name) == f"{name}-2/beach"
     assert shelf.target(folder=f"sub/{name}") == f"sub/{name}/beach"
     assert shelf.target(name=name, failed=True) == f"failed/{name}"
     assert shelf.target(folder=name, failed=True) == f"failed/{name}/beach"
@@ -96,15 +107,15 @@ def test_names_kept_for_something_else_get_a_number(shelf: Shelf, name: str) -> 
 def test_nothing_is_put_into_a_result(shelf: Shelf) -> None:
     """`beach.yaml` and `beach/x.yaml` in the inbox do not meet in the outbox."""
     shelf.publish("beach")
-    assert shelf.target(folder="beach") == "beach~2/beach"
-    (shelf.path / "beach~2").mkdir()
-    assert shelf.target(folder="beach") == "beach~2/beach"
+    assert shelf.target(folder="beach") == "beach-2/beach"
+    (shelf.path / "beach-2").mkdir()
+    assert shelf.target(folder="beach") == "beach-2/beach"
     (shelf.path / "file").write_text("x")
     (shelf.path / "link").symlink_to("/tmp")
-    assert shelf.target(folder="file") == "file~2/beach"
-    assert shelf.target(folder="link") == "link~2/beach"
+    assert shelf.target(folder="file") == "file-2/beach"
+    assert shelf.target(folder="link") == "link-2/beach"
     shelf.fail()
-    assert shelf.target(folder="beach", failed=True) == "failed/beach~2/beach"
+    assert shelf.target(folder="beach", failed=True) == "failed/beach-2/beach"
 
 
 def test_a_result_is_whole(shelf: Shelf) -> None:
@@ -155,8 +166,8 @@ def test_a_name_taken_in_the_last_moment_is_not_overwritten(tmp_path: Path, what
 
     files.on_step = take
     assert shelf.publish() is False
-    assert shelf.target() == "beach~2"
-    assert shelf.publish("beach~2") is True
+    assert shelf.target() == "beach-2"
+    assert shelf.publish("beach-2") is True
     assert (shelf.path / "beach").exists()
 
 

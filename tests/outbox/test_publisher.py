@@ -157,7 +157,7 @@ def test_two_jobs_of_one_name_get_two_folders(press: Press) -> None:
         press.ended.add(press.job())
     press.work_at(0)
     assert press.ends() == [
-        ("job.finished", name) for name in ("beach", "beach~2", "beach~3")
+        ("job.finished", name) for name in ("beach", "beach-2", "beach-3")
     ]  # fmt: skip
 
 

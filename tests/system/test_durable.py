@@ -114,8 +114,8 @@ def test_a_rename_survives_that_the_folder_it_left_is_removed(tmp_path: Path) ->
 def test_put_back_never_overwrites(tmp_path: Path) -> None:
     """A taken name gets a number: also one taken by a folder or a dangling link."""
     (tmp_path / "x.yaml").write_text("theirs")
-    (tmp_path / "x~2.yaml").mkdir()
-    (tmp_path / "x~3.yaml").symlink_to("nowhere")
+    (tmp_path / "x-2.yaml").mkdir()
+    (tmp_path / "x-3.yaml").symlink_to("nowhere")
     source = tmp_path / "source"
     source.write_text("ours")
     assert Files().move_to_free_name(source, tmp_path / "x.yaml") == tmp_path / "x~4.yaml"
@@ -173,7 +173,7 @@ def test_put_back_crosses_filesystems(tmp_path: Path) -> None:
     finally:
         source.unlink(missing_ok=True)
     assert place.read_bytes() == b"ours"
-    assert names_in(tmp_path) == ["x.yaml", "x~2.yaml"]
+    assert names_in(tmp_path) == ["x.yaml", "x-2.yaml"]
 
 
 def test_remove_tree_does_not_report_a_half_removal_as_done(

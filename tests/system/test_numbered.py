@@ -5,30 +5,22 @@ from __future__ import annotations
 import os
 from itertools import islice
 
-from nstd.system.numbered import distinct, numbered, unnumbered
+from nstd.system.numbered import distinct, numbered
 
 
 def test_the_first_has_no_number() -> None:
     """The number stands before the suffix."""
     names = islice(numbered("beach", ".yaml"), 3)
-    assert list(names) == ["beach.yaml", "beach~2.yaml", "beach~3.yaml"]
+    assert list(names) == ["beach.yaml", "beach-2.yaml", "beach-3.yaml"]
 
 
 def test_numbered_names_fit_into_a_file_name() -> None:
     """The stem gives way, in whole characters, also for bytes that are no UTF-8."""
     names = numbered("é" * 125, ".yaml")
     assert next(names) == "é" * 125 + ".yaml"
-    assert next(names) == "é" * 124 + "~2.yaml"
+    assert next(names) == "é" * 124 + "-2.yaml"
     odd = numbered(os.fsdecode(b"\xff" * 250), ".yaml")
     assert len(os.fsencode([next(odd), next(odd)][1])) == 255
-
-
-def test_a_number_is_no_part_of_a_name() -> None:
-    """However often it was numbered; other numbers are, and a name is never empty."""
-    for name in ("beach", "beach-2", "beach~", "beach~a", "beach~2.5", "~2"):
-        assert unnumbered(name) == name
-    assert unnumbered("beach~2") == unnumbered("beach~12~3") == "beach"
-    assert all(unnumbered(name) == "beach" for name in islice(numbered("beach"), 20))
 
 
 def test_names_that_differ_in_case_alone_are_told_apart() -> None:

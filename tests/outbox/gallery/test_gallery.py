@@ -201,7 +201,7 @@ def test_a_job_cannot_take_the_place_of_the_gallery(playground: Playground) -> N
     for name in ("gallery", "index.html"):
         playground.pair(name)
     playground.once()
-    assert {entry["url"] for entry in listed(playground.outbox)} == {"gallery~2", "index.html~2"}
+    assert {entry["url"] for entry in listed(playground.outbox)} == {"gallery-2", "index.html-2"}
 
 
 def test_a_view_that_cannot_be_made_costs_only_itself(playground: Playground) -> None:
