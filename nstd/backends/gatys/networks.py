@@ -205,7 +205,7 @@ _RETRAINED = _vgg(2, 2, 4, 4, 4)
 
 # Chosen by eye and by figures at equal seconds: moments give the clearest large forms; Gram
 # matrices and Adam come close; W2, which takes roots of matrices, has time for a third of the
-# evaluations and is far off.
+# evaluations and is behind.
 _ORIGINAL = replace(
     _RETRAINED,
     style_loss="moments",
