@@ -29,7 +29,7 @@ def test_init_makes_the_folders_and_the_commented_config(playground: Playground)
 
 
 def test_only_its_owner_may_change_the_config_that_init_makes(tmp_path: Path) -> None:
-    """Even where new files are the group's to change, as by `sudo` on Debian 13: hooks are in it."""
+    """Hooks are in it. Debian 13's `sudo` makes new files such that their group may change them."""
     before = os.umask(0o002)
     try:
         make_root(tmp_path)
