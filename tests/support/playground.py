@@ -43,7 +43,7 @@ SHORT = dict.fromkeys(("after_error", "claim", "disk", "full", "full_job", "publ
 
 
 def wait_for(
-    condition: Callable[[], T], seconds: float = 120.0, what: str = "", pause: float = 0.02
+    condition: Callable[[], T], seconds: float = 200.0, what: str = "", pause: float = 0.02
 ) -> T:
     """The first true value of `condition`; AssertionError when none came in time.
 
@@ -150,7 +150,7 @@ class Playground:
         """
         environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
         environment |= options.pop("env", {})
-        cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 120)
+        cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 250)
         if arguments and not (options or self.prefix or self._is_sabotaged()):
             if arguments[0] in HERE and not {"-f", "--follow", "--watch"} & set(arguments):
                 return run_here(arguments, environment, cwd)

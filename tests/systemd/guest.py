@@ -184,8 +184,8 @@ class Guest:
         if self._nspawn.poll() is None:
             os.kill(self._pid or self._nspawn.pid, signal.SIGKILL)  # all others die with it
             self._nspawn.wait(30)
+        shutil.rmtree(self._folder)  # with its lock held: others remove what nobody holds
         self._lock.close()
-        shutil.rmtree(self._folder)
         wait_for(
             lambda: all(_removed(each) for each in self._cgroups),
             30,
