@@ -118,9 +118,9 @@ def test_put_back_never_overwrites(tmp_path: Path) -> None:
     (tmp_path / "x-3.yaml").symlink_to("nowhere")
     source = tmp_path / "source"
     source.write_text("ours")
-    assert Files().move_to_free_name(source, tmp_path / "x.yaml") == tmp_path / "x~4.yaml"
+    assert Files().move_to_free_name(source, tmp_path / "x.yaml") == tmp_path / "x-4.yaml"
     assert (tmp_path / "x.yaml").read_text() == "theirs"
-    assert (tmp_path / "x~4.yaml").read_text() == "ours"
+    assert (tmp_path / "x-4.yaml").read_text() == "ours"
     assert not source.exists()
 
 
@@ -173,7 +173,7 @@ def test_put_back_crosses_filesystems(tmp_path: Path) -> None:
     finally:
         source.unlink(missing_ok=True)
     assert place.read_bytes() == b"ours"
-    assert names_in(tmp_path) == ["x.yaml", "x-2.yaml"]
+    assert names_in(tmp_path) == ["x-2.yaml", "x.yaml"]
 
 
 def test_remove_tree_does_not_report_a_half_removal_as_done(
