@@ -74,13 +74,15 @@ class RecordedSettings(TolerantModel):
 
 
 class Heading(TolerantModel):
-    """The first fields of records and reasons. Times are texts in ISO 8601, in UTC; `sidecar` is
-    its name in the inbox."""
+    """The first fields of records and reasons. Times are texts in ISO 8601, in UTC.
+
+    `sidecar` is its name in the inbox; the records of earlier versions do not have it.
+    """
 
     schema_version: Version = 1
     job: str = ""
     name: str = ""
-    sidecar: str = ""
+    sidecar: str | None = _absent()
     state: str = ""
     batch: Membership | None = _absent()
     submitted: str = ""

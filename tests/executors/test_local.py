@@ -72,16 +72,18 @@ def test_a_worker_is_pinned_before_its_python_starts(
 
 
 def test_a_worker_that_dies_leaves_its_neighbour_alone(
-    make: Make, logged: list[dict[str, Any]]
+    make: Make, logged: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     """The neighbour goes on with its job, and with the next, in the same process."""
     bench = make()
-    bench.start("slow", slot=1, steps=40, pause=0.05)
+    enough = tmp_path / "enough"
+    bench.start("slow", slot=1, steps=100_000, pause=0.05, until=str(enough))
     bench.until(lambda: bench.reports("slow"))
     outcome = bench.run("bad", slot=0, act="kill")
     assert outcome.failure is not None
     assert "SIGKILL" in outcome.failure.message
     assert not bench.outcomes("slow")
+    enough.touch()
     assert bench.outcome("slow").ending is Ending.FINISHED
     assert bench.run("more", slot=1).ending is Ending.FINISHED
     assert bench.run("next", slot=0).ending is Ending.FINISHED

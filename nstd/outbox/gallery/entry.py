@@ -91,7 +91,7 @@ def make_detail(record: Record | Reason, entry: Entry, folder: Path) -> dict[str
 def _source(record: Record | Reason, entry: Entry) -> str:
     """The sidecar beside the record; the sidecar of a failure keeps its name from the inbox."""
     if isinstance(record, Reason):
-        return _url(Path(shown(record.sidecar)).name)
+        return _url(Path(shown(record.sidecar or "")).name)
     return f"{entry['record'].removesuffix('.json')}.yaml"
 
 
