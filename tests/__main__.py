@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
 # Most tests wait for processes, so there are more workers than cores. Groups share one.
-WORKERS = min(4 * (os.cpu_count() or 1), 16)
+WORKERS = min(3 * (os.cpu_count() or 1), 16)
 CHECKS: dict[str, list[str]] = {
     "lint": [str(BIN / "ruff"), "check"],
     "format": [str(BIN / "ruff"), "format", "--check"],
