@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
 config_option = click.option(
     "-c",
     "--config",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),  # a closed one is told in our words
     help="The config file or its folder; else $NSTD_CONFIG, else ./config.yaml.",
 )
 

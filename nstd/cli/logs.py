@@ -48,7 +48,7 @@ def command(
     settings = load_config(find_config(config))
     check_log_readable(settings)
     reader = LogReader(settings.folder("outbox") / LOGS, LOG)
-    chosen = _LineFilter(job, LEVELS.index(level))
+    chosen = _LineFilter(job and _id_of(settings, job), LEVELS.index(level))
     renderer = TextRenderer(repeat_hints=False)
     show = _printer(renderer)
     old: Iterable[Line] = filter(chosen, map(renderer.note_name, reader.read()))
@@ -63,6 +63,16 @@ def command(
         time.sleep(_POLL)
         for line in filter(chosen, reader.read()):
             show(line)
+
+
+def _id_of(config: Config, wanted: str) -> str:
+    """The id of the only job that is called `wanted` in work or in the outbox, else `wanted`.
+
+    A result has another name than its job, if that was taken.
+    """
+    with suppress(StoreError):  # none, or several
+        return find_job(config, wanted, ("work", "failed", "done")).id or wanted
+    return wanted
 
 
 class _LineFilter:

@@ -34,8 +34,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
 
     The paths of the pictures go to standard output, one per line; the rest to standard error.
     """
-    if holder(config.folder("work") / LOCK) is None:
-        click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
+    watch = _DaemonWatch(config.folder("work") / LOCK)
     ends: list[tuple[str, FollowedState]] = []
     lines = _Lines()
     with make_progress(visible=True) as progress:
@@ -44,6 +43,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
             for each in submitted
         }
         while tasks:
+            watch.look()
             for task, followed in list(tasks.items()):
                 state = followed.read_state()
                 done = 1 if state.is_over else state.fraction
@@ -57,6 +57,19 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
                 time.sleep(_POLL)
     results = [_print_end(name, state) for name, state in ends]
     return all(results)
+
+
+class _DaemonWatch:
+    """Says that no daemon runs, at first and each time that one has ended."""
+
+    def __init__(self, lock: Path) -> None:
+        self._lock, self._runs = lock, True
+
+    def look(self) -> None:
+        """Look whether there is one."""
+        ran, self._runs = self._runs, holder(self._lock) is not None
+        if ran and not self._runs:
+            click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
 
 
 class _Lines:

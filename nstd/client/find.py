@@ -28,6 +28,7 @@ _ELSEWHERE = {
     "unreadable": ("a job that cannot be read", "`nstd retry` puts its sidecar back"),
     "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
     "failed": ("a job that has failed", "`nstd retry` runs it again"),
+    "done batch": ("a batch that is done", "drop its sidecar again to make it once more"),
     "done": ("done already", "drop or submit it again to make it once more"),
 }
 
@@ -36,9 +37,13 @@ _ELSEWHERE = {
 class Target:
     """A job that was found."""
 
-    where: str  # "batch", "work", "unreadable", "inbox", "failed batch", "failed" or "done"
-    name: str  # the id of the job or batch, the sidecar's name, or the folder in the outbox
+    where: str
+    """One of the places above."""
+    name: str
+    """The id of the job or batch, the name of the sidecar, or the folder in the outbox."""
     aliases: frozenset[str]
+    id: str = ""
+    """Of a job, where it has one."""
 
     def is_called(self, wanted: str) -> bool:
         """Whether `wanted` is one of its names, or its id."""
@@ -81,7 +86,7 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         )
     raise StoreError(
         "not_found",
-        f"no job {wanted!r} is in {' or '.join(places)}{did_you_mean(nearest(wanted, known))}",
+        f"no such job: {wanted!r}{did_you_mean(nearest(wanted, known))}",
         "`nstd status` lists the jobs",
     )
 
@@ -115,7 +120,7 @@ def _targets(config: Config) -> Iterator[Target]:
             yield Target("batch", live.id, frozenset({live.id, live.name, live.place}))
     for job, _ in list_jobs(config.folder("work")):
         path = PurePosixPath(job.place, job.name)
-        yield Target("work", job.id, frozenset({job.id, job.name, str(path)}))
+        yield Target("work", job.id, frozenset({job.id, job.name, str(path)}), job.id)
     for folder, _ in list_unreadable(config.folder("work")):
         stems = {path.stem for path in folder.glob("*") if is_sidecar(path.name)}
         yield Target("unreadable", folder.name, frozenset({folder.name, *stems}))
@@ -128,15 +133,20 @@ def _targets(config: Config) -> Iterator[Target]:
 
 def _published(outbox: Path) -> Iterator[Target]:
     batches: dict[str, set[str]] = {}
+    failed: set[str] = set()
     for _, record_path in list_published(outbox):
         heading = read_heading(record_path) or Heading()
         output = record_path.parent.relative_to(outbox)
         is_failed = output.parts[0] == FAILED
         inner = output.relative_to(FAILED) if is_failed else output
         names = {str(output), str(inner), output.name, *filter(None, [heading.job])}
-        if is_failed and (batch := heading.batch):
+        if batch := heading.batch:
             names_of_batch = batches.setdefault(batch.id, {batch.id, batch.name})
             names_of_batch.add(str(inner.parent))
-        yield Target("failed" if is_failed else "done", str(output), frozenset(names))
+            if is_failed:
+                failed.add(batch.id)
+        place = "failed" if is_failed else "done"
+        yield Target(place, str(output), frozenset(names), heading.job)
     for batch_id, names in batches.items():
-        yield Target("failed batch", batch_id, frozenset(names))
+        place = "failed batch" if batch_id in failed else "done batch"
+        yield Target(place, batch_id, frozenset(names))

@@ -132,7 +132,7 @@ def _finding(
             return _Finding(path, f"unknown key {describe(last)}{belongs}", at_key=True, meant="")
         meant = nearest(last, keys_at(model, loc[:-1]))
         is_near = difflib.SequenceMatcher(None, last, meant).ratio() >= _SURELY
-        free = "" if is_near else levels.free(last, loc[:-1])
+        free = "" if is_near else levels.free(last)
         text = f"unknown key {describe(last)}{free}{did_you_mean(meant)}"
         return _Finding(path, text, at_key=True, meant=meant)
     if at_key := last == "[key]":

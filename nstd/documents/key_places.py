@@ -33,18 +33,14 @@ class KeyPlaces:
             return f"; it goes to the top level, not under {here[-1]}"
         return f"; it goes under {'.'.join(places[0])}: `{_written(places[0], key)}`"
 
-    def free(self, key: str, loc: Iterable[str | int]) -> str:
+    def free(self, key: str) -> str:
         """Which mapping takes any key, such as the options of a backend."""
-        if self.at or tuple(loc):
+        if self.at:
             return ""
         names = [
             name for name, f in fields_of(self.whole).items() if f.annotation == dict[str, Any]
         ]
-        return (
-            f"; an option of the backend goes under {names[0]}: `{_written(names[:1], key)}`"
-            if names
-            else ""
-        )
+        return f"; if it is an option of the backend: `{_written(names[:1], key)}`" if names else ""
 
 
 def _places(model: type[BaseModel], key: str) -> Iterator[tuple[str, ...]]:

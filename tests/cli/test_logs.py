@@ -169,6 +169,15 @@ def test_logs_tells_what_has_happened_to_all_and_to_one(playground: Playground) 
     assert "daemon.stopped" in shown(playground, "-n", "1")[0]
 
 
+def test_logs_of_a_result_with_a_number_are_those_of_its_job(playground: Playground) -> None:
+    """A name that was taken: the lines of the start tell the name of before."""
+    for sidecar in ("one", "two"):
+        playground.pair(sidecar, output={"name": "sea"})
+    playground.once()
+    done = playground.command("logs", "sea-2")
+    assert [done.stdout.count(word) for word in ("claimed", "started", "finished")] == [1, 1, 1]
+
+
 def test_logs_of_a_batch_are_those_of_all_its_jobs(playground: Playground) -> None:
     """By its name, its sidecar or its id, from its first line to its last; jobs by their names."""
     playground.pair("beach")

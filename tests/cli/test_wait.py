@@ -89,6 +89,29 @@ def test_wait_tells_why_a_job_has_failed(
     ]
 
 
+def test_wait_says_that_the_daemon_has_gone(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """In the middle of the job; it goes on with the next daemon."""
+    enough, said = playground.folder / "enough", playground.folder / "said"
+    options = ("-o", "steps=100000", "-o", "pause=0.05", "-o", f"until={enough}")
+    with said.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nstd", "submit", "--wait", *pair, *options],
+            env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            cwd=playground.folder,
+        )
+    wait_for(lambda: playground.events("job.started"))
+    daemon.kill()
+    daemon.wait()
+    wait_for(lambda: "no daemon runs on this root" in said.read_text())
+    enough.touch()
+    playground.start()
+    assert process.wait(timeout=120) == 0
+
+
 def test_wait_follows_its_own_job_and_not_one_of_the_same_name(
     playground: Playground, pair: tuple[str, str]
 ) -> None:

@@ -119,13 +119,17 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
         ("weight: 2", "3:1: unknown key 'weight'; it goes under style: `style: {weight: ...}`"),
         (
             "strength: 0.9",
-            "3:1: unknown key 'strength'; an option of the backend goes under options: "
+            "3:1: unknown key 'strength'; if it is an option of the backend: "
             "`options: {strength: ...}`",
         ),
         (
             "steps: 9",
-            "3:1: unknown key 'steps'; an option of the backend goes under options: "
-            "`options: {steps: ...}`",
+            "3:1: unknown key 'steps'; if it is an option of the backend: `options: {steps: ...}`",
+        ),
+        (
+            "output: {strength: 0.3}",
+            "3:10: unknown key 'strength'; if it is an option of the backend: "
+            "`options: {strength: ...}`",
         ),
         (
             "output: {priority: 9}",
