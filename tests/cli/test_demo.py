@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.playground import Playground, everything_from
+from support.playground import Playground, everything_from, on_a_terminal
 
 from nstd.backends.weights import REGISTRY
 
@@ -88,19 +87,7 @@ def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:
 @pytest.mark.slow
 def test_demo_follows_its_jobs_with_bars(playground: Playground) -> None:
     """The bars have the name, the share that is done, the loss, and end full."""
-    ours, theirs = pty.openpty()
-    os.set_inheritable(theirs, True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", "demo", "here", *QUICK],
-        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
-        cwd=playground.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    seen = everything_from(ours)
-    assert process.wait(timeout=120) == 0
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    text = on_a_terminal(playground, "demo", "here", *QUICK)
     last = [line.split() for line in text.splitlines()[-3:-1]]
     assert [(words[0], *words[2:4]) for words in last] == [
         ("harbour-in-swirls", "100%", "done"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -254,6 +255,22 @@ class Playground:
             (self.outbox / "failed" / name / "reason.json").read_text()
         )
         return reason
+
+
+def on_a_terminal(playground: Playground, *command: str) -> str:
+    """What a command that ends well draws on a terminal of 120 columns, without its escapes."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", *command],
+        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
+        cwd=playground.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = everything_from(ours)
+    assert process.wait(timeout=120) == 0
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
 
 
 def codes(playground: Playground) -> dict[str, str]:

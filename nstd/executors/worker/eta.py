@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 
 LEAST = 0.02
 """The share of the work that must be done before there is an estimate."""
@@ -23,7 +22,7 @@ class Eta:
     """
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque(maxlen=_POINTS)
+        self._seen: list[tuple[float, float]] = []
         self._left: float | None = None
 
     def seconds(self, now: float, fraction: float) -> float | None:
@@ -48,9 +47,7 @@ class Eta:
     def _note(self, now: float, fraction: float) -> None:
         self._leave_out(now, fraction)
         if len(self._seen) == _POINTS:
-            kept = list(self._seen)[::2]
-            self._seen.clear()
-            self._seen.extend(kept)
+            self._seen = self._seen[::2]
         self._seen.append((now, fraction))
 
     def _leave_out(self, now: float, fraction: float) -> None:
@@ -61,9 +58,7 @@ class Eta:
         before, done = self._seen[-1]
         leap = fraction - done - pace * (now - before)
         if leap > LEAST and leap > _LEAP * pace * (now - before):
-            moved = [(time, share + leap) for time, share in self._seen]
-            self._seen.clear()
-            self._seen.extend(moved)
+            self._seen = [(time, share + leap) for time, share in self._seen]
 
     def _estimate(self, now: float, fraction: float) -> float | None:
         pace = self._pace(now, fraction)
