@@ -27,7 +27,7 @@ _needs_ray = pytest.mark.skipif(
 )
 
 HURRIED = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Ray's workers are nice, by 15: beside busy cores each would take twenty times as long to start."""
+"""Ray's workers are nice, by 15: beside busy cores each would take far longer to start."""
 
 
 def needs_ray(group: str) -> tuple[pytest.MarkDecorator, pytest.MarkDecorator]:
