@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -250,9 +250,8 @@ FINE = {
 }
 
 
-def firing(folder: Path, series: dict[str, str]) -> set[str]:
-    """The alerts that promtool sees fire after half an hour of the series."""
-    names = sorted({rule["alert"] for rule in alert_rules()})
+def firing(folder: Path, series: dict[str, str], names: Iterable[str]) -> set[str]:
+    """Those of the alerts `names` that promtool sees fire after half an hour of the series."""
     fired = set()
     for name in names:
         test = {
@@ -275,11 +274,12 @@ def test_each_alert_fires_when_it_should(
     tmp_path: Path, alert: str, series: dict[str, str]
 ) -> None:
     """And not while all is well, which the last test shows."""
-    assert alert in firing(tmp_path, series)
+    assert firing(tmp_path, series, [alert]) == {alert}
 
 
 @needs_promtool
 def test_nothing_fires_while_all_is_well(tmp_path: Path) -> None:
     """Wrong sidecars are no alert."""
-    assert {name for name, _ in SCENES} == {rule["alert"] for rule in alert_rules()}
-    assert firing(tmp_path, FINE) == set()
+    names = {rule["alert"] for rule in alert_rules()}
+    assert {name for name, _ in SCENES} == names
+    assert firing(tmp_path, FINE, names) == set()
