@@ -84,6 +84,12 @@ class Options(BaseModel):
         description="gram: Gram matrices; moments: means and covariances; w2: Wasserstein "
         f"distance. auto: {usual(lambda spec: spec.style_loss)}.",
     )
+    content_loss: Literal["features", "structure"] = Field(
+        "features",
+        description="features: the picture has the content's features where these were; structure: "
+        "its places are as alike to each other as those of the content are, whatever they look "
+        "like.",
+    )
     pooling: Literal["auto", "max", "average", "l2"] = Field(
         "auto",
         description=f"How features are made smaller. auto: {usual(lambda spec: spec.pooling)}.",
