@@ -93,15 +93,11 @@ def test_each_cell_is_the_mean_of_its_positions(height: int, width: int) -> None
     )
 
 
-def test_a_picture_of_a_grating_keeps_its_stripes_apart() -> None:
-    """With a weight that leaves the style next to nothing; without it, the stripes go."""
-    content = np.zeros((64, 64, 3), np.float32)
-    content[:, ::16] = content[:, 1::16] = content[:, 2::16] = content[:, 3::16] = 1
-    kept = {}
-    for weight in (0, 300):
-        made, _ = run(task(content, content_loss="structure", content_weight=weight, steps=30))
-        grey = made.pixels.mean(2)
-        stripes, between = grey[:, content[0, :, 0] == 1], grey[:, content[0, :, 0] == 0]
-        kept[weight] = abs(float(stripes.mean() - between.mean()))
-    assert kept[300] > 0.2
-    assert kept[300] > 2 * kept[0]
+def test_more_weight_keeps_more_of_the_structure() -> None:
+    """The content loss at the end of the same descent is less than half of that without weight."""
+    left = {}
+    for weight in (0, 3):
+        _, seen = run(task(content_loss="structure", content_weight=weight, steps=30))
+        left[weight] = seen[-1].losses["content"]
+    assert left[0] > 0.05
+    assert left[3] < 0.5 * left[0]
