@@ -59,7 +59,7 @@ class Metrics:
             return
         self._due = now + self._settings.every
         self._meters.update(self._scheduler)
-        self._meters.jobs.labels("inbox").set(self._state.inbox)
+        self._meters.note_inbox(self._state)
         self._meters.paused.set(bool(self._state.paused))
         self._meters.lost.set(self._state.inbox_lost)
         self._meters.pause(self._scheduler)
@@ -165,6 +165,11 @@ class _Meters:
             self.device.labels(device).set(not breaker.is_open)
             self.slots.labels(device).set(slots[device])
             self.busy.labels(device).set(busy[device])
+
+    def note_inbox(self, state: DaemonState) -> None:
+        """Update the gauges of the sidecars that wait in the inbox. Comes after `update`."""
+        self.jobs.labels("inbox").set(state.inbox - state.held_in_inbox)
+        self.jobs.labels("held").inc(state.held_in_inbox)
 
     def pause(self, scheduler: Scheduler) -> None:
         """Update the gauges that say whether jobs are started, and who wants that."""

@@ -53,6 +53,8 @@ class Pipeline:
         self.ended = EndedJobs(self.scheduler.members)
         self.health, overrides = HealthFile(work / HEALTH, files), Overrides(work, files)
         queue = self.scheduler, self.ended
+        self.has_requests_left = False
+        """Whether requests of people could not be carried out yet; nothing starts before that."""
         # The parts, in the order of the pipeline
         self._recovery = Recovery(
             config, store, claims, outbox, *queue, logs, self.disk_errors, waits
@@ -101,7 +103,7 @@ class Pipeline:
         """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
         entry = [] if self.state.phase == "stopping" else [self.admit]
         beside = [self._cleanup.work, self.hooks.work, self.gallery.work, self._metrics.work]
-        attempts = [self.gate.work, self.batches.work, self.dispatcher.work]
+        attempts = [self.gate.work, self.batches.work, self.dispatch]
         return [*entry, *attempts, self.publish, *beside]
 
     def recover(self, now: float) -> None:
@@ -114,15 +116,25 @@ class Pipeline:
     def admit(self, now: float) -> None:
         """inbox -> job store -> scheduler, after the recovery of jobs of an earlier run."""
         self.recover(now)
+        if self.has_requests_left:
+            return
         reason = self.dispatcher.reason_to_pause() or self.publisher.reason_to_pause()
         self.admission.pause(reason)
         self.admission.work(now)
         if self._recovery.is_idle:  # else a sidecar that is gone may come back
             self.admission.forget_overrides()
         self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
+        self.state.held_in_inbox = self.admission.held
         self.state.inbox_lost = self.admission.lost is not None
         self.state.unavailable = self.backends.unavailable()
         self.state.notes = self.admission.notes
+
+    def dispatch(self, now: float) -> None:
+        """scheduler -> executor -> ended jobs."""
+        if self.has_requests_left:
+            self.dispatcher.collect(now)
+        else:
+            self.dispatcher.work(now)
 
     def publish(self, now: float) -> None:
         """ended jobs -> outbox -> cleanup, hooks and gallery."""

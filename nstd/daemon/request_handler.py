@@ -28,15 +28,18 @@ class RequestHandler:
     def handle_requests(self, now: float) -> None:
         """Carry out all requests; one that cannot be is logged as refused.
 
-        Raises OSError when the disk fails; the request is then carried out at the next call.
+        Raises OSError when the disk fails; the request is then carried out at the next call, and
+        nothing is claimed or started before that: it may be what must not start.
         """
+        self._pipeline.has_requests_left = not self._requests.is_empty
         self._pipeline.recover(now)  # a request may be about a job of an earlier run
-        if not self._requests.is_empty:  # or about a member of a batch that is still staged
+        if self._pipeline.has_requests_left:  # or about a member of a batch that is still staged
             self._pipeline.batches.release(now)
         for request in self._requests.take():
             if reason := self._carry_out(request, now):
                 name = printable(request.job)
                 emit("request.refused", action=request.action, name=name, reason=reason)
+        self._pipeline.has_requests_left = False
 
     def _carry_out(self, request: ControlRequest, now: float) -> str:
         """Carry out a request; why it cannot be, or an empty string."""

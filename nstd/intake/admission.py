@@ -167,6 +167,11 @@ class Admission:
         self.scan_again()
         return True
 
+    @property
+    def held(self) -> int:
+        """How many sidecars of the inbox are held."""
+        return self._overrides.held
+
     def forget_overrides(self) -> None:
         """Forget those of sidecars that are not in the inbox any more. Raises OSError."""
         if self._has_scanned and self.lost is None:

@@ -38,6 +38,11 @@ class Overrides:
         """That of the sidecar `name`."""
         return self._all().get(name, Override())
 
+    @property
+    def held(self) -> int:
+        """How many sidecars are held."""
+        return sum(each.held for each in self._all().values())
+
     def change(self, name: str, changes: Mapping[str, Any]) -> bool:
         """Change that of the sidecar `name`, durably; False if it is so already. Raises OSError."""
         before = self.get(name)

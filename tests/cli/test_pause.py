@@ -219,6 +219,19 @@ def test_systemd_and_the_metrics_know_of_a_pause(playground: Playground) -> None
     assert text
 
 
+def test_the_metrics_count_held_jobs_apart_from_those_that_wait(playground: Playground) -> None:
+    """In the work folder and in the inbox; nobody needs to be called for them."""
+    playground.configure(metrics={"file": "nstd.prom", "every": "1s"})
+    playground.sidecar("inboxed", content="never.png")
+    playground.pair("beach")
+    for name in ("inboxed", "beach"):
+        said(playground, "hold", name)
+    assert playground.once().returncode == 0
+    text = (playground.root / "nstd.prom").read_text()
+    for state, count in (("held", 2.0), ("inbox", 0.0), ("waiting", 0.0)):
+        assert f'nstd_jobs{{state="{state}"}} {count}' in text
+
+
 # The schedule
 
 

@@ -1,4 +1,4 @@
-"""What people ask of the daemon is carried out, wherever it is killed: once, or again harmlessly."""
+"""What people ask of the daemon is carried out, wherever it is killed: once, or again."""
 
 from __future__ import annotations
 
