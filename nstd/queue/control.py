@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +32,7 @@ HIGHEST = 100
 _MOST_BYTES = 2**16
 """The most bytes that are read of a request: members of the service's group may write any file."""
 _LONGEST_REASON = 500
+_TIMED = re.compile(r"(\d{19})-")
 _LATEST = 253_402_300_799  # the end of the year 9999, the last that Python knows
 
 
@@ -97,7 +100,8 @@ class ControlRequests:
         fields = asdict(request)
         said = {key: value for key, value in fields.items() if value != _UNSAID[key]}
         text = json.dumps({"job": request.job} | said)
-        self._files.write(self._folder / f"{secrets.token_hex(8)}.json", text.encode())
+        name = f"{time.time_ns()}-{secrets.token_hex(4)}.json"  # a copy has another mtime
+        self._files.write(self._folder / name, text.encode())
 
     def pending(self) -> list[ControlRequest]:
         """The requests that wait to be carried out, oldest first, as far as they can be read."""
@@ -162,6 +166,9 @@ def _is_request(path: Path) -> bool:
 
 
 def _age(path: Path) -> tuple[int, str]:
+    """When it was written: as its name says, else its mtime; in nanoseconds."""
+    if match := _TIMED.match(path.name):
+        return int(match[1]), path.name
     try:
         return path.stat().st_mtime_ns, path.name
     except OSError:

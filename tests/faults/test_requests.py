@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,7 +41,6 @@ def ask(plot: Plot, *requests: ControlRequest) -> None:
     """Leave requests, in this order."""
     for request in requests:
         ControlRequests(plot.work, Files()).write(request)
-        time.sleep(0.01)
 
 
 def started(plot: Plot) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +137,22 @@ def test_every_value_of_a_note_arrives(requests: ControlRequests) -> None:
     ]
     for request in asked:
         requests.write(request)
-        time.sleep(0.02)
     assert requests.pending() == asked
     assert list(requests.take()) == asked
     words = [request.describe() for request in asked]
     assert words[0] == "priority starry/ 0"
     assert words[1].startswith("pause: paused until ")
     assert words[1].endswith(" (why)")
+
+
+def test_the_order_of_notes_survives_a_copy(requests: ControlRequests, tmp_path: Path) -> None:
+    """As of a backup, which may set other times: the names have the order."""
+    asked = [ControlRequest("hold", "a"), ControlRequest("release", "a"), ControlRequest("pause")]
+    for request in asked:
+        requests.write(request)
+    for path in (tmp_path / ".requests").glob("*.json"):
+        os.utime(path, ns=(0, random.randrange(2**60)))
+    assert requests.pending() == asked
 
 
 def test_a_note_that_cannot_be_removed_after_it_was_carried_out_is_not_again(
