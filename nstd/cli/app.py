@@ -136,6 +136,27 @@ def config_or_defaults(given: Path | None) -> Config:
     return load_config(path)
 
 
+def config_to_look(given: Path | None) -> Config:
+    """The config for a command that only shows what is there.
+
+    If it is not valid, this warns on standard error and uses the folders that it names. Raises
+    ConfigError when these cannot be known.
+    """
+    from nstd.documents.config import find_config, load_config, load_folders
+    from nstd.errors import ConfigError
+
+    path = find_config(given)
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        config = load_folders(path)
+        if config is None:
+            raise
+        note = "what is there is shown all the same; a daemon that runs keeps its settings"
+        _print_error(f"{error.message} [{error.code}]", f"{error.hint}\n      {note}")
+        return config
+
+
 def _epilog() -> str:
     return "\b\nExit codes:\n" + "\n".join(f"  {n:>2}  {text}" for n, text in EXIT_CODES.items())
 

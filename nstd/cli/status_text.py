@@ -38,7 +38,7 @@ def _lines(status: Status) -> Iterator[str]:
         + (f", {status.cancelled} cancelled" if status.cancelled else "")
     )
     yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
-    yield from map(_unreadable, status.unreadable)
+    yield from (f"  unreadable: {what}" for what in status.unreadable)
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
         yield f"  ... and {more} more run"
@@ -62,11 +62,6 @@ def note_lines(status: Status, shown: int) -> Iterator[str]:
         yield f"{note.name}{age} {note.message}"
     if (more := len(status.notes) - shown) > 0:
         yield f"... and {more} more"
-
-
-def _unreadable(error: str) -> str:
-    """The first line of the error about a job folder that cannot be read."""
-    return f"  unreadable: {error.splitlines()[0]}; `nstd retry ID` puts its sidecar back"
 
 
 def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from pathlib import Path
 from nstd.backends.probe import BackendStatus
 from nstd.backends.registry import Backends
 from nstd.backends.weights import listing
+from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding, Level
 from nstd.client.folder_checks import access, folders, space, watching
-from nstd.client.status import list_unreadable
+from nstd.client.status import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import ClusterError, WeightsError, printable
 from nstd.executors import make_executor
@@ -52,8 +54,16 @@ def examine(config: Config) -> Iterator[Finding]:
             yield from check(config)
         except OSError as error:
             what = check.__name__.removeprefix("_")
-            hint = "run `nstd doctor` as the user that the daemon runs as"
-            yield Finding("fail", what, f"cannot be looked at: {error}", hint)
+            yield Finding("fail", what, *_unseen(error, config.root))
+
+
+def _unseen(error: OSError, root: Path) -> tuple[str, str]:
+    """What kept a check from looking, and what to do."""
+    said, hint = explain_disk(error, Path(os.fsdecode(error.filename or root)))
+    if isinstance(error, PermissionError):
+        hint = "run `nstd doctor` as the user that the daemon runs as"
+    name = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
+    return f"cannot be looked at: {name}{said}", hint or "look at that place by hand"
 
 
 def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
@@ -164,7 +174,7 @@ def _plugins(config: Config) -> Iterator[Finding]:
 def _jobs(config: Config) -> Iterator[Finding]:
     broken = list_unreadable(config.folder("work"))
     for folder, reason in broken:
-        hint = f"`nstd retry {folder.name}` puts its sidecar back; or mend the file"
+        hint = advice_on_unreadable(folder)
         yield Finding("fail", "jobs", printable(reason.splitlines()[0]), hint)
     if not broken:
         yield Finding("ok", "jobs", "all that is in work can be read")

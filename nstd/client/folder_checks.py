@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nstd.client.access import check_access, check_instances, is_of_the_group, user_name
+from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
 from nstd.errors import in_shell
@@ -35,8 +36,11 @@ def _folder(name: str, path: Path) -> Finding:
     mount = filesystem_of(path)
     where = f"{path} ({mount.fstype} at {mount.point})"
     if not path.is_dir():
-        hint = f"make it: `nstd init`, or mkdir -p {in_shell(path)}"
-        return Finding("fail", name, f"{path} is not there or no folder", hint)
+        make = f"mkdir -p {in_shell(path)}"
+        if not os.path.lexists(path):
+            return Finding("fail", name, f"{path} is not there", f"make it: `nstd init`, or {make}")
+        away = f"mv {in_shell(path)} {in_shell(f'{path}.old')}"
+        return Finding("fail", name, f"{path} is no folder", f"run: {away} && {make}")
     try:
         if name in _WRITTEN:
             _try_writing(path)
@@ -46,9 +50,10 @@ def _folder(name: str, path: Path) -> Finding:
         if isinstance(error, PermissionError) and is_of_the_group(path):
             message = f"{where}: written by {user_name(path.stat().st_uid)} alone"
             return Finding("ok", name, f"{message}; you are {user_name(os.getuid())}, of its group")
+        said, disk_hint = explain_disk(error, path)
         wanted = "read and write" if name in _WRITTEN else "read"
         hint = f"let the daemon's user {wanted} it; you are user {os.getuid()} now"
-        return Finding("fail", name, f"{where}: {error.strerror or error}", hint)
+        return Finding("fail", name, f"{where}: {said}", disk_hint or hint)
     return Finding("ok", name, where)
 
 

@@ -134,6 +134,7 @@ class Admission:
         try:
             self._ready = self.inbox.ready(now)
             self.notes = self.inbox.notes()
+            self._scheduler.members.note_inbox(self.inbox.batches)
             self._note_lost(None, now)
         except OSError as error:
             self._ready = []

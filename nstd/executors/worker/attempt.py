@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from nstd.backend import Backend, Interrupted, Progress, Task
+from nstd.documents.error_words import in_words
 from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment
 from nstd.executors.worker.checks import check_preview, check_progress, check_result
@@ -132,7 +133,7 @@ class Attempt:
             return backend.Options.model_validate(self._job.options)
         except ValidationError as error:
             hint = "`nstd backends` lists what each backend takes"
-            raise BackendError("options_invalid", str(error), hint) from None
+            raise BackendError("options_invalid", in_words(error), hint) from None
 
     def _state(self) -> bytes | None:
         try:
