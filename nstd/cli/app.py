@@ -36,6 +36,8 @@ EXIT_CODES = {
 }
 _EXIT_OF = {"config_invalid": 3, "already_running": 4, "cluster_failed": 5, "internal_error": 70}
 
+NO_DAEMON = "no daemon runs on this root: `nstd run` starts one"
+"""What commands say whose jobs wait for one."""
 _GC_THRESHOLD = 20_000
 """The number of new objects that starts a garbage collection; Python's default is 700."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.progress import TaskID
 
+from nstd.cli.app import NO_DAEMON
 from nstd.cli.bars import STARTING, describe, make_progress
 from nstd.client.follow import Followed, FollowedBatchState, FollowedState, follow
 from nstd.client.submit import Submitted
@@ -69,7 +70,7 @@ class _DaemonWatch:
         """Look whether there is one."""
         ran, self._runs = self._runs, holder(self._lock) is not None
         if ran and not self._runs:
-            click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
+            click.echo(f"{NO_DAEMON}; waiting", err=True)
 
 
 class _Lines:
