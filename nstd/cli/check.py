@@ -34,6 +34,7 @@ from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_igno
 from nstd.intake.names import is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.system.nofollow import Folder
+from nstd.system.units import counted
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
 _HINT_IS_CHECK = {"sidecar_invalid", "config_invalid"}
@@ -124,7 +125,11 @@ class _Checker:
         plan = self._plan(path.name, file)
         self._refuse_ignored(file)
         self._show_absent(path, file, data)
-        jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
+        jobs = (
+            f", makes {counted(len(plan.members), 'job')} ({describe(plan.axes)})"
+            if plan.axes
+            else ""
+        )
         if not is_sidecar(path.name):
             why = mistake(path.name) or "is passed over in an inbox: rename it to NAME.yaml"
             click.echo(printable(f"{name}: note: {why}"))

@@ -26,6 +26,7 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     from nstd.documents.config import load_config
     from nstd.errors import in_shell
     from nstd.system.layout import CONFIG
+    from nstd.system.units import counted
 
     make_root(folder)
     path = (folder / CONFIG).resolve()
@@ -44,7 +45,7 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     click.echo(f"look at them:  {config.folder('outbox') / 'index.html'}", err=True)
     left = len(sidecars) - len(bars.endings)
     if left > 0:
-        what = "1 picture is" if left == 1 else f"{left} pictures are"
+        what = counted(left, "picture is", "pictures are")
         run = f"nstd run --once -c {in_shell(path)}"
         click.echo(f"{what} not done; to go on:  {run}", err=True)
     failed = any(ending.failed for ending in bars.endings)

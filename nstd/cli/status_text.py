@@ -10,7 +10,7 @@ from nstd.client.status_entries import BatchEntry, RunningEntry, Status
 from nstd.errors import printable
 from nstd.queue.health import DeviceHealth
 from nstd.queue.progress import ProgressNote
-from nstd.system.units import format_duration, format_size
+from nstd.system.units import counted, format_duration, format_size
 
 _BAR = 20
 _SHOWN = 10
@@ -41,7 +41,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield from (f"  unreadable: {what}" for what in status.unreadable)
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
-        yield f"  ... and {more} more run"
+        yield f"  ... and {more} more of those that run"
     yield from map(_batch, status.batches)
     for job in status.alone[:_SHOWN]:
         yield f"  waiting  {job.id}  {job.name}"
@@ -51,7 +51,7 @@ def _lines(status: Status) -> Iterator[str]:
         what = "  ".join(filter(None, [ended.output, ended.message]))
         yield f"  {ended.state:9} {ended.end.job}  {what}"
     if status.unlisted > 0:
-        yield f"  ... and {status.unlisted} earlier ones: all are in the gallery"
+        yield f"  ... and {counted(status.unlisted, 'earlier one')}: all are in the gallery"
 
 
 def note_lines(status: Status, shown: int) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:
         if node not in sound[_SHOWN:]:
             yield f"  node {node}: {_health(held)}"
     if (more := len(sound) - _SHOWN) > 0:
-        yield f"  ... and {more} more nodes, all up"
+        yield f"  ... and {counted(more, 'more node')}, all up"
 
 
 def _is_down(device: DeviceHealth) -> bool:
@@ -88,7 +88,7 @@ def _is_down(device: DeviceHealth) -> bool:
 def _health(devices: list[DeviceHealth]) -> str:
     """How many devices of a node are up, and which are down."""
     down = [device.device.rpartition("/")[2] for device in devices if _is_down(device)]
-    up = f"{len(devices) - len(down)} of {len(devices)} devices up"
+    up = f"{len(devices) - len(down)} of {counted(len(devices), 'device')} up"
     which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
     return up + (f"; down: {which}" if down else "")
 

@@ -124,7 +124,8 @@ def _sticky(inbox: Path, user: int) -> Iterator[Finding]:
                 f"{printable(folder)} is sticky and belongs to {user_name(status.st_uid)}: "
                 f"{user_name(user)} cannot take the sidecars of others out of it"
             )
-            hint = f"run: sudo chmod -t {in_shell(folder)}, or sudo chown {_account(user)} it"
+            place = in_shell(folder)
+            hint = f"run: sudo chmod -t {place}, or: sudo chown {_account(user)} {place}"
             yield Finding("fail", "access", message, hint)
 
 

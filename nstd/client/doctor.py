@@ -25,6 +25,7 @@ from nstd.executors import make_executor
 from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
 from nstd.system.layout import LOCK
 from nstd.system.lock import holder
+from nstd.system.units import counted
 
 _PACKAGES = (
     "nstd",
@@ -89,7 +90,7 @@ def _devices(config: Config) -> Iterator[Finding]:
         return
     devices = resolve(config.devices)
     names = ", ".join(slot.name for slot in make_slots(devices, config.slots))
-    yield Finding("ok", "devices", f"slots {names}; {available_cores()} CPU cores")
+    yield Finding("ok", "devices", f"slots {names}; {counted(available_cores(), 'CPU core')}")
     asked = sum(device != "cpu" for device in devices)
     yield _torch(asked, len(visible_gpus()))
 
@@ -135,11 +136,12 @@ def _torch(asked: int, gpus: int) -> Finding:
         return Finding("fail", "torch", f"cannot be asked: {error}", "install torch again")
     built = f"built for CUDA {cuda}" if cuda else "built for the CPU alone"
     if asked <= usable:
-        return Finding("ok", "torch", f"{built}; it can use {usable} GPUs")
+        return Finding("ok", "torch", f"{built}; it can use {counted(usable, 'GPU')}")
     return Finding(
         "fail",
         "torch",
-        f"{built}; it can use {usable} GPUs, but the config means {asked}, nvidia-smi lists {gpus}",
+        f"{built}; it can use {counted(usable, 'GPU')}, but the config means {asked}, "
+        f"nvidia-smi lists {gpus}",
         "write `devices: [cpu]`, or install a driver and a torch that fit each other",
     )
 

@@ -17,6 +17,7 @@ from nstd.outbox.record import Heading
 from nstd.outbox.results import list_published, read_heading
 from nstd.queue.batch import list_batches
 from nstd.system.layout import FAILED
+from nstd.system.units import counted
 
 SHORTEST = 8  # of the beginning of an id
 _SHORT = 3  # of the beginning of a name
@@ -81,10 +82,10 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         raise StoreError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
     known = [alias for target in targets if target.where in places for alias in target.aliases]
     if begun := [alias for alias in known if alias.startswith(wanted)]:
-        what = "ids" if all(map(_is_id, begun)) else "ids or names"
+        so = counted(len(begun), "id or name begins", "ids or names begin")
         raise StoreError(
             "not_found",
-            f"{wanted!r} is too short: so begin {len(begun)} {what}",
+            f"{wanted!r} is too short: {so} so",
             f"give at least {SHORTEST} characters of an id, or {_SHORT} of a name",
         )
     raise StoreError(

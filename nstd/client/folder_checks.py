@@ -14,7 +14,7 @@ from nstd.client.finding import Finding
 from nstd.documents.config import Config
 from nstd.errors import in_shell
 from nstd.system.mounts import filesystem_of, is_network
-from nstd.system.units import format_size
+from nstd.system.units import counted, format_size
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
 _WRITTEN = ("inbox", "work", "outbox")  # sidecars are taken out of the inbox by a rename
@@ -104,7 +104,9 @@ def watching(config: Config) -> Iterator[Finding]:
         return
     limit = _number(_INOTIFY / "max_user_watches")
     count = sum(1 for _ in os.walk(inbox))
-    message = f"{count} inbox folders to watch; the kernel allows this user {limit} watches"
+    message = (
+        f"{counted(count, 'inbox folder')} to watch; the kernel allows this user {limit} watches"
+    )
     if limit is None:
         yield Finding(
             "warn", "watch", "this kernel offers no events", "write `watch: {mode: poll}`"
@@ -118,7 +120,7 @@ def watching(config: Config) -> Iterator[Finding]:
     yield from check_instances(instances)
     if instances is not None and instances < 8:
         hint = "raise it: sysctl fs.inotify.max_user_instances=128"
-        yield Finding("warn", "watch", f"this user may make {instances} watchers", hint)
+        yield Finding("warn", "watch", f"this user may make {counted(instances, 'watcher')}", hint)
 
 
 def _number(file: Path) -> int | None:

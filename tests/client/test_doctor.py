@@ -87,10 +87,10 @@ def test_gpus_that_torch_cannot_use_are_a_failure(root: Path, site: Path) -> Non
     """A driver without a fitting torch would fail every job."""
     (site / "torch.py").write_text(TORCH.format(cuda="12.4", count=1))
     [finding] = about(look(root, devices=["cuda:0"]), "torch")
-    assert (finding.level, finding.message) == ("ok", "built for CUDA 12.4; it can use 1 GPUs")
+    assert (finding.level, finding.message) == ("ok", "built for CUDA 12.4; it can use 1 GPU")
     [finding] = about(look(root, devices=["cuda:0", "cuda:1"]), "torch")
     assert finding.level == "fail"
-    assert "it can use 1 GPUs, but the config means 2" in finding.message
+    assert "it can use 1 GPU, but the config means 2" in finding.message
     assert "devices: [cpu]" in finding.hint
 
 
