@@ -24,21 +24,27 @@ _KINDS = (
 )
 
 
+def check_files(pictures: Iterable[Path], limits: LimitSettings) -> None:
+    """Raise PictureError for the first that is no regular file, is empty, or has too many bytes.
+
+    Raises OSError for a file that cannot be read.
+    """
+    for picture in pictures:
+        _check_file(picture, limits.picture_bytes)
+
+
 def check_pictures(
     pictures: Iterable[Path], limits: LimitSettings, sides: Mapping[Path, int] | None = None
 ) -> None:
-    """Raise PictureError for the first picture that no job could use, in the words of the job.
+    """Raise PictureError for a picture that no job could use, in the words of the job.
 
     `sides` are the longest sides, in pixels, to which contents are to be brought. A JPEG or PNG
     that is whole and not too large is not decoded here. All others are decoded in a separate
     process, because a decoder may be slow or crash. Raises OSError for a file that cannot be read.
     """
-    doubtful = []
-    for picture in dict.fromkeys(pictures):
-        _check_file(picture, limits.picture_bytes)
-        side = (sides or {}).get(picture, 0)
-        if not _is_surely_fine(picture, limits.picture_pixels, side):
-            doubtful.append((picture, side))
+    asked = {picture: (sides or {}).get(picture, 0) for picture in pictures}
+    most = limits.picture_pixels
+    doubtful = [each for each in asked.items() if not _is_surely_fine(each[0], most, each[1])]
     if doubtful:
         _check_inside(doubtful, limits)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from nstd.backends.registry import Backends
 from nstd.backends.weights import REGISTRY, require
 from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
-from nstd.client.picture_check import check_pictures
+from nstd.client.picture_check import check_files, check_pictures
 from nstd.documents.config import Config
 from nstd.documents.grid import parse_grid
 from nstd.documents.sidecar import NAME_BYTES
@@ -94,6 +94,12 @@ class SubmitRequest:
         return [self.style, *self.more_styles]
 
     @property
+    def given(self) -> list[Path]:
+        """What there is of the contents, styles and the start, picture files or not."""
+        styles = [Path(style) for style in self.styles if Path(style).exists()]
+        return [*self.contents, *styles, *([self.init] if self.init else [])]
+
+    @property
     def files(self) -> list[Path]:
         """All pictures to be copied."""
         styles = [Path(style) for style in self.styles if Path(style).is_file()]
@@ -141,6 +147,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     Refuses now what the daemon would refuse later; the errors have no lines, because these
     sidecars are not files yet.
     """
+    check_files(request.given, config.limits)
     if request.name is not None:
         _check_name(request.name)
     plugins, plans = Backends(), list[Plan]()
@@ -186,11 +193,10 @@ def _check_name(name: str) -> None:
 
 def _check_pictures(config: Config, request: SubmitRequest, plans: Iterable[Plan]) -> None:
     """Refuse pictures that the job would refuse."""
-    there = [Path(style) for style in request.styles if Path(style).exists()]
     orders = [order for plan in plans for order in _orders(plan)]
     side = max((order.size or 0 for order in orders if order.enlarge), default=0)
     sides = dict.fromkeys(request.contents, side)
-    check_pictures([*request.files, *there], config.limits, sides)
+    check_pictures(request.files, config.limits, sides)
 
 
 def _orders(plan: Plan) -> list[EffectiveSettings]:

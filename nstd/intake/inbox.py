@@ -212,7 +212,10 @@ class Inbox:
             self._stuck += 1
             return None
         nearest = notes.nearest_names(self.locator, name, missing)
-        meant = ", ".join(f"{near!r} for {each!r}" for each, near in nearest.items())
+        several = len(missing) > 1
+        meant = ", ".join(
+            f"{near!r} for {each!r}" if several else repr(near) for each, near in nearest.items()
+        )
         error = SidecarError(
             "picture_missing",
             f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time",
