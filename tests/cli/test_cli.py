@@ -182,6 +182,16 @@ def test_doctor_tells_a_wrong_config_and_looks_at_the_rest(playground: Playgroun
     assert "ok    inbox: " in done.stdout
 
 
+def test_networks_are_listed_without_a_root(playground: Playground) -> None:
+    """Who reads about styles has none yet."""
+    done = playground.command("networks", env={"NSTD_CONFIG": ""})
+    assert done.returncode == 0, done.stderr
+    assert {"fixed", "fitted", "vgg16"} <= {line.split(" ")[0] for line in done.stdout.splitlines()}
+    installing = playground.command("networks", "install", "vgg16", env={"NSTD_CONFIG": ""})
+    assert installing.returncode == 3
+    assert "make one with `nstd init ROOT`" in installing.stderr
+
+
 def test_a_second_daemon_on_the_same_root_is_refused(playground: Playground) -> None:
     """Exit code 4, with the first one's pid."""
     first = playground.start()

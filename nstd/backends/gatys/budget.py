@@ -116,9 +116,14 @@ class Clock:
         return min(1.0, self._elapsed() / self._seconds)
 
     def shortfall(self, level: int, used: int, spent: int) -> str:
-        """The share of the plan's work that was done, if it is less than FAR."""
+        """The share of the plan's work that was done, if it is less than FAR.
+
+        All levels get the same share of their plan, unless a plateau ends one: so the levels before
+        have done at least the share of this one.
+        """
         planned = [each.evaluations for each in self._levels]
-        before = min(1.0, spent / sum(planned[:level])) if level else 1.0
+        begun = spent / sum(planned[:level]) if level else 1.0
+        before = min(1.0, max(begun, used / planned[level]))
         share = _share_done(self._levels, level, used, before)
         if share >= FAR:
             return ""
