@@ -12,6 +12,7 @@ from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.logs.log import emit
 from nstd.system.child import Child, import_path, python_module
+from nstd.system.units import format_duration
 from nstd.system.waits import USUAL, Waits
 
 PACE = 0.2
@@ -23,6 +24,8 @@ CHECK = 1.0
 _SWEEPS = 6
 """The time between two sweeps, as a multiple of that before the first."""
 _TAIL = 300
+_DAY = 86400.0
+_JUMP = 3600.0
 
 
 class Expiry:
@@ -30,6 +33,7 @@ class Expiry:
 
     def __init__(self, config: Config, waits: Waits = USUAL) -> None:
         self._wait, self._due = waits.expire, time.monotonic() + waits.expire
+        self._offset = time.time() - time.monotonic()
         self._child: Child | None = None
         self._output: IO[bytes] | None = None
         self._rest = b""
@@ -57,7 +61,20 @@ class Expiry:
             self._due = now + _SWEEPS * self._wait
         elif self._is_on and now >= self._due:
             self._due = now + self._wait
-            self._start()
+            if not self._has_jumped(now):
+                self._start()
+
+    def _has_jumped(self, now: float) -> bool:
+        """Whether the wall clock was set since the last look: then nothing goes for a day, as all
+        may seem too old by mistake."""
+        before, self._offset = self._offset, time.time() - now
+        jump = round(self._offset - before)
+        if abs(jump) < _JUMP:
+            return False
+        self._due = now + _DAY
+        said = f"the clock was set by {format_duration(abs(jump))}; nothing goes for a day"
+        emit("expiry.failed", reason=said)
+        return True
 
     def _start(self) -> None:
         self._output, self._rest = tempfile.TemporaryFile(), b""  # noqa: SIM115 - kept open
