@@ -28,28 +28,32 @@ def command(config: Path | None, dry_run: bool, as_json: bool) -> None:
     from nstd.client.readable import check_readable
     from nstd.documents.config import find_config, load_config
     from nstd.system.layout import EXPIRED
+    from nstd.system.units import format_size
 
     settings = load_config(find_config(config))
     check_readable(settings)
-    gone: list[DueUnit] = []
-    is_left = (settings.folder("outbox") / EXPIRED).exists()
-    if not settings.retention.is_on and (dry_run or not is_left):
-        click.echo("nothing goes: `retention` in the config has no limit", err=True)
-    elif dry_run:
-        gone = list_due(settings)
-    else:
-        expire(settings, gone.append)
-    if as_json:
-        click.echo(json.dumps([asdict(unit) for unit in gone], indent=2))
-        return
     word = "would go" if dry_run else "moved" if settings.retention.move_to else "deleted"
-    for unit in gone:
-        click.echo(_line(unit, word))
-    sizes = [unit.bytes for unit in gone if not unit.kept]
-    if settings.retention.is_on:
-        from nstd.system.units import format_size
+    told: list[DueUnit] = []
 
-        click.echo(f"{len(sizes)} {word}, {format_size(sum(sizes))}", err=True)
+    def tell(unit: DueUnit) -> None:
+        told.append(unit)
+        if not as_json:
+            click.echo(_line(unit, word))
+
+    is_left = (settings.folder("outbox") / EXPIRED).exists()
+    is_off = not settings.retention.is_on and (dry_run or not is_left)
+    if dry_run:
+        for unit in list_due(settings):
+            tell(unit)
+    elif not is_off:
+        expire(settings, tell)
+    sizes = [unit.bytes for unit in told if not unit.kept]
+    summary = f"{len(sizes)} {word}, {format_size(sum(sizes))}"
+    if as_json:
+        click.echo(json.dumps([asdict(unit) for unit in told], indent=2))
+    if is_off:
+        summary = "nothing goes: `retention` in the config has no limit"
+    click.echo(summary, err=True)
 
 
 def _line(unit: DueUnit, word: str) -> str:

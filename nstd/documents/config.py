@@ -197,7 +197,7 @@ def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
 def _overlaps_of_retention(
     config: Config, document: Document, paths: Mapping[str, Path]
 ) -> Iterator[Problem]:
-    """A problem for each folder that meets the one that takes what expires."""
+    """A problem for the first folder that meets the one that takes what expires."""
     if config.move_to is None:
         return
     there = Path(os.path.realpath(config.move_to))
@@ -205,3 +205,4 @@ def _overlaps_of_retention(
         if there == path or there in path.parents or path in there.parents:
             message = f"move_to: lies inside {name} or contains it; give it a folder of its own"
             yield document.problem(("retention", "move_to"), message)
+            return

@@ -52,9 +52,15 @@ def _prom(path: Path) -> Path:
     return path
 
 
+def _an_hour(seconds: float) -> float:
+    if seconds < 3600:
+        raise ValueError("expected at least 1h")
+    return seconds
+
+
 Folder = Annotated[Path, AfterValidator(_folder)]
 Command = Annotated[list[Annotated[str, AfterValidator(_argument)]], AfterValidator(_command)]
-Kept = Annotated[Seconds, Field(ge=3600)] | None
+Kept = Annotated[Seconds, AfterValidator(_an_hour)] | None
 """A time in seconds for which something is kept, at least an hour; None: for ever."""
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_countable)]
 """An amount of a resource of a node."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +17,8 @@ from nstd.system.layout import FAILED, PREVIEW, REASON
 
 _SUFFIXES = (".png", ".jpg", ".webp", ".tiff", ".json", ".yaml", ".yml", ".log")
 _INPUTS = "inputs"
+_LITTER = re.compile(r"\..*\.tmp|\.sheet-\d+\.png|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini")
+"""Files that nobody misses: drafts of ours that a kill has left, and what file managers make."""
 
 
 def is_record_of(record: Heading, path: str) -> bool:
@@ -63,7 +66,8 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _other(folder: Path, files: Iterable[str], folders: Iterable[str]) -> str:
     """The first thing in a folder that is not nstd's: another name, a link, or a wrong kind."""
     for entry in _entries(folder):
-        is_file = entry.is_file(follow_symlinks=False) and entry.name in files
+        is_known = entry.name in files or _LITTER.fullmatch(entry.name) is not None
+        is_file = entry.is_file(follow_symlinks=False) and is_known
         is_folder = entry.is_dir(follow_symlinks=False) and entry.name in folders
         if not (is_file or is_folder):
             return f"it holds {entry.name!r}, which is not nstd's"

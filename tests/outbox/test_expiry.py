@@ -81,6 +81,10 @@ def test_what_is_too_old_goes_and_the_rest_stays(
 ) -> None:
     """Each kind has a limit of its own; a batch goes whole; folders that are empty then go, too."""
     outbox = root / "outbox"
+    note = root / "inbox" / ".nstd" / "made" / "note"  # of a picture that a recipe has made
+    note.parent.mkdir(parents=True)
+    note.write_text("made")
+    others = {path for name in ("inbox", "styles") for path in (root / name).rglob("*")}
     kinds = {"archive", "beach", "failed", "studies", "sub"}
     assert expired(root, **limit) == gone
     for path in gone:
@@ -89,6 +93,7 @@ def test_what_is_too_old_goes_and_the_rest_stays(
     assert left == kinds - {path.split("/")[0] for path in gone} | {"archive", "failed"}
     assert not (outbox / ".expired").exists()
     assert expired(root, **limit) == []
+    assert {path for name in ("inbox", "styles") for path in (root / name).rglob("*")} == others
 
 
 def test_the_oldest_goes_first_until_the_outbox_is_small_enough(root: Path) -> None:
@@ -114,7 +119,7 @@ def test_what_is_younger_than_an_hour_never_goes(root: Path) -> None:
         os.utime(path, (1e9, 1e9))
     assert due(root, days=0.9 / 24, size=0, results="1h") == {}
     assert len(due(root, days=1.1 / 24, size=0, results="1h")) == 6
-    with pytest.raises(ValueError, match="3600"):
+    with pytest.raises(ValueError, match="at least 1h"):
         RetentionSettings(results="59m")
 
 
@@ -165,6 +170,15 @@ def test_a_folder_that_is_not_only_nstds_own_is_not_touched(root: Path, change: 
     assert due(root, results="90d").get("beach", "no record") != ""
     assert expired(root, results="90d") == ["studies", "sub/pier"]
     assert set((outbox / "beach").rglob("*")) == before
+
+
+def test_what_file_managers_and_killed_writers_leave_does_not_keep_a_folder(root: Path) -> None:
+    """Else a look from a Mac or from Windows would keep it for ever."""
+    beach, studies = root / "outbox" / "beach", root / "outbox" / "studies"
+    for name in (".DS_Store", "._beach.png", "Thumbs.db", "desktop.ini", ".beach.json.tmp"):
+        (beach / name).write_text("litter")
+    (studies / ".sheet-4711.png").write_text("litter")
+    assert expired(root, results="90d") == ["beach", "studies", "sub/pier"]
 
 
 def test_a_batch_with_something_of_others_in_it_stays_whole(root: Path) -> None:
