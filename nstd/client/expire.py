@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from nstd.documents.config import Config
-from nstd.documents.settings import RetentionSettings
+from nstd.documents.retention import RetentionSettings
 from nstd.errors import StoreError, printable
 from nstd.outbox.expiry import DueUnit, find_due, sweep
 from nstd.outbox.gallery.build import build

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import Model
+from nstd.documents.retention import RetentionSettings
 from nstd.documents.settings import (
     ExecutorSettings,
     FolderSettings,
@@ -24,7 +25,6 @@ from nstd.documents.settings import (
     LimitSettings,
     LogSettings,
     MetricsSettings,
-    RetentionSettings,
     WatchSettings,
     WorkerSettings,
 )

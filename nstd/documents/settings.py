@@ -52,16 +52,8 @@ def _prom(path: Path) -> Path:
     return path
 
 
-def _an_hour(seconds: float) -> float:
-    if seconds < 3600:
-        raise ValueError("expected at least 1h")
-    return seconds
-
-
 Folder = Annotated[Path, AfterValidator(_folder)]
 Command = Annotated[list[Annotated[str, AfterValidator(_argument)]], AfterValidator(_command)]
-Kept = Annotated[Seconds, AfterValidator(_an_hour)] | None
-"""A time in seconds for which something is kept, at least an hour; None: for ever."""
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_countable)]
 """An amount of a resource of a node."""
 
@@ -249,36 +241,6 @@ class MetricsSettings(Model):
         None, description="The path of the file, like metrics/nstd.prom; null: none is written."
     )
     every: Seconds = Field(15.0, ge=1, description="How often.")
-
-
-class RetentionSettings(Model):
-    """How long the outbox keeps what is in it; without these, for ever. What goes is listed by
-    `nstd expire --dry-run`. Nothing goes that is younger than an hour, or not made by nstd."""
-
-    results: Kept = Field(
-        None, description="Results and whole batches go after this time, like 90d; null: never."
-    )
-    failures: Kept = Field(None, description="The same for failed jobs, like 30d.")
-    pictures: Kept = Field(None, description="The same for pictures in outbox/archive, like 90d.")
-    size: Bytes | None = Field(
-        None,
-        description="The most that the outbox may take, like 200GiB; the oldest of all goes first. "
-        "null: any size.",
-    )
-    move_to: Folder | None = Field(
-        None,
-        description="A folder that takes what goes, which must exist; null: it is deleted.",
-    )
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anything ever goes."""
-        return any(each is not None for each in (*self.times, self.size))
-
-    @property
-    def times(self) -> tuple[float | None, ...]:
-        """How long results, failures and pictures are kept, in seconds."""
-        return self.results, self.failures, self.pictures
 
 
 class LogSettings(Model):

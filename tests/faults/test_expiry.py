@@ -21,7 +21,7 @@ from support.forge import FaultyFiles
 from support.playground import Playground
 from support.powercut import Recorder, State, cuts
 
-from nstd.documents.settings import RetentionSettings
+from nstd.documents.retention import RetentionSettings
 from nstd.outbox.expiry import sweep
 from nstd.system.durable import Files
 

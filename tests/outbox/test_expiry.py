@@ -13,7 +13,7 @@ import pytest
 from support.disk import names_in
 from support.playground import Playground
 
-from nstd.documents.settings import RetentionSettings
+from nstd.documents.retention import RetentionSettings
 from nstd.errors import StoreError
 from nstd.outbox.expiry import DueUnit, find_due, sweep
 from nstd.system.durable import Files

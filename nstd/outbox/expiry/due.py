@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nstd.documents.settings import RetentionSettings
+from nstd.documents.retention import RetentionSettings
 from nstd.outbox.own import why_not_ours
 from nstd.outbox.survey import OutboxFolder, survey
 from nstd.queue.batch import list_batches, read_manifest

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from nstd.documents.settings import RetentionSettings
+from nstd.documents.retention import RetentionSettings
 from nstd.errors import StoreError, clean
 from nstd.outbox.expiry.due import DueUnit
 from nstd.outbox.expiry.sweep import sweep

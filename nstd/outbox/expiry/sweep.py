@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from nstd.documents.settings import RetentionSettings
+from nstd.documents.retention import RetentionSettings
 from nstd.outbox.expiry.due import DueUnit, find_due
 from nstd.outbox.expiry.removal import Removal
 from nstd.system.durable import Files
