@@ -61,6 +61,8 @@ class Inbox:
         self.count = 0
         """Sidecars found by the last scan, and folders that could not be read but may be readable
         soon."""
+        self.present: tuple[set[str], tuple[str, ...]] = set(), ()
+        """The sidecars of the last scan, and how the names begin that it could not see."""
         self._stuck = 0
         self.configure(config)
 
@@ -231,6 +233,7 @@ class Inbox:
     def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
         """Forget removed files, but not those in folders that cannot be read now."""
         hidden = tuple(f"{folder}/" for folder in unreadable)
+        self.present = names, hidden
         self._sidecars.forget(names, hidden)
         self._orphans.forget(names, hidden)
         self.holds.forget(names, hidden)
