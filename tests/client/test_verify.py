@@ -359,13 +359,16 @@ def test_beside_a_running_daemon_there_is_no_false_alarm(playground: Playground)
     for number in range(12):
         playground.pair(f"beach{number}", options={"steps": 3, "pause": 0.1})
     playground.pair("studies", options={"steps": [1, 2, 3]})
-    looks = 0
-    while playground.ended() < 15 and looks < 60:
+    counts = set[int]()
+
+    def look() -> bool:
         code, found = verify(playground)
         assert (code, found["wrong"]) == (0, [])
-        looks += 1
-    assert playground.ended() == 15
-    assert looks >= 2
+        counts.add(found["results"])
+        return bool(found["results"] == 15)
+
+    wait_for(look, pause=0.2)
+    assert len(counts) > 2, "it never looked while they were made"
 
 
 def test_beside_a_running_daemon_damage_is_found_and_the_gallery_made_anew(
