@@ -204,7 +204,7 @@ def test_what_a_killed_sweep_has_left_is_told_and_finished(
     """By `nstd verify`, and by `nstd expire`, whatever the config says by then."""
     playground.pair("beach")
     playground.once()
-    held = playground.outbox / ".expired" / "1-abc123"
+    held = playground.outbox / ".expired" / "1-abc123abc123"
     held.mkdir(parents=True)
     (playground.outbox / "beach").rename(held / "beach")
     done = playground.command("verify", "--json")

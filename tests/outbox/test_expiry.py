@@ -206,8 +206,8 @@ def test_a_link_in_the_way_leads_nothing_out(root: Path, link: str) -> None:
         shutil.move(outbox / link, outside)
     else:
         outside.mkdir()
-        (outside / "1-abc").mkdir()
-        (outside / "1-abc" / "mine").write_text("mine")
+        (outside / "1-abc123abc123").mkdir()
+        (outside / "1-abc123abc123" / "mine").write_text("mine")
     (outbox / link).symlink_to(outside)
     before = sorted(outside.rglob("*"))
     try:
@@ -299,3 +299,18 @@ def test_two_sweeps_do_not_work_at_once(root: Path) -> None:
             expired(root, results="90d")
     finally:
         lock.release()
+
+
+def test_two_roots_may_move_to_one_folder_and_what_is_not_ours_there_is_left(root: Path) -> None:
+    """Neither removes what the other is about to copy; the second result gets a number."""
+    there, other = root / "kept", root.parent / "other"
+    there.mkdir()
+    shutil.copytree(root, other)
+    record = other / "outbox" / "beach" / "beach.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"device": "cuda:7"}))
+    (there / ".nstd-1-0123456789ab.tmp").mkdir()
+    (root / "outbox" / ".expired" / "mine").mkdir(parents=True)
+    expired(root, move_to=there, results="90d")
+    expired(other, move_to=there, results="90d")
+    assert {"beach", "beach-2", ".nstd-1-0123456789ab.tmp"} <= set(names_in(there))
+    assert (root / "outbox" / ".expired" / "mine").exists()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ from nstd.system.nofollow import Folder, refuse_links
 from nstd.system.numbered import numbered
 
 _DONE = ".done"
+_HELD = re.compile(r"(\d{1,4})-[0-9a-f]{12}(\.done)?")
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
 
@@ -67,12 +69,13 @@ class Removal:
             self._held.rmdir()
 
     def _finish(self, held: Path) -> None:
-        if held.is_symlink() or not held.is_dir():
+        if not _HELD.fullmatch(held.name) or held.is_symlink() or not held.is_dir():
             return  # somebody else's
         if not held.name.endswith(_DONE):
             unit = _unit_in(held)
             if unit is not None and self._move_to is not None:
-                self._move(held / unit, unit, self._move_to)
+                stage = self._move_to / f".nstd-{held.name}.tmp"
+                self._move(held / unit, stage, self._move_to / unit, self._move_to)
             done = held.with_name(held.name + _DONE)
             self._files.rename(held, done)
             held = done
@@ -91,49 +94,42 @@ class Removal:
 
     # Elsewhere
 
-    def _move(self, source: Path, unit: PurePosixPath, move_to: Path) -> None:
-        """Copy the unit durably to its path in `move_to`, or to a free number; never over a file.
+    def _move(self, source: Path, stage: Path, target: Path, move_to: Path) -> None:
+        """Copy the unit durably to `target` in `move_to`, or to a free number; never over a file.
 
-        A copy that an earlier sweep has made is found by its content.
+        `stage` is its place while it is copied, its own, as other roots may move there, too. What
+        an earlier sweep has copied is removed there, and found by its content at the target.
         """
-        stage = move_to / f".nstd-{secrets.token_hex(6)}.tmp"
-        target = move_to / unit
-        self._clear_stages(move_to)
         is_file = source.is_file()
+        (self._files.unlink if is_file else self._files.remove_tree)(stage)
         suffix = target.suffix if is_file else ""
-        stem = target.name.removesuffix(suffix)
+        places = map(target.with_name, numbered(target.name.removesuffix(suffix), suffix))
         self._files.make_folder(target.parent, below=move_to)
-        for place in map(target.with_name, numbered(stem, suffix)):
-            if os.path.lexists(place):
-                if _same(source, place):
-                    return
-                continue
-            self._copy(source, stage)
-            if is_file:
-                self._files.move_to_free_name(stage, place)
+        while os.path.lexists(place := next(places)):
+            if _same(source, place):
                 return
-            try:
-                self._files.rename(stage, place)
-            except OSError as error:
-                if error.errno not in _TAKEN:
-                    raise
-                continue
-            return
+        self._copy(source, stage)
+        if is_file:
+            self._files.move_to_free_name(stage, target)
+        else:
+            while not self._appears(stage, place):
+                place = next(places)
 
-    def _clear_stages(self, move_to: Path) -> None:
-        """Remove half a copy that a sweep has left which was killed."""
-        for stage in move_to.glob(".nstd-*.tmp"):
-            if stage.is_dir() and not stage.is_symlink():
-                self._files.remove_tree(stage)
-            else:
-                self._files.unlink(stage)
+    def _appears(self, stage: Path, place: Path) -> bool:
+        """Rename a folder; False when something took the name meanwhile."""
+        try:
+            self._files.rename(stage, place)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            return False
+        return True
 
     def _copy(self, source: Path, stage: Path) -> None:
         """Copy a file, or a folder with all regular files in it; all is durable but the name."""
         if source.is_file():
             self._copy_file(Folder(source.parent), source.name, stage)
             return
-        self._files.remove_tree(stage)
         folders = [stage]
         self._files.make_folder(stage)
         for path in _below(source):
@@ -158,9 +154,8 @@ _TOP = {FAILED, ARCHIVE}
 
 def _unit_in(held: Path) -> PurePosixPath | None:
     """The path of the unit, as deep in the folder as its name says; None if it never came."""
-    number = held.name.partition("-")[0]
     path = PurePosixPath()
-    for _ in range(int(number) if number.isdecimal() else 0):
+    for _ in range(int(held.name.partition("-")[0])):
         try:
             names = [each.name for each in (held / path).iterdir()]
         except NotADirectoryError:
