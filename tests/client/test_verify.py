@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.playground import Playground, wait_for
+from support.playground import Playground, on_a_terminal, wait_for
 
 from nstd.client.verify import picture_reader
 from nstd.client.verify.picture_reader import PictureReader
@@ -321,6 +321,13 @@ def test_the_text_for_people_has_a_line_of_what_and_one_of_what_to_do(sound: Pla
     command = re.search(r"`nstd (.+?)`", hint)
     assert command
     assert sound.command(*command[1].split()).returncode == 0
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(sound: Playground) -> None:
+    """Of all folders of the outbox that it looks at."""
+    drawn = on_a_terminal(sound, "verify", "-c", str(sound.config_path))
+    assert "6 of 6 folders" in drawn
+    assert "100%" in drawn
 
 
 def test_a_picture_that_kills_or_stops_its_decoder_does_not_end_the_rest(
