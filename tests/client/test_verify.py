@@ -263,7 +263,7 @@ def test_nothing_is_wrong_with_what_a_daemon_has_made(sound: Playground) -> None
     """Results, failures and batches are counted; the exit code is 0."""
     done = sound.command("verify")
     assert done.returncode == 0, done.stdout
-    assert done.stdout == "4 results, 1 failures, 1 batches: nothing is wrong\n"
+    assert done.stdout == "4 results, 1 failure, 1 batch: nothing is wrong\n"
 
 
 @pytest.mark.parametrize("make", DAMAGES, ids=lambda make: make.__name__)
@@ -317,7 +317,7 @@ def test_the_text_for_people_has_a_line_of_what_and_one_of_what_to_do(sound: Pla
     assert done.returncode == 1
     wrong, hint, end = done.stdout.splitlines()
     assert re.fullmatch(r"wrong +beach its picture has \S+ instead of \S+", wrong)
-    assert end == "4 results, 1 failures, 1 batches: 1 wrong"
+    assert end == "4 results, 1 failure, 1 batch: 1 wrong"
     command = re.search(r"`nstd (.+?)`", hint)
     assert command
     assert sound.command(*command[1].split()).returncode == 0
