@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -314,3 +315,40 @@ def test_two_roots_may_move_to_one_folder_and_what_is_not_ours_there_is_left(roo
     expired(other, move_to=there, results="90d")
     assert {"beach", "beach-2", ".nstd-1-0123456789ab.tmp"} <= set(names_in(there))
     assert (root / "outbox" / ".expired" / "mine").exists()
+
+
+@pytest.mark.parametrize("what", ["a file of a result", "a batch", "an archived picture"])
+def test_what_changes_while_a_sweep_goes_on_stays(
+    root: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A sweep of thousands takes its time: each is looked at again before it goes."""
+    outbox = root / "outbox"
+    manifest = json.loads((outbox / "studies" / "batch.json").read_text())
+    units = find_due(*_all(root))
+    stays = {
+        "a file of a result": "sub/pier",
+        "a batch": "studies",
+        "an archived picture": "archive/sub/older.png",
+    }[what]
+    gone = list[str]()
+
+    def tell(unit: DueUnit) -> None:
+        if not gone:
+            if what == "a batch":
+                (root / "work" / ".batches" / manifest["id"]).mkdir(parents=True)
+            elif what == "a file of a result":
+                (outbox / "sub" / "pier" / "notes.txt").write_text("mine")
+            else:
+                os.utime(outbox / "archive" / "sub" / "older.png")
+        gone.append(unit.path)
+
+    last = sorted(units, key=lambda unit: unit.path == stays)
+    module = sys.modules["nstd.outbox.expiry.sweep"]
+    monkeypatch.setattr(module, "find_due", lambda *given: last)
+    sweep(root / "outbox", root / "work", *_limits(), tell)
+    assert sorted(gone) == sorted({unit.path for unit in units} - {stays})
+    assert (outbox / stays).exists()
+
+
+def _limits() -> tuple[RetentionSettings, Files, float]:
+    return RetentionSettings(size=0), Files(), time.time() + 100 * DAY

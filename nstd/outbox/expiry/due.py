@@ -64,6 +64,16 @@ def find_due(outbox: Path, work: Path, retention: RetentionSettings, now: float)
     return found
 
 
+def is_still_due(outbox: Path, work: Path, unit: DueUnit) -> bool:
+    """Whether a unit is as it was found: a sweep takes its time, and people and jobs go on."""
+    try:
+        now = _unit(outbox, unit.path, unit.kind)
+    except OSError:
+        return False
+    live = _live_batches(work) if unit.kind == "batch" else set()
+    return now.changed == unit.changed and not _judged(outbox, now, live).kept
+
+
 def _units(outbox: Path, until: float) -> Iterator[DueUnit]:
     """Every unit whose record is not younger than `until`, whether it is due or not.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nstd.documents.retention import RetentionSettings
-from nstd.outbox.expiry.due import DueUnit, find_due
+from nstd.outbox.expiry.due import DueUnit, find_due, is_still_due
 from nstd.outbox.expiry.removal import Removal
 from nstd.system.durable import Files
 from nstd.system.layout import EXPIRY_LOCK
@@ -33,7 +33,9 @@ def sweep(
         removal = Removal(outbox, retention.move_to, files)
         removal.open()
         for unit in find_due(outbox, work, retention, now):
-            if not unit.kept and removal.take(unit.path):
+            if unit.kept or not is_still_due(outbox, work, unit):
+                continue
+            if removal.take(unit.path):
                 tell(unit)
         removal.close()
     finally:
