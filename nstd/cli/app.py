@@ -57,6 +57,7 @@ _COMMANDS = {
     "status": "what waits, runs, is done and has failed",
     "logs": "the log for people, of all or of one job",
     "gallery": "write the page of all results, and say where it is",
+    "expire": "let what is too old go from the outbox",
     "cancel": "end a job that waits or runs",
     "retry": "run a failed, waiting or running job again from its inputs",
     "again": "make a finished job once more, with changes",

@@ -12,6 +12,7 @@ from typing import Any
 from nstd.backends import Backends
 from nstd.daemon.batches import Batches
 from nstd.daemon.dispatcher import Dispatcher
+from nstd.daemon.expiry import Expiry
 from nstd.daemon.health import HealthFile
 from nstd.daemon.hooks import Hooks
 from nstd.daemon.metrics import Metrics
@@ -86,11 +87,12 @@ class Pipeline:
         )
         self._cleanup, self.hooks = Cleanup(config, inbox, files), Hooks(config)
         self.gallery = Gallery(config, files, self.scheduler, self.state, waits)
+        self._expiry = Expiry(config, waits)
         self._metrics = Metrics(config, files, self.scheduler, self.state, self.disk_errors)
         self._input_parts: tuple[Part, ...] = (self._recovery, self.admission)
         self._other_parts: tuple[Part, ...] = (
             *(self.gate, self.batches, self.dispatcher, self.publisher, self._cleanup),
-            *(self.hooks, self.gallery, self._metrics),
+            *(self.hooks, self.gallery, self._expiry, self._metrics),
         )
 
     def open(self) -> None:
@@ -102,9 +104,9 @@ class Pipeline:
     def steps(self) -> list[Callable[[float], None]]:
         """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
         entry = [] if self.state.phase == "stopping" else [self.admit]
-        beside = [self._cleanup.work, self.hooks.work, self.gallery.work, self._metrics.work]
+        beside: list[Part] = [self._cleanup, self.hooks, self.gallery, self._expiry, self._metrics]
         attempts = [self.gate.work, self.batches.work, self.dispatch]
-        return [*entry, *attempts, self.publish, *beside]
+        return [*entry, *attempts, self.publish, *(part.work for part in beside)]
 
     def recover(self, now: float) -> None:
         """disk -> queue: add the jobs that an earlier run, or an error, has left on disk."""

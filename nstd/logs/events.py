@@ -170,6 +170,15 @@ EVENTS: dict[str, Event] = {
         "the gallery cannot be written; jobs go on, and it is tried again",
     ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
+    "outbox.expired": Event(
+        "info",
+        "path kind bytes [moved_to]",
+        "a result, failure, batch or archived picture was deleted or moved: it was too old, or the "
+        "outbox too large",
+    ),
+    "expiry.failed": Event(
+        "warning", "reason", "a sweep for what is too old has failed; it is tried again"
+    ),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
     "worker.ended": Event(
         "info",
