@@ -25,6 +25,7 @@ from nstd.documents.settings import (
     LimitSettings,
     LogSettings,
     MetricsSettings,
+    NotifySettings,
     WatchSettings,
     WorkerSettings,
 )
@@ -85,6 +86,7 @@ class Config(Model):
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
     hooks: HooksSettings = HooksSettings()
+    notify: NotifySettings = NotifySettings()
     gallery: GallerySettings = GallerySettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -23,6 +23,8 @@ NEW = ".new"
 """Job folders that are being filled or removed."""
 BATCHES = ".batches"
 REQUESTS = ".requests"
+NOTICES = ".notices"
+"""What people elsewhere are to be told; `nstd notify` sends it."""
 WORKERS = ".workers"
 CACHE = ".cache"
 """Data that jobs with the same style share."""
@@ -33,7 +35,7 @@ GALLERY, PAGE = "gallery", "index.html"
 RESERVED = {FAILED, LOGS, ARCHIVE, GALLERY, PAGE}
 """Names at the top of the outbox that no result may have."""
 STAGING = ".staging"
-INNER = {"work": (NEW, BATCHES, REQUESTS), "outbox": (LOGS,)}
+INNER = {"work": (NEW, BATCHES, REQUESTS, NOTICES), "outbox": (LOGS,)}
 """Sub-folders that are made with the root, so that no command makes them as another user."""
 REASON = "reason.json"
 """In the folder of a failed job: why it failed."""
