@@ -86,6 +86,23 @@ def test_loss_and_gradient_are_those_of_the_whole(
     assert (found.gradient - expected.gradient).abs().max() < 1e-7 * largest
 
 
+@pytest.mark.parametrize("network", ["fixed", "vgg19"])
+def test_the_structure_of_the_whole_is_kept(
+    network: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Places of different tiles are compared with each other too."""
+    narrow(monkeypatch)
+    install_vgg(tmp_path)
+    given = NETS[network] | {"content_loss": "structure"}
+    one, many = objectives(given, one_region(), tmp_path)
+    x = (rough(0) + 0.1 * rough(5)).clamp(0, 1)
+    expected, found = one(x), many(x)
+    assert expected.terms["content"] > 0.01
+    assert found.terms == pytest.approx(dict(expected.terms), rel=1e-9, abs=1e-10)
+    largest = expected.gradient.abs().max()
+    assert (found.gradient - expected.gradient).abs().max() < 1e-7 * largest
+
+
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
 def test_every_pooling_keeps_its_windows(
     pooling: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
