@@ -102,6 +102,11 @@ class NoticeFolder:
             return []
         return sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
 
+    def waited(self, now: float) -> float:
+        """For how many seconds the oldest notice waits; 0 if there is none. Raises OSError."""
+        names = self.names()
+        return max(0.0, now - int(names[0].partition("-")[0]) / 1e9) if names else 0.0
+
     def read(self, name: str) -> Notice | None:
         """A notice; None for one that is torn or not there any more. Raises OSError."""
         try:

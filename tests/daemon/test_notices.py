@@ -14,6 +14,7 @@ import pytest
 from support.mail import web_server
 from support.playground import Playground, wait_for
 
+from nstd.client import doctor
 from nstd.daemon import notice_writer
 from nstd.daemon.notice_writer import NoticeWriter
 from nstd.documents.config import Config
@@ -271,3 +272,25 @@ def test_the_notices_are_files_that_other_programs_can_read(playground: Playgrou
     assert playground.once().returncode == 0
     (path,) = (playground.work / ".notices").glob("*.json")
     assert json.loads(path.read_text())["schema_version"] == 1
+
+
+def test_doctor_finds_notices_that_nobody_sends(playground: Playground) -> None:
+    """After a quarter of an hour; before, they may only be on their way."""
+    playground.configure(notify={"on": ["failure"]})
+    assert found(playground) == [("ok", "all are sent")]
+    playground.sidecar("ugly", stlye="x")
+    assert playground.once().returncode == 0
+    ((level, message),) = found(playground)
+    assert level == "ok"
+    assert message.startswith("1 wait, the first for ")
+    (path,) = (playground.work / ".notices").glob("*.json")
+    old = f"{int(path.name[:19]) - 10**9 * 7200}{path.name[19:]}"
+    path.rename(path.with_name(old))
+    ((level, message),) = found(playground)
+    assert level == "warn"
+    assert message.startswith("1 wait, the first for 2h")
+
+
+def found(playground: Playground) -> list[tuple[str, str]]:
+    """What doctor says about notices."""
+    return [(each.level, each.message) for each in doctor._notices(playground.config)]
