@@ -205,6 +205,28 @@ def test_what_a_daemon_has_written_is_sent_once(playground: Playground) -> None:
     assert notices(playground) == []
 
 
+def test_it_sends_what_it_sees_as_the_unit_runs_it(playground: Playground) -> None:
+    """With a copy of the config and the secrets in one folder, and the notices; nothing else."""
+    with web_server() as web:
+        playground.configure(notify={"on": ["failure"]})
+        playground.sidecar("ugly", stlye="x")
+        assert playground.once().returncode == 0
+        given = playground.folder / "credentials"
+        given.mkdir()
+        (given / "config.yaml").write_bytes(playground.config_path.read_bytes())
+        (given / "webhook").write_text(web.url)
+        (given / "webhook-token").write_text("s3cret\n")
+        seen = playground.folder / "seen"
+        (playground.work / ".notices").rename(seen)
+        done = playground.command(
+            *("notify", "--once", "-c", str(given / "config.yaml"), "--notices", str(seen)),
+            env={"CREDENTIALS_DIRECTORY": str(given)},
+        )
+        assert done.returncode == 0, done.stderr
+        assert web.headers[0]["Authorization"] == "Bearer s3cret"
+    assert list(seen.glob("*.json")) == []
+
+
 def test_what_cannot_be_sent_stays(playground: Playground) -> None:
     """Exit code 1 and why, without the address, which may be secret."""
     playground.configure(notify={"on": ["failure"]})
