@@ -144,6 +144,7 @@ class Admission:
             self._ready = claimable(found, self._overrides)
             self._held = len(found) - len(self._ready)
             self.notes = self.inbox.notes()
+            self._scheduler.members.note_inbox(self.inbox.batches)
             self._note_lost(None, now)
         except OSError as error:
             self._ready = []

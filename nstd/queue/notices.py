@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from nstd.documents.model import StoredModel, Text, Version
 from nstd.system.durable import Files
+from nstd.system.units import counted
 
 MOST = 50
 """The most notices that are kept; further ones are summed up with the latest."""
@@ -56,12 +57,11 @@ class Notice(StoredModel):
     @property
     def title(self) -> str:
         """What has happened, in one line."""
-        counted = [
-            _counted(self.failures, "job has failed", "jobs have failed"),
-            _counted(self.batches, "batch is done", "batches are done"),
-            "nothing is left to do" if self.is_idle else "",
-        ]
-        return f"nstd {self.root}: {', '.join(filter(None, counted)) or 'a test'}"
+        failures = counted(self.failures, "job has failed", "jobs have failed")
+        batches = counted(self.batches, "batch is done", "batches are done")
+        words = [failures] * bool(self.failures) + [batches] * bool(self.batches)
+        words += ["nothing is left to do"] * self.is_idle
+        return f"nstd {self.root}: {', '.join(words) or 'a test'}"
 
     @property
     def text(self) -> str:
@@ -69,10 +69,6 @@ class Notice(StoredModel):
         more = self.failures + self.batches - len(self.lines)
         rest = [f"... and {more} more"] if more > 0 else []
         return "\n".join([self.title, *self.lines, *rest])
-
-
-def _counted(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}" if number else ""
 
 
 class NoticeFolder:

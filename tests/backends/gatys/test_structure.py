@@ -33,7 +33,8 @@ def plain_distances(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     found = np.array(
         [[1 - a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) for b in cells] for a in cells]
     )
-    return found / found.sum(0)
+    normalised: NDArray[np.float64] = found / found.sum(0)
+    return normalised
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.integers(2, 6))
