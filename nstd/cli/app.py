@@ -66,6 +66,7 @@ _COMMANDS = {
     "priority": "change which job that waits is made first",
     "pause": "start no more jobs, for a while or until `resume`",
     "resume": "start jobs again",
+    "notify": "send the daemon's notices, as email or to a webhook",
     "backends": "what can make pictures, and what is wrong with the rest",
     "networks": "weights that are installed, and how to install more",
     "doctor": "check this machine",

@@ -16,6 +16,7 @@ from nstd.daemon.expiry import Expiry
 from nstd.daemon.health import HealthFile
 from nstd.daemon.hooks import Hooks
 from nstd.daemon.metrics import Metrics
+from nstd.daemon.notice_writer import NoticeWriter
 from nstd.daemon.part import Part
 from nstd.daemon.recovery import Recovery
 from nstd.daemon.start_gate import StartGate
@@ -89,10 +90,15 @@ class Pipeline:
         self.gallery = Gallery(config, files, self.scheduler, self.state, waits)
         self._expiry = Expiry(config, waits)
         self._metrics = Metrics(config, files, self.scheduler, self.state, self.disk_errors)
+        self._notices = NoticeWriter(config, files, self.scheduler, self.state, self.disk_errors)
         self._input_parts: tuple[Part, ...] = (self._recovery, self.admission)
         self._other_parts: tuple[Part, ...] = (
             *(self.gate, self.batches, self.dispatcher, self.publisher, self._cleanup),
+<<<<<<< HEAD
             *(self.hooks, self.gallery, self._expiry, self._metrics),
+=======
+            *(self.hooks, self._notices, self.gallery, self._metrics),
+>>>>>>> hand
         )
 
     def open(self) -> None:
@@ -104,7 +110,11 @@ class Pipeline:
     def steps(self) -> list[Callable[[float], None]]:
         """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
         entry = [] if self.state.phase == "stopping" else [self.admit]
+<<<<<<< HEAD
         beside: list[Part] = [self._cleanup, self.hooks, self.gallery, self._expiry, self._metrics]
+=======
+        beside: list[Part] = [self._cleanup, self.hooks, self._notices, self.gallery, self._metrics]
+>>>>>>> hand
         attempts = [self.gate.work, self.batches.work, self.dispatch]
         return [*entry, *attempts, self.publish, *(part.work for part in beside)]
 
@@ -126,6 +136,7 @@ class Pipeline:
         if self._recovery.is_idle:  # else a sidecar that is gone may come back
             self.admission.forget_overrides()
         self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
+        self.state.has_input = not self.has_no_input
         self.state.held_in_inbox = self.admission.held
         self.state.inbox_lost = self.admission.lost is not None
         self.state.unavailable = self.backends.unavailable()

@@ -27,6 +27,7 @@ from nstd.documents.settings import (
     LimitSettings,
     LogSettings,
     MetricsSettings,
+    NotifySettings,
     WatchSettings,
     WorkerSettings,
 )
@@ -89,6 +90,7 @@ class Config(Model):
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
     hooks: HooksSettings = HooksSettings()
+    notify: NotifySettings = NotifySettings()
     gallery: GallerySettings = GallerySettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()

@@ -24,6 +24,8 @@ NEW = ".new"
 """Job folders that are being filled or removed."""
 BATCHES = ".batches"
 REQUESTS = ".requests"
+NOTICES = ".notices"
+"""What people elsewhere are to be told; `nstd notify` sends it."""
 WORKERS = ".workers"
 CACHE = ".cache"
 """Data that jobs with the same style share."""
@@ -36,7 +38,7 @@ RESERVED = {FAILED, LOGS, ARCHIVE, GALLERY, PAGE}
 STAGING = ".staging"
 EXPIRED = ".expired"
 """Results that are on their way out: each is removed, or moved elsewhere, before the next."""
-INNER = {"work": (NEW, BATCHES, REQUESTS), "outbox": (LOGS,)}
+INNER = {"work": (NEW, BATCHES, REQUESTS, NOTICES), "outbox": (LOGS,)}
 """Sub-folders that are made with the root, so that no command makes them as another user."""
 REASON = "reason.json"
 """In the folder of a failed job: why it failed."""
