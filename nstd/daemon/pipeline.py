@@ -18,9 +18,11 @@ from nstd.daemon.metrics import Metrics
 from nstd.daemon.part import Part
 from nstd.daemon.recovery import Recovery
 from nstd.documents import Config
+from nstd.errors import printable
 from nstd.executors import make_executor
 from nstd.intake import Admission, Claims, Inbox
 from nstd.intake.cleanup import Cleanup
+from nstd.logs.log import emit
 from nstd.logs.throttle import DiskErrors
 from nstd.outbox import Outbox, Publisher
 from nstd.outbox.gallery import Gallery
@@ -28,7 +30,7 @@ from nstd.queue import Job, JobStore, Scheduler
 from nstd.queue.daemon_state import DaemonState
 from nstd.queue.ended import EndedJobs
 from nstd.system.durable import Files
-from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
+from nstd.system.layout import ARCHIVE, HEALTH, INNER, LOGS, WORKERS
 from nstd.system.waits import USUAL, Waits
 
 
@@ -41,11 +43,12 @@ class Pipeline:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
         _make_folders(config, files)
         # What the parts share
-        store, inbox = JobStore(work, files), Inbox(config, waits)
-        outbox = Outbox(config.folder("outbox"), files)
-        claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
+        self.backends, outbox = Backends(), Outbox(config.folder("outbox"), files)
+        store, inbox = JobStore(work, files), Inbox(config, waits, files, self.backends)
+        claims = Claims(store, inbox.root, files, inbox.made, outbox.path / ARCHIVE)
+        executor = make_executor(config, work / WORKERS)
         self._store, self.disk_errors, self.state = store, DiskErrors(), DaemonState()
-        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
+        self.scheduler = Scheduler(executor.slots(), config, waits)
         self.ended = EndedJobs(self.scheduler.members)
         self.health = HealthFile(work / HEALTH, files)
         queue = self.scheduler, self.ended
@@ -102,7 +105,7 @@ class Pipeline:
         self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
         self.state.inbox_lost = self.admission.lost is not None
         self.state.unavailable = self.backends.unavailable()
-        self.state.notes = self.admission.notes
+        self.state.notes, self.state.recipes = self.admission.notes, self.admission.recipes
 
     def publish(self, now: float) -> None:
         """ended jobs -> outbox -> cleanup, hooks and gallery."""
@@ -133,6 +136,13 @@ class Pipeline:
         # It may have been claimed after it was seen in the inbox.
         claimed = [job.id for job in self._jobs() if job.sidecar_path == name]
         return bool(claimed) and self.dispatcher.cancel(max(claimed))
+
+    def release(self, name: str) -> bool:
+        """Let go what is held in a folder with a recipe, `FOLDER/`; False where nothing is."""
+        if not name.endswith("/") or not self.admission.release(name.strip("/")):
+            return False
+        emit("recipe.released", folder=printable(name))
+        return True
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
         """Cancel every job of the batch that has not ended; False when there is none."""

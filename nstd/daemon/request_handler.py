@@ -38,6 +38,8 @@ class RequestHandler:
                 )
 
     def _carry_out(self, request: ControlRequest, now: float) -> bool:
+        if request.action == "release":
+            return self._pipeline.release(request.job)
         if request.action == "retry":
             return self._pipeline.dispatcher.restart(request.job)
         return self._pipeline.cancel(request.job, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from nstd.backends.registry import Backends
@@ -24,8 +24,10 @@ from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
 from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Failure, Job
+from nstd.queue.recipe_state import RecipeState
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
+from nstd.queue.turns import Turns
 from nstd.system.nofollow import join
 from nstd.system.primitives import is_full
 from nstd.system.units import format_size
@@ -37,6 +39,8 @@ REST_FACTOR = 4
 """The least pause between two scans, as a multiple of the time that a scan takes."""
 BACKEND_PAUSE = 5.0
 """Seconds until a sidecar is tried again whose backend cannot be used now."""
+FORGET_INTERVAL, FORGET_BUDGET = 3600.0, 0.1
+"""How often, in seconds, pictures that are gone are looked for, and for how long in one turn."""
 LOST_SCAN_INTERVAL = 1.0
 """The longest time, in seconds, between scans of an inbox that cannot be read."""
 
@@ -74,6 +78,11 @@ class Admission:
         self._lost_since = 0.0
         self.notes: list[InboxNote] = []
         """Notes about files of the last scan that will not become jobs as they are."""
+        self.recipes: list[RecipeState] = []
+        """The folders with a recipe in the last scan."""
+        self._turns = Turns()
+        self._forgetting: Iterator[None] = iter(())
+        self._forget_at = 0.0
         self._full, self._try_at, self._full_pause = "", 0.0, waits.full
         self.paused = ""
         self.configure(config)
@@ -107,6 +116,7 @@ class Admission:
     def work(self, now: float) -> None:
         """Scan the inbox when it is time, and claim ready sidecars while the queue has room."""
         self._scan(now)
+        self._forget(now)
         while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
             if ready is None:  # it changed: a later scan finds it again
@@ -132,8 +142,9 @@ class Admission:
             return
         self.watcher.check()
         try:
-            self._ready = self.inbox.ready(now)
-            self.notes = self.inbox.notes()
+            ready = self.inbox.ready(now)
+            self._ready = list(self._turns.order(ready, lambda r: r.priority, lambda r: r.folder))
+            self.notes, self.recipes = self.inbox.notes(), self.inbox.folders.states
             self._note_lost(None, now)
         except OSError as error:
             self._ready = []
@@ -178,6 +189,9 @@ class Admission:
         if failure is not None and failure.code == "backend_unavailable":
             self.inbox.holds.add(ready.name, now + BACKEND_PAUSE)  # it may work later
             return None
+        if failure is not None and ready.recipe is not None:  # its pictures wait
+            self.inbox.refuse_recipe(ready.recipe, failure)
+            return None
         try:
             if plan.axes:
                 self._claim_batch(ready, plan)
@@ -192,6 +206,7 @@ class Admission:
             return None
         self._full = ""
         if job is not None:
+            self._turns.taken(ready.folder)
             log_claimed(job, self._store.paths(job.id).log)
         return job
 
@@ -212,7 +227,31 @@ class Admission:
         batch = self._claims.claim_batch(ready, plan, name)
         self._full = ""
         if batch is not None:
+            self._turns.taken(ready.folder)
             self.claimed.append(batch)
+
+    def release(self, folder: str) -> bool:
+        """Let go what is held in the folder of a recipe; False where nothing is."""
+        try:
+            is_held = self.inbox.release(folder)
+        except OSError as error:
+            self._disk_errors.log(error, folder)
+            return False
+        self.scan_again()
+        return is_held
+
+    def _forget(self, now: float) -> None:
+        """Forget pictures of recipes that have been gone for long, a little in each turn."""
+        if now >= self._forget_at and not self.lost:
+            self._forgetting = self.inbox.made.tidy(self._config.jobs.remember)
+            self._forget_at = now + FORGET_INTERVAL
+        try:
+            for _ in self._forgetting:
+                if time.monotonic() > now + FORGET_BUDGET:
+                    return
+        except OSError as error:
+            self._forgetting = iter(())
+            self._disk_errors.log(error, str(self.inbox.made.path))
 
     def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
         self._disk_errors.log(error, ready.name)

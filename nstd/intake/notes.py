@@ -46,6 +46,12 @@ def waiting(sidecar: str, missing: Iterable[str], nearest: str, since: float) ->
     )
 
 
+def wrong_recipe(name: str, error: NstdError) -> InboxNote:
+    """The note of a recipe that is not valid."""
+    message = f"is not valid, and the pictures in its folder wait: {error.message}"
+    return InboxNote(name=name, kind="recipe", message=message)
+
+
 def unreadable(name: str, error: Exception) -> InboxNote:
     """The note of a file or folder that cannot be read."""
     why = error.message if isinstance(error, NstdError) else getattr(error, "strerror", "")

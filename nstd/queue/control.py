@@ -18,14 +18,17 @@ from nstd.system.durable import Files
 from nstd.system.layout import REQUESTS
 from nstd.system.nofollow import Folder
 
-Action = Literal["cancel", "retry"]
+Action = Literal["cancel", "retry", "release"]
 _MOST_BYTES = 2**16
 """The most bytes that are read of a request: members of the service's group may write any file."""
 
 
 @dataclass(frozen=True)
 class ControlRequest:
-    """A request about one job: its id, or the name of a sidecar that is still in the inbox."""
+    """A request about one job: its id, or the name of a sidecar that is still in the inbox.
+
+    A name that ends in a slash is that of a folder of the inbox.
+    """
 
     action: Action
     job: str

@@ -7,7 +7,7 @@ decisions, and reports what happened.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from nstd.documents.config import Config
@@ -16,6 +16,7 @@ from nstd.queue.ended import LiveMembers
 from nstd.queue.entries import Decision, Resolution, Running, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
+from nstd.queue.turns import Turns
 from nstd.system.backoff import backoff
 from nstd.system.waits import USUAL, Waits
 
@@ -43,7 +44,7 @@ class Scheduler:
         self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
         self._proven: dict[str, set[str]] = {}  # the devices on which each backend has done well
         self._died: dict[str, set[str]] = {}  # the devices on which each job has lost its worker
-        self.members = LiveMembers()
+        self.members, self._turns = LiveMembers(), Turns()
         self._has_removed_device = False  # whether a job runs on a device that was removed
         self.configure(config)
         self.set_slots(slots)
@@ -98,7 +99,7 @@ class Scheduler:
             return
         sound, suspect = self._free_slots()
         due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
-        for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
+        for waiting in self._in_order(due) if sound or suspect else ():
             affinity, admits = waiting.job.affinity, partial(self._admits, now)
             avoided = waiting.avoided if self._is_another_up(waiting.avoided) else frozenset()
             avoided |= self._kept_for_other_trials(waiting.job, due, now)
@@ -107,6 +108,11 @@ class Scheduler:
                 yield waiting.job, slot
             elif not avoided:
                 return
+
+    def _in_order(self, due: Iterable[Waiting]) -> Iterator[Waiting]:
+        """The highest priority first; of the same priority each folder in turn, oldest first."""
+        ranked = sorted(due, key=lambda waiting: waiting.rank)
+        return self._turns.order(ranked, lambda w: w.job.priority, lambda w: w.job.folder)
 
     def _kept_for_other_trials(self, job: Job, due: list[Waiting], now: float) -> set[str]:
         """The nodes on which another job should test the device whose breaker is open.
@@ -149,6 +155,7 @@ class Scheduler:
         self.running[job.id] = Running(job, slot, avoided=avoided)
         self._warm[slot] = job.affinity
         self.breakers[slot.device].start(job.id)
+        self._turns.taken(job.folder)
 
     def begun(self, job_id: str, now: float) -> None:
         """A worker has taken the job: its time limit counts from now."""

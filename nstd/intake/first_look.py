@@ -1,0 +1,103 @@
+"""What lay in a folder when its recipe was seen first: more than `limits.folder_first` is held.
+
+A recipe that is dropped over an archive must not cost a week. The first of the pictures are taken,
+the others wait until somebody releases them. What comes later is not held.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from nstd.documents.model import StoredModel, Version
+from nstd.errors import NstdError
+from nstd.system.durable import Files
+from nstd.system.layout import CLAIMS, FIRST_LOOK, MADE
+from nstd.system.nofollow import Folder
+
+Rank = tuple[int, str]
+"""When a picture came, by its ctime in nanoseconds, and its name."""
+_MOST_BYTES = 2**16
+
+
+class FirstLook(StoredModel):
+    """Pictures after the rank `taken`, up to `held`, wait for their release; none where absent.
+
+    The limits are times of the inbox's own filesystem, so that another clock does no harm.
+    """
+
+    taken: Rank | None = None
+    held: Rank | None = None
+    schema_version: Version = 1
+
+    def holds(self, rank: Rank) -> bool:
+        """Whether the picture waits for its release."""
+        return self.taken is not None and self.held is not None and self.taken < rank <= self.held
+
+
+class FirstLooks:
+    """The first looks at all recipe folders, on disk beside the notes of what is made.
+
+    Raises OSError when they cannot be read or written.
+    """
+
+    def __init__(self, root: Folder, files: Files) -> None:
+        self._root, self._files = root, files
+        self._looks: dict[str, FirstLook] = {}
+
+    def get(self, folder: str) -> FirstLook | None:
+        """The first look at `folder`; None before there was one."""
+        if folder not in self._looks and (look := self._read(folder)):
+            self._looks[folder] = look
+        return self._looks.get(folder)
+
+    def note(self, folder: str, ranks: Sequence[Rank], most: int) -> FirstLook:
+        """Look at a folder for the first time: of what is there, at most `most` are taken."""
+        ranks = sorted(ranks)
+        look = FirstLook()
+        if len(ranks) > most:
+            look = FirstLook(taken=ranks[most - 1], held=ranks[-1])
+        path = self._path(folder)
+        draft = path.with_name(f"{FIRST_LOOK}.draft")
+        self._files.make_folder(path.parent, below=self._root.path)
+        self._files.unlink(draft)
+        self._files.write_new(draft, iter([_json(look)]))
+        self._files.link_new(draft, path)  # if another daemon was first, its look counts
+        self._files.unlink(draft)
+        return self.get(folder) or look
+
+    def release(self, folder: str) -> bool:
+        """Let all that is held in `folder` go; False where nothing was."""
+        look = self.get(folder)
+        if look is None or look.held is None:
+            return False
+        self._looks[folder] = FirstLook()
+        self._files.write(self._path(folder), _json(FirstLook()))
+        return True
+
+    def forget(self, folders: set[str]) -> None:
+        """Keep only what is known of these folders; the others are read again."""
+        for folder in self._looks.keys() - folders:
+            del self._looks[folder]
+
+    def _path(self, folder: str) -> Path:
+        return self._root.path / CLAIMS / MADE / folder / FIRST_LOOK
+
+    def _read(self, folder: str) -> FirstLook | None:
+        try:
+            with self._root.open(f"{CLAIMS}/{MADE}/{folder}/{FIRST_LOOK}") as file:
+                return FirstLook.model_validate_json(file.read(_MOST_BYTES))
+        except FileNotFoundError:
+            return None
+        except ValidationError:  # torn by a power cut: look again
+            self._files.unlink(self._path(folder))
+            return None
+        except NstdError as error:
+            raise OSError(errno.ELOOP, error.message) from None
+
+
+def _json(look: FirstLook) -> bytes:
+    return look.model_dump_json().encode() + b"\n"
