@@ -69,7 +69,8 @@ class Claims:
 
         None when another process took it first, or a picture was made already. Raises OSError when
         the disk fails, and StoreError when a file changed meanwhile. After an error the sidecar is
-        back in the inbox; if not, a later `undo` and the recovery of jobs find out whether it became a job.
+        back in the inbox; if not, a later `undo` and the recovery of jobs find out whether it
+        became a job.
         """
         return self._claim(ready, self._store.work, lambda staging: staging.job(order, failure))
 
