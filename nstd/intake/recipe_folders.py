@@ -39,10 +39,11 @@ Trouble = Callable[[str, Exception], bool]
 class Candidate:
     """A picture that the recipe of its folder is for, and that is not made yet."""
 
-    __slots__ = ("folder", "leaf", "signature")
+    __slots__ = ("folder", "is_stable", "leaf", "signature")
 
     def __init__(self, folder: str, leaf: str, signature: Signature) -> None:
         self.folder, self.leaf, self.signature = folder, leaf, signature
+        self.is_stable = False
 
     @property
     def name(self) -> str:
@@ -128,6 +129,11 @@ class RecipeFolders:
     def _scope(self, name: str, recipe: KnownRecipe | None, folders: list[str]) -> Iterator[Ready]:
         """The pictures of one recipe that can be claimed."""
         found = [each for folder in folders for each in self._candidates(folder, name, recipe)]
+        settle = recipe.file.recipe.when.settle if recipe and recipe.file else None
+        for each in found:
+            # By another recipe it settles again: one that is replaced may be away for a moment.
+            key = f"{name}//{each.name}"
+            each.is_stable = self._stability.is_stable(key, each.signature, settle)
         self.count += len(found)
         state = RecipeState(folder=name.rpartition("/")[0], waiting=len(found))
         if recipe is not None and recipe.error is not None:
@@ -188,28 +194,23 @@ class RecipeFolders:
         return look
 
     def _has_pictures(self, name: str, recipe: KnownRecipe, waiting: int) -> bool:
-        """Whether all that the recipe names for every picture is there and complete."""
+        """Whether all that the recipe names for every picture is there."""
         assert recipe.file is not None
         sources = [source for source in recipe.file.sources if PICTURE not in source]
-        looked = [(source, self._pictures.look(name, source)) for source in sources]
-        if missing := [source for source, each in looked if each.picture is None]:
+        missing = [each for each in sources if self._pictures.look(name, each).picture is None]
+        if missing:
             self.missing[name] = recipe.signature, list(dict.fromkeys(missing))
             self.stuck += waiting
-            return False
-        return all(each.is_stable for _, each in looked)
+        return not missing
 
     def _check(self, each: Candidate, name: str, recipe: KnownRecipe) -> Ready | None:
         """The picture with all that its job needs, if it can be claimed now."""
         assert recipe.file is not None
-        settle = recipe.file.recipe.when.settle
-        # With another recipe it settles again: one that is being replaced may be away for a moment.
-        if not self._stability.is_stable(f"{name}//{each.name}", each.signature, settle):
-            return None
-        if name in self._unread:
-            return None
         stem = PurePosixPath(each.leaf).stem
         sources = [source.replace(PICTURE, stem) for source in recipe.file.sources]
         looked = [(source, self._pictures.look(name, source)) for source in sources]
+        if not each.is_stable or name in self._unread:
+            return None
         if missing := [source for source, state in looked if state.picture is None]:
             self._wait_for(each, missing)
             return None
