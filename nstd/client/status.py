@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
+from nstd.client.status_folders import describe_folders
 from nstd.documents.config import Config
 from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
@@ -21,6 +22,7 @@ from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import read_progress
+from nstd.queue.recipe_state import RecipeState
 from nstd.queue.store import JobStore, State, folders_of_jobs
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, HEALTH, LOCK, REASON
@@ -45,6 +47,7 @@ def read_status(config: Config) -> Status:
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     batches = _batches(work, outbox, recent)
     notes = health.notes if is_running else _scan_inbox(config)
+    recipes = health.recipes if is_running else _survey(config)
     has_made = bool(published or under_way)  # then pictures of earlier jobs need no note
     return Status(
         root=str(config.root),
@@ -61,6 +64,7 @@ def read_status(config: Config) -> Status:
         cancelled=cancelled,
         recent=recent,
         batches=tuple(_describe_batch(batch, under_way, at_work) for batch in batches),
+        recipes=describe_folders(recipes, under_way, [path for _, path in published], outbox),
         unreadable=tuple(reason for _, reason in list_unreadable(work)),
         unavailable=health.unavailable,
         notes=tuple(note for note in notes if not (has_made and note.kind == "unnamed")),
@@ -109,6 +113,14 @@ def _scan_inbox(config: Config) -> Sequence[InboxNote]:
     from nstd.intake.notes import scan_once  # only needed if no daemon reads the sidecars
 
     return scan_once(config)
+
+
+def _survey(config: Config) -> Sequence[RecipeState]:
+    from nstd.intake.survey import Survey  # only needed if no daemon reads the recipes
+
+    with suppress(OSError):
+        return [each.state for each in Survey(config).folders() if each.folder]
+    return []
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:

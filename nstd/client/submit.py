@@ -20,7 +20,7 @@ from nstd.documents.grid import parse_grid
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.intake.locator import Locator
-from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.names import is_ignored, is_recipe, is_sidecar
 from nstd.intake.plan import Plan, make_plan, safe_name
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
@@ -118,14 +118,14 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
     keep_sidecar_schema(config)
     share = config.jobs.pictures == "keep"
     placed = {
-        picture: _put(picture, inbox, files, share=share).name
+        picture: put_picture(picture, inbox, files, share=share).name
         for picture in dict.fromkeys(request.files)
     }
     sidecars = []
     for (name, is_batch), (stem, values) in zip(
         checked, request.sidecars(placed.__getitem__), strict=True
     ):
-        with _draft(inbox, ".yaml") as draft:
+        with draft_file(inbox, ".yaml") as draft:
             files.write(draft, SIDECAR_LINE.encode() + dump(values))
             mtime_ns = draft.stat().st_mtime_ns
             sidecar = files.move_to_free_name(draft, inbox / f"{stem}.yaml")
@@ -146,6 +146,8 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
     for stem, values in request.sidecars(called.__getitem__):
+        if is_recipe(f"{stem}.yaml"):
+            raise refused(stem, "a sidecar cannot be called so: recipe.yaml is that of a folder")
         try:
             parsed = parse_grid(dump(values), stem)
             plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
@@ -153,10 +155,10 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
             checked.append((parsed.sidecar.output.name, bool(plan.axes)))
         except SidecarError as error:
             raise without_places(error, "command line") from None
-    _check_names(picture.name for picture in request.files)
+    check_names(picture.name for picture in request.files)
     for style in request.styles:
         if not Path(style).is_file():
-            _check_library(config, style)
+            check_library(config, style)
     return checked
 
 
@@ -168,15 +170,15 @@ def _check_weights(plan: Plan, config: Config) -> None:
             require(name, config.folder("networks"))
 
 
-def _check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
     """Refuse names that the inbox would ignore, or treat as sidecars."""
     for name in names:
-        if is_ignored(name) or is_sidecar(name):
+        if is_ignored(name) or is_sidecar(name) or is_recipe(name):
             message = "in an inbox, a file of this name is no picture; rename it"
             raise refused(name, message)
 
 
-def _check_library(config: Config, style: str) -> None:
+def check_library(config: Config, style: str) -> None:
     """Refuse a style that is neither a file nor in the library: its job would wait for it."""
     locator = Locator(Folder(config.folder("inbox")), Folder(config.folder("styles")))
     if locator.find("submitted.yaml", style) is None:
@@ -184,8 +186,8 @@ def _check_library(config: Config, style: str) -> None:
         raise refused(style, f"no such picture file, and none of that name is in {folder}")
 
 
-def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
-    """Copy a picture into the inbox, and return its path there.
+def put_picture(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
+    """Copy a picture into the inbox, or a folder of it, and return its path there.
 
     With `share`, a picture with the same name and the same bytes that is there already is used
     instead. Not shared if the pictures of finished jobs are archived or deleted: the other one may
@@ -193,7 +195,7 @@ def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
     """
     if share and (same := _same(picture, inbox)) is not None:
         return same
-    with _draft(inbox, picture.suffix) as draft:
+    with draft_file(inbox, picture.suffix) as draft:
         files.copy_file(picture, draft)
         return files.move_to_free_name(draft, inbox / picture.name)
 
@@ -210,7 +212,7 @@ def _same(picture: Path, inbox: Path) -> Path | None:
 
 
 @contextmanager
-def _draft(inbox: Path, suffix: str) -> Iterator[Path]:
+def draft_file(inbox: Path, suffix: str) -> Iterator[Path]:
     """A hidden, unused name; a file with it is removed at the end."""
     draft = inbox / f".{secrets.token_hex(8)}{suffix}.tmp"
     try:

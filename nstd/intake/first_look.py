@@ -33,6 +33,14 @@ class FirstLook(StoredModel):
     held: Rank | None = None
     schema_version: Version = 1
 
+    @classmethod
+    def of(cls, ranks: Sequence[Rank], most: int) -> FirstLook:
+        """The first look at pictures of these ranks, of which at most `most` are taken."""
+        if len(ranks) <= most:
+            return cls()
+        ranks = sorted(ranks)
+        return cls(taken=ranks[most - 1], held=ranks[-1])
+
     def holds(self, rank: Rank) -> bool:
         """Whether the picture waits for its release."""
         return self.taken is not None and self.held is not None and self.taken < rank <= self.held
@@ -56,10 +64,7 @@ class FirstLooks:
 
     def note(self, folder: str, ranks: Sequence[Rank], most: int) -> FirstLook:
         """Look at a folder for the first time: of what is there, at most `most` are taken."""
-        ranks = sorted(ranks)
-        look = FirstLook()
-        if len(ranks) > most:
-            look = FirstLook(taken=ranks[most - 1], held=ranks[-1])
+        look = FirstLook.of(ranks, most)
         path = self._path(folder)
         draft = path.with_name(f"{FIRST_LOOK}.draft")
         self._files.make_folder(path.parent, below=self._root.path)

@@ -48,7 +48,7 @@ def waiting(sidecar: str, missing: Iterable[str], nearest: str, since: float) ->
 
 def wrong_recipe(name: str, error: NstdError) -> InboxNote:
     """The note of a recipe that is not valid."""
-    message = f"is not valid, and the pictures in its folder wait: {error.message}"
+    message = f"is not followed, and the pictures in its folder wait: {error.message}"
     return InboxNote(name=name, kind="recipe", message=message)
 
 

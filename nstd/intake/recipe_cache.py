@@ -20,6 +20,9 @@ _AT_THE_TOP = (
 )
 
 
+_BLANK = "the recipe says nothing yet: take the # from the lines that you want"
+
+
 @dataclass(frozen=True)
 class KnownRecipe:
     """A recipe in one state of its file: valid, with the number of jobs that each picture makes;
@@ -30,6 +33,11 @@ class KnownRecipe:
     file: RecipeFile | None = None
     jobs: int = 1
     error: NstdError | None = None
+
+
+def is_blank(data: bytes) -> bool:
+    """Whether a recipe has comments alone."""
+    return all(not line.strip() or line.lstrip().startswith(b"#") for line in data.splitlines())
 
 
 def count_jobs(name: str, file: RecipeFile, config: Config, backends: Backends) -> int:
@@ -78,7 +86,10 @@ class RecipeCache:
                 "sidecar_invalid", f"{printable(name)}: {_AT_THE_TOP[0]}", _AT_THE_TOP[1]
             )
         with self._root.open(name) as file:
-            recipe = parse_recipe(file.read(MAX_BYTES + 1), name)
+            data = file.read(MAX_BYTES + 1)
+        if is_blank(data):
+            raise SidecarError("sidecar_invalid", f"{printable(name)}: {_BLANK}")
+        recipe = parse_recipe(data, name)
         jobs = 1
         if self._backends is not None:
             jobs = count_jobs(name, recipe, self._config, self._backends)
@@ -96,6 +107,8 @@ class RecipeCache:
             return
         self._told[known.name] = what
         recipe = printable(known.name)
+        if known.error is not None and known.error.message.endswith(_BLANK):
+            return  # as `nstd init` makes it: nobody has a mistake to be told of
         if known.error is None:
             emit("recipe.loaded", recipe=recipe, jobs=known.jobs)
         else:

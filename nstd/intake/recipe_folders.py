@@ -138,7 +138,8 @@ class RecipeFolders:
         state = RecipeState(folder=name.rpartition("/")[0], waiting=len(found))
         if recipe is not None and recipe.error is not None:
             self.stuck += len(found)
-            self.notes.append(notes.wrong_recipe(name, recipe.error))
+            if found or not state.folder:
+                self.notes.append(notes.wrong_recipe(name, recipe.error))
             state = state.model_copy(update={"error": recipe.error.message})
         elif recipe is not None:
             stuck = self.stuck
