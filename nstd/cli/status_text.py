@@ -111,7 +111,7 @@ def _folder(entry: RecipeEntry) -> str:
     if entry.held:
         parts.append(f"`nstd release {in_shell(f'{entry.folder}/')}` lets the held ones go")
     if entry.error:
-        parts.append("the recipe is not followed")
+        parts.append(f"the recipe is not followed: {entry.error.splitlines()[0]}")
     return f"  folder   {entry.folder}/  {', '.join(parts) or 'nothing yet'}"
 
 

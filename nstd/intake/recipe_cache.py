@@ -34,6 +34,11 @@ class KnownRecipe:
     jobs: int = 1
     error: NstdError | None = None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it says nothing, as the one that `nstd init` makes: nobody has made a mistake."""
+        return self.error is not None and self.error.message.endswith(_BLANK)
+
 
 def is_blank(data: bytes) -> bool:
     """Whether a recipe has comments alone."""
@@ -107,8 +112,8 @@ class RecipeCache:
             return
         self._told[known.name] = what
         recipe = printable(known.name)
-        if known.error is not None and known.error.message.endswith(_BLANK):
-            return  # as `nstd init` makes it: nobody has a mistake to be told of
+        if known.is_blank:
+            return
         if known.error is None:
             emit("recipe.loaded", recipe=recipe, jobs=known.jobs)
         else:

@@ -114,7 +114,6 @@ class RecipeFolders:
         try:
             signature = self._root.signature(name)
             if not self._stability.is_stable(name, signature):
-                self.count += 1
                 return None
             known = self._recipes.get(name, signature)
         except FileNotFoundError:
@@ -138,7 +137,7 @@ class RecipeFolders:
         state = RecipeState(folder=name.rpartition("/")[0], waiting=len(found))
         if recipe is not None and recipe.error is not None:
             self.stuck += len(found)
-            if found or not state.folder:
+            if found or not recipe.is_blank:
                 self.notes.append(notes.wrong_recipe(name, recipe.error))
             state = state.model_copy(update={"error": recipe.error.message})
         elif recipe is not None:
@@ -156,7 +155,7 @@ class RecipeFolders:
             except SidecarError as error:
                 self._recipes.refuse(recipe, error)
                 self.stuck = stuck + len(found)
-        if state.folder:
+        if state.folder and (found or recipe is None or not recipe.is_blank):
             self.states.append(state)
 
     def _candidates(

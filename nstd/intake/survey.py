@@ -92,12 +92,12 @@ class Survey:
         return named
 
     def folders(self) -> Iterator[RecipeSurvey]:
-        """Each recipe that can be read, with its files. Raises OSError."""
+        """Each recipe that can be read and says something, with its files. Raises OSError."""
         scopes: dict[str, list[str]] = defaultdict(list)
         for folder, name in sorted(self._governed.items()):
             scopes[name].append(folder)
         for name, known in self.recipes.items():
-            if known is not None:
+            if known is not None and not known.is_blank:
                 yield RecipeSurvey(known, self._verdicts(known, scopes[name]))
 
     def _verdicts(self, recipe: KnownRecipe, folders: list[str]) -> list[Verdict]:

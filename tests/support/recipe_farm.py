@@ -25,7 +25,7 @@ class RecipePlot(Plot):
 
     def pictures(self) -> dict[str, str]:
         """The SHA-256 of the picture and of the style, wherever they lie."""
-        found = {}
+        found: dict[str, str] = {}
         for name in ("content.png", "style.png"):
             for path in self._copies(name):
                 found.setdefault(name, hashlib.sha256(path.read_bytes()).hexdigest())
