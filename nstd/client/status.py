@@ -13,7 +13,7 @@ from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Sta
 from nstd.client.status_folders import describe_folders
 from nstd.documents.config import Config
 from nstd.errors import StoreError
-from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.names import is_ignored, is_recipe, is_sidecar
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
@@ -116,6 +116,8 @@ def _scan_inbox(config: Config) -> Sequence[InboxNote]:
 
 
 def _survey(config: Config) -> Sequence[RecipeState]:
+    if not any(_names_in(config.folder("inbox"), is_recipe)):
+        return []
     from nstd.intake.survey import Survey  # only needed if no daemon reads the recipes
 
     with suppress(OSError):
@@ -188,10 +190,14 @@ def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[
 
 def list_sidecars(inbox: Path) -> Iterator[str]:
     """The sidecars in the inbox, by their names relative to it."""
+    return _names_in(inbox, is_sidecar)
+
+
+def _names_in(inbox: Path, is_meant: Callable[[str], bool]) -> Iterator[str]:
     for folder, folders, files in os.walk(inbox):
         folders[:] = [name for name in folders if not is_ignored(name)]
         for name in files:
-            if is_sidecar(name):
+            if is_meant(name):
                 yield str((Path(folder) / name).relative_to(inbox))
 
 
