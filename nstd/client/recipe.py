@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nstd.backends.registry import Backends
+from nstd.client.drop import draft_file, drop_picture
 from nstd.client.picture_check import check_pictures
-from nstd.client.submit import check_library, check_names, draft_file, put_picture
+from nstd.client.submit import check_library, check_names
 from nstd.documents.config import Config
 from nstd.documents.recipe import OWN_KEYS, parse_recipe
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
@@ -65,7 +66,7 @@ def make_recipe(config: Config, request: RecipeRequest) -> Path:
         raise without_places(error, "command line") from None
     folder = inbox / name
     files.make_folder(folder, below=inbox)
-    placed = {str(path): put_picture(path, folder, files, share=True).name for path in pictures}
+    placed = {str(path): drop_picture(path, folder, files, share=True).name for path in pictures}
     with draft_file(folder, ".yaml") as draft:
         files.write(draft, dump(request.values(placed)))
         if not files.link_new(draft, folder / RECIPES[0]):

@@ -24,7 +24,8 @@ def style(playground: Playground) -> Path:
 
 def test_a_recipe_is_made_and_paints_what_is_dropped(playground: Playground, style: Path) -> None:
     """The style is copied there; the daemon takes each picture, and then the changed recipe."""
-    options = ("--size", "24", "-o", "steps=2", "-o", "output.name={picture}-x", "-o", "skip=*-no.*")
+    options = ("--size", "24", *("-o", "steps=2"), *("-o", "output.name={picture}-x"))
+    options += ("-o", "skip=*-no.*")
     made = playground.command("recipe", "starry", str(style), *options)
     assert made.returncode == 0, made.stderr
     path = playground.inbox / "starry" / "recipe.yaml"
