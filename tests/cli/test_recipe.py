@@ -24,9 +24,8 @@ def style(playground: Playground) -> Path:
 
 def test_a_recipe_is_made_and_paints_what_is_dropped(playground: Playground, style: Path) -> None:
     """The style is copied there; the daemon takes each picture, and then the changed recipe."""
-    options = ("--size", "24", *("-o", "steps=2"), *("-o", "output.name={picture}-x"))
-    options += ("-o", "skip=*-no.*")
-    made = playground.command("recipe", "starry", str(style), *options)
+    options = [f"-o{option}" for option in ("steps=2", "output.name={picture}-x", "skip=*-no.*")]
+    made = playground.command("recipe", "starry", str(style), "--size", "24", *options)
     assert made.returncode == 0, made.stderr
     path = playground.inbox / "starry" / "recipe.yaml"
     assert yaml.safe_load(path.read_text()) == {
