@@ -8,9 +8,31 @@ from collections.abc import Iterable
 from nstd.documents.recipe import PICTURE, RecipeFile, pattern_of
 from nstd.documents.sidecar import check_picture_path
 from nstd.errors import SidecarError
+from nstd.intake.first_look import Rank
 from nstd.intake.locator import is_picture, normal
+from nstd.intake.made_note import key_of
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, unsupported
-from nstd.system.nofollow import join
+from nstd.system.nofollow import Signature, join
+
+
+class Candidate:
+    """A picture that the recipe of its folder is for, and that is not made yet."""
+
+    __slots__ = ("folder", "is_stable", "leaf", "signature")
+
+    def __init__(self, folder: str, leaf: str, signature: Signature) -> None:
+        self.folder, self.leaf, self.signature = folder, leaf, signature
+        self.is_stable = False
+
+    @property
+    def name(self) -> str:
+        """Relative to the inbox."""
+        return f"{self.folder}/{self.leaf}"
+
+    @property
+    def rank(self) -> Rank:
+        """Its place in the order of arrival."""
+        return self.signature.ctime_ns, key_of(self.name)
 
 
 class NamedPictures:

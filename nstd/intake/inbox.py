@@ -23,7 +23,8 @@ from nstd.intake.orphans import WARN_AFTER, Orphans
 from nstd.intake.pictures import Pictures
 from nstd.intake.ready import Ready, RecipeUse
 from nstd.intake.recipe_cache import RecipeCache
-from nstd.intake.recipe_folders import RecipeFolders, with_sidecar
+from nstd.intake.recipe_folders import RecipeFolders
+from nstd.intake.recipe_sidecar import with_sidecar
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import CachedSidecar, SidecarCache
 from nstd.intake.stability import Stability
@@ -192,7 +193,8 @@ class Inbox:
             if known is None:
                 return None
             pictures |= self._beside(name, known.sources)
-        return pictures if self.folders.add_named(self._listing.recipes, pictures) else None
+        by_recipes = self.recipes.named(self._listing.recipes)
+        return None if by_recipes is None else pictures | by_recipes
 
     def _beside(self, sidecar: str, sources: Iterable[str]) -> set[str]:
         places = (self.locator.beside(sidecar, source) for source in sources)
@@ -232,7 +234,7 @@ class Inbox:
             missing = [source for source, each in sources if each.picture is None]
             return self._orphan(name, known.signature, list(dict.fromkeys(missing)))
         self._orphans.remove(name)
-        noted = self.folders.in_scopes(found, self._listing.governed)
+        noted = self._listing.in_scopes(found)
         priority = self._priority if known.priority is None else known.priority
         refusal = too_large(name, found, self._most_bytes)
         ready = Ready(

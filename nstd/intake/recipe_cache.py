@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nstd.backends.registry import Backends
@@ -9,6 +10,7 @@ from nstd.documents.config import Config
 from nstd.documents.recipe import PICTURE, RecipeFile, parse_recipe
 from nstd.documents.sidecar import MAX_BYTES
 from nstd.errors import NstdError, SidecarError, printable
+from nstd.intake.locator import Locator
 from nstd.intake.plan import make_plan
 from nstd.logs.log import emit
 from nstd.system.nofollow import Folder, Signature
@@ -84,6 +86,20 @@ class RecipeCache:
         """The same, but only if it was read before."""
         known = self._known.get(name)
         return known if known is not None and known.signature == signature else None
+
+    def named(self, recipes: Iterable[str]) -> set[str] | None:
+        """The pictures that recipes name, by their normal names; None while one is not read.
+
+        Raises OSError and SidecarError.
+        """
+        named: set[str] = set()
+        for name in recipes:
+            known = self.cached(name, self._root.signature(name))
+            if known is None:
+                return None
+            places = (Locator.beside(name, s) for s in (known.file.sources if known.file else ()))
+            named |= {place for place in places if place is not None}
+        return named
 
     def _read(self, name: str, signature: Signature) -> KnownRecipe:
         if "/" not in name:

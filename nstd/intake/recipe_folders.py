@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from nstd.documents.config import Config
 from nstd.documents.recipe import PICTURE
 from nstd.errors import SidecarError, printable
 from nstd.intake import notes
-from nstd.intake.contents import NamedPictures, what_else, why_no_content
-from nstd.intake.first_look import FirstLook, FirstLooks, Rank
-from nstd.intake.locator import Found, Locator, too_large
+from nstd.intake.contents import Candidate, NamedPictures, what_else, why_no_content
+from nstd.intake.first_look import FirstLook, FirstLooks
+from nstd.intake.locator import Found, too_large
 from nstd.intake.made import Made
-from nstd.intake.made_note import key_of
 from nstd.intake.names import unsupported
 from nstd.intake.pictures import Pictures
-from nstd.intake.plan import safe_name
 from nstd.intake.ready import Ready, RecipeUse
 from nstd.intake.recipe_cache import KnownRecipe, RecipeCache
 from nstd.intake.scan import Scan
@@ -34,26 +30,6 @@ _BACKEND_PAUSE = 5.0
 """Seconds until a recipe is tried again whose backend cannot be used now."""
 Trouble = Callable[[str, Exception], bool]
 """Logs that a file or folder cannot be used; whether that may soon pass by itself."""
-
-
-class Candidate:
-    """A picture that the recipe of its folder is for, and that is not made yet."""
-
-    __slots__ = ("folder", "is_stable", "leaf", "signature")
-
-    def __init__(self, folder: str, leaf: str, signature: Signature) -> None:
-        self.folder, self.leaf, self.signature = folder, leaf, signature
-        self.is_stable = False
-
-    @property
-    def name(self) -> str:
-        """Relative to the inbox."""
-        return f"{self.folder}/{self.leaf}"
-
-    @property
-    def rank(self) -> Rank:
-        """Its place in the order of arrival."""
-        return self.signature.ctime_ns, key_of(self.name)
 
 
 class RecipeFolders:
@@ -92,7 +68,7 @@ class RecipeFolders:
         `named` are the pictures that sidecars name, by normal names. `unread` are the folders with
         a sidecar that is not read yet, and may name any picture.
         """
-        self._now, self._trouble = now, trouble
+        self._now, self._trouble, self._scan = now, trouble, scan
         self._unread = {scan.governed.get(folder) for folder in unread}
         self.count = self.stuck = 0
         self.states, self.notes, self.missing = [], [], {}
@@ -102,7 +78,6 @@ class RecipeFolders:
         known = {name: self._recipe(name) for name in scan.recipes}
         valid = [(name, each.file) for name, each in known.items() if each and each.file]
         self._named = NamedPictures(named, valid)
-        self._governed = scan.governed
         scopes: dict[str, list[str]] = defaultdict(list)
         for folder, name in sorted(scan.governed.items()):
             scopes[name].append(folder)
@@ -208,7 +183,11 @@ class RecipeFolders:
         assert recipe.file is not None
         stem = PurePosixPath(each.leaf).stem
         sources = [source.replace(PICTURE, stem) for source in recipe.file.sources]
-        looked = [(source, self._pictures.look(name, source)) for source in sources]
+        try:
+            looked = [(source, self._pictures.look(name, source)) for source in sources]
+        except (OSError, SidecarError) as error:  # of a mask for this picture
+            self.stuck += not self._trouble(each.name, error)
+            return None
         if not each.is_stable or name in self._unread:
             return None
         if missing := [source for source, state in looked if state.picture is None]:
@@ -250,7 +229,7 @@ class RecipeFolders:
             recipe=RecipeUse(
                 recipe.name, recipe.signature, recipe.file, said.pictures or self._mode
             ),
-            noted=self.in_scopes(pictures, self._governed),
+            noted=self._scan.in_scopes(pictures),
         )
 
     def _pass_over(self, name: str, key: object, reason: str) -> None:
@@ -261,46 +240,3 @@ class RecipeFolders:
         self.notes.append(InboxNote(name=name, kind="mistake", message=reason))
         if self._throttle.is_new(key, reason):
             emit("picture.passed_over", path=printable(name), reason=printable(reason))
-
-    def in_scopes(self, pictures: tuple[Found, ...], governed: Mapping[str, str]) -> frozenset[str]:
-        """Those of the pictures that lie in a folder with a recipe, by name."""
-        return frozenset(
-            each.name
-            for each in pictures
-            if governed and each.root == self._root and each.name.rpartition("/")[0] in governed
-        )
-
-    def add_named(self, recipes: Iterable[str], pictures: set[str]) -> bool:
-        """Add the pictures that valid recipes name; False while a recipe is not read. Raises
-        OSError and SidecarError."""
-        for name in recipes:
-            known = self._recipes.cached(name, self._root.signature(name))
-            if known is None:
-                return False
-            if known.file is not None:
-                places = (Locator.beside(name, source) for source in known.file.sources)
-                pictures |= {place for place in places if place is not None}
-        return True
-
-
-def with_sidecar(ready: Ready, recipe: RecipeUse, inbox: Folder) -> Ready:
-    """`ready` with the sidecar that the recipe makes for it, beside the picture.
-
-    The names of other pictures are relative to the picture then. Raises SidecarError.
-    """
-    leaf = ready.name.rpartition("/")[2]
-    stem = PurePosixPath(leaf).stem
-    renamed = {
-        each.source: os.path.relpath(each.name, ready.folder)
-        for each in ready.pictures[1:]
-        if each.root == inbox
-    }
-
-    def place(source: str) -> str:
-        source = source.replace(PICTURE, stem)
-        return renamed.get(source, source)
-
-    parsed = recipe.file.sidecar_of(leaf, safe_name(stem), place)
-    sources = zip(ready.pictures, parsed.pictures, strict=True)
-    pictures = tuple(replace(each, source=source) for each, source in sources)
-    return replace(ready, parsed=parsed, pictures=pictures)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 
 from nstd.errors import SidecarError
-from nstd.intake.locator import SUFFIXES
+from nstd.intake.locator import SUFFIXES, Found
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, mistake
 from nstd.system.mounts import filesystem_of
 from nstd.system.nofollow import Folder, FolderEntry
@@ -72,6 +73,13 @@ class Scan:
         self.recipes += [f"{folder}/{leaf}" if folder else leaf for leaf in leaves[:1]]
         self.mistakes += [f"{folder}/{leaf}" if folder else leaf for leaf in leaves[1:]]
         return self.recipes[-1] if leaves and folder else ""
+
+    def in_scopes(self, pictures: Iterable[Found]) -> frozenset[str]:
+        """Those of the pictures that lie in a folder with a recipe, by name."""
+        if not self.governed:
+            return frozenset()
+        names = (each.name for each in pictures if each.root == self._root)
+        return frozenset(name for name in names if name.rpartition("/")[0] in self.governed)
 
     def _note(self, name: str, leaf: str) -> None:
         """Remember a file that is not a sidecar, if it may be shown to people."""
