@@ -32,9 +32,16 @@ EXIT_CODES = {
     3: "the config is missing or not valid",
     4: "another daemon works on this root",
     5: "every device is down, or the Ray cluster is out of reach",
+    6: "nothing may start now: somebody has paused it, or it is outside the hours of `schedule`",
     70: "a bug in nstd",
 }
-_EXIT_OF = {"config_invalid": 3, "already_running": 4, "cluster_failed": 5, "internal_error": 70}
+_EXIT_OF = {
+    "config_invalid": 3,
+    "already_running": 4,
+    "cluster_failed": 5,
+    "paused": 6,
+    "internal_error": 70,
+}
 
 _GC_THRESHOLD = 20_000
 """The number of new objects that starts a garbage collection; Python's default is 700."""
@@ -52,6 +59,11 @@ _COMMANDS = {
     "cancel": "end a job that waits or runs",
     "retry": "run a failed, waiting or running job again from its inputs",
     "again": "make a finished job once more, with changes",
+    "hold": "keep a job that waits from starting",
+    "release": "let a held job start",
+    "priority": "change which job that waits is made first",
+    "pause": "start no more jobs, for a while or until `resume`",
+    "resume": "start jobs again",
     "backends": "what can make pictures, and what is wrong with the rest",
     "networks": "weights that are installed, and how to install more",
     "doctor": "check this machine",

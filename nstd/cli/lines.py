@@ -21,6 +21,8 @@ SHOWN_EVENTS = {
     "intake.resumed": "again",
     "job.failed": "ended",
     "job.finished": "done",
+    "starts.paused": "pause",
+    "starts.resumed": "again",
 }
 _MARK_OF_LEVEL = {"warning": ("note", "yellow"), "error": ("failed", "red")}
 

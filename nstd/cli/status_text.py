@@ -25,6 +25,8 @@ def render(status: Status) -> str:
 def _lines(status: Status) -> Iterator[str]:
     who = f"{status.state}, pid {status.pid}" if status.pid else status.state
     yield f"nstd {status.root}: daemon {who}"
+    if status.start_pause is not None:
+        yield f"  no job is started: {status.start_pause.describe()}"
     if status.paused:
         yield f"  intake is paused: {status.paused}"
     if status.inbox_lost:
@@ -33,19 +35,23 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"  backend {name} cannot be used for now, and its sidecars wait: {reason}"
     yield from _devices(status.devices)
     yield (
-        f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
-        f"{len(status.running)} running, {status.done} done, {status.failed} failed"
+        f"  {len(status.inbox)} in the inbox, {len(status.waiting) - status.held} waiting, "
+        + (f"{status.held} held, " if status.held else "")
+        + f"{len(status.running)} running, {status.done} done, {status.failed} failed"
         + (f", {status.cancelled} cancelled" if status.cancelled else "")
     )
+    yield from (f"  request  {line}" for line in request_lines(status, _SHOWN))
     yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
+    yield from (f"  held     {name}, in the inbox" for name in status.held_in_inbox[:_SHOWN])
     yield from map(_unreadable, status.unreadable)
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
         yield f"  ... and {more} more run"
     yield from map(_batch, status.batches)
     yield from map(_folder, status.recipes)
-    for job in status.alone[:_SHOWN]:
-        yield f"  waiting  {job.id}  {job.name}"
+    for waiting in status.alone[:_SHOWN]:
+        state = "held" if waiting.is_held else "waiting"
+        yield f"  {state:7}  {waiting.job.id}  {waiting.job.name}"
     if (more := len(status.alone) - _SHOWN) > 0:
         yield f"  ... and {more} more"
     for ended in status.recent:
@@ -53,6 +59,15 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"  {ended.state:9} {ended.end.job}  {what}"
     if status.unlisted > 0:
         yield f"  ... and {status.unlisted} earlier ones: all are in the gallery"
+
+
+def request_lines(status: Status, shown: int) -> Iterator[str]:
+    """A line for each request that the daemon has not carried out yet."""
+    when = "" if status.pid is not None else ", when the daemon runs again"
+    for request in status.requests[:shown]:
+        yield f"{request.describe()}{when}"
+    if (more := len(status.requests) - shown) > 0:
+        yield f"... and {more} more"
 
 
 def note_lines(status: Status, shown: int) -> Iterator[str]:
@@ -122,6 +137,7 @@ def counts(entry: BatchEntry) -> str:
         "cancelled": entry.cancelled,
         "running": entry.running,
         "waiting": entry.waiting,
+        "held": entry.held,
     }
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
     return ", ".join([f"{entry.done} of {len(entry.batch.members)} done", *parts])

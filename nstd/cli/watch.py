@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.status_text import counts, memory, note_lines
+from nstd.cli.status_text import counts, memory, note_lines, request_lines
 from nstd.client.status import pause, read_status
 from nstd.client.status_entries import RunningEntry, Status
 from nstd.documents.config import Config
@@ -57,6 +57,10 @@ def _head(status: Status) -> Iterator[Text]:
     style = "bold red" if status.state == "not running" else "bold"
     now = f"{datetime.now().astimezone():%H:%M:%S}"
     yield _line(("nstd ", "bold"), f"{status.root}  ", (f"daemon {who}", style), f"  {now}")
+    if status.start_pause is not None:
+        yield _line((f"no job is started: {status.start_pause.describe()}", "yellow"))
+    for line in request_lines(status, _FEWEST):
+        yield _line((f"request: {line}", "yellow"))
     if status.paused:
         yield _line((f"intake is paused: {status.paused}", "yellow"))
     if status.inbox_lost:
@@ -133,7 +137,10 @@ def _batches(status: Status) -> Iterator[RenderableType]:
 
 def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     yield _line("")
-    count = f"WAITING {len(status.waiting)}, in the inbox {len(status.inbox)}"
+    held = f", HELD {status.held}" if status.held else ""
+    held += f", in the inbox {len(status.inbox)}"
+    held += f" ({len(status.held_in_inbox)} held)" if status.held_in_inbox else ""
+    count = f"WAITING {len(status.waiting) - status.held}{held}"
     yield _line((count, "bold"))
     yield from (_line((line, "yellow")) for line in note_lines(status, _FEWEST))
     table = _table(header=False)
@@ -141,9 +148,11 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
         table.add_column(no_wrap=True, justify="right")
     table.add_column(no_wrap=True, ratio=1)
     alone = status.alone
-    for job in alone[:shown]:
+    for entry in alone[:shown]:
+        job = entry.job
         since = format_duration(max(0, round(time.time() - job.submitted)))
-        table.add_row(_text(f"priority {job.priority}"), _text(since), _text(job.name))
+        first = "held" if entry.is_held else f"priority {job.priority}"
+        table.add_row(_text(first), _text(since), _text(job.name))
     yield table
     if (more := len(alone) - shown) > 0:
         yield _line((f"  ... and {more} more", "dim"))

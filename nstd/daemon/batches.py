@@ -79,6 +79,16 @@ class Batches:
     def __contains__(self, batch_id: str) -> bool:
         return batch_id in self._live
 
+    def claimed_from(self, sidecar: str) -> str:
+        """The id of the batch of the latest claim of a sidecar; an empty string for none."""
+        batches = [live.batch for live in self._live.values()]
+        ours = (b.id for b in batches if str(PurePosixPath(b.folder, b.sidecar)) == sidecar)
+        return max(ours, default="")
+
+    def is_staged(self, batch_id: str) -> bool:
+        """Whether members of the batch are not moved into the work folder yet."""
+        return not self._live[batch_id].is_released
+
     # In
 
     def add(self, batch: Batch) -> None:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import Model
+from nstd.documents.schedule import WindowText
 from nstd.documents.settings import (
     ExecutorSettings,
     FolderSettings,
@@ -48,7 +49,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _listed(value: object) -> object:
-    """`devices: cpu` is short for `devices: [cpu]`."""
+    """`devices: cpu` is short for `devices: [cpu]`, and so for the hours of `schedule`."""
     return [value] if isinstance(value, str) and value != "auto" else value
 
 
@@ -71,6 +72,11 @@ class Config(Model):
         {},
         description="How many jobs run at once on a device, or on each device of a kind, like "
         "{cpu: 2, cuda: 1}; 1 for all others.",
+    )
+    schedule: Annotated[list[WindowText], BeforeValidator(_listed)] = Field(
+        [],
+        description="Hours in which jobs may start, by the local clock: a list like "
+        "[mon-fri 19:00-07:00, sat-sun]; [] is always. What runs at the end of them goes on.",
     )
     jobs: JobsSettings = JobsSettings()
     backends: dict[str, dict[str, Any]] = Field(

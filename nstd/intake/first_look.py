@@ -46,6 +46,10 @@ class FirstLook(StoredModel):
         return self.taken is not None and self.held is not None and self.taken < rank <= self.held
 
 
+ALL = FirstLook(taken=(0, ""), held=(2**63, ""))
+"""Somebody holds the whole folder."""
+
+
 class FirstLooks:
     """The first looks at all recipe folders, on disk beside the notes of what is made.
 
@@ -74,13 +78,18 @@ class FirstLooks:
         self._files.unlink(draft)
         return self.get(folder) or look
 
-    def release(self, folder: str) -> bool:
-        """Let all that is held in `folder` go; False where nothing was."""
-        look = self.get(folder)
-        if look is None or look.held is None:
+    def hold(self, folder: str, *, is_held: bool) -> bool:
+        """Let all that is held in `folder` go, or hold all that is and comes there.
+
+        False where that changes nothing.
+        """
+        look = ALL if is_held else FirstLook()
+        if self.get(folder) == look:
             return False
-        self._looks[folder] = FirstLook()
-        self._files.write(self._path(folder), _json(FirstLook()))
+        path = self._path(folder)
+        self._files.make_folder(path.parent, below=self._root.path)
+        self._files.write(path, _json(look))
+        self._looks[folder] = look
         return True
 
     def forget(self, folders: set[str]) -> None:

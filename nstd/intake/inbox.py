@@ -77,6 +77,8 @@ class Inbox:
         self.count = 0
         """Sidecars found by the last scan, and folders that could not be read but may be readable
         soon."""
+        self.present: tuple[set[str], tuple[str, ...]] = set(), ()
+        """The sidecars of the last scan, and how the names begin that it could not see."""
         self._stuck = 0
         self.configure(config)
 
@@ -153,9 +155,10 @@ class Inbox:
             error = SidecarError(failure.code, failure.message, failure.hint)
             self.recipes.refuse(known, error)
 
-    def release(self, folder: str) -> bool:
-        """Let go what is held in a folder with a recipe; False where nothing is. Raises OSError."""
-        return self._looks.release(folder)
+    def hold(self, folder: str, *, is_held: bool) -> bool:
+        """Hold the pictures in the folder of a recipe, or let them go; False where that changes
+        nothing. Raises OSError."""
+        return self._looks.hold(folder, is_held=is_held)
 
     @property
     def deadline(self) -> float:
@@ -287,6 +290,7 @@ class Inbox:
     def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
         """Forget removed files, but not those in folders that cannot be read now."""
         hidden = tuple(f"{folder}/" for folder in unreadable)
+        self.present = names, hidden
         self._sidecars.forget(names, hidden)
         self._orphans.forget(names, hidden)
         self.recipes.forget(names, hidden)

@@ -1,4 +1,4 @@
-"""The sidecar that a recipe makes for a picture, which is claimed from there on as any sidecar is."""
+"""The sidecar that a recipe makes for a picture, which from there on is claimed as any other."""
 
 from __future__ import annotations
 

@@ -113,17 +113,30 @@ EVENTS: dict[str, Event] = {
     "watch.degraded": Event("warning", "reason", "no kernel events; timed rescans go on"),
     "intake.paused": Event("warning", "reason", "no new claims until the reason is gone"),
     "intake.resumed": Event("info", "reason", "claims go on"),
+    "starts.paused": Event(
+        "info",
+        "cause [until] [reason]",
+        "no job is started; running ones go on. cause: `person`, or `schedule` outside of its "
+        "hours",
+    ),
+    "starts.resumed": Event("info", "cause", "jobs are started again"),
     "disk.full": Event(
         "error", "path error [job]", "a disk is full; what is done waits to be written"
     ),
     "disk.failed": Event("error", "path error [job]", "a file operation failed; it is repeated"),
     "request.refused": Event(
-        "warning", "action name reason", "a cancel or retry of a job that is not there"
+        "warning", "action name reason", "what a person has asked for cannot be done"
     ),
     "job.claimed": Event(
         "info",
         "job name sidecar backend priority [batch]",
         "the sidecar left the inbox; inputs are safe",
+    ),
+    "job.changed": Event(
+        "info", "job held priority", "a person has held or released it, or changed its priority"
+    ),
+    "sidecar.changed": Event(
+        "info", "sidecar [held] [priority]", "the same for one that is still in the inbox"
     ),
     "job.recovered": Event("info", "job found", "a job of an earlier run, and its state"),
     "job.unreadable": Event(

@@ -10,9 +10,6 @@ import yaml
 from PIL import Image
 from support.playground import Playground, finished, wait_for
 
-from nstd.queue.control import ControlRequest, ControlRequests
-from nstd.system.durable import Files
-
 
 @pytest.fixture
 def style(playground: Playground) -> Path:
@@ -147,7 +144,9 @@ def test_what_is_held_is_told_and_released(playground: Playground) -> None:
     wait_for(lambda: held in playground.command("status").stdout, what=held, pause=0.5)
     assert playground.stop(process) == 0
     assert held in playground.command("status").stdout
-    ControlRequests(playground.work, Files()).write(ControlRequest("release", "starry/"))
+    asked = playground.command("release", "starry/")
+    assert (asked.returncode, asked.stdout) == (0, "starry/ may start when the daemon runs again\n")
+    assert playground.command("release", "starry/").returncode == 0  # once more does no harm
     assert playground.once().returncode == 0
     assert finished(playground) == {"a", "b", "d"}
     assert len(playground.events("recipe.held")) == len(playground.events("recipe.released")) == 1
@@ -155,6 +154,24 @@ def test_what_is_held_is_told_and_released(playground: Playground) -> None:
     assert status["recipes"] == [
         {"folder": "starry", "waiting": 0, "held": 0, "done": 3, "failed": 0, "error": ""}
     ]
+
+
+def test_a_folder_is_held_and_released(playground: Playground) -> None:
+    """Also what comes meanwhile; a folder without a recipe, and one outside, are refused."""
+    fill(playground)
+    assert playground.command("hold", "starry/").returncode == 0
+    assert playground.once().returncode == 0
+    playground.picture("starry/new.png", color="white")
+    assert playground.once().returncode == 0
+    assert playground.ended() == 0
+    assert "folder   starry/  4 held" in playground.command("status").stdout
+    assert playground.command("release", "starry/").returncode == 0
+    assert playground.once().returncode == 0
+    assert finished(playground) == {"a", "b", "d", "new"}
+    for name in ("elsewhere/", "../inbox/starry/", "/"):
+        refused = playground.command("hold", name)
+        assert (refused.returncode, "no recipe is in the folder" in refused.stderr) == (1, True)
+    assert playground.command("priority", "starry/", "3").returncode == 1
 
 
 def test_a_wrong_recipe_is_told_with_line_and_column(playground: Playground) -> None:

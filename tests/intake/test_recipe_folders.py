@@ -535,8 +535,8 @@ def test_a_folder_that_is_full_at_first_is_held_until_it_is_released(
     assert desk.look() == []
     assert desk.inbox.pending == 0
     assert [(s.waiting, s.held) for s in desk.inbox.folders.states] == [(0, 5)]
-    assert desk.inbox.release("starry")
-    assert not desk.inbox.release("starry")
+    assert desk.inbox.hold("starry", is_held=False)
+    assert not desk.inbox.hold("starry", is_held=False)
     assert len(desk.make()) == 5
     assert len(of(logged, "recipe.held")) == 1
 

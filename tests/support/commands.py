@@ -14,19 +14,8 @@ from unittest import mock
 from nstd.cli import main
 
 HERE = frozenset(
-    {
-        "again",
-        "submit",
-        "status",
-        "statsu",
-        "check",
-        "cancel",
-        "retry",
-        "init",
-        "logs",
-        "schema",
-        "gallery",
-    }
+    {"submit", "status", "statsu", "check", "cancel", "retry", "init", "logs", "schema", "gallery"}
+    | {"again", "hold", "release", "priority", "pause", "resume"}
 )
 """Those that look at the disk, or write to it, and end."""
 

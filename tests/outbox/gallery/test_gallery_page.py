@@ -383,6 +383,28 @@ def test_files_that_are_not_taken_in_are_named(page: Page, outbox: Path) -> None
     assert line.startswith("<b>.yaml waits for 'x.png' (since ")
 
 
+@pytest.mark.parametrize(
+    ("starts", "words"),
+    [
+        ({"cause": "person", "until": None, "reason": "<b>disk"}, "started (paused: <b>disk)."),
+        ({"cause": "schedule", "until": 1.7e12, "reason": ""}, "2023"),
+    ],
+)
+def test_the_page_says_that_no_job_is_started_and_which_are_held(
+    page: Page, outbox: Path, starts: dict[str, Any], words: str
+) -> None:
+    """Until when and why, as text and not as markup."""
+    put_result(outbox, 1)
+    show(page, outbox)
+    waiting = [running_job(2), running_job(3, held=True)]
+    tell_now(outbox, starts=starts, waiting=waiting, written=2)
+    page.open(outbox)
+    page.wait(lambda: "No job is started" in page.one("#stale").text)
+    assert words in page.one("#stale").text
+    page.run("document.querySelector('#waiting').open = true")
+    assert page.texts("#waiting-list li") == ["run-2 b", "run-3 b, held"]
+
+
 def test_a_result_without_small_pictures_is_shown_by_itself(page: Page, outbox: Path) -> None:
     """As those are that were made before there was a gallery; one whose detail is lost, too."""
     folder = put_result(outbox, 1)
