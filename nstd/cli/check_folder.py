@@ -54,7 +54,7 @@ def _show(survey: RecipeSurvey, folder: str) -> bool:
     if error is None:
         click.echo(f"{name}: fine, {describe_recipe(survey.recipe.jobs)}")
     else:
-        click.echo(f"{error.message}\n  its pictures wait; {error.hint}".rstrip("; "))
+        click.echo(f"{error.message}\n  its pictures wait")
     for each in survey.files:
         if _is_below(each.name, folder):
             why = each.why or ("becomes a job" if error is None else "waits for the recipe")

@@ -130,6 +130,8 @@ class Admission:
             if ready is None:  # it changed: a later scan finds it again
                 continue
             job = self.claim(ready, now)
+            if ready.recipe is not None:  # a picture that is kept gives no event of the kernel
+                self.scan_soon()
             if job is None:
                 continue
             if ready.error is not None or not job.inputs:

@@ -24,7 +24,7 @@ from nstd.queue.recipe_state import RecipeState
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder, Signature
 
-MADE, HELD = "is made already", "is held"
+MADE, HELD = "is made or used already", "is held"
 
 
 class Verdict(NamedTuple):

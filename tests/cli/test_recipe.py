@@ -128,7 +128,7 @@ def test_check_names_each_file_of_a_folder_and_what_becomes_of_it(playground: Pl
     (playground.inbox / "starry" / "a.png").touch()
     after = verdicts(playground)
     assert (after["a.png"], after["b.png"], after["d.png"]) == (
-        "is made already", "is made already", "is held",
+        "is made or used already", "is made or used already", "is held",
     )  # fmt: skip
 
 
