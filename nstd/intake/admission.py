@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,6 +13,7 @@ from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.intake.claim import Claims, log_claimed
+from nstd.intake.forgetting import Forgetting
 from nstd.intake.inbox import Inbox
 from nstd.intake.names import RECIPES, is_sidecar
 from nstd.intake.plan import Plan, make_plan, plain_order
@@ -41,8 +42,6 @@ REST_FACTOR = 4
 """The least pause between two scans, as a multiple of the time that a scan takes."""
 BACKEND_PAUSE = 5.0
 """Seconds until a sidecar is tried again whose backend cannot be used now."""
-FORGET_INTERVAL, FORGET_BUDGET = 3600.0, 0.1
-"""How often, in seconds, pictures that are gone are looked for, and for how long in one turn."""
 LOST_SCAN_INTERVAL = 1.0
 """The longest time, in seconds, between scans of an inbox that cannot be read."""
 
@@ -84,9 +83,7 @@ class Admission:
         """Notes about files of the last scan that will not become jobs as they are."""
         self.recipes: list[RecipeState] = []
         """The folders with a recipe in the last scan."""
-        self._turns = Turns()
-        self._forgetting: Iterator[None] = iter(())
-        self._forget_at = 0.0
+        self._turns, self._forgetting = Turns(), Forgetting(inbox.made, disk_errors)
         self._full, self._try_at, self._full_pause = "", 0.0, waits.full
         self.paused = ""
         self.configure(config)
@@ -95,6 +92,7 @@ class Admission:
         """Take over new settings."""
         self._config = config
         self.inbox.configure(config)
+        self._forgetting.configure(config)
         self.watcher.stop()
         self.watcher = Watcher(config.folder("inbox"), config.watch, self._wake)
 
@@ -124,7 +122,8 @@ class Admission:
         """
         self._overrides.load()
         self._scan(now)
-        self._forget(now)
+        if not self.lost:
+            self._forgetting.work(now)
         while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
             if ready is None:  # it changed: a later scan finds it again
@@ -226,7 +225,7 @@ class Admission:
             self.inbox.holds.add(ready.name, now + BACKEND_PAUSE)  # it may work later
             return None
         if failure is not None and ready.recipe is not None:  # its pictures wait
-            self.inbox.refuse_recipe(ready.recipe, failure)
+            self.inbox.recipes.refuse_use(ready.recipe, failure)
             return None
         try:
             if plan.axes:
@@ -282,19 +281,6 @@ class Admission:
             emit("recipe.released", folder=printable(folder))
         self.scan_again()
         return True
-
-    def _forget(self, now: float) -> None:
-        """Forget pictures of recipes that have been gone for long, a little in each turn."""
-        if now >= self._forget_at and not self.lost:
-            self._forgetting = self.inbox.made.tidy(self._config.jobs.remember)
-            self._forget_at = now + FORGET_INTERVAL
-        try:
-            for _ in self._forgetting:
-                if time.monotonic() > now + FORGET_BUDGET:
-                    return
-        except OSError as error:
-            self._forgetting = iter(())
-            self._disk_errors.log(error, str(self.inbox.made.path))
 
     def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
         self._disk_errors.log(error, ready.name)

@@ -11,17 +11,15 @@ mounted and has no claim of that name.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from nstd.errors import NstdError, StoreError, printable
+from nstd.errors import NstdError, printable
+from nstd.intake.claimed_notes import ClaimedNotes
 from nstd.intake.made import Made
-from nstd.intake.made_note import MadeNote, key_of
 from nstd.intake.plan import EffectiveSettings, Plan
 from nstd.intake.ready import Ready
 from nstd.intake.staging import Staging
@@ -60,7 +58,7 @@ class Claims:
     ) -> None:
         """`archive` is the folder for pictures of recipes that are archived."""
         self._store, self._inbox, self._files = store, inbox, files
-        self._made, self._archive = made, archive
+        self._made, self._notes, self._archive = made, ClaimedNotes(made, inbox), archive
         self._claims = inbox.path / CLAIMS
         self._foreign: dict[str, float] = {}
 
@@ -82,7 +80,7 @@ class Claims:
     def _claim(
         self, ready: Ready, home: Path, fill: Callable[[Staging], Claimed]
     ) -> Claimed | None:
-        if ready.recipe is not None and self._is_made(ready):
+        if ready.recipe is not None and self._notes.is_made(ready):
             return None
         job_id = self._begin()
         claim = self._place_of_claim(ready, job_id)
@@ -91,7 +89,7 @@ class Claims:
         try:
             staging = Staging(self._files, self._inbox, ready, claim, self._store.new / job_id)
             made = fill(staging)
-            notes = self._take_notes(job_id, ready, staging)
+            notes = self._notes.take(self._claims / job_id, ready, staging)
             if notes is None:  # another daemon was faster
                 self._undo(job_id)
                 return None
@@ -123,51 +121,6 @@ class Claims:
                     raise
                 return False
         return True
-
-    def _is_made(self, ready: Ready) -> bool:
-        """Whether the bytes of a picture are made already in its folder; tells of a second name.
-
-        Raises OSError, and StoreError when the file changed meanwhile.
-        """
-        with self._inbox.open(ready.name) as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        if self._inbox.signature(ready.name) != ready.signature:
-            raise StoreError("io_error", f"{printable(ready.name)} changed while it was read")
-        note = self._made.find(ready.folder, sha256)
-        if note is None:
-            return False
-        leaf = ready.name.rpartition("/")[2]
-        if other := self._made.meet(ready.folder, note, leaf, ready.signature):
-            reason = f"has the same bytes as {printable(other)}, which is made already"
-            emit("picture.passed_over", path=printable(ready.name), reason=reason)
-        return True
-
-    def _take_notes(
-        self, job_id: str, ready: Ready, staging: Staging
-    ) -> list[tuple[str, MadeNote]] | None:
-        """Take the notes of the pictures that the job uses: of a picture that is kept, and of all
-        that are no new contents of a recipe. None when another daemon has that of the picture."""
-        taken: list[tuple[str, MadeNote]] = []
-        for name, (picture, sha256) in staging.copied.items():
-            folder, _, leaf = name.rpartition("/")
-            if name not in ready.noted:
-                continue
-            is_content = ready.recipe is not None and name == ready.name
-            if not is_content and self._made.find(folder, sha256) is not None:
-                continue
-            note = MadeNote(
-                folder=printable(folder),
-                sha256=sha256,
-                job=job_id,
-                recipe=ready.recipe.file.digest if ready.recipe else "",
-                made=time.time(),
-                files={key_of(leaf): picture.signature},
-            )
-            if self._made.take(self._claims / job_id, folder, note):
-                taken.append((folder, note))
-            elif is_content:
-                return None
-        return taken
 
     def _finish(self, job_id: str) -> None:
         """The claim has become a job: archive or delete what was taken out of the inbox."""

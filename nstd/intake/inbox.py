@@ -21,17 +21,15 @@ from nstd.intake.locator import Locator, too_large
 from nstd.intake.made import Made
 from nstd.intake.orphans import WARN_AFTER, Orphans
 from nstd.intake.pictures import Pictures
-from nstd.intake.ready import Ready, RecipeUse
+from nstd.intake.ready import Ready
 from nstd.intake.recipe_cache import RecipeCache
 from nstd.intake.recipe_folders import RecipeFolders
-from nstd.intake.recipe_sidecar import with_sidecar
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import CachedSidecar, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
 from nstd.logs.throttle import Throttle
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
-from nstd.queue.job import Failure
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
@@ -130,30 +128,12 @@ class Inbox:
     def read(self, ready: Ready) -> Ready | None:
         """`ready` with the content of its sidecar; None when the file changed since the scan."""
         if ready.recipe is not None:
-            return self._read_recipe(ready, ready.recipe)
+            return self.recipes.read(ready, ready.recipe)
         try:
             parsed = self._sidecars.read(ready.name, ready.signature)
         except SidecarError as error:
             return replace(ready, error=ready.error or error)
         return replace(ready, parsed=parsed) if parsed is not None else None
-
-    def _read_recipe(self, ready: Ready, recipe: RecipeUse) -> Ready | None:
-        try:
-            of_recipe, of_picture = map(self.root.signature, (recipe.name, ready.name))
-            if (of_recipe, of_picture) != (recipe.signature, ready.signature):
-                return None
-            return with_sidecar(ready, recipe, self.root)
-        except OSError:
-            return None
-        except SidecarError as error:
-            return replace(ready, error=error)
-
-    def refuse_recipe(self, recipe: RecipeUse, failure: Failure) -> None:
-        """A picture has shown that a recipe is wrong: its pictures wait for a change."""
-        known = self.recipes.cached(recipe.name, recipe.signature)
-        if known is not None:
-            error = SidecarError(failure.code, failure.message, failure.hint)
-            self.recipes.refuse(known, error)
 
     def hold(self, folder: str, *, is_held: bool) -> bool:
         """Hold the pictures in the folder of a recipe, or let them go; False where that changes

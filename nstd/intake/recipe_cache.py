@@ -12,7 +12,10 @@ from nstd.documents.sidecar import MAX_BYTES
 from nstd.errors import NstdError, SidecarError, printable
 from nstd.intake.locator import Locator
 from nstd.intake.plan import make_plan
+from nstd.intake.ready import Ready, RecipeUse
+from nstd.intake.recipe_sidecar import with_sidecar
 from nstd.logs.log import emit
+from nstd.queue.job import Failure
 from nstd.system.nofollow import Folder, Signature
 
 _SAMPLE = "picture"
@@ -121,6 +124,24 @@ class RecipeCache:
         if (now := self._known.get(known.name)) and now.signature == known.signature:
             self._known[known.name] = replace(known, file=None, error=error)
             self._tell(self._known[known.name])
+
+    def refuse_use(self, recipe: RecipeUse, failure: Failure) -> None:
+        """The same, by the failure that the job of a picture would have had."""
+        if known := self.cached(recipe.name, recipe.signature):
+            self.refuse(known, SidecarError(failure.code, failure.message, failure.hint))
+
+    def read(self, ready: Ready, recipe: RecipeUse) -> Ready | None:
+        """`ready` with the sidecar that the recipe makes; None when a file changed since the
+        scan."""
+        try:
+            signatures = [self._root.signature(name) for name in (recipe.name, ready.name)]
+            if signatures != [recipe.signature, ready.signature]:
+                return None
+            return with_sidecar(ready, recipe, self._root)
+        except OSError:
+            return None
+        except SidecarError as error:
+            return replace(ready, error=error)
 
     def _tell(self, known: KnownRecipe) -> None:
         what = (known.signature, known.error.message if known.error else "")
