@@ -61,6 +61,7 @@ class ClaimedNotes:
                 sha256=sha256,
                 job=claim.name,
                 recipe=ready.recipe.file.digest if ready.recipe else "",
+                is_content=is_content,
                 made=time.time(),
                 files={key_of(leaf): picture.signature},
             )

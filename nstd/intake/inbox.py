@@ -232,9 +232,11 @@ class Inbox:
             self._stuck += 1
             return None
         near = self.locator.nearest(name, missing[0])
+        taker = self.folders.taker(self.locator.beside(name, missing[0]) or "")
         error = SidecarError(
             "picture_missing",
-            f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time",
+            f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time"
+            + (f", or was taken by {taker}" if taker else ""),
             (f"did you mean {near!r}? " if near else "")
             + "put the picture into the inbox, then run `nstd retry` for this job",
         )

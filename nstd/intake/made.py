@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -192,8 +193,9 @@ class Made:
 
     def _remove(self, folder: str, sha256: str) -> None:
         path = self.path / folder / f"{sha256}.json"
-        self._files.unlink(path)
-        self._files.sync_folder(path.parent)
+        with suppress(FileNotFoundError):  # somebody has removed the folder
+            self._files.unlink(path)
+            self._files.sync_folder(path.parent)
         if folder in self._folders:
             self._folders[folder].drop(sha256)
 

@@ -12,14 +12,16 @@ from nstd.system.nofollow import Signature
 class MadeNote(StoredModel):
     """The same bytes in the same folder are made once; `files` are the names that they have there.
 
-    `job` is the job that took them, `recipe` the SHA-256 of the recipe then. `gone` is when no file
-    of these bytes was left, in seconds since the epoch.
+    `job` is the job that took them, `recipe` the SHA-256 of the recipe then; `is_content` says
+    whether the recipe has made them, or another job has used them, for example as a style. `gone`
+    is when no file of these bytes was left, in seconds since the epoch.
     """
 
     folder: str
     sha256: str
     job: str
     recipe: str = ""
+    is_content: bool = True
     made: float
     files: dict[str, Signature] = Field(default_factory=dict)
     gone: float | None = None

@@ -49,6 +49,7 @@ class RecipeFolders:
         self._throttle = Throttle()
         self.count = self.stuck = 0
         """The pictures that wait; and those of them that do not become ready by waiting alone."""
+        self._known: dict[str, KnownRecipe | None] = {}
         self.states: list[RecipeState] = []
         self.notes: list[InboxNote] = []
         self.missing: dict[str, tuple[Signature, list[str]]] = {}
@@ -75,7 +76,7 @@ class RecipeFolders:
         self._passed_over: set[object] = set()
         self._throttle.begin()
         self._looks.forget({name.rpartition("/")[0] for name in scan.recipes})
-        known = {name: self._recipe(name) for name in scan.recipes}
+        known = self._known = {name: self._recipe(name) for name in scan.recipes}
         valid = [(name, each.file) for name, each in known.items() if each and each.file]
         self._named = NamedPictures(named, valid)
         scopes: dict[str, list[str]] = defaultdict(list)
@@ -83,6 +84,15 @@ class RecipeFolders:
             scopes[name].append(folder)
         for name, recipe in known.items():
             yield from self._scope(name, recipe, scopes[name])
+
+    def taker(self, name: str) -> str:
+        """The recipe that takes pictures like `name` out of the inbox; empty if none does."""
+        recipe = self._scan.governed.get(name.rpartition("/")[0], "")
+        known = self._known.get(recipe)
+        if known is None or known.file is None:
+            return ""
+        mode = known.file.recipe.pictures or self._mode
+        return "" if mode == "keep" else f"{printable(recipe)} (pictures: {mode})"
 
     def _recipe(self, name: str) -> KnownRecipe | None:
         """The recipe, valid or not; None while it is not known."""

@@ -181,6 +181,20 @@ def test_a_sidecar_that_comes_later_is_a_job_of_its_own(desk: RecipeDesk) -> Non
     assert desk.make() == ["starry/later.yaml"]
 
 
+def test_a_sidecar_that_comes_too_late_is_told_who_took_its_picture(desk: RecipeDesk) -> None:
+    """Where pictures are not kept, it waits for one that has gone."""
+    desk.recipe(text="style: s.png\npictures: delete\n")
+    desk.drop("starry/beach.jpg")
+    assert desk.make() == ["starry/beach.yaml"]
+    desk.drop("starry/later.yaml", "content: beach.jpg\nstyle: s.png\n")
+    assert desk.make() == []
+    desk.look(SETTLE)
+    (late,) = desk.look(2 * 86400)
+    assert late.error is not None
+    assert late.error.code == "picture_missing"
+    assert "was taken by starry/recipe.yaml (pictures: delete)" in late.error.message
+
+
 # The recipe itself
 
 
