@@ -43,6 +43,8 @@ _EXIT_OF = {
     "internal_error": 70,
 }
 
+NO_DAEMON = "no daemon runs on this root: `nstd run` starts one"
+"""What commands say whose jobs wait for one."""
 _GC_THRESHOLD = 20_000
 """The number of new objects that starts a garbage collection; Python's default is 700."""
 
@@ -149,6 +151,27 @@ def config_or_defaults(given: Path | None) -> Config:
             raise
         return Config.at(Path())
     return load_config(path)
+
+
+def config_to_look(given: Path | None) -> Config:
+    """The config for a command that only shows what is there.
+
+    If it is not valid, this warns on standard error and uses the folders that it names. Raises
+    ConfigError when these cannot be known.
+    """
+    from nstd.documents.config import find_config, load_config, load_folders
+    from nstd.errors import ConfigError
+
+    path = find_config(given)
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        config = load_folders(path)
+        if config is None:
+            raise
+        note = "what is there is shown all the same; a daemon that runs keeps its settings"
+        _print_error(f"{error.message} [{error.code}]", f"{error.hint}\n      {note}")
+        return config
 
 
 def _epilog() -> str:

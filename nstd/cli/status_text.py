@@ -10,7 +10,7 @@ from nstd.client.status_entries import BatchEntry, RecipeEntry, RunningEntry, St
 from nstd.errors import in_shell, printable
 from nstd.queue.health import DeviceHealth
 from nstd.queue.progress import ProgressNote
-from nstd.system.units import format_duration, format_size
+from nstd.system.units import counted, format_duration, format_size
 
 _BAR = 20
 _SHOWN = 10
@@ -43,10 +43,10 @@ def _lines(status: Status) -> Iterator[str]:
     yield from (f"  request  {line}" for line in request_lines(status, _SHOWN))
     yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
     yield from (f"  held     {name}, in the inbox" for name in status.held_in_inbox[:_SHOWN])
-    yield from map(_unreadable, status.unreadable)
+    yield from (f"  unreadable: {what}" for what in status.unreadable)
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
-        yield f"  ... and {more} more run"
+        yield f"  ... and {more} more of those that run"
     yield from map(_batch, status.batches)
     yield from map(_folder, status.recipes)
     for waiting in status.alone[:_SHOWN]:
@@ -58,7 +58,7 @@ def _lines(status: Status) -> Iterator[str]:
         what = "  ".join(filter(None, [ended.output, ended.message]))
         yield f"  {ended.state:9} {ended.end.job}  {what}"
     if status.unlisted > 0:
-        yield f"  ... and {status.unlisted} earlier ones: all are in the gallery"
+        yield f"  ... and {counted(status.unlisted, 'earlier one')}: all are in the gallery"
 
 
 def request_lines(status: Status, shown: int) -> Iterator[str]:
@@ -80,11 +80,6 @@ def note_lines(status: Status, shown: int) -> Iterator[str]:
         yield f"... and {more} more"
 
 
-def _unreadable(error: str) -> str:
-    """The first line of the error about a job folder that cannot be read."""
-    return f"  unreadable: {error.splitlines()[0]}; `nstd retry ID` puts its sidecar back"
-
-
 def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:
     """A line for each device of this machine, or for each node of a cluster."""
     nodes: dict[str, list[DeviceHealth]] = defaultdict(list)
@@ -99,7 +94,7 @@ def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:
         if node not in sound[_SHOWN:]:
             yield f"  node {node}: {_health(held)}"
     if (more := len(sound) - _SHOWN) > 0:
-        yield f"  ... and {more} more nodes, all up"
+        yield f"  ... and {counted(more, 'more node')}, all up"
 
 
 def _is_down(device: DeviceHealth) -> bool:
@@ -109,7 +104,7 @@ def _is_down(device: DeviceHealth) -> bool:
 def _health(devices: list[DeviceHealth]) -> str:
     """How many devices of a node are up, and which are down."""
     down = [device.device.rpartition("/")[2] for device in devices if _is_down(device)]
-    up = f"{len(devices) - len(down)} of {len(devices)} devices up"
+    up = f"{len(devices) - len(down)} of {counted(len(devices), 'device')} up"
     which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
     return up + (f"; down: {which}" if down else "")
 

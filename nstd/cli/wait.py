@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.progress import TaskID
 
+from nstd.cli.app import NO_DAEMON
 from nstd.cli.bars import STARTING, describe, make_progress
 from nstd.client.follow import Followed, FollowedBatchState, FollowedState, follow
 from nstd.client.submit import Submitted
@@ -75,7 +76,7 @@ class _DaemonWatch:
 
     def _why(self) -> str:
         if holder(self._work / LOCK) is None:
-            return "no daemon runs on this root: `nstd run` starts one"
+            return NO_DAEMON
         health = read_health(self._work / HEALTH)
         pause = health.start_pause if health else None
         return f"no job is started: {pause.describe()}" if pause else ""

@@ -19,7 +19,7 @@ from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.outbox.record import Reason
 from nstd.queue.health import DeviceHealth
-from nstd.system.units import format_duration
+from nstd.system.units import counted, format_duration
 
 _WIDE = 100
 """The width, in columns, from which optional details are shown."""
@@ -114,7 +114,7 @@ def _running(entry: RunningEntry, is_wide: bool) -> Iterator[RenderableType]:
 def _health(device: DeviceHealth) -> Text:
     if device.state == "up":
         return Text("idle", style="dim")
-    words = f"down after {device.failures} failures"
+    words = f"down after {counted(device.failures, 'failure')}"
     if (again := device.retry_at) is not None:
         words += f", tried again in {format_duration(max(0, round(again - time.time())))}"
     return Text(words, style="red")
@@ -175,7 +175,7 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
         table.add_row(mark, *map(_text, texts if width >= _WIDE else ["  ".join(texts)]))
     yield table
     if (more := status.unlisted + len(status.recent[shown:])) > 0:
-        yield _line((f"  ... and {more} earlier ones: all are in the gallery", "dim"))
+        yield _line((f"  ... and {counted(more, 'earlier one')}: all are in the gallery", "dim"))
 
 
 def _table(*, header: bool = True) -> Table:

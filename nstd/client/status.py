@@ -14,7 +14,7 @@ from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Sta
 from nstd.client.status_folders import describe_folders
 from nstd.documents.config import Config
 from nstd.documents.schedule import Schedule
-from nstd.errors import StoreError
+from nstd.errors import StoreError, in_shell
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, read_reason, scan_published
@@ -75,7 +75,10 @@ def read_status(config: Config) -> Status:
         recent=recent,
         batches=tuple(_describe_batch(batch, under_way, at_work) for batch in batches),
         recipes=describe_folders(recipes, under_way, [path for _, path in published], outbox),
-        unreadable=tuple(reason for _, reason in list_unreadable(work)),
+        unreadable=tuple(
+            f"{reason.splitlines()[0]}; {advice_on_unreadable(folder)}"
+            for folder, reason in list_unreadable(work)
+        ),
         unavailable=health.unavailable,
         notes=tuple(note for note in notes if not (has_made and note.kind == "unnamed")),
     )
@@ -181,6 +184,20 @@ def list_unreadable(work: Path) -> list[tuple[Path, str]]:
             if folder.exists():  # else its job is done, just now
                 broken.append((folder, error.message))
     return broken
+
+
+def advice_on_unreadable(folder: Path) -> str:
+    """What a person can do about the folder of a job or batch that cannot be read."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return "look at it by hand"
+    if not names:
+        return f"it is an empty folder and no job: `rmdir {in_shell(folder)}` removes it"
+    if sum(map(is_sidecar, names)) == 1:
+        return f"`nstd retry {folder.name}` puts its sidecar back"
+    hint = "it has no sidecar to be put back: take out what is of use, then "
+    return f"{hint}`rm -r {in_shell(folder)}`"
 
 
 def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Batch]:

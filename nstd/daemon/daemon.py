@@ -22,6 +22,7 @@ from nstd.logs.throttle import Throttle
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
 from nstd.system.lock import Lock
+from nstd.system.units import counted
 from nstd.system.waits import USUAL, Waits
 
 EXIT_OK, EXIT_DEVICES_DOWN = 0, 5
@@ -214,7 +215,7 @@ class Daemon:
         running = len(self._pipeline.scheduler.running)
         self._is_draining = True
         emit("daemon.stopping", reason=reason, running=running)
-        self._notifier.stopping(f"saving {running} jobs")
+        self._notifier.stopping(f"saving {counted(running, 'job')}")
         self._pipeline.drain()
 
     def _reload_config(self) -> None:

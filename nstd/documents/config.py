@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -28,11 +29,13 @@ from nstd.documents.settings import (
     WatchSettings,
     WorkerSettings,
 )
-from nstd.errors import ConfigError, Problem, printable
+from nstd.errors import ConfigError, Problem, in_shell, printable
 from nstd.system.layout import CONFIG
 
 __all__ = ["Config", "LogSettings", "find_config", "load_config"]
 
+_FOLDERS = re.compile(r"^folders[ ]*:.*\n?(?:(?:[ ]+.*|[ ]*#.*|)(?:\n|\Z))*", re.MULTILINE)
+"""The section with the folders, to the next line that begins at the margin."""
 _DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 
@@ -146,8 +149,35 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
             "config_invalid", f"{printable(path)}: {error.strerror}", "make it readable"
         ) from None
     except DocumentError as error:
-        hint = "correct the file; config.example.yaml has every setting with its default"
+        hint = (
+            f"correct it: `nstd check {in_shell(path)}` shows each place; `nstd init` makes a new "
+            "root, whose config.yaml has every setting"
+        )
         raise ConfigError.of("config_invalid", error.problems, hint) from None
+
+
+def load_folders(path: Path) -> Config | None:
+    """The config with the folders that the file `path` names, and defaults for all else.
+
+    For looking at a root whose config is not valid elsewhere; None when its folders cannot be
+    known.
+    """
+    try:
+        return _load(_only_folders(path.read_bytes()), path, {})
+    except (OSError, UnicodeDecodeError, DocumentError):
+        return None
+
+
+def _only_folders(data: bytes) -> bytes:
+    """The section `folders` of a config, also of one that is no valid YAML elsewhere."""
+    try:
+        value = strict_yaml.read(data, CONFIG).value
+    except DocumentError:
+        if data.lstrip().startswith(b"{"):
+            raise
+        section = _FOLDERS.search(data[: strict_yaml.MAX_BYTES].decode())
+        return section[0].encode() if section else b"{}"
+    return json.dumps({"folders": value.get("folders")}).encode()
 
 
 def _load(data: bytes, path: Path, overrides: Mapping[str, Any]) -> Config:

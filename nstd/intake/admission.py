@@ -156,6 +156,7 @@ class Admission:
             self._ready = list(self._turns.order(ready, lambda r: r.priority, lambda r: r.folder))
             self._held = len(found) - len(ready)
             self.notes, self.recipes = self.inbox.notes(), self.inbox.folders.states
+            self._scheduler.members.note_inbox(self.inbox.batches)
             self._note_lost(None, now)
         except OSError as error:
             self._ready = []

@@ -78,6 +78,8 @@ class Inbox:
         self.present: tuple[set[str], tuple[str, ...]] = set(), ()
         """The sidecars of the last scan, and how the names begin that it could not see."""
         self._stuck = 0
+        self._batches: set[str] = set()  # in this scan
+        self._has_unread = True  # in this scan
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -97,6 +99,7 @@ class Inbox:
         """
         names, unreadable = self._listing.read()
         self._now, self._stuck = now, 0
+        self._batches, self._has_unread = set(), False
         self._stability.begin(now)
         self._throttle.begin()
         self._failed, self._failing, self._errors = self._failing, {}, {}
@@ -151,6 +154,11 @@ class Inbox:
         their pictures, nor those that cannot be read for long."""
         return max(0, self.count - self._stuck)
 
+    @property
+    def batches(self) -> frozenset[str] | None:
+        """The batches that sidecars of the last scan are members of; None while one is not read."""
+        return None if self._has_unread else frozenset(self._batches)
+
     def notes(self) -> list[InboxNote]:
         """Notes about the files of the last scan that will not become jobs as they are."""
         unread = [notes.unreadable(name, error) for name, error in self._errors.items()]
@@ -191,10 +199,12 @@ class Inbox:
             is_stable = self._stability.is_stable(name, signature)
             known = self._sidecars.get(name, signature) if is_stable else None
             if known is None:
+                self._has_unread = True
                 self._unread.add(name.rpartition("/")[0])
                 if is_stable:
                     self._stability.check_again(self._now)
                 return None
+            self._batches.add(known.batch)
             if self._listing.governed:
                 self._named |= self._beside(name, known.sources)
             if known.error is not None:
@@ -231,13 +241,17 @@ class Inbox:
             self._stability.check_again(since + self._orphan_wait)
             self._stuck += 1
             return None
-        near = self.locator.nearest(name, missing[0])
+        nearest = notes.nearest_names(self.locator, name, missing)
+        several = len(missing) > 1
+        meant = ", ".join(
+            f"{near!r} for {each!r}" if several else repr(near) for each, near in nearest.items()
+        )
         taker = self.folders.taker(self.locator.beside(name, missing[0]) or "")
         error = SidecarError(
             "picture_missing",
             f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time"
             + (f", or was taken by {taker}" if taker else ""),
-            (f"did you mean {near!r}? " if near else "")
+            (f"did you mean {meant}? " if meant else "")
             + "put the picture into the inbox, then run `nstd retry` for this job",
         )
         return Ready(name, signature, error=error)

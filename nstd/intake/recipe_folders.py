@@ -213,7 +213,7 @@ class RecipeFolders:
         self.stuck += 1
         if len(self.notes) < MOST_NOTES:
             since = each.signature.ctime_ns / 1e9
-            self.notes.append(notes.waiting(each.name, dict.fromkeys(missing), "", since))
+            self.notes.append(notes.waiting(each.name, dict.fromkeys(missing), {}, since))
 
     def _claimable(self, each: Candidate, recipe: KnownRecipe, named: list[Found]) -> Ready | None:
         assert recipe.file is not None

@@ -79,7 +79,8 @@ EVENTS: dict[str, Event] = {
     "inbox.waiting": Event(
         "info",
         "sidecar missing [nearest] [waited]",
-        "a sidecar whose pictures have not come; nearest: a name that is there. After a minute it "
+        "a sidecar whose pictures have not come; nearest: names that are there, for each of these. "
+        "After a minute it "
         "is told again, with `waited` in seconds, as a warning",
         serious="waited",
     ),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nstd.errors import printable
-from nstd.system.units import format_duration
+from nstd.system.units import counted, format_duration
 
 Line = Mapping[str, Any]
 _HEAD = {"timestamp", "level", "event", "job", "name"}
@@ -176,6 +176,6 @@ _PHRASES: dict[str, Callable[[Line], str]] = {
     "starts.paused": _paused,
     "starts.resumed": lambda _: "jobs are started again",
     "job.requeued": lambda line: f"waits again: {line['reason']}",
-    "batch.started": lambda line: f"{line['jobs']} jobs from {line['sidecar']}",
+    "batch.started": lambda line: f"{counted(line['jobs'], 'job')} from {line['sidecar']}",
     "batch.finished": _batch_finished,
 }

@@ -333,5 +333,5 @@ def test_a_beginning_that_is_too_short_is_told_what_it_takes(playground: Playgro
     for wanted in (job[:4], "pi"):
         done = playground.command("cancel", wanted)
         assert done.returncode == 1
-        assert f"{wanted!r} is too short: so begin 1 " in done.stderr
+        assert f"{wanted!r} is too short: 1 id or name begins so" in done.stderr
         assert "give at least 8 characters of an id, or 3 of a name" in done.stderr

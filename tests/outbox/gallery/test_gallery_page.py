@@ -310,6 +310,19 @@ def test_losses_are_drawn_and_told(page: Page, outbox: Path) -> None:
     page.resize(WIDE)
 
 
+def test_notes_of_a_result_are_shown(page: Page, outbox: Path) -> None:
+    """What was odd about its pictures, or a budget that was short; nothing where nothing was."""
+    put_result(outbox, 1, notes=["the budget of 5s ended the work after 2 of the 190 steps", "<b>"])
+    put_result(outbox, 2)
+    show(page, outbox, f"#job={job_id(1)}")
+    assert page.texts("#detail li:not(.files li)")[:2] == [
+        "the budget of 5s ended the work after 2 of the 190 steps",
+        "<b>",
+    ]
+    page.open(outbox, f"#job={job_id(2)}")
+    assert "Notes" not in page.texts("#detail h3")
+
+
 def test_facts_and_files_are_named(page: Page, outbox: Path) -> None:
     """Time, device, seed; and links to the picture, the record, the sidecar and the log."""
     put_result(outbox, 1)
