@@ -33,6 +33,8 @@ class ClaimedNotes:
         note = self._made.find(ready.folder, sha256)
         if note is None:
             return False
+        if not self._made.is_final(ready.folder, note):  # a later scan looks again
+            return True
         leaf = ready.name.rpartition("/")[2]
         if other := self._made.meet(ready.folder, note, leaf, ready.signature):
             reason = f"has the same bytes as {printable(other)}, which is made already"

@@ -69,10 +69,6 @@ class Made:
         known = self._notes(folder).files.get(key_of(leaf))
         return known is not None and is_same(known[0], signature)
 
-    def count(self, folder: str) -> int:
-        """How many pictures of the folder are made."""
-        return len(self._notes(folder).notes)
-
     def find(self, folder: str, sha256: str) -> MadeNote | None:
         """The note about these bytes in this folder, if there is one, whoever has written it.
 
@@ -89,6 +85,16 @@ class Made:
             return MadeNote.model_validate_json(data)
         except ValidationError:
             return MadeNote(folder=printable(folder), sha256=sha256, job="", made=time.time())
+
+    def is_final(self, folder: str, note: MadeNote) -> bool:
+        """Whether a note that was found stays: the claim that took it is over, and not undone.
+
+        Only then may it be changed: else it could come back after its claim was undone.
+        """
+        if note.job and (self._root.path / CLAIMS / note.job).exists():
+            return False
+        now = self.find(folder, note.sha256)  # no claim is left that could give it back now
+        return now is not None and now.job == note.job
 
     def meet(self, folder: str, note: MadeNote, leaf: str, signature: Signature) -> str:
         """A file turned out to have bytes that are made: remember its name.

@@ -443,6 +443,37 @@ def test_a_claim_that_another_daemon_abandoned_is_given_back(tmp_path: Path, mod
     assert desk.make() == ["starry/a.yaml"]
 
 
+def test_a_note_that_is_being_given_back_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another daemon reads it at that moment; it would come back, and nobody made the picture."""
+    desk, other = RecipeDesk(tmp_path), RecipeDesk(tmp_path, work="other")
+    desk.recipe()
+    desk.drop("starry/a.png")
+    desk.settled()
+    other.settled()
+    (ours,), (theirs,) = desk.look(), other.look()
+    found = other.inbox.made.find
+
+    def fail(*_: Any) -> None:  # our claim has its note, and meets a full disk
+        assert other.claim(theirs) is None
+        raise OSError(28, "No space left on device")
+
+    def give_back(folder: str, sha256: str) -> Any:
+        """They find our note; it is given back before they go on."""
+        note = found(folder, sha256)
+        monkeypatch.setattr(other.inbox.made, "find", found)
+        desk.claims.undo(0.0, never)
+        return note
+
+    monkeypatch.setattr(other.inbox.made, "find", give_back)
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.claims._files, "rename", fail)
+        with pytest.raises(OSError, match="No space"):
+            desk.claim(ours)
+    assert desk.make() + other.make() == ["starry/a.yaml"]
+
+
 @pytest.mark.parametrize(("mode", "kept"), [("archive", True), ("delete", False)])
 def test_a_picture_that_is_not_kept_leaves_the_inbox_with_its_claim(
     desk: RecipeDesk, mode: str, kept: bool
