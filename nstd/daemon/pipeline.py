@@ -34,7 +34,7 @@ from nstd.queue.ended import EndedJobs
 from nstd.queue.lookup import claimed_from, members_of
 from nstd.queue.overrides import Overrides
 from nstd.system.durable import Files
-from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
+from nstd.system.layout import ARCHIVE, HEALTH, INNER, LOGS, WORKERS
 from nstd.system.waits import USUAL, Waits
 
 
@@ -47,11 +47,12 @@ class Pipeline:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
         _make_folders(config, files)
         # What the parts share
-        store, inbox = JobStore(work, files), Inbox(config, waits)
-        outbox = Outbox(config.folder("outbox"), files)
-        claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
+        self.backends, outbox = Backends(), Outbox(config.folder("outbox"), files)
+        store, inbox = JobStore(work, files), Inbox(config, waits, files, self.backends)
+        claims = Claims(store, inbox.root, files, inbox.made, outbox.path / ARCHIVE)
+        executor = make_executor(config, work / WORKERS)
         self._store, self.disk_errors, self.state = store, DiskErrors(), DaemonState()
-        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
+        self.scheduler = Scheduler(executor.slots(), config, waits)
         self.ended = EndedJobs(self.scheduler.members)
         self.health, overrides = HealthFile(work / HEALTH, files), Overrides(work, files)
         queue = self.scheduler, self.ended
@@ -140,7 +141,7 @@ class Pipeline:
         self.state.held_in_inbox = self.admission.held
         self.state.inbox_lost = self.admission.lost is not None
         self.state.unavailable = self.backends.unavailable()
-        self.state.notes = self.admission.notes
+        self.state.notes, self.state.recipes = self.admission.notes, self.admission.recipes
 
     def dispatch(self, now: float) -> None:
         """scheduler -> executor -> ended jobs."""
@@ -179,6 +180,13 @@ class Pipeline:
         if batch_id := self.batches.claimed_from(name):
             return self._cancel_batch(batch_id, now)
         return self._cancel_all(claimed_from(self.scheduler, name))
+
+    def hold_folder(self, folder: str, *, is_held: bool) -> str:
+        """Hold the pictures in the folder of a recipe, or let them go; why not, or "".
+
+        Raises OSError.
+        """
+        return "" if self.admission.hold(folder, is_held=is_held) else "it has no recipe"
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
         """Cancel every job of the batch that has not ended; False when there is none."""

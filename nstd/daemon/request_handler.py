@@ -65,6 +65,9 @@ class RequestHandler:
                 is_done = pipeline.dispatcher.restart(request.job)
             case "cancel":
                 is_done = pipeline.cancel(request.job, now)
+            case "hold" | "release" if request.job.endswith("/"):
+                is_held = request.action == "hold"
+                return pipeline.hold_folder(request.job.strip("/"), is_held=is_held)
             case _:
                 return pipeline.changes.apply(request.job, _changes(request), now)
         return "" if is_done else NOT_THERE

@@ -156,6 +156,11 @@ class JobsSettings(Model):
         description="What happens to pictures in the inbox when their job is done and no other "
         "sidecar waits for them: keep, delete, or archive, which moves them to outbox/archive.",
     )
+    remember: Seconds = Field(
+        90 * 86400.0,
+        description="A picture in the folder of a recipe is made once; when it has been gone for "
+        "this long, it is forgotten, and would be made again if it came back.",
+    )
 
 
 class LimitSettings(Model):
@@ -166,6 +171,12 @@ class LimitSettings(Model):
     )
     picture_bytes: Bytes = Field(
         512 * 2**20, gt=0, description="Larger files are not read, but refused."
+    )
+    folder_first: int = Field(
+        200,
+        ge=1,
+        description="The most jobs that are made of what lies in a folder when its recipe is seen "
+        "first; the other pictures wait for `nstd release FOLDER/`.",
     )
     min_free: Bytes = Field(
         256 * 2**20, description="No job is taken in while a disk has less free space than this."

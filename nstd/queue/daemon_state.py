@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nstd.queue.inbox_note import InboxNote
+from nstd.queue.recipe_state import RecipeState
 
 
 @dataclass
@@ -20,3 +21,4 @@ class DaemonState:
     inbox_lost: bool = False  # whether the inbox cannot be read
     unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why
     notes: Sequence[InboxNote] = ()  # about files in the inbox that will not become jobs
+    recipes: Sequence[RecipeState] = ()  # the folders with a recipe

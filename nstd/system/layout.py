@@ -11,6 +11,15 @@ CONFIG = "config.yaml"
 CLAIMS = ".nstd"
 """The claims in flight; hidden, because it is not a folder of the user's pictures."""
 
+MADE = "made"
+"""In the folder of claims: which pictures of recipe folders are made; see `Made`."""
+CLAIMED_NOTES = ".made"
+"""In a claim: the notes that it has taken."""
+TAKEN = {"archive": ".archive", "delete": ".delete"}
+"""In a claim: the folder of a picture, by what becomes of it once it is a job."""
+FIRST_LOOK = ".folder.json"
+"""Beside the notes of a recipe folder: what was in it when its recipe was seen first."""
+
 # Below work
 LOCK = "daemon.lock"
 HEALTH = "daemon.json"
