@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -39,13 +36,22 @@ class Student(nn.Module):
             self.heads[target] = nn.Parameter(torch.zeros(CHANNELS[target], 2 * WIDTHS[name]))
             self.offsets[target] = nn.Parameter(torch.ones(CHANNELS[target]))
 
-    def features(self, pictures: Tensor) -> dict[str, Tensor]:
-        """The features of every filter, (N, 2 K, H, W)."""
+    def before(self, pictures: Tensor, name: str) -> Tensor:
+        """What the filters `name` read."""
+        names = list(WIDTHS)
+        number = names.index(name)
+        found = self.features(pictures, number)
+        x = found[names[number - 1]] if number else found["first"]
+        return functional.avg_pool2d(x, 2, ceil_mode=True) if name.endswith("_1") else x
+
+    def features(self, pictures: Tensor, depth: int = len(WIDTHS)) -> dict[str, Tensor]:
+        """The features of every filter, (N, 2 K, H, W), up to the `depth`th."""
         with torch.no_grad():
             x = normalised(pictures).to(memory_format=torch.channels_last)
             x = responses(x, *self._first)
-        found: dict[str, Tensor] = {}
-        for name, weight in self.weights.items():
+        found = {"first": x}
+        for name in list(WIDTHS)[:depth]:
+            weight = self.weights[name]
             if name.endswith("_1"):
                 x = functional.avg_pool2d(x, 2, ceil_mode=True)
             kernel = weight.view(len(weight), -1, 3, 3).contiguous(

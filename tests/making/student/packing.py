@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ LEAST = 0.02  # of the mean variance, added to each before whitening
 WEIGHTS = {"relu3_1": 1.0, "relu4_1": 1.0, "relu4_2": 0.5, "relu5_1": 1.0}
 
 
-def pack(state: Mapping[str, Any], path: Path, covariances: Mapping[str, Tensor], free: float = FREE) -> None:
+def pack(
+    state: Mapping[str, Any], path: Path, covariances: Mapping[str, Tensor], free: float = FREE
+) -> None:
     """Write the average of a training's `state` to `path`.
 
     `covariances` (C, C) are of the features of each layer that a head reads, over many pictures.
@@ -33,8 +35,11 @@ def pack(state: Mapping[str, Any], path: Path, covariances: Mapping[str, Tensor]
         turn = torch.zeros(0, 0)
         if heads:
             metric = sum(
-                WEIGHTS[t] / state["variances"][t] / len(held[f"heads.{t}"])
-                * held[f"heads.{t}"].double().T @ held[f"heads.{t}"].double()
+                WEIGHTS[t]
+                / state["variances"][t]
+                / len(held[f"heads.{t}"])
+                * held[f"heads.{t}"].double().T
+                @ held[f"heads.{t}"].double()
                 for t in heads
             )
             turn = root(blended(metric, covariances[name].double(), free))

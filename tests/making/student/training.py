@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from making.student.memory import Memory
 from making.student.model import HEADS, Student
 from making.student.pictures import gathered, parts
+from making.student.start import start
 from making.student.teacher import Teacher
-from making.textures import textures
+from making.textures import Pixels, textures
 
 BATCH = 8
 FRESH = 4  # new parts for every round of REPEATS batches
 REPEATS = 2
 ROOM = 4000
-TEXTURES = 480
+STARTERS = 256
+TEXTURES = 180
 CALIBRATION = 32
-HELD_OUT = 32
+HELD_OUT = 16
 SHARE = 0.45  # of textures
 RATE, HEAD_RATE = 3e-3, 2.5e-3
 WARM_UP = 60  # steps
@@ -46,9 +46,10 @@ def train(
 
     torch.manual_seed(SEED)
     rng = np.random.default_rng(SEED)
-    found = gathered(folders)
-    kept_out, pictures = found[5::11], [p for n, p in enumerate(found) if n % 11 != 5]
-    drawn = list(textures(pictures, TEXTURES, 1))
+    prepared = out.parent / "pictures.npz"
+    if not prepared.exists():
+        prepare(folders, prepared)
+    kept_out, pictures, drawn, others = loaded(prepared)
     print(f"{len(pictures)} pictures, {len(drawn)} textures", flush=True)
     teacher = Teacher(wheel)
     with (
@@ -75,10 +76,18 @@ def train(
         spent, step = saved["spent"], saved["step"]
         rng = np.random.default_rng(SEED + step)
     source = parts(pictures, drawn, share, SEED + step)
+    if saved is None:
+        start(student, teacher, torch.stack([next(source) for _ in range(STARTERS)]), rng)
+        averaged.module.load_state_dict(student.state_dict())
     first_parts = torch.stack([next(source) for _ in range(CALIBRATION)])
     answers = scaled(teacher, first_parts, None)
     scales = saved["scales"] if saved else {n: float(a.mean()) for n, a in answers.items()}
     answers = {n: a / scales[n] for n, a in answers.items()}
+    if saved is None:
+        for n in HEADS:
+            student.heads[n].data /= scales[n]
+            student.offsets[n].data /= scales[n]
+        averaged.module.load_state_dict(student.state_dict())
     variances = (
         saved["variances"]
         if saved
@@ -91,10 +100,13 @@ def train(
     print("scales", scales, "variances", variances, "most", most, flush=True)
     memory = Memory(out.parent / f"{out.stem}-memory", ROOM, most)
     memory.put(first_parts, answers, rng)
-    tests = parts(kept_out, list(textures(kept_out, 24, 2)), 0.5, 999)
+    tests = parts(kept_out, others, 0.5, 999)
     held_out = torch.stack([next(tests) for _ in range(HELD_OUT)])
     wanted = [scaled(teacher, b, scales) for b in held_out.split(8)]
     wanted = {n: torch.cat([w[n] for w in wanted]) for n in scales}
+    print("held out", tested(averaged.module, held_out, wanted, variances), flush=True)
+    if saved is None:
+        save(out, student, averaged, muon, adam, 0.0, step, scales, variances)
     began, noted = time.time() - spent, time.time()
     smooth: dict[str, float] = {}
     waited = 0.0
@@ -131,8 +143,30 @@ def train(
     print("held out", tested(averaged.module, held_out, wanted, variances), flush=True)
 
 
+def prepare(folders: Sequence[Path], path: Path) -> None:
+    """Write the pictures and the textures of a training to `path`; decoding them takes a while."""
+    found = gathered(folders)
+    print(f"{len(found)} pictures", flush=True)
+    kept_out, pictures = found[5::11], [p for n, p in enumerate(found) if n % 11 != 5]
+    sets = (kept_out, pictures, textures(pictures, TEXTURES, 1), textures(kept_out, 24, 2))
+    np.savez(
+        path,
+        allow_pickle=False,
+        **{f"{n} {i}": p for n, s in enumerate(sets) for i, p in enumerate(s)},
+    )
+
+
+def loaded(path: Path) -> tuple[list[Pixels], ...]:
+    """Pictures kept out, pictures, textures of them, and textures of those kept out."""
+    sets: tuple[list[Pixels], ...] = ([], [], [], [])
+    with np.load(path) as held:
+        for key, pixels in held.items():
+            sets[int(key[0])].append(pixels)
+    return sets
+
+
 def scaled(teacher: Teacher, shown: Tensor, scales: dict[str, float] | None) -> dict[str, Tensor]:
-    answers = teacher(shown)
+    answers = {n: a.relu() for n, a in teacher(shown, HEADS).items()}
     return answers if scales is None else {n: a / scales[n] for n, a in answers.items()}
 
 
