@@ -137,9 +137,9 @@ class Backend(Protocol):
 
     @property
     def size(self) -> int | None:
-        """Longest side of the result where the sidecar says none; None: the content's.
+        """The longest side of the result, in pixels, if the sidecar has no size; None: no limit.
 
-        In pixels; a smaller content stays as it is. Only a sidecar has it enlarged.
+        It is an upper limit: a smaller content is enlarged only if the sidecar has a size.
         """
         ...
 

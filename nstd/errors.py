@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -82,8 +83,8 @@ class NstdError(Exception):
 def clean(text: object) -> str:
     """`text`, or what `str()` makes of it, as Unicode that can be written as UTF-8.
 
-    Texts of others, such as an exception's, can hold lone surrogates; these become `\\udcff`. An
-    object whose `str()` raises, or gives no text, is told by its type.
+    Texts from outside, such as an exception's, can have lone surrogates; these become `\\udcff`.
+    For an object whose `str()` raises an error, or returns no text, it is the name of its type.
     """
     try:
         said = text if type(text) is str else str(text)
@@ -101,8 +102,17 @@ def printable(text: str | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() else _escape(c) for c in os.fspath(text))
 
 
+def in_shell(text: str | os.PathLike[str]) -> str:
+    """`text` as one word of a command that is pasted into a shell, on one line as `printable`."""
+    raw, shown = os.fspath(text), printable(text)
+    if raw == shown:
+        return shlex.quote(raw)
+    escaped = (f"\\{c}" if c in "\\'" else printable(c) for c in raw)
+    return f"$'{''.join(escaped)}'"
+
+
 def shortened(text: str, most: int) -> str:
-    """`text` in at most so many characters; a `…` stands for what was cut off."""
+    """`text` in at most `most` characters; a `…` replaces the part that was cut off."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -11,12 +11,23 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
 # Most tests wait for processes, so there are more workers than cores. Groups share one.
+WORKERS = min(3 * (os.cpu_count() or 1), 16)
 CHECKS: dict[str, list[str]] = {
     "lint": [str(BIN / "ruff"), "check"],
     "format": [str(BIN / "ruff"), "format", "--check"],
     "types": [str(BIN / "mypy")],
     "layers": [str(BIN / "lint-imports")],
-    "tests": [sys.executable, "-m", "pytest", "-m", "not slow", "-n", "4", "--dist", "loadgroup"],
+    "tests": [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "not slow",
+        "-n",
+        str(WORKERS),
+        "--dist",
+        "loadgroup",
+    ],
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import settings
 from structlog.testing import capture_logs
 from support.clusters import RayCluster, ray_cluster
 from support.executors import install_backends
@@ -19,6 +20,16 @@ from nstd.system import reservations
 # A shell that starts the tests in the background has it ignored, and every process would inherit
 # that: what ends at an interrupt would not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# No test asserts speed, on machines that are busy with others.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first: one that begins last would keep the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(autouse=True)

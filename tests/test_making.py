@@ -14,11 +14,14 @@ from making.textures import textures
 from support.gatys import narrow
 
 from nstd.backends.gatys.fitted import Fitted, fit
-from nstd.backends.gatys.networks import STAGES
+from nstd.backends.gatys.fixed import Fixed, load
+from nstd.backends.gatys.networks import FIXED, STAGES, NetworkRequest
 from nstd.backends.gatys.statistic import Statistic, mixed, statistic
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FIGURE = 0.14
+SHIPPED = 0.05
+LAYERS = FIXED["a"] + FIXED["b"]
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -53,17 +56,32 @@ def test_a_short_fit_spheres_textures_that_it_has_not_seen(
     sources = pictures()
     filters = fit([tensor(each) for each in sources], "average", SEEDS["a"], 64, 4)
     seen, unseen = ([tensor(each) for each in textures(sources, 12, seed)] for seed in (0, 1))
-    found: dict[str, list[tuple[Statistic, float]]] = {stage: [] for stage in STAGES[:4]}
-    with torch.no_grad():
-        for picture in unseen:
-            for stage, features in Fitted(filters, "average").features(picture, STAGES[:4]):
-                found[stage].append((statistic(features.double()), 1.0))
-    turned = [
-        correlation(mixed(found[stage]).turned(turn.double()).covariance)
-        for stage, turn in zip(STAGES, turns(filters, seen), strict=False)
-    ]
-    assert len(turned) == 4
-    assert sum(turned) / 4 < FIGURE
+    maps = dict(zip(STAGES, turns(filters, seen), strict=False))
+    assert len(maps) == 4
+    assert figure(Fitted(filters, "average"), maps, unseen) < FIGURE
+
+
+def test_the_file_that_ships_spheres_textures_that_it_has_not_seen() -> None:
+    """The same figure of `fixed.npz`: without the sphering it is 0.11 here, with it 0.04."""
+    pytest.importorskip("skimage")
+    request = NetworkRequest("fixed", (), LAYERS, "average", 0, "cpu", "float32", Path())
+    network = load(request)
+    maps = {layer: network.turn(layer) for layer in LAYERS}
+    unseen = [tensor(each) for each in textures(pictures(), 12, 1)]
+    assert figure(network, maps, unseen) < SHIPPED
+
+
+@torch.no_grad()
+def figure(
+    network: Fitted | Fixed, maps: dict[str, torch.Tensor], unseen: list[torch.Tensor]
+) -> float:
+    """The mean correlation of the channels of a layer after `maps`, over all layers."""
+    found: dict[str, list[tuple[Statistic, float]]] = {layer: [] for layer in maps}
+    for picture in unseen:
+        for layer, features in network.features(picture, tuple(maps)):
+            found[layer].append((statistic(features.double()), 1.0))
+    turned = [mixed(found[layer]).turned(map_.double()) for layer, map_ in maps.items()]
+    return sum(correlation(each.covariance) for each in turned) / len(maps)
 
 
 def correlation(covariance: torch.Tensor) -> float:

@@ -55,10 +55,10 @@ def test_files_folders_locks_and_logs_get_the_owner_of_the_folder_above(tmp_path
     files = Files()
     files.make_folder(tmp_path / "a" / "b")
     files.write(tmp_path / "a" / "file", b"data")
-    ControlRequests(tmp_path, files).leave(ControlRequest("cancel", "x"))
+    ControlRequests(tmp_path, files).write(ControlRequest("cancel", "x"))
     lock, log = Lock(tmp_path / "daemon.lock"), LogFile(tmp_path / "logs" / "x.jsonl", 1000, 1)
     lock.acquire()
-    log._current()
+    log.write("{}")
     log.close()
     lock.release()
     assert owners(tmp_path) == {USER}

@@ -16,9 +16,10 @@ LIGHT = ("torch", "torchvision", "numpy", "PIL", "ray")
 ELSEWHERE = (  # what only workers and `nstd bench` import
     "nstd.bench.",
     "nstd.executors.worker.",
+    "nstd.executors.cluster.actor",
     "nstd.executors.cluster.driver",
     "nstd.executors.cluster.node",
-    "nstd.executors.cluster.seat",
+    "nstd.executors.cluster.remote_worker",
     "nstd.outbox.contact_sheet",
     "nstd.images",
     "nstd.client.samples",

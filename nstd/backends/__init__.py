@@ -5,11 +5,9 @@ Torch is imported only by `gatys`, and only in worker processes.
 
 from typing import TYPE_CHECKING
 
-from nstd.system.lazy import hand_on
+from nstd.system.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from nstd.backends.registry import Backends
+    from nstd.backends.registry import Backends as Backends
 
-__all__ = ["Backends"]
-
-__getattr__ = hand_on(__name__, {"Backends": "registry"})
+__getattr__ = lazy_exports(__name__, Backends="registry")

@@ -38,7 +38,7 @@ class BackendStatus(StrEnum):
     """The result of checking a plugin."""
 
     OK = "ok"
-    LOAD_ERROR = "load_error"  # importing it raised an error an error
+    LOAD_ERROR = "load_error"  # importing it raised an error
     NAME_MISMATCH = "name_mismatch"  # its class has another name than its entry point
     DUPLICATE = "duplicate"  # another distribution has the same name
     INVALID = "invalid"  # does not follow nstd.backend.Backend
@@ -51,7 +51,7 @@ class BackendStatus(StrEnum):
 class ProbeResult:
     """What a probe found; `summary` is the first line of the backend's docstring.
 
-    With `may_pass` the backend may be fine: what was found says something of this machine, now.
+    With `may_pass`, the cause may be temporary, such as a lack of memory on this machine.
     """
 
     status: BackendStatus
@@ -83,7 +83,7 @@ def probe(name: str, value: str, seconds: float = PROBE_SECONDS) -> ProbeResult:
         reason = f"it was still being imported after {seconds:g} s"
         return ProbeResult(BackendStatus.TIMEOUT, reason, may_pass=True)
     reason = f"its process ended while it was imported: {child.ending}"
-    # The kernel kills so when memory runs out.
+    # The kernel sends SIGKILL when memory runs out.
     return _parse(line) or ProbeResult(
         BackendStatus.DIED, reason, may_pass="SIGKILL" in child.ending
     )
@@ -133,7 +133,7 @@ def judge(name: str, found: object) -> ProbeResult:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether an error is of a machine that is short of something just now."""
+    """Whether an error is temporary: the machine lacks memory, threads or file descriptors."""
     if isinstance(error, OSError):
         return error.errno in _SHORT
     return isinstance(error, MemoryError) or "can't start new thread" in clean(error)

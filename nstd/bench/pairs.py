@@ -25,8 +25,8 @@ class Pair:
 
     name: str
     root: Folder
-    wish: dict[str, Any]
-    pictures: tuple[Found, ...]  # as in `Sidecar.wanted`: the content, the first style, others
+    values: dict[str, Any]
+    pictures: tuple[Found, ...]  # as in `Sidecar.references`: the content, the first style, others
 
     @property
     def content(self) -> Path:
@@ -44,12 +44,12 @@ class Pair:
         Its priority is left out, because the bench decides the order.
         Raises SidecarError for an option that is not `key=value`.
         """
-        wish = copy.deepcopy(self.wish)
+        values = copy.deepcopy(self.values)
         for option in options:
-            set_option(wish, option)
-        wish.setdefault("output", {})["name"] = name
-        wish.pop("priority", None)
-        return dump(wish)
+            set_option(values, option)
+        values.setdefault("output", {})["name"] = name
+        values.pop("priority", None)
+        return dump(values)
 
     def copy_to(self, inbox: Path) -> None:
         """Copy its pictures with their names, except those of the library."""
@@ -87,8 +87,8 @@ def _read_pair(root: Folder, name: str, locator: Locator) -> Pair:
     with root.open(name) as file:
         sidecar = parse_sidecar(file.read(MAX_BYTES + 1), printable(root.path / name)).sidecar
     pictures = tuple(_find(locator, name, source) for source in _sources(sidecar))
-    wish = sidecar.model_dump(mode="json", exclude_unset=True)
-    return Pair(Path(name).stem, root, wish, pictures)
+    values = sidecar.model_dump(mode="json", exclude_unset=True)
+    return Pair(Path(name).stem, root, values, pictures)
 
 
 def _sources(sidecar: Sidecar) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, Literal
 
 from nstd.bench.batch import BenchBatch
+from nstd.bench.blind import PAGE, write_blind
 from nstd.bench.columns import Column, variants
 from nstd.bench.comparison import Cell, Cells, Comparison
 from nstd.bench.pairs import read_pairs
@@ -47,3 +49,8 @@ def save(comparison: Comparison, out: Path, config: Config, thumb: int) -> dict[
     sheets.contact_sheet(thumb).save(out / "sheet.png")
     sheets.crops().save(out / "crops.png")
     return report
+
+
+def blind(comparison: Comparison, folder: Path, config: Config) -> tuple[int, Path]:
+    """Write the blind test below `folder`: the number of its questions, and its page."""
+    return write_blind(comparison, folder, config.limits, SystemRandom()), folder / PAGE

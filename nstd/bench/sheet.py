@@ -14,7 +14,7 @@ from nstd.bench.grid import Row, SheetTile, draw_grid
 from nstd.bench.pairs import Pair
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError
-from nstd.executors.worker.inputs import seen
+from nstd.executors.worker.inputs import flatten
 from nstd.images import load_image
 
 _GIVEN = ("content", "style")
@@ -79,17 +79,24 @@ class Sheets:
         """The picture with a longest side of at most `side` pixels, or why there is none."""
         if path is None:
             return ""
-        limits = self._limits
         try:
-            picture = load_image(
-                path,
-                max_pixels=limits.picture_pixels,
-                max_bytes=limits.picture_bytes,
-                max_side=side,
-            )
+            return load_seen(path, self._limits, side)
         except PictureError as error:
             return error.message
-        return Image.fromarray((seen(picture) * 255 + 0.5).astype(np.uint8))
+
+
+def load_seen(path: Path, limits: LimitSettings, side: int | None = None) -> Image.Image:
+    """A picture as it is seen, in RGB, with a longest side of at most about `side` pixels.
+
+    Raises PictureError.
+    """
+    picture = load_image(
+        path,
+        max_pixels=limits.picture_pixels,
+        max_bytes=limits.picture_bytes,
+        max_side=side,
+    )
+    return Image.fromarray((flatten(picture) * 255 + 0.5).astype(np.uint8))
 
 
 def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:

@@ -10,21 +10,21 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; what must not wait for the imports comes first."""
+    """Run the command line; signals are handled before the slow imports."""
     _use_utf8()
     if arguments is None and "run" in sys.argv[1:]:
-        from nstd.daemon.wakeup import hold_hangups
+        from nstd.daemon.wakeup import hold_sighup
 
-        hold_hangups()
+        hold_sighup()
     from nstd.cli import app
 
     return app.main(arguments)
 
 
 def _use_utf8() -> None:
-    """Begin anew in Python's UTF-8 mode where names would be read as something narrower.
+    """Start this process again in Python's UTF-8 mode if the encoding of file names is another.
 
-    With LANG=C and that mode turned off, a sidecar that names `é.jpg` could not be looked at.
+    With LANG=C and that mode turned off, a picture named `é.jpg` could not be opened.
     """
     if sys.getfilesystemencoding() == "utf-8" or "utf8" in sys._xoptions:
         return

@@ -36,7 +36,7 @@ EXIT_CODES = {
 }
 _EXIT_OF = {"config_invalid": 3, "already_running": 4, "cluster_failed": 5, "internal_error": 70}
 
-_YOUNG = 20_000
+_GC_THRESHOLD = 20_000
 """The number of new objects that starts a garbage collection; Python's default is 700."""
 
 _COMMANDS = {
@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
 config_option = click.option(
     "-c",
     "--config",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),  # a closed one is told in our words
     help="The config file or its folder; else $NSTD_CONFIG, else ./config.yaml.",
 )
 
@@ -163,14 +163,14 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return app(arguments, prog_name="nstd")
     except NstdError as error:
-        _complain(f"{error.message} [{error.code}]", error.hint)
+        _print_error(f"{error.message} [{error.code}]", error.hint)
         sys.exit(_EXIT_OF.get(error.code, 1))
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _complain(printable(what), "`nstd doctor` looks at folders, disks and rights")
+        _print_error(printable(what), "`nstd doctor` looks at folders, disks and rights")
         sys.exit(1)
     except Exception as error:
-        _complain(
+        _print_error(
             printable(f"a bug: {type(error).__name__}: {error} [internal_error]"),
             f"the traceback is in {_keep_traceback()}; please report it",
         )
@@ -183,11 +183,11 @@ def _collect_less() -> None:
     Imports make so many objects that the collector would visit them several times, and once more
     at the end of the process; they are never freed.
     """
-    gc.set_threshold(_YOUNG)
+    gc.set_threshold(_GC_THRESHOLD)
     atexit.register(gc.freeze)
 
 
-def _complain(message: str, hint: str) -> None:
+def _print_error(message: str, hint: str) -> None:
     click.echo(f"nstd: {message}", err=True)
     if hint:
         click.echo(f"      {hint}", err=True)

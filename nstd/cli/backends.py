@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from nstd.backend import takes
+from nstd.backends.discovery import Plugin
 from nstd.backends.probe import BackendStatus
-from nstd.backends.registry import Backends, Plugin
+from nstd.backends.registry import Backends
 from nstd.cli.app import config_option, config_or_defaults
 
 

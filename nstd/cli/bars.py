@@ -27,11 +27,11 @@ STARTING = "starting: torch takes some seconds"
 
 
 def on_terminal() -> bool:
-    """Whether a person looks at standard error, on a terminal that can draw bars."""
+    """Whether standard error is a terminal that can draw bars."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-class FollowedEnd(NamedTuple):
+class JobEnding(NamedTuple):
     """A job that has ended: its folder, relative to the outbox, and whether it failed."""
 
     output: str
@@ -40,14 +40,14 @@ class FollowedEnd(NamedTuple):
 
 
 class Bars:
-    """Follows a daemon in this process; shows bars if `visible`, and keeps what has ended.
+    """Follows a daemon in this process; shows bars if `visible`, and keeps the ended jobs.
 
-    All is drawn by a thread: a terminal that is held by Ctrl-S stops no daemon.
+    A separate thread draws, so that a terminal that is stopped by Ctrl-S does not stop the daemon.
     """
 
     def __init__(self, *, visible: bool, lines: Lines | None = None, keep: bool = True) -> None:
-        """`lines` are printed above the bars; without `keep` a bar goes when its job has ended."""
-        # a stream of its own: a thread stuck in `sys.stderr` would hold up the end of the process
+        """`lines` are printed above the bars; without `keep`, bars of ended jobs are removed."""
+        # a separate stream: a thread that blocks in `sys.stderr` would block the process's end
         self._stream = os.fdopen(os.dup(STDERR), "w", errors="backslashreplace")
         self._progress = make_progress(visible=visible, stream=self._stream)
         self._lines, self._keep = lines, keep
@@ -55,12 +55,13 @@ class Bars:
         self._unlisten: Callable[[], None] = lambda: None
         self._events: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._work, name="bars", daemon=True)
-        self.endings: list[FollowedEnd] = []
+        self.endings: list[JobEnding] = []
 
     def __enter__(self) -> Self:
         from nstd.logs.log import listen  # not needed by `nstd submit --wait`
 
-        self._thread.start()
+        with suppress(RuntimeError):  # no thread to be had: nothing is drawn, and all is made
+            self._thread.start()
         self._unlisten = listen(self._on_event)
         return self
 
@@ -71,6 +72,8 @@ class Bars:
         trace: TracebackType | None,
     ) -> None:
         self._unlisten()
+        if self._thread.ident is None:
+            return
         with suppress(queue.Full):
             self._events.put(None, timeout=_PATIENCE)
             self._thread.join(_PATIENCE)
@@ -79,18 +82,18 @@ class Bars:
         if event == "job.finished":
             seconds = format_duration(round(line["seconds"]["total"]))
             words = f"{line['width']}x{line['height']} in {seconds}"
-            self.endings.append(FollowedEnd(line["output"], words, failed=False))
+            self.endings.append(JobEnding(line["output"], words, failed=False))
         elif event == "job.failed":
             words = f"{line['code']}: {line['message']}"
-            self.endings.append(FollowedEnd(line["output"], words, failed=True))
+            self.endings.append(JobEnding(line["output"], words, failed=True))
         with suppress(queue.Full):
             self._events.put_nowait((event, line))
 
     def _work(self) -> None:
-        """Draw what comes until told to end, or until nobody is there to see it."""
-        with suppress(OSError), self._stream, self._progress:
-            while (told := self._events.get()) is not None:
-                event, line = told
+        """Draw the events until the end of the queue, or until the terminal is closed."""
+        with suppress(OSError, RuntimeError), self._stream, self._progress:
+            while (item := self._events.get()) is not None:
+                event, line = item
                 self._draw(event, line)
                 if self._lines is not None and (text := self._lines.of(line)):
                     self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
@@ -129,9 +132,9 @@ class Bars:
 
 
 def make_progress(*, visible: bool, stream: TextIO | None = None) -> Progress:
-    """Bars on `stream`, by default standard error; nothing where that is no terminal.
+    """Bars on `stream`, by default standard error; nothing if that is not a terminal.
 
-    The columns do not move, whatever text is shown beside a bar.
+    The columns have fixed widths, so that they do not move when the text beside a bar changes.
     """
     console = Console(file=stream or sys.stderr, highlight=False)
     bar = max(4, min(40, console.width - 72))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nstd.bench.columns import Column
     from nstd.bench.comparison import Comparison, Judged
     from nstd.bench.judge import Judge
+    from nstd.documents.config import Config
 
 
 def _assignments(
@@ -61,8 +62,11 @@ def command() -> None:
     help="A column of pictures made elsewhere, called like the sidecars.",
 )
 @click.option(
-    "--judge", metavar="COMMAND", help="Called as COMMAND RESULT CONTENT STYLE; prints figures."
+    "--judge",
+    metavar="COMMAND",
+    help="vgg19, which is built in, or called as COMMAND RESULT CONTENT STYLE; prints figures.",
 )
+@click.option("--blind", is_flag=True, help="A page of unlabelled pairs for a person to judge.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="nstd-quality")
 @click.option("--thumb", type=click.IntRange(32, 2048), default=384, help="Pixels on the sheet.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
@@ -77,25 +81,27 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
     from nstd.cli.bars import Bars
 
     out, settings = given["out"], config_or_defaults(config)
-    columns, judge = _columns_and_judge(given)
+    columns, judge = _columns_and_judge(given, settings)
     on_terminal = _on_terminal()
     with Bars(visible=on_terminal):
         found = compare(pairs, columns, settings, out, "none" if on_terminal else "text")
-    trouble = None
+    judge_error = None
     try:
         if judge is not None:
             found.judge(judge, _track if on_terminal else iter)
     except BenchError as error:  # keep the pictures
-        trouble = error
+        judge_error = error
     report = save(found, out, settings, given["thumb"])
     if given["as_json"]:
         click.echo(json.dumps(report, indent=2))
     else:
         print_table(found)
     click.echo(f"look at {out / 'sheet.png'} and {out / 'crops.png'}", err=True)
+    if given["blind"]:
+        _write_blind(found, out / "blind", settings)
     _print_failures(found)
-    if trouble is not None:
-        raise trouble
+    if judge_error is not None:
+        raise judge_error
     sys.exit(1 if found.failed else 0)
 
 
@@ -114,8 +120,8 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _status_line() as say:
-        found = measure(FULL if full else SHORT, settings, threads or available_cores(), say)
+    with _status_line() as show_step:
+        found = measure(FULL if full else SHORT, settings, threads or available_cores(), show_step)
     report = make_report(found)
     if as_json:
         click.echo(json.dumps(report, indent=2))
@@ -133,8 +139,8 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
     from nstd.executors.devices import available_cores
 
     settings = config_or_defaults(config)
-    with _status_line() as say:
-        found = measure_large(settings, threads or available_cores(), say)
+    with _status_line() as show_step:
+        found = measure_large(settings, threads or available_cores(), show_step)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -157,7 +163,9 @@ def _on_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _columns_and_judge(given: dict[str, Any]) -> tuple[list[Column], Judge | None]:
+def _columns_and_judge(
+    given: dict[str, Any], settings: Config
+) -> tuple[list[Column], Judge | None]:
     """The columns and the judge from the options, before anything is read or made."""
     from nstd.bench.columns import make_columns
     from nstd.bench.judge import Judge
@@ -166,10 +174,21 @@ def _columns_and_judge(given: dict[str, Any]) -> tuple[list[Column], Judge | Non
     options = [*given["options"], *size]
     try:
         columns = make_columns(given["vary"], given["compare"], options, given["out"])
-        judge = None if given["judge"] is None else Judge.of(given["judge"])
+        line = given["judge"]
+        judge = None if line is None else Judge.of(line, settings.folder("networks"))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if given["blind"] and len(columns) < 2:
+        raise click.UsageError("--blind needs two columns at least: add --vary or --compare")
     return columns, judge
+
+
+def _write_blind(found: Comparison, folder: Path, settings: Config) -> None:
+    """Write the page for the eye, and say where it is."""
+    from nstd.bench.quality import blind
+
+    count, page = blind(found, folder, settings)
+    click.echo(f"choose, without labels, in {count} pairs: {page}", err=True)
 
 
 def _track(cells: Sequence[Judged]) -> Iterable[Judged]:

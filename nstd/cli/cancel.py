@@ -26,6 +26,6 @@ def command(config: Path | None, job: str) -> None:
     settings = load_config(find_config(config))
     target = find_job(settings, job, ("batch", "work", "inbox"))
     work = settings.folder("work")
-    ControlRequests(work, Files()).leave(ControlRequest("cancel", target.name))
+    ControlRequests(work, Files()).write(ControlRequest("cancel", target.name))
     when = " when the daemon runs again" if holder(work / LOCK) is None else ""
     click.echo(f"{target.name} will be cancelled{when}")

@@ -13,12 +13,12 @@ import click
 from nstd.backends.registry import Backends
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.cli.excerpt import excerpt, lines_of
-from nstd.documents import diagnostics as diagnose
-from nstd.documents import strict_yaml as strictyaml
+from nstd.documents import diagnostics, strict_yaml
+from nstd.documents.axis import describe
 from nstd.documents.config import Config, find_config, load_config
-from nstd.documents.grid import GridFile, GridSidecar, describe, parse_grid
+from nstd.documents.document import Document, DocumentError, Mark, Value
+from nstd.documents.grid import GridFile, GridSidecar, parse_grid
 from nstd.documents.sidecar import MAX_BYTES
-from nstd.documents.strict_yaml import Document, DocumentError
 from nstd.documents.template import CONFIG_SCHEMA
 from nstd.errors import (
     BackendError,
@@ -27,16 +27,17 @@ from nstd.errors import (
     Problem,
     SidecarError,
     did_you_mean,
+    in_shell,
     printable,
 )
-from nstd.intake.locator import Locator, is_picture, misread, refuse_ignored
+from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_ignored
 from nstd.intake.names import is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.system.nofollow import Folder
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
-_SAID_ALREADY = {"sidecar_invalid", "config_invalid"}
-"""Errors whose hint is to run `nstd check`, which is not shown here."""
+_HINT_IS_CHECK = {"sidecar_invalid", "config_invalid"}
+"""Errors whose hint is to run `nstd check`; the hint is not shown here."""
 
 
 @click.command("check")
@@ -70,7 +71,7 @@ class _Checker:
         if is_picture(path.name):
             click.echo(
                 f"{name} is a picture, and no sidecar or config; "
-                f"`nstd submit {name} STYLE` makes a job of it"
+                f"`nstd submit {in_shell(path)} STYLE` makes a job of it"
             )
             return False
         if path.is_dir():
@@ -96,9 +97,9 @@ class _Checker:
             else:
                 self._check_sidecar(path, data, name)
         except FileError as error:
-            more = self._further(data, name) if error.code == "sidecar_invalid" else []
+            more = self._option_problems(data, name) if error.code == "sidecar_invalid" else []
             _show(sorted({*error.problems, *more}), data)
-            if error.code not in _SAID_ALREADY:
+            if error.code not in _HINT_IS_CHECK:
                 click.echo(f"  {error.hint}")
             return False
         except NstdError as error:
@@ -118,7 +119,7 @@ class _Checker:
     def _check_sidecar(self, path: Path, data: bytes, name: str) -> None:
         file = parse_grid(data, name)
         plan = self._plan(path.name, file)
-        self._refuse_hopeless(file)
+        self._refuse_ignored(file)
         _show(list(self._absent(path, file)), data)
         jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
         if not is_sidecar(path.name):
@@ -134,15 +135,15 @@ class _Checker:
             problem = file.document.problem(("backend",), f"backend: {error.message}")
             raise SidecarError.of(error.code, [problem], error.hint) from None
 
-    def _further(self, data: bytes, name: str) -> Sequence[Problem]:
+    def _option_problems(self, data: bytes, name: str) -> Sequence[Problem]:
         """The problems with a backend's options, in a sidecar that has other problems too."""
         try:
-            document = strictyaml.read(data, name)
-            said: dict[str, strictyaml.Value] = {"content": "a", "style": "b"}
+            document = strict_yaml.read(data, name)
+            said: dict[str, Value] = {"content": "a", "style": "b"}
             said |= {k: v for k, v in document.value.items() if k in ("backend", "options")}
             document = replace(document, value=said)
-            value = diagnose.without_blanks(GridSidecar, document.value)
-            file = GridFile(diagnose.validate(GridSidecar, value, document), document)
+            value = diagnostics.without_blanks(GridSidecar, document.value)
+            file = GridFile(diagnostics.validate(GridSidecar, value, document), document)
             self._plan(name, file)
         except FileError as error:
             return error.problems
@@ -157,13 +158,13 @@ class _Checker:
         for source in dict.fromkeys(file.pictures):
             try:
                 if locator.find(name, source) is None:
-                    near = did_you_mean(locator.nearest(name, source)) or misread(source)
+                    near = did_you_mean(locator.nearest(name, source)) or advice_on_name(source)
                     text = printable(f"note: '{source}' is not there yet{near}")
                     yield Problem(file.document.file, *_place(file.document, source), text)
             except (SidecarError, OSError):
                 continue  # it is where this command cannot read
 
-    def _refuse_hopeless(self, file: GridFile) -> None:
+    def _refuse_ignored(self, file: GridFile) -> None:
         """Raise SidecarError for pictures that will never be found, whatever comes."""
         problems = []
         for source in dict.fromkeys(file.pictures):
@@ -177,14 +178,14 @@ class _Checker:
             raise SidecarError.of("path_refused", problems, hint)
 
     def _inbox_of(self, path: Path) -> tuple[Path, str]:
-        """The inbox that the sidecar lies in, and its name there; else its own folder is one."""
+        """The inbox that contains the sidecar, else its own folder; and its name relative to it."""
         inbox, real = self._config.folder("inbox").resolve(), path.parent.resolve()
         if real.is_relative_to(inbox):
             return inbox, str((real / path.name).relative_to(inbox))
         return path.parent, path.name
 
 
-def _place(document: Document, source: str) -> strictyaml.Mark:
+def _place(document: Document, source: str) -> Mark:
     """The place of the first mention of a picture."""
     for path, mark in document.values.items():
         value: object = document.value

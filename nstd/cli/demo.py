@@ -14,23 +14,28 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="nstd-demo")
 @click.option("--size", type=click.IntRange(16, 16384), help="Longest side in pixels.")
 @click.option("--preset", help="draft is quick, fine takes its time.")
-def command(folder: Path, size: int | None, preset: str | None) -> None:
+@click.option("--network", help="Such as vgg19; `nstd networks` lists them.")
+def command(folder: Path, size: int | None, preset: str | None, network: str | None) -> None:
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
+    from nstd.backends.weights import REGISTRY, require
     from nstd.cli.bars import Bars, on_terminal
-    from nstd.cli.lines import BEGUN, Lines
+    from nstd.cli.lines import STARTED_EVENTS, Lines
     from nstd.client import samples
     from nstd.client.init import make_root
     from nstd.daemon.daemon import Daemon
     from nstd.documents.config import load_config
+    from nstd.errors import in_shell
     from nstd.system.layout import CONFIG
 
     make_root(folder)
     path = (folder / CONFIG).resolve()
     config = load_config(path, {"watch.settle": 0.2, "log.console": "none"})
-    sidecars = samples.copy_to(config.folder("inbox"), _wishes(size, preset))
+    if network in REGISTRY:
+        require(network, config.folder("networks"))
+    sidecars = samples.copy_to(config.folder("inbox"), _extra_keys(size, preset, network))
     click.echo(f"making {len(sidecars)} pictures in {folder}", err=True)
     is_seen = on_terminal()
-    with Bars(visible=is_seen, lines=Lines({} if is_seen else BEGUN)) as bars:
+    with Bars(visible=is_seen, lines=Lines({} if is_seen else STARTED_EVENTS)) as bars:
         status = Daemon(config, once=True).run()
     for ending in bars.endings:
         output = config.folder("outbox") / ending.output
@@ -38,18 +43,19 @@ def command(folder: Path, size: int | None, preset: str | None) -> None:
     click.echo(f"look at them:  {config.folder('outbox') / 'index.html'}", err=True)
     left = len(sidecars) - len(bars.endings)
     if left > 0:
-        click.echo(f"{left} are not done; to go on:  nstd run --once -c {path}", err=True)
+        click.echo(f"{left} are not done; to go on:  nstd run --once -c {in_shell(path)}", err=True)
     failed = any(ending.failed for ending in bars.endings)
     sys.exit(status or (1 if left > 0 or failed else 0))
 
 
-def _wishes(size: int | None, preset: str | None) -> dict[str, Any]:
-    wishes: dict[str, Any] = {}
+def _extra_keys(size: int | None, preset: str | None, network: str | None) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
     if size is not None:
-        wishes["output"] = {"size": size}
-    if preset is not None:
-        wishes["options"] = {"preset": preset}
-    return wishes
+        keys["output"] = {"size": size}
+    given = {"preset": preset, "network": network}
+    if options := {name: value for name, value in given.items() if value is not None}:
+        keys["options"] = options
+    return keys
 
 
 def _picture(output: Path) -> Path:

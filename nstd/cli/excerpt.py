@@ -13,7 +13,7 @@ _WIDTH = 88
 
 
 def lines_of(data: bytes) -> list[str]:
-    """The lines of a file, as its problems count them; none of one that is no text."""
+    """The lines of a file, as its problems count them; an empty list if it is not text."""
     if b"\0" in data:
         return []
     return re.split(r"\r\n|\r|\n", data.decode("utf-8-sig", "replace"))

@@ -53,7 +53,9 @@ def command(context: click.Context, topic: str | None) -> None:
     else:
         known = [*TOPICS, *app.list_commands(context)]
         meant = did_you_mean(nearest(topic, known))
-        raise click.UsageError(f"there is no page and no command '{topic}'{meant}", context)
+        pages = f"the pages are {', '.join(TOPICS)}"
+        message = f"there is no page and no command '{topic}'{meant}\n{pages}"
+        raise click.UsageError(message, context)
 
 
 def _list_topics() -> None:

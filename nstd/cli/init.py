@@ -9,6 +9,7 @@ import click
 from nstd.client.editor import keep_config_schema, keep_sidecar_schema
 from nstd.client.init import make_root
 from nstd.documents.config import load_config
+from nstd.errors import in_shell
 from nstd.system.layout import CONFIG
 
 
@@ -20,5 +21,5 @@ def command(root: Path) -> None:
     keep_config_schema(root)
     keep_sidecar_schema(load_config(root / CONFIG))
     click.echo(f"{'made' if is_new else 'kept'} {root / 'config.yaml'}")
-    click.echo(f"start it:  nstd run -c {root / 'config.yaml'}")
+    click.echo(f"start it:  nstd run -c {in_shell(root / 'config.yaml')}")
     click.echo(f"drop pictures and sidecars into {root / 'inbox'}")

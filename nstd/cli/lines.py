@@ -1,4 +1,4 @@
-"""The events that matter to a person who looks on, one line each."""
+"""The events that are shown to a person at a terminal, one line each."""
 
 from __future__ import annotations
 
@@ -10,39 +10,46 @@ import click
 from nstd.errors import printable
 from nstd.logs.text import TextRenderer
 
-BEGUN = {"job.started": "begun"}
-"""What a bar shows where there are bars."""
-ENDS = {
+STARTED_EVENTS = {"job.started": "begun"}
+"""Events that a bar shows, where bars can be drawn."""
+SHOWN_EVENTS = {
     "batch.finished": "done",
     "daemon.started": "nstd",
     "daemon.stopped": "nstd",
     "device.up": "again",
     "inbox.back": "again",
     "intake.resumed": "again",
+    "job.failed": "ended",
     "job.finished": "done",
 }
-_TROUBLE = {"warning": ("note", "yellow"), "error": ("failed", "red")}
+_MARK_OF_LEVEL = {"warning": ("note", "yellow"), "error": ("failed", "red")}
 
 
 class Lines:
-    """Picks the events that matter, and says each in one line, with what belongs below it."""
+    """Selects events, and renders each as one line, with further lines below it if needed."""
 
-    def __init__(self, told: Mapping[str, str]) -> None:
-        """`told` are events with the word that begins their line; trouble is always told."""
-        self._told, self._words = told, TextRenderer(colors=False)
+    def __init__(self, marks: Mapping[str, str]) -> None:
+        """`marks` has the events that are shown, and the word that begins the line of each.
+
+        Warnings and errors are always shown.
+        """
+        self._marks, self._renderer = marks, TextRenderer(colors=False)
 
     def of(self, line: Mapping[str, Any]) -> str:
-        """What to print of a line of the log; nothing for most."""
-        self._words.learn(line)
-        usual = (self._told.get(line["event"], ""), "green")
-        mark, color = _TROUBLE.get(line["level"], usual)
+        """The text for a line of the log; an empty string if the event is not shown."""
+        self._renderer.note_name(line)
+        usual = (self._marks.get(line["event"], ""), "green")
+        mark, color = _MARK_OF_LEVEL.get(line["level"], usual)
         if not mark:
             return ""
-        return f"{click.style(f'{mark:6}', fg=color)}  {self._say(line)}"
+        return f"{click.style(f'{mark:6}', fg=color)}  {self._message(line)}"
 
-    def _say(self, line: Mapping[str, Any]) -> str:
+    def _message(self, line: Mapping[str, Any]) -> str:
         if line["event"] == "daemon.started":
             return f"works in {printable(line['root'])}; Ctrl-C ends it, and saves what runs"
         if line["event"] == "daemon.stopped":
-            return "ended: {finished} done, {failed} failed, {waiting} waiting".format(**line)
-        return self._words.words(line)
+            counts = [f"{line[name]} {name}" for name in ("failed", "cancelled") if line[name]]
+            return ", ".join(
+                [f"ended: {line['finished']} done", *counts, f"{line['waiting']} waiting"]
+            )
+        return self._renderer.message(line)

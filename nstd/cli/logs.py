@@ -22,7 +22,7 @@ from nstd.logs.text import Line, TextRenderer
 from nstd.outbox.results import read_reason
 from nstd.system.layout import LOG, LOGS, REASON
 
-_CHATTER = {"job.progress"}
+_FREQUENT = {"job.progress"}
 """Events with so many lines that they would hide the others."""
 _POLL = 0.5
 
@@ -48,10 +48,10 @@ def command(
     settings = load_config(find_config(config))
     check_log_readable(settings)
     reader = LogReader(settings.folder("outbox") / LOGS, LOG)
-    chosen = _Chosen(job, LEVELS.index(level))
-    renderer = TextRenderer()
-    show = _shower(renderer)
-    old: Iterable[Line] = filter(chosen, map(renderer.learn, reader.read()))
+    chosen = _LineFilter(job and _id_of(settings, job), LEVELS.index(level))
+    renderer = TextRenderer(repeat_hints=False)
+    show = _printer(renderer)
+    old: Iterable[Line] = filter(chosen, map(renderer.note_name, reader.read()))
     for line in old if lines is None else deque(old, maxlen=lines):
         show(line)
     if job is not None and not chosen.ids and not follow:
@@ -65,7 +65,17 @@ def command(
             show(line)
 
 
-class _Chosen:
+def _id_of(config: Config, wanted: str) -> str:
+    """The id of the only job that is called `wanted` in work or in the outbox, else `wanted`.
+
+    A result has another name than its job, if that was taken.
+    """
+    with suppress(StoreError):  # none, or several
+        return find_job(config, wanted, ("work", "failed", "done")).id or wanted
+    return wanted
+
+
+class _LineFilter:
     """Selects lines; remembers the ids of the wanted job or batch."""
 
     def __init__(self, wanted: str | None, level: int) -> None:
@@ -75,7 +85,7 @@ class _Chosen:
     def __call__(self, line: Line) -> bool:
         if self._wanted is not None and not self._is_meant(line):
             return False
-        level = "debug" if line["event"] in _CHATTER else line["level"]
+        level = "debug" if line["event"] in _FREQUENT else line["level"]
         return level not in LEVELS or LEVELS.index(level) >= self._level
 
     def _is_meant(self, line: Line) -> bool:
@@ -123,7 +133,7 @@ def _own_log(config: Config, job: str) -> Iterator[Line]:
 
 
 def _show_detail(config: Config, job: str) -> None:
-    """The traceback, or the last words of the worker, of a job that has failed and kept them."""
+    """Print the traceback, or the last output of the worker, of a failed job that has it."""
     with suppress(StoreError):  # it is none of those, or several
         target = find_job(config, job, ("failed",))
         reason = read_reason(config.folder("outbox") / target.name / REASON)
@@ -133,6 +143,6 @@ def _show_detail(config: Config, job: str) -> None:
                 click.echo(f"  {printable(line)}")
 
 
-def _shower(renderer: TextRenderer) -> Callable[[Line], None]:
+def _printer(renderer: TextRenderer) -> Callable[[Line], None]:
     color = False if os.environ.get("NO_COLOR") else None  # None: colours on a terminal
     return lambda line: click.echo(renderer.render(line), color=color)

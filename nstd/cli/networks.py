@@ -22,14 +22,18 @@ def command(context: click.Context, config: Path | None) -> None:
         context.obj = config
         return
     folder = load_config(find_config(config)).folder("networks")
-    click.echo("fixed    embedded: the same filters for every job, nothing to install")
-    click.echo("fitted   embedded: fitted to each pair, nothing to install")
+    _say("fixed", "embedded: the same filters for every job, nothing to install")
+    _say("fitted", "embedded: fitted to each pair, nothing to install")
     for name, weights, found in listing(folder):
         if isinstance(found, WeightsError):
-            click.echo(f"{name:8} {found.message} ({format_size(weights.size)})")
-            click.echo(f"         {found.hint}")
+            _say(name, f"{found.message} ({format_size(weights.size)})", found.hint, weights.note)
         else:
-            click.echo(f"{name:8} {found.path}  sha256 {found.sha256}")
+            _say(name, f"{found.path}  sha256 {found.sha256}", weights.note)
+
+
+def _say(name: str, *lines: str) -> None:
+    for number, line in enumerate(lines):
+        click.echo(f"{'' if number else name:18} {line}")
 
 
 @command.command("install")

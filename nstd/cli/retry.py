@@ -8,8 +8,10 @@ import click
 
 from nstd.cli.app import config_option, job_argument
 from nstd.client.find import find_job
-from nstd.client.retry import failed_of, resubmit, resubmit_unreadable
-from nstd.documents.config import find_config, load_config
+from nstd.client.retry import failed_of, missing_pictures, resubmit
+from nstd.client.retry_unreadable import resubmit_unreadable
+from nstd.documents.config import Config, find_config, load_config
+from nstd.errors import printable
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK
@@ -28,16 +30,21 @@ def command(config: Path | None, job: str) -> None:
     target = find_job(settings, job, ("failed batch", "work", "unreadable", "failed"))
     work = settings.folder("work")
     if target.where == "work":
-        ControlRequests(work, Files()).leave(ControlRequest("retry", target.name))
+        ControlRequests(work, Files()).write(ControlRequest("retry", target.name))
         when = " when the daemon runs again" if holder(work / LOCK) is None else ""
         click.echo(f"{target.name} starts again from its inputs{when}")
         return
     if target.where == "unreadable":
-        sidecar = resubmit_unreadable(settings, target.name, Files())
-        click.echo(f"{sidecar} is in the inbox again")
+        _tell(settings, resubmit_unreadable(settings, target.name, Files()))
         return
     outbox = settings.folder("outbox")
     is_batch = target.where == "failed batch"
     for folder in failed_of(outbox, target.name) if is_batch else [outbox / target.name]:
-        sidecar = resubmit(settings, folder, Files())
-        click.echo(f"{sidecar} is in the inbox again")
+        _tell(settings, resubmit(settings, folder, Files()))
+
+
+def _tell(config: Config, sidecar: Path) -> None:
+    click.echo(f"{printable(sidecar)} is in the inbox again")
+    if missing := missing_pictures(config, sidecar):
+        names = ", ".join(map(repr, missing))
+        click.echo(f"it waits for {names}, of which no copy is left: put that beside it")

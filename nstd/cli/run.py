@@ -31,12 +31,12 @@ _OVERRIDES = {
 @click.option("--console", type=click.Choice(["auto", "text", "json", "none"]))
 def command(config: Path | None, once: bool, **given: Any) -> None:
     """Watch the inbox and make the pictures. Options override the config."""
-    from nstd.system.init_process import go_on_in_child
+    from nstd.system.init_process import continue_in_child
 
-    go_on_in_child()
+    continue_in_child()
     faulthandler.enable(STDERR)  # systemd's watchdog ends us by SIGABRT: show where we hung
     from nstd.cli.bars import Bars, on_terminal
-    from nstd.cli.lines import ENDS, Lines
+    from nstd.cli.lines import SHOWN_EVENTS, Lines
     from nstd.daemon.daemon import Daemon
     from nstd.documents.config import find_config, load_config
 
@@ -52,6 +52,6 @@ def command(config: Path | None, once: bool, **given: Any) -> None:
     daemon = Daemon(settings, once=once, reload=lambda: load_config(path, overrides))
     if not is_seen:
         sys.exit(daemon.run())
-    with Bars(visible=True, lines=Lines(ENDS), keep=False):
+    with Bars(visible=True, lines=Lines(SHOWN_EVENTS), keep=False):
         status = daemon.run()
     sys.exit(status)

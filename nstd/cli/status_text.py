@@ -35,6 +35,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield (
         f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
         f"{len(status.running)} running, {status.done} done, {status.failed} failed"
+        + (f", {status.cancelled} cancelled" if status.cancelled else "")
     )
     yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
     yield from map(_unreadable, status.unreadable)
@@ -48,11 +49,13 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"  ... and {more} more"
     for ended in status.recent:
         what = "  ".join(filter(None, [ended.output, ended.message]))
-        yield f"  {ended.end.state:8} {ended.end.job}  {what}"
+        yield f"  {ended.state:9} {ended.end.job}  {what}"
+    if status.unlisted > 0:
+        yield f"  ... and {status.unlisted} earlier ones: all are in the gallery"
 
 
 def note_lines(status: Status, shown: int) -> Iterator[str]:
-    """A line for each file of the inbox that becomes no job as it is, and why."""
+    """A line for each file of the inbox that will not become a job as it is, and why."""
     for note in status.notes[:shown]:
         waited = None if note.since is None else max(0, round(time.time() - note.since))
         age = "" if waited is None else f" (for {format_duration(waited)})"
@@ -101,7 +104,12 @@ def _batch(entry: BatchEntry) -> str:
 
 def counts(entry: BatchEntry) -> str:
     """`3 of 8 done, 1 failed, 1 running, 3 waiting`; counts of 0 are left out."""
-    numbers = {"failed": entry.failed, "running": entry.running, "waiting": entry.waiting}
+    numbers = {
+        "failed": entry.failed,
+        "cancelled": entry.cancelled,
+        "running": entry.running,
+        "waiting": entry.waiting,
+    }
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
     return ", ".join([f"{entry.done} of {len(entry.batch.members)} done", *parts])
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nstd.cli.app import config_option
+
+if TYPE_CHECKING:
+    from nstd.client.submit import SubmitRequest
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 
@@ -42,19 +46,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 @click.option("--init", type=_FILE, help="A picture to start at instead of the content.")
 @click.option("--series", is_flag=True, help="Make the results of several contents look alike.")
 @click.option("--wait", is_flag=True, help="Follow the jobs, and print where the pictures are.")
-def command(
-    config: Path | None,
-    contents: tuple[Path, ...],
-    style: str,
-    options: tuple[str, ...],
-    size: str | None,
-    grid: bool,
-    styles: tuple[str, ...],
-    name: str | None,
-    init: Path | None,
-    series: bool,
-    wait: bool,
-) -> None:
+def command(config: Path | None, wait: bool, **given: Any) -> None:
     """Copy each CONTENT and the STYLE into the inbox, then a sidecar for each, atomically.
 
     STYLE is a picture file, or the name of a style in the library. With --wait the exit code is 1
@@ -63,26 +55,17 @@ def command(
     With --grid there is one sidecar and a job of each CONTENT in each STYLE with each value of
     each option, such as `-o style_weight=0.5,1,2`.
     """
-    from nstd.client.submit import SubmitRequest, submit
+    from nstd.client.submit import submit
     from nstd.documents.config import find_config, load_config
     from nstd.errors import printable
     from nstd.system.layout import LOCK
     from nstd.system.lock import holder
 
-    if not contents and not styles:
-        raise click.UsageError("Missing argument 'STYLE': say CONTENT and STYLE")
-    if styles:
-        contents = (*contents, _FILE.convert(style, None, click.get_current_context()))
-        style = styles[0]
-    if name is not None and len(contents) > 1 and not grid:
-        raise click.UsageError("--name names one job, and there are several contents")
+    request = _request(**given)
     settings = load_config(find_config(config))
-    if size is not None:
-        options = (*options, f"output.size={size}")
-    request = SubmitRequest(contents, style, options, name, init, series, grid, styles[1:])
     submitted = submit(settings, request)
-    if len(contents) > 1 or styles:
-        click.echo(printable(request.reading), err=True)
+    if len(request.contents) > 1 or given["styles"]:
+        click.echo(printable(request.summary), err=True)
     for each in submitted:
         click.echo(f"submitted {each.sidecar}", err=wait)
     if not wait and holder(settings.folder("work") / LOCK) is None:
@@ -91,3 +74,26 @@ def command(
         from nstd.cli import wait as waiting
 
         sys.exit(0 if waiting.wait(settings, submitted) else 1)
+
+
+def _request(
+    contents: tuple[Path, ...],
+    style: str,
+    styles: tuple[str, ...],
+    options: tuple[str, ...],
+    size: str | None,
+    **others: Any,
+) -> SubmitRequest:
+    """The request that the arguments describe. Raises UsageError if they contradict each other."""
+    from nstd.client.submit import SubmitRequest
+
+    if not contents and not styles:
+        raise click.UsageError("Missing argument 'STYLE': say CONTENT and STYLE")
+    if styles:  # then the last argument is a content too
+        contents = (*contents, _FILE.convert(style, None, click.get_current_context()))
+        style = styles[0]
+    if others["name"] is not None and len(contents) > 1 and not others["grid"]:
+        raise click.UsageError("--name names one job, and there are several contents")
+    if size is not None:
+        options = (*options, f"output.size={size}")
+    return SubmitRequest(contents, style, options, more_styles=styles[1:], **others)

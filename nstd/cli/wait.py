@@ -11,7 +11,7 @@ import click
 from rich.progress import TaskID
 
 from nstd.cli.bars import STARTING, describe, make_progress
-from nstd.client.follow import BatchLook, Followed, Look, follow
+from nstd.client.follow import Followed, FollowedBatchState, FollowedState, follow
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import printable
@@ -34,9 +34,8 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
 
     The paths of the pictures go to standard output, one per line; the rest to standard error.
     """
-    if holder(config.folder("work") / LOCK) is None:
-        click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
-    ends: list[tuple[str, Look]] = []
+    watch = _DaemonWatch(config.folder("work") / LOCK)
+    ends: list[tuple[str, FollowedState]] = []
     lines = _Lines()
     with make_progress(visible=True) as progress:
         tasks: dict[TaskID, Followed] = {
@@ -44,71 +43,86 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
             for each in submitted
         }
         while tasks:
+            watch.look()
             for task, followed in list(tasks.items()):
-                look = followed.look()
-                done = 1 if look.is_over else look.fraction
-                progress.update(task, completed=done, note=_note(look))
+                state = followed.read_state()
+                done = 1 if state.is_over else state.fraction
+                progress.update(task, completed=done, note=_note(state))
                 if progress.disable:
-                    lines.tell(followed.name, look)
-                if look.is_over:
+                    lines.print(followed.name, state)
+                if state.is_over:
                     del tasks[task]
-                    ends.append((followed.name, look))
+                    ends.append((followed.name, state))
             if tasks:
                 time.sleep(_POLL)
-    told = [_print_end(name, look) for name, look in ends]
-    return all(told)
+    results = [_print_end(name, state) for name, state in ends]
+    return all(results)
+
+
+class _DaemonWatch:
+    """Says that no daemon runs, at first and each time that one has ended."""
+
+    def __init__(self, lock: Path) -> None:
+        self._lock, self._runs = lock, True
+
+    def look(self) -> None:
+        """Look whether there is one."""
+        ran, self._runs = self._runs, holder(self._lock) is not None
+        if ran and not self._runs:
+            click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
 
 
 class _Lines:
     """Where no bars can be drawn, such as in a pipe: a line for each job every few seconds."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[float, str]] = {}  # when, and how the job stood then
+        self._printed: dict[str, tuple[float, str]] = {}  # when, and the state at that time
 
-    def tell(self, name: str, look: Look) -> None:
-        """Print how the job is, if it is time or its state is another one."""
+    def print(self, name: str, state: FollowedState) -> None:
+        """Print the state of the job, if it is time or the state has changed."""
         now = time.monotonic()
-        when, state = self._told.get(name, (-math.inf, ""))
-        if look.state == state and now - when < _EVERY:
+        when, before = self._printed.get(name, (-math.inf, ""))
+        if state.state == before and now - when < _EVERY:
             return
-        self._told[name] = now, look.state
-        share = f"{look.fraction:4.0%}  " if look.state == "running" else ""
-        click.echo(printable(f"{name}  {share}{_note(look)}"), err=True)
+        self._printed[name] = now, state.state
+        share = f"{state.fraction:4.0%}  " if state.state == "running" else ""
+        click.echo(printable(f"{name}  {share}{_note(state)}"), err=True)
 
 
-def _note(look: Look) -> str:
-    if isinstance(look, BatchLook) and look.batch is not None:
-        batch = look.batch
+def _note(state: FollowedState) -> str:
+    if isinstance(state, FollowedBatchState) and state.batch is not None:
+        batch = state.batch
         failed = f", {batch.count('failed')} failed" if batch.count("failed") else ""
         return f"{batch.count('finished')} of {len(batch.members)} done{failed}"
-    if look.state == "failed":
-        return look.end.code if isinstance(look.end, Reason) else "failed"
-    if look.state != "running":
-        return _NOTES[look.state]
-    told = look.progress
-    return STARTING if told is None else describe(told.scale, told.losses, told.eta)
+    if state.state == "failed":
+        return state.end.code if isinstance(state.end, Reason) else "failed"
+    if state.state != "running":
+        return _NOTES[state.state]
+    if (progress := state.progress) is None:
+        return STARTING
+    return describe(progress.scale, progress.losses, progress.eta)
 
 
-def _print_end(name: str, look: Look) -> bool:
-    if isinstance(look, BatchLook):
-        return _print_batch(look)
-    if look.state == "finished":
-        click.echo(printable(look.picture))
+def _print_end(name: str, state: FollowedState) -> bool:
+    if isinstance(state, FollowedBatchState):
+        return _print_batch(state)
+    if state.state == "finished":
+        click.echo(printable(state.picture))
         return True
-    _print_reason(name, look.end if isinstance(look.end, Reason) else Reason(), look.path)
+    _print_reason(name, state.end if isinstance(state.end, Reason) else Reason(), state.path)
     return False
 
 
-def _print_batch(look: BatchLook) -> bool:
+def _print_batch(state: FollowedBatchState) -> bool:
     """Print the pictures to standard output, and the failures and the sheet to standard error."""
-    for picture in look.pictures:
+    for picture in state.pictures:
         click.echo(printable(picture))
-    for path, reason in look.reasons:
+    for path, reason in state.reasons:
         _print_reason(reason.name, reason, path)
-    if look.batch is not None and look.batch.sheet:
-        sheet = look.outbox / look.batch.place / look.batch.sheet
+    if state.batch is not None and state.batch.sheet:
+        sheet = state.outbox / state.batch.place / state.batch.sheet
         click.echo(f"contact sheet: {printable(sheet)}", err=True)
-    return not look.reasons
+    return not state.reasons
 
 
 def _print_reason(name: str, reason: Reason, path: Path) -> None:

@@ -25,6 +25,7 @@ _WIDE = 100
 """The width, in columns, from which optional details are shown."""
 _FEWEST = 3
 _BAR = 16
+_COLORS = {"failed": "red", "cancelled": "yellow"}
 
 
 def watch(config: Config) -> None:
@@ -61,8 +62,8 @@ def _head(status: Status) -> Iterator[Text]:
     if status.inbox_lost:
         yield _line(("the inbox cannot be read: nothing is taken in", "red"))
     for name, reason in status.unavailable.items():
-        told = f"backend {name} cannot be used for now, and its sidecars wait: {reason}"
-        yield _line((told, "yellow"))
+        text = f"backend {name} cannot be used for now, and its sidecars wait: {reason}"
+        yield _line((text, "yellow"))
     for error in status.unreadable:
         yield _line((f"unreadable: {error.splitlines()[0]}", "red"))
     yield _line("")
@@ -91,18 +92,18 @@ def _devices(status: Status, width: int) -> Table:
 def _running(entry: RunningEntry, is_wide: bool) -> Iterator[RenderableType]:
     yield _text(entry.slot)
     yield _text(entry.job.name)
-    if (told := entry.progress) is None:
+    if (progress := entry.progress) is None:
         yield _text("starting")
         return
-    loss = told.losses.get("total")
-    yield ProgressBar(total=1.0, completed=told.fraction)
-    yield _text(f"{told.fraction:.0%}")
+    loss = progress.losses.get("total")
+    yield ProgressBar(total=1.0, completed=progress.fraction)
+    yield _text(f"{progress.fraction:.0%}")
     yield _text("" if loss is None else f"{loss:.4g}")
-    yield _text("" if told.eta is None else format_duration(round(told.eta)))
-    yield _text(memory(told))
+    yield _text("" if progress.eta is None else format_duration(round(progress.eta)))
+    yield _text(memory(progress))
     if is_wide:
-        yield _text(f"{told.step}/{told.steps}")
-        yield _text(told.scale)
+        yield _text(f"{progress.step}/{progress.steps}")
+        yield _text(progress.scale)
         yield _text(entry.job.id)
 
 
@@ -124,7 +125,7 @@ def _batches(status: Status) -> Iterator[RenderableType]:
     for ratio in (None, None, 1):
         table.add_column(no_wrap=True, ratio=ratio)
     for entry in status.batches:
-        over = (entry.done + entry.failed) / len(entry.batch.members)
+        over = (entry.done + entry.failed + entry.cancelled) / len(entry.batch.members)
         bar = ProgressBar(total=1.0, completed=over, width=_BAR)
         table.add_row(_text(entry.batch.name), bar, _text(counts(entry)))
     yield table
@@ -150,7 +151,8 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
 
 def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
     yield _line("")
-    yield _line((f"DONE {status.done}, FAILED {status.failed}", "bold"))
+    cancelled = f", CANCELLED {status.cancelled}" if status.cancelled else ""
+    yield _line((f"DONE {status.done}, FAILED {status.failed}{cancelled}", "bold"))
     table = _table(header=False)
     table.add_column(no_wrap=True)
     if width >= _WIDE:
@@ -159,10 +161,12 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
     for entry in status.recent[:shown]:
         end = entry.end
         why = f"{end.code}: {entry.message}" if isinstance(end, Reason) else end.device
-        mark = Text(end.state, style="red" if isinstance(end, Reason) else "green")
-        told = [entry.output, why]
-        table.add_row(mark, *map(_text, told if width >= _WIDE else ["  ".join(told)]))
+        mark = Text(entry.state, style=_COLORS.get(entry.state, "green"))
+        texts = [entry.output, why]
+        table.add_row(mark, *map(_text, texts if width >= _WIDE else ["  ".join(texts)]))
     yield table
+    if (more := status.unlisted + len(status.recent[shown:])) > 0:
+        yield _line((f"  ... and {more} earlier ones: all are in the gallery", "dim"))
 
 
 def _table(*, header: bool = True) -> Table:

@@ -1,6 +1,6 @@
-"""What `nstd doctor` says of files and folders inside a root that the daemon cannot write.
+"""Checks for `nstd doctor` of the files and folders inside a root that the daemon must write.
 
-Most often a command was run as root once: what it made belongs to root.
+The usual cause of a failure is a command that was run as root: what it made belongs to root.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
-from nstd.errors import printable
+from nstd.errors import in_shell, printable
 from nstd.intake.names import is_ignored
 from nstd.system import layout
 
@@ -33,19 +33,29 @@ _IN = {
 
 
 def check_access(config: Config) -> Iterator[Finding]:
-    """A failure for each file or folder that the daemon's user cannot use; else one that is ok.
+    """A failure for each file or folder that the daemon's user cannot write; else one `ok`.
 
-    Run as root, this asks for the owner of the work folder, whom the daemon mostly runs as.
+    Who cannot write the work folder does not run the daemon: then this asks for its owner, whom the
+    daemon mostly runs as; so it does for root.
     """
-    user = _daemon_user(config)
+    user = daemon_user(config.folder("work"))
     findings = [*_closed(config, user), *_sticky(config.folder("inbox"), user)]
     yield from findings
     if not findings:
-        yield Finding("ok", "access", f"{_name(user)} can write all that lies in the folders")
+        yield Finding("ok", "access", f"{user_name(user)} can write all that lies in the folders")
 
 
-def _daemon_user(config: Config) -> int:
-    return os.getuid() or config.folder("work").stat().st_uid
+def daemon_user(work: Path) -> int:
+    """The user that the daemon runs as. Raises OSError."""
+    is_ours = os.getuid() != 0 and os.access(work, os.W_OK)
+    return os.getuid() if is_ours else work.stat().st_uid
+
+
+def is_of_the_group(folder: Path) -> bool:
+    """Whether the folder is another account's, and we are in its group: then we may look on."""
+    status = folder.stat()
+    is_another = status.st_uid not in (0, os.getuid())
+    return is_another and status.st_gid in (os.getgid(), *os.getgroups())
 
 
 def _closed(config: Config, user: int) -> Iterator[Finding]:
@@ -56,14 +66,15 @@ def _closed(config: Config, user: int) -> Iterator[Finding]:
                 status = path.lstat()
             except FileNotFoundError:
                 continue
-            if not _may_write(path, status, user):
-                message = f"{printable(path)} belongs to {_name(status.st_uid)}, and {_name(user)} "
-                hint = f"run: sudo chown -R {_account(user)} {printable(path)}"
+            if not may_write(path, status, user):
+                owner, who = user_name(status.st_uid), user_name(user)
+                message = f"{printable(path)} belongs to {owner}, and {who} "
+                hint = f"run: sudo chown -R {_account(user)} {in_shell(path)}"
                 yield Finding("fail", "access", f"{message}cannot write it", hint)
 
 
-def _may_write(path: Path, status: os.stat_result, user: int) -> bool:
-    """Whether `user` may; of ourselves the kernel knows best."""
+def may_write(path: Path, status: os.stat_result, user: int) -> bool:
+    """Whether `user` may write `path`; for our own user, the kernel is asked."""
     if user == 0:
         return True
     if user == os.getuid():
@@ -83,20 +94,21 @@ def _groups(user: int) -> list[int]:
 
 
 def _sticky(inbox: Path, user: int) -> Iterator[Finding]:
-    """Folders of the inbox out of which nobody but its owner may take the files of others."""
+    """A failure for each sticky folder of the inbox: `user` cannot move files of others from it."""
     for folder, inner, _ in os.walk(inbox):
         inner[:] = [name for name in inner if not is_ignored(name)]
         status = Path(folder).stat()
         if status.st_mode & stat.S_ISVTX and user not in (0, status.st_uid):
             message = (
-                f"{printable(folder)} is sticky and belongs to {_name(status.st_uid)}: "
-                f"{_name(user)} cannot take the sidecars of others out of it"
+                f"{printable(folder)} is sticky and belongs to {user_name(status.st_uid)}: "
+                f"{user_name(user)} cannot take the sidecars of others out of it"
             )
-            hint = f"run: sudo chmod -t {printable(folder)}, or sudo chown {_account(user)} it"
+            hint = f"run: sudo chmod -t {in_shell(folder)}, or sudo chown {_account(user)} it"
             yield Finding("fail", "access", message, hint)
 
 
-def _name(user: int) -> str:
+def user_name(user: int) -> str:
+    """The account of a user, or its number."""
     account = _account(user)
     return f"user {account}" if account.isdecimal() else account
 
@@ -109,7 +121,7 @@ def _account(user: int) -> str:
 
 
 def check_instances(allowed: int | None) -> Iterator[Finding]:
-    """A warning when this user cannot make another watcher of folders; `allowed` is the limit."""
+    """A warning when this user cannot make another inotify instance; `allowed` is the limit."""
     descriptor = ctypes.CDLL(None, use_errno=True).inotify_init1(os.O_CLOEXEC)
     if descriptor >= 0:
         os.close(descriptor)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,10 +11,11 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from nstd.backends.registry import Backends, BackendStatus
+from nstd.backends.probe import BackendStatus
+from nstd.backends.registry import Backends
 from nstd.backends.weights import listing
-from nstd.client.access import check_access, check_instances
 from nstd.client.finding import Finding, Level
+from nstd.client.folder_checks import access, folders, space, watching
 from nstd.client.status import list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import ClusterError, WeightsError, printable
@@ -24,8 +23,6 @@ from nstd.executors import make_executor
 from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
 from nstd.system.layout import LOCK
 from nstd.system.lock import holder
-from nstd.system.mounts import filesystem_of, is_network
-from nstd.system.units import format_size
 
 _PACKAGES = (
     "nstd",
@@ -43,8 +40,6 @@ import json, torch
 usable = torch.cuda.device_count() if torch.cuda.is_available() else 0
 print("\\n" + json.dumps([usable, torch.version.cuda]))
 """
-_INOTIFY = Path("/proc/sys/fs/inotify")
-_WRITTEN = ("inbox", "work", "outbox")  # sidecars are taken out of the inbox by a rename
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -62,8 +57,8 @@ def examine(config: Config) -> Iterator[Finding]:
 
 
 def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
-    before = (_python, _devices, _folders, _access, _space)
-    return (*before, _watching, _weights, _plugins, _jobs, _daemon)
+    before = (_python, _devices, folders, access, space)
+    return (*before, watching, _weights, _plugins, _jobs, _daemon)
 
 
 def _python(_: Config) -> Iterator[Finding]:
@@ -101,9 +96,9 @@ def _cluster(config: Config) -> Iterator[Finding]:
         finally:
             executor.close()
         names = ", ".join(slot.name for slot in executor.slots())
-    if trouble := executor.trouble():
+    if reason := executor.why_no_slots():
         hint = "add such a node, or ask for less in the section `executor` of the config"
-        yield Finding("warn", "cluster", trouble, hint)
+        yield Finding("warn", "cluster", reason, hint)
     else:
         yield Finding("ok", "cluster", f"{config.executor.address} has the slots {names}")
 
@@ -139,113 +134,14 @@ def _torch(asked: int, gpus: int) -> Finding:
     )
 
 
-def _folders(config: Config) -> Iterator[Finding]:
-    for name in type(config.folders).model_fields:
-        yield _folder(name, config.folder(name))
-    mounts = {filesystem_of(config.folder(name)).point for name in _WRITTEN}
-    if len(mounts) == 1:
-        yield Finding("ok", "folders", "inbox, work and outbox share one filesystem")
-    else:
-        message = "inbox, work and outbox lie on different filesystems: files are copied"
-        yield Finding("ok", "folders", message)
-
-
-def _folder(name: str, path: Path) -> Finding:
-    mount = filesystem_of(path)
-    where = f"{path} ({mount.fstype} at {mount.point})"
-    if not path.is_dir():
-        hint = f"make it: `nstd init`, or mkdir -p {path}"
-        return Finding("fail", name, f"{path} is not there or no folder", hint)
-    try:
-        if name in _WRITTEN:
-            _try_writing(path)
-        else:
-            next(path.iterdir(), None)
-    except OSError as error:
-        wanted = "read and write" if name in _WRITTEN else "read"
-        hint = f"let the daemon's user {wanted} it; you are user {os.getuid()} now"
-        return Finding("fail", name, f"{where}: {error.strerror or error}", hint)
-    return Finding("ok", name, where)
-
-
-def _try_writing(folder: Path) -> None:
-    """Write, sync, rename and remove a hidden file in `folder`. Raises OSError."""
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".nstd-doctor-") as file:
-        file.write(b"nstd")
-        file.flush()
-        os.fsync(file.fileno())
-        moved = Path(file.name).rename(file.name + ".moved")
-        moved.rename(file.name)
-
-
-def _access(config: Config) -> Iterator[Finding]:
-    if all(config.folder(name).is_dir() for name in _WRITTEN):
-        yield from check_access(config)
-
-
-def _space(config: Config) -> Iterator[Finding]:
-    needed = config.limits.min_free
-    seen = set()
-    for name in _WRITTEN:
-        mount = filesystem_of(config.folder(name))
-        if mount in seen or not config.folder(name).is_dir():
-            continue
-        seen.add(mount)
-        free = shutil.disk_usage(config.folder(name)).free
-        message = f"{format_size(free)} free for {name} on {mount.point}"
-        if free >= needed:
-            yield Finding("ok", "space", message)
-        else:
-            hint = "free some space, or lower limits.min_free; until then no job is claimed"
-            yield Finding("fail", "space", f"{message}, less than {format_size(needed)}", hint)
-
-
-def _watching(config: Config) -> Iterator[Finding]:
-    """Whether the kernel reports events of the inbox, and whether its limits are high enough."""
-    inbox = config.folder("inbox")
-    mount = filesystem_of(inbox)
-    if config.watch.mode == "poll" or (config.watch.mode == "auto" and is_network(mount.fstype)):
-        yield Finding("ok", "watch", f"{inbox} is read every {config.watch.poll:g} s")
-        return
-    if is_network(mount.fstype):
-        message = f"{inbox} lies on {mount.fstype}, where other machines' files make no events"
-        yield Finding("warn", "watch", message, "write `watch: {mode: auto}`")
-        return
-    limit = _number(_INOTIFY / "max_user_watches")
-    folders = sum(1 for _ in os.walk(inbox))
-    message = f"{folders} inbox folders to watch; the kernel allows this user {limit} watches"
-    if limit is None:
-        yield Finding(
-            "warn", "watch", "this kernel offers no events", "write `watch: {mode: poll}`"
-        )
-    elif folders > limit // 2:
-        hint = f"raise it: sysctl fs.inotify.max_user_watches={max(4 * folders, 2 * limit)}"
-        yield Finding("warn", "watch", message, f"{hint}; or write `watch: {{mode: poll}}`")
-    else:
-        yield Finding("ok", "watch", message)
-    instances = _number(_INOTIFY / "max_user_instances")
-    yield from check_instances(instances)
-    if instances is not None and instances < 8:
-        hint = "raise it: sysctl fs.inotify.max_user_instances=128"
-        yield Finding("warn", "watch", f"this user may make {instances} watchers", hint)
-
-
-def _number(file: Path) -> int | None:
-    try:
-        return int(file.read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _weights(config: Config) -> Iterator[Finding]:
     """Missing weights are only a note, because few users need them; a corrupt file is an error."""
     wanted = {options.get("network") for options in config.backends.values()}
-    for name, weights, found in listing(config.folder("networks")):
+    for name, _, found in listing(config.folder("networks")):
         if not isinstance(found, WeightsError):
             yield Finding("ok", "weights", f"{name} at {found.path}, verified")
         elif found.code == "weights_missing" and name not in wanted:
-            message = f"{name} is not installed; `nstd networks install {name}` gets {weights.file}"
-            yield Finding("ok", "weights", message)
+            yield Finding("ok", "weights", f"{name} is not installed: {found.hint}")
         else:
             yield Finding("fail", "weights", found.message, found.hint)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from nstd.client.readable import check_readable
 from nstd.client.status import list_jobs, list_sidecars, list_unreadable
@@ -28,6 +28,7 @@ _ELSEWHERE = {
     "unreadable": ("a job that cannot be read", "`nstd retry` puts its sidecar back"),
     "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
     "failed": ("a job that has failed", "`nstd retry` runs it again"),
+    "done batch": ("a batch that is done", "drop its sidecar again to make it once more"),
     "done": ("done already", "drop or submit it again to make it once more"),
 }
 
@@ -36,16 +37,20 @@ _ELSEWHERE = {
 class Target:
     """A job that was found."""
 
-    where: str  # "batch", "work", "unreadable", "inbox", "failed batch", "failed" or "done"
-    name: str  # the id of the job or batch, the sidecar's name, or the folder in the outbox
+    where: str
+    """One of the places above."""
+    name: str
+    """The id of the job or batch, the name of the sidecar, or the folder in the outbox."""
     aliases: frozenset[str]
+    id: str = ""
+    """Of a job, where it has one."""
 
     def is_called(self, wanted: str) -> bool:
         """Whether `wanted` is one of its names, or its id."""
         return wanted in self.aliases
 
     def begins(self, wanted: str) -> bool:
-        """Whether its id or one of its names begins so."""
+        """Whether its id or one of its names begins with `wanted`."""
         return any(
             alias.startswith(wanted) and len(wanted) >= (SHORTEST if _is_id(alias) else _SHORT)
             for alias in self.aliases
@@ -55,8 +60,8 @@ class Target:
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     """The job in `places` that matches `wanted`; the first place with a match is used.
 
-    A name that is said in full comes before all that begin so. Raises StoreError `not_found` when
-    there is none, or when it means several.
+    A complete name takes precedence over names that begin with `wanted`. Raises StoreError
+    `not_found` when no job matches, or several.
     """
     check_readable(config)
     targets = list(_targets(config))
@@ -72,15 +77,22 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         place, hint = _ELSEWHERE[elsewhere.where]
         raise StoreError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
     known = [alias for target in targets if target.where in places for alias in target.aliases]
+    if begun := [alias for alias in known if alias.startswith(wanted)]:
+        what = "ids" if all(map(_is_id, begun)) else "ids or names"
+        raise StoreError(
+            "not_found",
+            f"{wanted!r} is too short: so begin {len(begun)} {what}",
+            f"give at least {SHORTEST} characters of an id, or {_SHORT} of a name",
+        )
     raise StoreError(
         "not_found",
-        f"no job {wanted!r} is in {' or '.join(places)}{did_you_mean(nearest(wanted, known))}",
+        f"no such job: {wanted!r}{did_you_mean(nearest(wanted, known))}",
         "`nstd status` lists the jobs",
     )
 
 
 def _several(wanted: str, found: list[Target]) -> StoreError:
-    """The error for a name that several jobs have; each has a line with its names."""
+    """The error for a name that matches several jobs; its message lists them, one per line."""
     lines = []
     for target in sorted(found, key=lambda each: each.name)[:_LISTED]:
         others = sorted(target.aliases - {target.name}, key=len)
@@ -108,7 +120,7 @@ def _targets(config: Config) -> Iterator[Target]:
             yield Target("batch", live.id, frozenset({live.id, live.name, live.place}))
     for job, _ in list_jobs(config.folder("work")):
         path = PurePosixPath(job.place, job.name)
-        yield Target("work", job.id, frozenset({job.id, job.name, str(path)}))
+        yield Target("work", job.id, frozenset({job.id, job.name, str(path)}), job.id)
     for folder, _ in list_unreadable(config.folder("work")):
         stems = {path.stem for path in folder.glob("*") if is_sidecar(path.name)}
         yield Target("unreadable", folder.name, frozenset({folder.name, *stems}))
@@ -116,17 +128,25 @@ def _targets(config: Config) -> Iterator[Target]:
         path = PurePosixPath(sidecar)
         names = {sidecar, path.name, path.stem, str(path.with_suffix(""))}
         yield Target("inbox", sidecar, frozenset(names))
-    outbox = config.folder("outbox")
+    yield from _published(config.folder("outbox"))
+
+
+def _published(outbox: Path) -> Iterator[Target]:
     batches: dict[str, set[str]] = {}
+    failed: set[str] = set()
     for _, record_path in list_published(outbox):
-        told = read_heading(record_path) or Heading()
+        heading = read_heading(record_path) or Heading()
         output = record_path.parent.relative_to(outbox)
         is_failed = output.parts[0] == FAILED
         inner = output.relative_to(FAILED) if is_failed else output
-        names = {str(output), str(inner), output.name, *filter(None, [told.job])}
-        if is_failed and (batch := told.batch):
+        names = {str(output), str(inner), output.name, *filter(None, [heading.job])}
+        if batch := heading.batch:
             names_of_batch = batches.setdefault(batch.id, {batch.id, batch.name})
             names_of_batch.add(str(inner.parent))
-        yield Target("failed" if is_failed else "done", str(output), frozenset(names))
+            if is_failed:
+                failed.add(batch.id)
+        place = "failed" if is_failed else "done"
+        yield Target(place, str(output), frozenset(names), heading.job)
     for batch_id, names in batches.items():
-        yield Target("failed batch", batch_id, frozenset(names))
+        place = "failed batch" if batch_id in failed else "done batch"
+        yield Target(place, batch_id, frozenset(names))

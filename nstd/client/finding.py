@@ -1,4 +1,4 @@
-"""What `nstd doctor` says of one thing that it has looked at."""
+"""The result of one check of `nstd doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `hint` says what to do where the level is not `ok`."""
+    """The result of a check of `what`; `hint` says what to do if the level is not `ok`."""
 
     level: Level
     what: str

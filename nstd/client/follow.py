@@ -13,7 +13,7 @@ from nstd.client.status import list_jobs
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
-from nstd.outbox.record import Reason, Record, timestamp
+from nstd.outbox.record import Heading, Reason, Record, timestamp
 from nstd.outbox.results import list_published, read_ended, read_heading, read_reason
 from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
@@ -21,11 +21,11 @@ from nstd.queue.progress import ProgressNote, read_progress
 from nstd.system.layout import CLAIMS, FAILED, REASON
 
 PATIENCE = 10.0
-"""Seconds for which a job may not be found: it may move between the places while we read them."""
+"""Seconds for which a job may not be found: it may move between the folders that we read."""
 
 
 @dataclass(frozen=True)
-class Look:
+class FollowedState:
     """The state of a job; `end` is its record or its reason, which is at `path`.
 
     `fraction` is the share of its work that is done, in [0, 1].
@@ -60,38 +60,38 @@ class Followed:
         self._id: str | None = None
         self._seen = time.monotonic()
 
-    def look(self) -> Look:
+    def read_state(self) -> FollowedState:
         """Its state now. Raises StoreError `not_found` when it cannot be found for too long.
 
         The places are read in the order in which a job moves through them, so that it is not
         missed.
         """
-        look = self._in_inbox() or self._in_work() or self._in_outbox()
-        if look is not None:
+        found = self._in_inbox() or self._in_work() or self._in_outbox()
+        if found is not None:
             self._seen = time.monotonic()
-            return look
+            return found
         if time.monotonic() - self._seen > PATIENCE:
             raise StoreError(
                 "not_found",
                 f"{printable(self.name)}: neither in the inbox nor in work nor in the outbox",
                 "somebody has taken it away; `nstd logs` may tell more",
             )
-        return Look("waiting")
+        return FollowedState("waiting")
 
-    def _in_inbox(self) -> Look | None:
+    def _in_inbox(self) -> FollowedState | None:
         if self._id is not None:
             return None
         sidecar = self._submitted.sidecar
         with suppress(OSError):
             if sidecar.stat().st_mtime_ns == self._submitted.mtime_ns:
-                return Look("inbox")
+                return FollowedState("inbox")
         with suppress(OSError):
             claims = (self._inbox / CLAIMS).iterdir()  # claims whose pictures are being copied
             if any(os.path.lexists(claim / sidecar.name) for claim in claims):
-                return Look("inbox")
+                return FollowedState("inbox")
         return None
 
-    def _in_work(self) -> Look | None:
+    def _in_work(self) -> FollowedState | None:
         if (own := self._own_id()) is None:
             return None
         paths = JobPaths(self._work / own)
@@ -100,40 +100,49 @@ class Followed:
         except StoreError:
             return None
         if not job.running:
-            return Look("waiting")
+            return FollowedState("waiting")
         progress = read_progress(paths.progress)
-        return Look("running", progress.fraction if progress else 0.0, progress)
+        return FollowedState("running", progress.fraction if progress else 0.0, progress)
 
     def _own_id(self) -> str | None:
-        """The id of the job, once there is one: the first of its name since it was written.
+        """The id of the job, once it has one: the first of its sidecar since the submission.
 
-        Work before the outbox, as jobs move that way; both, as a later one of its name may wait.
+        The work folder is read before the outbox, because jobs move in that direction. Both are
+        always read, because a later job of the same sidecar name may wait in the work folder.
         """
         if self._id is None:
             known = [
                 (timestamp(job.submitted), job.id)
                 for job, _ in list_jobs(self._work)
-                if job.name == self.name
+                if job.sidecar_path == self._submitted.sidecar.name
             ]
             for _, path in list_published(self._outbox):
                 heading = read_heading(path)
-                if heading is not None and heading.name == self.name:
+                if heading is not None and self._is_of_ours(heading):
                     known.append((heading.submitted, heading.job))
             self._id = min((k for k in known if k[0] >= self._since), default=("", None))[1]
         return self._id
 
-    def _in_outbox(self) -> Look | None:
+    def _is_of_ours(self, heading: Heading) -> bool:
+        """Whether it is of a job with our sidecar; records of earlier versions do not name it."""
+        return heading.sidecar == self._submitted.sidecar.name or (
+            not heading.sidecar and heading.name == self.name
+        )
+
+    def _in_outbox(self) -> FollowedState | None:
         own = self._own_id()
         for _, path in sorted(list_published(self._outbox), reverse=True) if own else ():
             heading = read_heading(path)
             if heading is not None and heading.job == own:
                 end = read_ended(path)
-                return Look("failed" if path.name == REASON else "finished", end=end, path=path)
+                return FollowedState(
+                    "failed" if path.name == REASON else "finished", end=end, path=path
+                )
         return None
 
 
 @dataclass(frozen=True)
-class BatchLook(Look):
+class FollowedBatchState(FollowedState):
     """The state of a batch, and how many of its jobs have ended."""
 
     batch: Batch | None = None
@@ -160,7 +169,7 @@ class FollowedBatch(Followed):
 
     _batch_id: str | None = None
 
-    def _in_work(self) -> Look | None:
+    def _in_work(self) -> FollowedState | None:
         own = self._own_batch_id()
         for batch in self._batches_in_work():
             if batch.id == own:
@@ -168,7 +177,7 @@ class FollowedBatch(Followed):
         return None
 
     def _own_batch_id(self) -> str | None:
-        """The id of the batch, once there is one: the first of its sidecar's name since then."""
+        """The id of the batch, once it has one: the first of its sidecar since the submission."""
         if self._batch_id is None:
             known = [
                 (timestamp(batch.submitted), batch.id)
@@ -188,21 +197,21 @@ class FollowedBatch(Followed):
             if (batch := read_manifest(self._outbox / place)) is not None:
                 yield batch
 
-    def _under_way(self, batch: Batch) -> Look:
+    def _under_way(self, batch: Batch) -> FollowedState:
         fractions = [1.0] * (batch.count("finished") + batch.count("failed"))
         for job, paths in list_jobs(self._work):
             if job.running and job.batch is not None and job.batch.id == batch.id:
                 progress = read_progress(paths.progress)
                 fractions.append(progress.fraction if progress else 0.0)
         fraction = min(1.0, sum(fractions) / len(batch.members))
-        return BatchLook("running", fraction, batch=batch, outbox=self._outbox)
+        return FollowedBatchState("running", fraction, batch=batch, outbox=self._outbox)
 
-    def _in_outbox(self) -> Look | None:
+    def _in_outbox(self) -> FollowedState | None:
         own = self._own_batch_id()
         for batch in self._published():
             if batch.id == own:
                 state = "failed" if batch.count("failed") else "finished"
-                return BatchLook(state, batch=batch, outbox=self._outbox)
+                return FollowedBatchState(state, batch=batch, outbox=self._outbox)
         return super()._in_outbox()
 
     def _places(self) -> set[PurePosixPath]:

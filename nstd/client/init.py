@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 from nstd.documents.config import load_config
@@ -11,6 +12,8 @@ from nstd.documents.template import config_template
 from nstd.errors import ConfigError
 from nstd.system.durable import Files
 from nstd.system.layout import CONFIG, INNER
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def make_root(root: Path) -> bool:
@@ -24,6 +27,8 @@ def make_root(root: Path) -> bool:
         files.make_folder(root.absolute())
         try:
             files.write_new(path, iter([config_template().encode()]))
+            # whoever may change it may have any command run, as a hook; sudo may set umask 002
+            path.chmod(path.stat().st_mode & ~_OTHERS_WRITE)
             is_new = True
         except FileExistsError:
             is_new = False

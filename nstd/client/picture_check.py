@@ -1,4 +1,4 @@
-"""What cannot become a job is refused before it is submitted: files that are no usable pictures."""
+"""Checks pictures before they are submitted, so that files that are not usable are refused."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _KINDS = (
 
 
 def check_pictures(pictures: Iterable[Path], limits: LimitSettings) -> None:
-    """Raise PictureError for the first that no job could use.
+    """Raise PictureError for the first picture that no job could use.
 
-    What is plainly a JPEG, PNG or BMP is not decoded here; anything else is, in a process of its
-    own, as a decoder may be slow or break. Raises OSError for a file that cannot be read.
+    Files that begin as JPEG, PNG or BMP are not decoded here. All others are decoded in a separate
+    process, because a decoder may be slow or crash. Raises OSError for a file that cannot be read.
     """
     doubtful = []
     for picture in dict.fromkeys(pictures):
@@ -62,10 +62,10 @@ def _is_plain(picture: Path) -> bool:
 
 
 def _check_inside(pictures: list[Path], limits: LimitSettings) -> None:
-    """Have a child process decode them; one that it cannot answer for is left to the job."""
+    """Have a child process decode the pictures; if the process fails, the job will check them."""
     numbers = str(limits.picture_pixels), str(limits.picture_bytes)
     files = [str(picture.resolve()) for picture in pictures]
-    command = [sys.executable, "-P", "-m", "nstd.images.look", *numbers, *files]
+    command = [sys.executable, "-P", "-m", "nstd.images.check", *numbers, *files]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=True

@@ -1,4 +1,4 @@
-"""Folders that are closed to the person who asks: said, instead of counted as empty."""
+"""Reports folders that the user of a command may not read, instead of treating them as empty."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nstd.system.layout import FAILED, LOG, LOGS
 
 
 def check_readable(config: Config) -> None:
-    """Raise StoreError `io_error` for a folder of the root that we may not look into."""
+    """Raise StoreError `io_error` for a folder of the root that this user may not read."""
     outbox = config.folder("outbox")
     for path in (config.folder("inbox"), config.folder("work"), outbox, outbox / FAILED):
-        _refuse_closed(path, _list)
+        _refuse_closed(path, list_folder)
 
 
 def check_log_readable(config: Config) -> None:
     """The same for the log."""
     logs = config.folder("outbox") / LOGS
-    _refuse_closed(logs, _list)
+    _refuse_closed(logs, list_folder)
     _refuse_closed(logs / LOG, _open)
 
 
 def _refuse_closed(path: Path, look: Callable[[Path], None]) -> None:
-    """What is not there is closed to nobody; other errors are met by those who read it."""
+    """Raise StoreError if `look` is not permitted; its other errors are ignored here."""
     try:
         look(path)
     except PermissionError:
@@ -38,9 +38,9 @@ def _refuse_closed(path: Path, look: Callable[[Path], None]) -> None:
         pass
 
 
-def _list(path: Path) -> None:
+def list_folder(path: Path) -> None:
     os.scandir(path).close()
-    (path / ".").stat()  # names alone tell nothing
+    (path / ".").stat()  # without the right to search, only the names could be read
 
 
 def _open(path: Path) -> None:

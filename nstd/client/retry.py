@@ -6,18 +6,16 @@ of the failed job; the sidecar is the last, by one rename.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path, PurePosixPath
 
 from nstd.documents.config import Config
-from nstd.documents.sidecar import parse_sidecar
+from nstd.documents.grid import parse_grid
 from nstd.errors import SidecarError, StoreError
 from nstd.intake.locator import Locator
-from nstd.intake.names import is_sidecar
 from nstd.outbox.results import list_published, read_heading, read_reason
 from nstd.system.durable import Files
-from nstd.system.layout import FAILED, NEW, REASON
+from nstd.system.layout import FAILED, REASON
 from nstd.system.nofollow import Folder, join
 
 
@@ -37,10 +35,10 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
             for picture in reason.inputs.pictures()
             if picture.kept is not None
         }
-        _restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(failed / name.name, inbox.path / name, below=inbox.path)
-        # One that lay there may have gone with another job; from now on the sidecar keeps it.
-        _restore_all(inbox, config, name, copies, files)
+        restore_all(inbox, config, name, copies, files)
+        sidecar = files.move_to_free_name(failed / name.name, inbox.path / name, below=inbox.path)
+        # A picture may have been archived with another job before the sidecar was there.
+        restore_all(inbox, config, name, copies, files)
         files.remove_tree(failed)
     except (OSError, ValueError, SidecarError) as error:
         raise StoreError(
@@ -49,68 +47,23 @@ def resubmit(config: Config, failed: Path, files: Files) -> Path:
     return sidecar
 
 
-def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
-    """Return the sidecar of a job in work whose `job.json` cannot be read; where it lies now.
-
-    The daemon leaves such a folder alone. What the sidecar names is put back from the copies there.
-    Raises StoreError when there is no sidecar, or the disk fails.
-    """
-    work, inbox = config.folder("work"), Folder(config.folder("inbox"))
-    folder = work / job_id
-    try:
-        (kept,) = [path for path in folder.iterdir() if is_sidecar(path.name)]
-        name = PurePosixPath(_place(folder), kept.name)
-        copies = _copies(folder, kept)
-        _restore_all(inbox, config, name, copies, files)
-        sidecar = files.put_back(kept, inbox.path / name, below=inbox.path)
-        _restore_all(inbox, config, name, copies, files)
-        files.make_folder(work / NEW)
-        files.rename(folder, work / NEW / job_id)  # at once: no half of it is found
-        files.remove_tree(work / NEW / job_id)
-    except (OSError, ValueError, SidecarError) as error:
-        raise StoreError(
-            "io_error",
-            f"{folder} has no sidecar that can be put back: {error}",
-            "take out by hand what is of use, then remove the folder",
-        ) from None
-    return sidecar
-
-
-def _place(folder: Path) -> str:
-    """The folder of the inbox that a job came from; the top where that cannot be known."""
-    try:
-        place = json.loads((folder / "job.json").read_bytes())["folder"]
-        return join("", place) if place else ""
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, SidecarError):
-        return ""
-
-
-def _copies(folder: Path, sidecar: Path) -> dict[str, Path]:
-    """The copies of its pictures that a job has, by their names in the sidecar."""
-    try:
-        wanted = parse_sidecar(sidecar.read_bytes(), sidecar.name).sidecar.wanted
-    except SidecarError:  # it will be refused, with the reason
-        return {}
-    found = {each.source: sorted(folder.glob(f"{each.label}.*")) for each in wanted}
-    return {source: paths[0] for source, paths in found.items() if paths}
-
-
 def failed_of(outbox: Path, batch_id: str) -> list[Path]:
     """The folders of the failed jobs of a batch, in the order of its members."""
     found = []
     for _, path in list_published(outbox / FAILED):
-        told = read_heading(path)
-        if told is not None and told.batch is not None and told.batch.id == batch_id:
-            found.append((told.batch.index, path.parent))
+        heading = read_heading(path)
+        if heading is not None and heading.batch is not None and heading.batch.id == batch_id:
+            found.append((heading.batch.index, path.parent))
     return [folder for _, folder in sorted(found)]
 
 
-def _restore_all(
+def restore_all(
     inbox: Folder, config: Config, sidecar: PurePosixPath, copies: dict[str, Path], files: Files
 ) -> None:
-    """Put back what the sidecar names and the inbox lacks."""
+    """Restore the pictures that the sidecar names and that are not found any more."""
     for source, copy in copies.items():
-        _restore(inbox, config, sidecar, copy, source, files)
+        if copy.exists():
+            _restore(inbox, config, sidecar, copy, source, files)
 
 
 def _restore(
@@ -127,4 +80,15 @@ def _restore(
     temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)
     files.copy_file(copy, temporary)
-    files.put_back(temporary, target)
+    files.move_to_free_name(temporary, target)
+
+
+def missing_pictures(config: Config, sidecar: Path) -> list[str]:
+    """What a sidecar that was put back waits for: pictures of which no copy was left."""
+    inbox = Folder(config.folder("inbox"))
+    locator, name = Locator(inbox, Folder(config.folder("styles"))), sidecar.relative_to(inbox.path)
+    try:
+        named = parse_grid(sidecar.read_bytes(), sidecar.name).pictures
+        return [each for each in dict.fromkeys(named) if locator.find(str(name), each) is None]
+    except (OSError, SidecarError):  # taken up already, or it will be refused with the reason
+        return []

@@ -6,6 +6,7 @@ import heapq
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
@@ -13,7 +14,7 @@ from nstd.documents.config import Config
 from nstd.errors import StoreError
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.outbox.record import Reason, Record
-from nstd.outbox.results import read_ended, scan_published
+from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
 from nstd.queue.health import Health, read_health
 from nstd.queue.inbox_note import InboxNote
@@ -33,24 +34,18 @@ def read_status(config: Config) -> Status:
     work, outbox = config.folder("work"), config.folder("outbox")
     pid = holder(work / LOCK)
     is_running = pid is not None
-    health = read_health(work / HEALTH) if is_running else None
-    if health is None or health.pid != (pid or _alive(health.pid)):  # another one left this
-        health = Health(pid=pid or 0, state="starting" if pid else "running")
-    waiting, running = [], []
-    for job, state in JobStore(work, Files()).jobs():
-        if is_running and job.running and state is State.WAITING:
-            progress = read_progress(JobPaths(work / job.id).progress)
-            running.append(RunningEntry(job, health.running.get(job.id, ""), progress))
-        else:
-            waiting.append(WaitingEntry(job, state.value))
+    health = _health(work, pid)
+    waiting, running = _jobs(work, health if is_running else None)
     published = list(scan_published(outbox))
     latest = heapq.nlargest(RECENT, published)
     recent = tuple(_outcome(Path(path), outbox) for _, path in latest)
-    failed = sum(path.endswith(f"/{REASON}") for _, path in published)
+    reasons = [(made, path) for made, path in published if path.endswith(f"/{REASON}")]
+    cancelled = sum(_is_cancelled(path, made) for made, path in reasons)
     at_work = {entry.job.id for entry in running}
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
-    told = health.notes if is_running else _look_at_inbox(config)
-    has_made = bool(published or under_way)  # then old pictures may lie about
+    batches = _batches(work, outbox, recent)
+    notes = health.notes if is_running else _scan_inbox(config)
+    has_made = bool(published or under_way)  # then pictures of earlier jobs need no note
     return Status(
         root=str(config.root),
         pid=(pid or health.pid or None) if is_running else None,
@@ -59,29 +54,61 @@ def read_status(config: Config) -> Status:
         inbox_lost=health.inbox_lost,
         devices=health.devices,
         inbox=tuple(sorted(list_sidecars(config.folder("inbox")))),
-        waiting=tuple(sorted(waiting, key=lambda each: (-each.job.priority, each.job.submitted))),
+        waiting=tuple(waiting),
         running=tuple(running),
-        done=len(published) - failed,
-        failed=failed,
+        done=len(published) - len(reasons),
+        failed=len(reasons) - cancelled,
+        cancelled=cancelled,
         recent=recent,
-        batches=tuple(
-            _describe_batch(batch, under_way, at_work) for batch in _batches(work, outbox, recent)
-        ),
+        batches=tuple(_describe_batch(batch, under_way, at_work) for batch in batches),
         unreadable=tuple(reason for _, reason in list_unreadable(work)),
         unavailable=health.unavailable,
-        notes=tuple(note for note in told if not (has_made and note.kind == "unnamed")),
+        notes=tuple(note for note in notes if not (has_made and note.kind == "unnamed")),
     )
 
 
+@lru_cache(maxsize=1 << 16)
+def _is_cancelled(path: str, _made: float) -> bool:
+    """Whether a reason says that a person ended its job; read once, as long as it is the same."""
+    reason = read_reason(Path(path))
+    return reason is not None and reason.code == "cancelled"
+
+
+def _health(work: Path, pid: int | None) -> Health:
+    """The health that the daemon `pid` has written; that of an earlier daemon is ignored.
+
+    `pid` is 0 if a daemon runs whose pid is unknown, and None if no daemon runs.
+    """
+    health = read_health(work / HEALTH) if pid is not None else None
+    if health is not None and health.pid == (pid or _alive(health.pid)):
+        return health
+    return Health(pid=pid or 0, state="starting" if pid else "running")
+
+
 def _alive(pid: int) -> int | None:
-    """`pid`, where there is such a process here; the lock did not say whose it is."""
+    """`pid` if such a process exists, else None; used when the lock file has no pid."""
     return pid if Path(f"/proc/{pid}").exists() else None
 
 
-def _look_at_inbox(config: Config) -> Sequence[InboxNote]:
-    from nstd.intake.notes import look_once  # with a daemon, nobody here reads sidecars
+def _jobs(work: Path, health: Health | None) -> tuple[list[WaitingEntry], list[RunningEntry]]:
+    """The waiting jobs, in the order in which they will run, and the running ones.
 
-    return look_once(config)
+    `health` is that of the daemon; without a daemon, no job runs.
+    """
+    waiting, running = [], []
+    for job, state in JobStore(work, Files()).jobs():
+        if health is not None and job.running and state is State.WAITING:
+            progress = read_progress(JobPaths(work / job.id).progress)
+            running.append(RunningEntry(job, health.running.get(job.id, ""), progress))
+        else:
+            waiting.append(WaitingEntry(job, state.value))
+    return sorted(waiting, key=lambda each: (-each.job.priority, each.job.submitted)), running
+
+
+def _scan_inbox(config: Config) -> Sequence[InboxNote]:
+    from nstd.intake.notes import scan_once  # only needed if no daemon reads the sidecars
+
+    return scan_once(config)
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
@@ -92,10 +119,15 @@ def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
 
 
 def list_unreadable(work: Path) -> list[tuple[Path, str]]:
-    """The folders of jobs and batches that cannot be read, and why: another version's, or torn."""
+    """The folders of jobs and batches that cannot be read, such as damaged ones, and why."""
     found: list[tuple[Path, Callable[[], object]]] = [
         *((folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)),
         *((paths.folder, paths.read) for paths in list_batches(work)),
+        *(
+            (folder, JobPaths(folder).read_job)
+            for paths in list_batches(work)
+            for folder in folders_of_jobs(paths.staged)
+        ),
     ]
     broken = []
     for folder, read in found:
@@ -130,11 +162,13 @@ def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[
     ours = {job.batch.index: job.id for job in under_way if job.batch and job.batch.id == batch.id}
     ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in ours]
     done = sum(end.state == "finished" for end in ended)
+    cancelled = sum(end.code == "cancelled" for end in ended)
     run = sum(job_id in running for job_id in ours.values())
     return BatchEntry(
         batch=batch,
         done=done,
-        failed=len(ended) - done,
+        failed=len(ended) - done - cancelled,
+        cancelled=cancelled,
         running=run,
         waiting=len(batch.members) - len(ended) - run,
     )

@@ -57,6 +57,12 @@ class EndedEntry:
     output: str
 
     @property
+    def state(self) -> str:
+        """`finished`, `failed` or, where a person ended it, `cancelled`."""
+        is_cancelled = isinstance(self.end, Reason) and self.end.code == "cancelled"
+        return "cancelled" if is_cancelled else self.end.state
+
+    @property
     def message(self) -> str:
         """The first line of the message of its failure; empty if it did not fail."""
         lines = self.end.message.splitlines() if isinstance(self.end, Reason) else []
@@ -64,8 +70,9 @@ class EndedEntry:
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""
-        told = self.end.model_dump(include=_OF_END) | {"output": self.output}
-        return told | ({"batch": self.end.batch.id} if self.end.batch else {})
+        fields = self.end.model_dump(include=_OF_END)
+        fields |= {"state": self.state, "output": self.output}
+        return fields | ({"batch": self.end.batch.id} if self.end.batch else {})
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class BatchEntry:
     batch: Batch
     done: int
     failed: int
+    cancelled: int
     running: int
     waiting: int
 
@@ -87,6 +95,7 @@ class BatchEntry:
             "of": len(self.batch.members),
             "done": self.done,
             "failed": self.failed,
+            "cancelled": self.cancelled,
             "running": self.running,
             "waiting": self.waiting,
             "sheet": self.batch.sheet,
@@ -95,10 +104,10 @@ class BatchEntry:
 
 @dataclass(frozen=True)
 class Status:
-    """A look at a root. `unreadable` are job folders that are left for a person to look at.
+    """The status of a root. `unreadable` are job folders that a person must repair.
 
-    `unavailable` are backends that cannot be used for now, and why; their sidecars wait. `notes`
-    are files of the inbox that become no job as they are.
+    `unavailable` are backends that cannot be used now, and why; their sidecars wait. `notes` are
+    about files in the inbox that will not become jobs as they are.
     """
 
     root: str
@@ -112,11 +121,17 @@ class Status:
     running: tuple[RunningEntry, ...] = ()
     done: int = 0
     failed: int = 0
+    cancelled: int = 0
     recent: tuple[EndedEntry, ...] = ()
     batches: tuple[BatchEntry, ...] = ()
     unreadable: tuple[str, ...] = ()
     unavailable: dict[str, str] = field(default_factory=dict)
     notes: tuple[InboxNote, ...] = ()
+
+    @property
+    def unlisted(self) -> int:
+        """How many of the jobs that have ended are not among the `recent`."""
+        return self.done + self.failed + self.cancelled - len(self.recent)
 
     @property
     def alone(self) -> list[Job]:

@@ -47,36 +47,36 @@ class SubmitRequest:
     grid: bool = False
     more_styles: Sequence[str] = ()
 
-    def wishes(self, rename: Callable[[Path], str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def sidecars(self, rename: Callable[[Path], str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The name and the values of each sidecar; `rename` gives the name of a file in the
         inbox."""
         groups = [self.contents] if self.grid else [[content] for content in self.contents]
         for contents in groups:
-            yield self._stem(contents[0]), self._wish(contents, rename)
+            yield self._stem(contents[0]), self._values(contents, rename)
 
-    def _wish(self, contents: Sequence[Path], rename: Callable[[Path], str]) -> dict[str, Any]:
+    def _values(self, contents: Sequence[Path], rename: Callable[[Path], str]) -> dict[str, Any]:
         names = [rename(content) for content in contents]
         styles = [rename(Path(s)) if Path(s).is_file() else s for s in self.styles]
-        wish: dict[str, Any] = {"content": names if len(names) > 1 else names[0]}
+        values: dict[str, Any] = {"content": names if len(names) > 1 else names[0]}
         if len(styles) == 1:
-            wish["style"] = styles[0]
+            values["style"] = styles[0]
         else:
-            wish["styles" if self.grid else "style"] = styles
+            values["styles" if self.grid else "style"] = styles
         if self.init is not None:
-            wish["init"] = rename(self.init)
+            values["init"] = rename(self.init)
         if self.series:
-            wish["series"] = [rename(each) for each in self.contents]
+            values["series"] = [rename(each) for each in self.contents]
         for option in self.options:
-            set_option(wish, option, lists=self.grid)
-        return wish
+            set_option(values, option, lists=self.grid)
+        return values
 
     def _stem(self, content: Path) -> str:
         mix = "+".join(Path(style).stem for style in self.styles)
         return safe_name(self.name or f"{content.stem}-{'grid' if self.grid else f'in-{mix}'}")
 
     @property
-    def reading(self) -> str:
-        """How what was asked for is understood, in words."""
+    def summary(self) -> str:
+        """How the request is understood, in words."""
         contents = ", ".join(content.name for content in self.contents)
         styles = [Path(style).name for style in self.styles]
         how = f"each of {contents}" if len(self.contents) > 1 else contents
@@ -122,13 +122,13 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
         for picture in dict.fromkeys(request.files)
     }
     sidecars = []
-    for (name, is_batch), (stem, wish) in zip(
-        checked, request.wishes(placed.__getitem__), strict=True
+    for (name, is_batch), (stem, values) in zip(
+        checked, request.sidecars(placed.__getitem__), strict=True
     ):
         with _draft(inbox, ".yaml") as draft:
-            files.write(draft, SIDECAR_LINE.encode() + dump(wish))
+            files.write(draft, SIDECAR_LINE.encode() + dump(values))
             mtime_ns = draft.stat().st_mtime_ns
-            sidecar = files.put_back(draft, inbox / f"{stem}.yaml")
+            sidecar = files.move_to_free_name(draft, inbox / f"{stem}.yaml")
         sidecars.append(Submitted(sidecar, name or sidecar.stem, mtime_ns, is_batch))
     return sidecars
 
@@ -145,9 +145,9 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     files = list(dict.fromkeys(request.files))
     called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
-    for stem, wish in request.wishes(called.__getitem__):
+    for stem, values in request.sidecars(called.__getitem__):
         try:
-            parsed = parse_grid(dump(wish), stem)
+            parsed = parse_grid(dump(values), stem)
             plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
             _check_weights(plan, config)
             checked.append((parsed.sidecar.output.name, bool(plan.axes)))
@@ -185,16 +185,17 @@ def _check_library(config: Config, style: str) -> None:
 
 
 def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
-    """Copy a picture into the inbox; with `share`, not where the same bytes have its name already.
+    """Copy a picture into the inbox, and return its path there.
 
-    Where the pictures of a job that is done leave the inbox, the one that is there may be about to
-    go: then a copy of our own gets a free name.
+    With `share`, a picture with the same name and the same bytes that is there already is used
+    instead. Not shared if the pictures of finished jobs are archived or deleted: the other one may
+    be removed at any moment.
     """
     if share and (same := _same(picture, inbox)) is not None:
         return same
     with _draft(inbox, picture.suffix) as draft:
         files.copy_file(picture, draft)
-        return files.put_back(draft, inbox / picture.name)
+        return files.move_to_free_name(draft, inbox / picture.name)
 
 
 def _same(picture: Path, inbox: Path) -> Path | None:

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from nstd.system.lazy import hand_on
+from nstd.system.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from nstd.daemon.daemon import Daemon
+    from nstd.daemon.daemon import Daemon as Daemon
 
-__all__ = ["Daemon"]
-
-__getattr__ = hand_on(__name__, {"Daemon": "daemon"})
+__getattr__ = lazy_exports(__name__, Daemon="daemon")

@@ -1,8 +1,7 @@
-"""Batches under way: members become jobs, their ends are noted, and after the last the contact
-sheet is drawn and the batch is published.
+"""Batches under way: their members become jobs, and after the last job the batch is published.
 
 A member is an ordinary job as soon as its folder is in the work folder. What is known about the
-batch as a whole lies in the folder of the batch, so that a restarted daemon continues from there.
+batch as a whole is in the folder of the batch, so that a restarted daemon continues from there.
 """
 
 from __future__ import annotations
@@ -10,19 +9,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from structlog.contextvars import bound_contextvars
 
+from nstd.daemon.batch_publisher import BatchPublisher, LiveBatch
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.intake.claim import log_claimed
 from nstd.logs.log import emit
-from nstd.logs.reader import has_finished
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.sheet_process import Sheet, make_command
 from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_manifest
 from nstd.queue.job import Job
 from nstd.queue.scheduler import Scheduler
@@ -38,20 +35,6 @@ AGAIN, LONGEST = 5.0, 60.0
 time, and the longest."""
 
 
-@dataclass
-class Live:
-    """A batch under way."""
-
-    batch: Batch
-    paths: BatchPaths
-    is_unfolded: bool = False
-    may_be_over: bool = True
-    sheet: Sheet | None = None
-    due: float = 0.0
-    tries: int = 0
-    lost: dict[int, End] = field(default_factory=dict)
-
-
 class Batches:
     """All batches under way. `claimed` holds the batches that intake has claimed since the last
     turn."""
@@ -63,30 +46,31 @@ class Batches:
         outbox: Outbox,
         scheduler: Scheduler,
         claimed: deque[Batch],
-        trouble: Trouble,
+        disk_errors: DiskErrors,
         files: Files,
     ) -> None:
-        self._store, self._outbox, self._files = store, outbox, files
-        self._scheduler, self._claimed, self._trouble = scheduler, claimed, trouble
-        self._logs = config.folder("outbox") / LOGS
-        self._live: dict[str, Live] = {}
-        self._has_looked = self._is_draining = False
+        self._store, self._outbox = store, outbox
+        self._scheduler, self._claimed, self._disk_errors = scheduler, claimed, disk_errors
+        logs = config.folder("outbox") / LOGS
+        self._publisher = BatchPublisher(store, outbox, logs, files)
+        self._live: dict[str, LiveBatch] = {}
+        self._is_loaded = self._is_draining = False
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Take over new settings."""
-        self._limits = config.limits
+        self._publisher.configure(config)
 
     def work(self, now: float) -> None:
         """Add the claimed batches, and publish the batches whose last job has ended."""
         while self._claimed:
             self.add(self._claimed.popleft())
         if not self._is_draining:
-            self.unfold(now)
+            self.release(now)
             for job in self._scheduler.members.take_arrived():
                 with suppress(OSError):  # tried again when the job ends
                     self.reopen(job)
-        self._conclude_all(now)
+        self._finish_all(now)
 
     def drain(self) -> None:
         """Stop moving members into the work folder."""
@@ -99,7 +83,7 @@ class Batches:
 
     def add(self, batch: Batch) -> None:
         """Add a batch that was just claimed."""
-        self._live[batch.id] = Live(batch, self._store.batch(batch.id))
+        self._live[batch.id] = LiveBatch(batch, self._store.batch(batch.id))
         emit(
             "batch.started",
             batch=batch.id,
@@ -108,39 +92,48 @@ class Batches:
             jobs=len(batch.members),
         )
 
-    def unfold(self, now: float, budget: float = BUDGET) -> None:
-        """Move staged members into the work folder, where each is a job, for at most `budget`
-        seconds.
+    def release(self, now: float, budget: float = BUDGET) -> None:
+        """Move staged members into the work folder, where each is a job.
 
-        Must be called after the recovery of the jobs of an earlier run.
+        Takes at most about `budget` seconds. Must be called after the recovery of the jobs of an
+        earlier run.
         """
-        if not self._has_looked:
-            self._look()
+        if not self._is_loaded:
+            self._load()
         for live in self._live.values():
-            if live.is_unfolded or now < live.due:
+            if live.is_released or now < live.due:
                 continue
             try:
                 for job_id in self._staged(live.paths):
                     if time.monotonic() - now > budget:
                         return
-                    job = self._store.move_in(live.paths, job_id)
-                    if job is not None:
-                        log_claimed(job, self._store.paths(job.id).log, batch=live.batch.id)
-                        self._scheduler.add(job)
-                live.is_unfolded = live.may_be_over = True
-            except (OSError, StoreError) as error:
+                    self._move_in(live, job_id)
+                live.is_released = live.may_be_over = True
+            except OSError as error:
                 self._store.needs_recovery = True
                 self._postpone(live, error, now)
 
-    def _look(self) -> None:
+    def _move_in(self, live: LiveBatch, job_id: str) -> None:
+        """One that cannot be read stays, for `nstd retry`, and its batch is not over. Raises
+        OSError."""
+        try:
+            job = self._store.move_in(live.paths, job_id)
+        except StoreError as error:
+            emit("job.unreadable", error=printable(error.message))
+            return
+        if job is not None:
+            log_claimed(job, self._store.paths(job.id).log, batch=live.batch.id)
+            self._scheduler.add(job)
+
+    def _load(self) -> None:
         for paths in list_batches(self._store.work):
             try:
                 batch = paths.read()
             except StoreError as error:
                 emit("job.unreadable", error=printable(error.message))
             else:
-                self._live.setdefault(batch.id, Live(batch, paths))
-        self._has_looked = True
+                self._live.setdefault(batch.id, LiveBatch(batch, paths))
+        self._is_loaded = True
 
     @staticmethod
     def _staged(paths: BatchPaths) -> list[str]:
@@ -161,7 +154,7 @@ class Batches:
         batch = batch.model_copy(
             update={"round": batch.round + 1, "finished": None, "folder": job.folder}
         )
-        self._live[batch.id] = Live(batch, self._store.reopen(batch), is_unfolded=True)
+        self._live[batch.id] = LiveBatch(batch, self._store.reopen(batch), is_released=True)
 
     # Out
 
@@ -190,22 +183,21 @@ class Batches:
             )
         live.may_be_over = True
 
-    def _conclude_all(self, now: float) -> None:
-        """Publish the batches that are over; does not wait for a contact sheet that is being
-        drawn."""
+    def _finish_all(self, now: float) -> None:
+        """Publish the batches that are over, without waiting for contact sheets to be drawn."""
         for live in list(self._live.values()):
             if now < live.due or not self._is_over(live):
                 continue
             with bound_contextvars(batch=live.batch.id):
                 try:
-                    self._conclude(live, now)
+                    if self._publisher.finish(live, now):
+                        del self._live[live.batch.id]
                 except (OSError, StoreError) as error:
                     self._postpone(live, error, now)
 
-    def _is_over(self, live: Live) -> bool:
-        """Whether every member has ended. Members without an end and without a folder count as
-        lost."""
-        if not (self._has_looked and live.is_unfolded and live.may_be_over):
+    def _is_over(self, live: LiveBatch) -> bool:
+        """Whether every member has ended; one without an end and without a folder is lost."""
+        if not (self._is_loaded and live.is_released and live.may_be_over):
             return False
         live.may_be_over = False
         if self._scheduler.members.is_alive(live.batch.id):
@@ -214,56 +206,18 @@ class Batches:
             live.batch = live.paths.read()
         members = live.batch.members
         left = [number for number, member in enumerate(members) if member.end is None]
-        if any(self._store.paths(members[number].job).folder.exists() for number in left):
+        if any(self._has_folder(live, members[number].job) for number in left):
             return False  # it cannot be read, which was already logged
         live.lost = {n: End(state="failed", output="", code="io_error") for n in left}
         live.may_be_over = True
         return True
 
-    def _conclude(self, live: Live, now: float) -> None:
-        """Draw the sheet, publish, log the end, remove the folder; repeated until every step is
-        done."""
-        if live.sheet is None:
-            live.sheet = Sheet(
-                live.paths, self._files, make_command(self._outbox.path, self._limits)
-            )
-        if not live.sheet.is_done(now):
-            return
-        batch = self._ended(live)
-        has_published = self._outbox.has_batch(batch)
-        self._outbox.publish_batch(batch, live.paths)
-        if not has_published or not has_finished(self._logs, batch.id, batch.round):
-            self._log_end(live, batch)
-        self._store.remove_batch(live.paths)
-        del self._live[batch.id]
+    def _has_folder(self, live: LiveBatch, job_id: str) -> bool:
+        return self._store.paths(job_id).folder.exists() or (live.paths.staged / job_id).exists()
 
-    def _ended(self, live: Live) -> Batch:
-        members = [
-            member.model_copy(update={"end": member.end or live.lost[number]})
-            for number, member in enumerate(live.batch.members)
-        ]
-        sheet = live.paths.sheet.name if live.paths.sheet.exists() else ""
-        update = {"members": tuple(members), "finished": time.time(), "sheet": sheet}
-        return live.batch.model_copy(update=update)
-
-    def _log_end(self, live: Live, batch: Batch) -> None:
-        if live.sheet is not None and live.sheet.reason:
-            reason = printable(live.sheet.reason)
-            emit("batch.sheet_failed", code="sheet_failed", reason=reason)
-        emit(
-            "batch.finished",
-            name=batch.name,
-            output=batch.place,
-            round=batch.round,
-            finished=batch.count("finished"),
-            failed=batch.count("failed"),
-            sheet=bool(batch.sheet),
-            seconds=round(max(0.0, time.time() - batch.claimed), 1),
-        )
-
-    def _postpone(self, live: Live, error: Exception, now: float) -> None:
+    def _postpone(self, live: LiveBatch, error: Exception, now: float) -> None:
         if isinstance(error, OSError):
-            self._trouble.tell(error, live.batch.name)
+            self._disk_errors.log(error, live.batch.name)
         else:
             emit("job.unreadable", error=printable(str(error)))
         live.tries += 1
@@ -280,18 +234,14 @@ class Batches:
     @property
     def is_idle(self) -> bool:
         """Whether every batch only waits for its jobs to end."""
-        return self._has_looked and all(
-            live.is_unfolded and not live.may_be_over for live in self._live.values()
+        return self._is_loaded and all(
+            live.is_released and not live.may_be_over for live in self._live.values()
         )
 
     def next_event(self, now: float) -> float:
         """When to move in members, or to check a process that draws a sheet."""
-        busy = [live for live in self._live.values() if not live.is_unfolded or live.may_be_over]
-        return min((max(live.due, self._soon(live, now)) for live in busy), default=float("inf"))
-
-    @staticmethod
-    def _soon(live: Live, now: float) -> float:
-        return now if live.sheet is None else live.sheet.next_look(now)
+        busy = [live for live in self._live.values() if not live.is_released or live.may_be_over]
+        return min((live.next_check(now) for live in busy), default=float("inf"))
 
     def waitables(self) -> list[int]:
         """Descriptors that become readable when a process that draws a sheet ends."""

@@ -7,18 +7,17 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
-from pathlib import Path
 
 from nstd import __version__
 from nstd.backends.probe import BackendStatus
 from nstd.daemon.pipeline import Pipeline
+from nstd.daemon.request_handler import RequestHandler
 from nstd.daemon.systemd import Notifier
-from nstd.daemon.wakeup import Signals, Wake
+from nstd.daemon.wakeup import Signals, WakePipe
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
-from nstd.logs.log import Logging, emit, tell_bug
+from nstd.logs.log import Logging, emit, log_bug
 from nstd.logs.throttle import Throttle
-from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
 from nstd.system.lock import Lock
@@ -47,11 +46,11 @@ class Daemon:
     ) -> None:
         self._config, self._once, self._reload = config, once, reload
         files, self._after_error = files or Files(), waits.after_error
-        self._wake, self._notifier = Wake(), Notifier()
-        self._pipeline = Pipeline(config, files, self._wake.ring, waits)
+        self._wake_pipe, self._notifier = WakePipe(), Notifier()
+        self._pipeline = Pipeline(config, files, self._wake_pipe.wake, waits)
         work = config.folder("work")
         self._lock = Lock(work / LOCK)
-        self._requests = ControlRequests(work, files, _refuse_note)
+        self._requests = RequestHandler(work, files, self._pipeline)
         self._pipeline.backends.is_patient = not once  # a run with `once` has to end
         self._unavailable: set[str] = set()
         self._throttle = Throttle(_LOG_AGAIN)
@@ -65,7 +64,7 @@ class Daemon:
         """
         self._lock.acquire()
         self._logging = Logging(self._config.folder("outbox") / LOGS, self._config.log)
-        self._signals, began = Signals(self._wake), time.monotonic()
+        self._signals, began = Signals(self._wake_pipe), time.monotonic()
         try:
             self._start()
             while not self._is_done():
@@ -75,13 +74,13 @@ class Daemon:
         except NstdError:
             raise
         except Exception as error:
-            tell_bug(error)
+            log_bug(error)
             raise
         finally:
             self._close(began)
 
     def _turn(self) -> None:
-        """One round: each step on its own, so that none that fails stops the others.
+        """Run each step once; a step that fails does not stop the others.
 
         Raises StoreError when the root is not ours any more: another daemon may start on it.
         """
@@ -102,7 +101,7 @@ class Daemon:
             raise
 
     def _steps(self) -> list[Callable[[float], None]]:
-        requests = [] if self._is_draining else [self._handle_requests]
+        requests = [] if self._is_draining else [self._requests.handle_requests]
         return [*requests, *self._pipeline.steps(), self._report_state]
 
     def _try(self, step: Callable[[float], None]) -> bool:
@@ -112,32 +111,35 @@ class Daemon:
             step(now)
         except Exception as error:
             kind = step.__name__, type(error).__name__
-            if self._throttle.is_news(kind):
+            if self._throttle.is_new(kind):
                 self._log_error(error)
             return False
         return True
 
     def _log_error(self, error: Exception) -> None:
         if isinstance(error, OSError):
-            self._pipeline.trouble.tell(error, str(error.filename or ""))
+            self._pipeline.disk_errors.log(error, str(error.filename or ""))
         else:
-            tell_bug(error)
+            log_bug(error)
 
     def _sleep(self, now: float) -> None:
         if self._is_done():
             return
         due = self._pipeline.next_event(now)
         longest = min(self._notifier.watchdog_interval or _LONGEST_SLEEP, _LONGEST_SLEEP)
-        wait([self._wake.fileno(), *self._pipeline.waitables()], max(0.0, min(due - now, longest)))
-        if self._wake.clear():
-            self._pipeline.admission.hurry()
+        wait(
+            [self._wake_pipe.fileno(), *self._pipeline.waitables()],
+            max(0.0, min(due - now, longest)),
+        )
+        if self._wake_pipe.clear():
+            self._pipeline.admission.scan_soon()
 
     # Beginning and end
 
     def _start(self) -> None:
         """Start the executor, check the backends, and report that the daemon is ready."""
         self._pipeline.open()
-        self._tell_backends()
+        self._log_backends()
         emit(
             "daemon.started",
             version=__version__,
@@ -150,8 +152,8 @@ class Daemon:
         self._report_state(time.monotonic())
         self._notifier.ready("watching the inbox")
 
-    def _tell_backends(self) -> None:
-        """Look at the plugins that are not known yet, and tell what there is."""
+    def _log_backends(self) -> None:
+        """Check the plugins that are not known yet, and log which can be used."""
         plugins = self._pipeline.backends.check_all()
         for plugin in plugins:
             if plugin.status is not BackendStatus.OK:
@@ -169,15 +171,15 @@ class Daemon:
             return True
         if self._is_draining:
             return not self._pipeline.scheduler.running and self._pipeline.hooks.is_idle
-        is_over = self._cannot_look() or self._pipeline.is_worked_off
-        return self._once and self._pipeline.is_idle and is_over and self._requests.is_empty
+        is_over = self._cannot_scan() or self._pipeline.has_no_input
+        return self._once and self._pipeline.is_idle and is_over and self._requests.is_idle
 
-    def _cannot_look(self) -> bool:
+    def _cannot_scan(self) -> bool:
         return self._once and self._pipeline.admission.lost_for(time.monotonic()) > _PATIENCE
 
     def _check_inbox(self) -> None:
         """Raise StoreError when a run with `once` ends while the inbox cannot be read."""
-        if self._cannot_look():
+        if self._cannot_scan():
             raise StoreError(
                 "io_error",
                 f"the inbox {printable(self._config.folder('inbox'))} cannot be read: "
@@ -198,6 +200,7 @@ class Daemon:
             "daemon.stopped",
             finished=self._pipeline.publisher.finished,
             failed=self._pipeline.publisher.failed,
+            cancelled=self._pipeline.publisher.cancelled,
             waiting=len(self._pipeline.scheduler.waiting) + self._pipeline.admission.inbox.count,
             seconds=round(time.monotonic() - began, 1),
         )
@@ -205,9 +208,9 @@ class Daemon:
         self._notifier.close()
         self._lock.release()
         self._signals.restore()
-        self._wake.close()
+        self._wake_pipe.close()
 
-    # What interrupts it
+    # Signals and requests
 
     def _handle_signals(self, _now: float) -> None:
         for number in self._signals.take():
@@ -245,37 +248,15 @@ class Daemon:
             self._logging.reconfigure(self._config.log)
             emit("daemon.reloaded", config=path, needs_restart=later)
             self._pipeline.backends.forget_failures()
-            self._tell_backends()
+            self._log_backends()
         self._notifier.ready("watching the inbox")
 
-    def _handle_requests(self, now: float) -> None:
-        self._pipeline.recover(now)  # a request may be about a job of an earlier run
-        for request in self._requests.take():
-            if not self._carry_out(request, now):
-                emit(
-                    "request.refused",
-                    action=request.action,
-                    name=printable(request.job),
-                    reason="no such job waits or runs",
-                )
-
-    def _carry_out(self, request: ControlRequest, now: float) -> bool:
-        if request.action == "retry":
-            return self._pipeline.dispatcher.restart(request.job)
-        return self._pipeline.cancel(request.job, now)
-
     def _report_state(self, _now: float) -> None:
-        outlook, scheduler = self._pipeline.outlook, self._pipeline.scheduler
-        self._pipeline.health.write(scheduler, outlook)
-        if self._unavailable - outlook.unavailable.keys():  # one is back, or has failed for good
-            self._tell_backends()
-        self._unavailable = set(outlook.unavailable)
+        state, scheduler = self._pipeline.state, self._pipeline.scheduler
+        self._pipeline.health.write(scheduler, state)
+        if self._unavailable - state.unavailable.keys():  # one is back, or has failed for good
+            self._log_backends()
+        self._unavailable = set(state.unavailable)
         running, waiting = len(scheduler.running), len(scheduler.waiting)
-        trouble = "the inbox cannot be read" if outlook.inbox_lost else outlook.paused
-        self._notifier.status(f"{running} running, {waiting} waiting {trouble}".strip())
-
-
-def _refuse_note(path: Path, error: OSError) -> None:
-    """What a person asked for cannot be taken in: often a note that another user has left."""
-    reason = f"{path}: {error.strerror}; it needs to belong to the user that the daemon runs as"
-    emit("request.refused", action="", name=printable(path.name), reason=printable(reason))
+        problem = "the inbox cannot be read" if state.inbox_lost else state.paused
+        self._notifier.status(f"{running} running, {waiting} waiting {problem}".strip())

@@ -13,13 +13,14 @@ from typing import Any
 from structlog.contextvars import bound_contextvars
 
 from nstd.daemon.health import HealthFile
+from nstd.daemon.job_states import JobStates
 from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.executors.contract import Begun, Event, Executor
 from nstd.logs.log import emit
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.queue.ended import EndedJobs
-from nstd.queue.entries import Decision, Verdict
+from nstd.queue.entries import Decision, Resolution
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.progress import Report
 from nstd.queue.scheduler import Scheduler
@@ -27,8 +28,10 @@ from nstd.queue.slots import Slot
 from nstd.queue.store import JobStore
 from nstd.system.waits import USUAL, Waits
 
-_LOOK = 1.0
+CHECK_INTERVAL = 1.0
 """Seconds between checks of the workers while jobs run."""
+_NOT_LOGGED = {"job", "level", "levels", "note", "picture_notes", "memory"}
+"""Fields of a progress report that are logged otherwise, or not at all."""
 
 
 class Dispatcher:
@@ -42,23 +45,22 @@ class Dispatcher:
         ended: EndedJobs,
         store: JobStore,
         state: HealthFile,
-        trouble: Trouble,
+        disk_errors: DiskErrors,
         waits: Waits = USUAL,
     ) -> None:
         self.scheduler, self.executor = scheduler, executor
         self._store, self._ended, self._state = store, ended, state
-        self._trouble, self._disk_pause = trouble, waits.disk
+        self._disk_errors = disk_errors
         self._events: deque[Event] = deque()
-        self._looked = 0.0
-        self._disk_until = 0.0
-        self._disk_error = ""
+        self._checked = 0.0
+        self._states = JobStates(store, disk_errors, waits.disk)
         self._is_draining = False
         self.configure(config)
 
     def open(self) -> None:
         """Start the executor. Raises NstdError when there is no device to run jobs on."""
         self.executor.open()
-        self.scheduler.offer(self.executor.slots())
+        self.scheduler.set_slots(self.executor.slots())
 
     def work(self, now: float) -> None:
         """Handle the attempts that have ended, then start jobs on the slots that are free."""
@@ -68,16 +70,16 @@ class Dispatcher:
 
     def dispatch(self, now: float) -> None:
         """Start the jobs that the scheduler chooses; each attempt is on disk before it begins."""
-        self._looked = now
-        if now < self._disk_until:
+        self._checked = now
+        if now < self._states.paused_until:
             return
         if not self.scheduler.waiting:
-            self._disk_error = ""  # no job to test the disk with: the next claim will
+            self._states.error = ""  # no job can test the disk; the next claim does
         for job, slot in self.scheduler.dispatch(now):
             with _bound(job.id, slot):
                 begun = job.begun()
-                if not self._is_durable(begun, now):
-                    self.scheduler.add(job, now + self._disk_pause)  # the next time others go first
+                if not self._states.save(begun, now):
+                    self.scheduler.add(job, now + self._states.pause)  # others go first next time
                     return
                 self.scheduler.started(begun, slot)
                 emit("job.started", name=job.name, attempt=begun.attempt)
@@ -85,9 +87,9 @@ class Dispatcher:
 
     def collect(self, now: float) -> None:
         """Handle the executor's events, and end the attempts that are overdue."""
-        self._looked = now
+        self._checked = now
         self._events.extend(self.executor.events())
-        self.scheduler.offer(self.executor.slots())
+        self.scheduler.set_slots(self.executor.slots())
         while self._events:
             event = self._events.popleft()  # removed first: an error must not lose the rest
             if isinstance(event, Begun):
@@ -95,10 +97,9 @@ class Dispatcher:
             elif isinstance(event, Report):
                 self._note(event, now)
             elif event.job in self.scheduler.running:
-                self._settle(event, now)
+                self._end_attempt(event, now)
         for running in self.scheduler.overdue(now):
-            hung = running.sentence is not None and running.sentence.code == "worker_hung"
-            self.executor.cancel(running.job.id, kill=hung)
+            self.executor.cancel(running.job.id, kill=running.is_hung)
 
     def _note(self, report: Report, now: float) -> None:
         running = self.scheduler.running.get(report.job)
@@ -106,94 +107,73 @@ class Dispatcher:
             return
         self.scheduler.progressed(report.job, now)
         self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
-        untold = {"job", "level", "levels", "note", "picture_notes", "memory"}
-        told = report.model_dump(exclude=untold)
+        fields = report.model_dump(exclude=_NOT_LOGGED)
         with _bound(report.job, running.slot):
             for note in filter(None, (*report.picture_notes, report.note)):
                 emit("job.noted", note=printable(note))
-            emit("job.progress", scale=report.scale, **told)
+            emit("job.progress", scale=report.scale, **fields)
 
-    def _settle(self, outcome: Outcome, now: float) -> None:
+    def _end_attempt(self, outcome: Outcome, now: float) -> None:
         with _bound(outcome.job, self.scheduler.running[outcome.job].slot):
-            verdict = self.scheduler.settle(outcome, now)
-            self._log_device(verdict)
+            resolution = self.scheduler.resolve(outcome, now)
+            self._log_device(resolution)
             if outcome.full_path:
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), outcome.full_path)
-                self._trouble.tell(full, outcome.full_path, job=outcome.job)
-            self._carry_out(verdict, now)
+                self._disk_errors.log(full, outcome.full_path, job=outcome.job)
+            self._carry_out(resolution, now)
 
-    def _carry_out(self, verdict: Verdict, now: float) -> None:
-        job, failure = verdict.job, verdict.failure
-        match verdict.decision:
+    def _carry_out(self, resolution: Resolution, now: float) -> None:
+        job, failure = resolution.job, resolution.failure
+        match resolution.decision:
             case Decision.PUBLISH:
                 self._ended.add(job)
             case Decision.FAIL:
-                where = {"device": verdict.slot.device}
+                where = {"device": resolution.slot.device}
                 self._ended.add(job, failure and failure.model_copy(update=where))
             case Decision.RETRY:
-                self._retry(verdict, now)
+                self._retry(resolution, now)
             case Decision.REQUEUE:
-                self._requeue(verdict, now)
+                self._requeue(resolution, now)
             case Decision.RESTART:
                 emit("job.requeued", reason="retry")
                 self._start_anew(job, now)
 
-    def _retry(self, verdict: Verdict, now: float) -> None:
-        job, failure = verdict.job, verdict.failure
+    def _retry(self, resolution: Resolution, now: float) -> None:
+        job, failure = resolution.job, resolution.failure
         emit(
             "job.retried",
             attempt=job.attempt,
             code=failure.code if failure else "",
             message=failure.message if failure else "",
-            delay=verdict.delay,
+            delay=resolution.delay,
         )
-        self._give_back(verdict, now, forgive=False)
+        self._requeue_job(resolution, now, forgive=False)
 
-    def _requeue(self, verdict: Verdict, now: float) -> None:
-        failure = verdict.failure
+    def _requeue(self, resolution: Resolution, now: float) -> None:
+        failure = resolution.failure
         reason = failure.code if failure else "stopped"
         emit("job.requeued", reason=reason)
-        self._give_back(verdict, now, forgive=True)
+        self._requeue_job(resolution, now, forgive=True)
 
-    def _give_back(self, verdict: Verdict, now: float, *, forgive: bool) -> None:
+    def _requeue_job(self, resolution: Resolution, now: float, *, forgive: bool) -> None:
         """The job waits again; if the disk fails, the count of attempts in memory is used."""
-        waiting, delay = verdict.job.given_back(forgive=forgive), verdict.delay
-        self._is_durable(waiting, now)
+        waiting, delay = resolution.job.requeued(forgive=forgive), resolution.delay
+        self._states.save(waiting, now)
         not_before = now + delay if delay else 0.0
-        self.scheduler.add(waiting, not_before, shunned=verdict.shunned)
+        self.scheduler.add(waiting, not_before, avoided=resolution.avoided)
 
     def _start_anew(self, job: Job, now: float) -> None:
-        try:
-            job = self._store.restart(job)
-        except OSError as error:
-            self._log_disk_error(job, error, now)
-        self.scheduler.add(job)
+        self.scheduler.add(self._states.restart(job, now))
 
-    def _is_durable(self, job: Job, now: float) -> bool:
-        """Write the job to disk; when that fails, start a pause and return False."""
-        try:
-            self._store.save(job)
-        except OSError as error:
-            self._log_disk_error(job, error, now)
-            return False
-        if now >= self._disk_until:
-            self._disk_error = ""
-        return True
-
-    def _log_disk_error(self, job: Job, error: OSError, now: float) -> None:
-        self._trouble.tell(error, "work", job=job.id)
-        self._disk_until = now + self._disk_pause
-        self._disk_error = f"{printable(str(error.filename or 'work'))}: {error.strerror}"
-
-    def _log_device(self, verdict: Verdict) -> None:
-        device, failure = verdict.slot.device, verdict.failure
-        if verdict.device_up:
+    def _log_device(self, resolution: Resolution) -> None:
+        device, failure = resolution.slot.device, resolution.failure
+        if resolution.device_up:
             emit("device.up")
-        if verdict.device_down is not None:
+        if resolution.device_down is not None:
             emit(
                 "device.down",
                 failures=self.scheduler.breakers[device].failures,
-                cooldown=verdict.device_down,
+                cooldown=resolution.device_down,
                 reason=failure.message if failure else "",
             )
 
@@ -241,15 +221,15 @@ class Dispatcher:
         self.executor.close()
         for job_id in list(self.scheduler.running):
             self.scheduler.stop(job_id)
-            self._settle(Outcome(job=job_id, ending=Ending.STOPPED), now)
+            self._end_attempt(Outcome(job=job_id, ending=Ending.STOPPED), now)
 
     # What the loop needs to know
 
     def reason_to_pause(self) -> str:
         """Why nothing should be claimed now, or an empty string."""
-        barred = self.scheduler.is_barred(self._looked)
-        down = "all devices are down" if barred else ""
-        return self._disk_error or self.executor.trouble() or down
+        is_closed = self.scheduler.is_closed(self._checked)
+        down = "all devices are down" if is_closed else ""
+        return self._states.error or self.executor.why_no_slots() or down
 
     @property
     def is_idle(self) -> bool:
@@ -259,11 +239,11 @@ class Dispatcher:
     def next_event(self, now: float) -> float:
         """When to act next: a retry, a time-out, a check of the workers, or another try of the
         disk."""
-        due = self.scheduler.next_event(self._looked)
+        due = self.scheduler.next_event(self._checked)
         if self.scheduler.running:
-            due = min(due, now + _LOOK)
-        if self._disk_until > self._looked:
-            due = min(due, self._disk_until)
+            due = min(due, now + CHECK_INTERVAL)
+        if self._states.paused_until > self._checked:
+            due = min(due, self._states.paused_until)
         return due
 
     def waitables(self) -> Sequence[Any]:

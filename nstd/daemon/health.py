@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nstd import __version__
+from nstd.queue.daemon_state import DaemonState
 from nstd.queue.health import DeviceHealth, Health
-from nstd.queue.outlook import Outlook
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import ProgressNote, Report
 from nstd.queue.scheduler import Scheduler
@@ -26,17 +26,17 @@ class HealthFile:
         self._started = time.time()
         self._last = ""
 
-    def write(self, scheduler: Scheduler, outlook: Outlook) -> None:
+    def write(self, scheduler: Scheduler, state: DaemonState) -> None:
         """Write the health of the daemon, its intake, its devices and its backends."""
         health = Health(
             pid=os.getpid(),
             version=__version__,
             started=self._started,
-            state=outlook.state,
-            paused=outlook.paused,
-            inbox_lost=outlook.inbox_lost,
-            unavailable=outlook.unavailable,
-            notes=tuple(outlook.notes),
+            state=state.phase,
+            paused=state.paused,
+            inbox_lost=state.inbox_lost,
+            unavailable=state.unavailable,
+            notes=tuple(state.notes),
             devices=tuple(_devices(scheduler)),
             running={job_id: running.slot.name for job_id, running in scheduler.running.items()},
         )

@@ -20,14 +20,14 @@ from nstd.system.child import TimedChild
 
 MOST = 1000
 """How many commands may wait. When more jobs end, no command runs for them; this is logged."""
-LOOK = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between checks of running commands, if nothing else wakes the loop."""
 LONGEST_DRAIN = 60.0
 """At a stop, waiting and running commands have their time limit, but at most these seconds."""
 
 
 @dataclass(frozen=True)
-class Call:
+class HookCall:
     """A command that waits to be run."""
 
     command: tuple[str, ...]
@@ -38,8 +38,8 @@ class Hooks:
     """The waiting and the running commands."""
 
     def __init__(self, config: Config) -> None:
-        self._waiting: deque[Call] = deque()
-        self._running: list[tuple[Call, TimedChild]] = []
+        self._waiting: deque[HookCall] = deque()
+        self._running: list[tuple[HookCall, TimedChild]] = []
         self._until = float("inf")
         self.configure(config)
 
@@ -59,7 +59,7 @@ class Hooks:
             "NSTD_CODE": "" if failure is None else failure.code,
             "NSTD_RECORD": os.fspath(record),
         }
-        call = Call(tuple(command), environment)
+        call = HookCall(tuple(command), environment)
         if len(self._waiting) >= MOST:
             _log_not_run(call, f"{MOST} others wait; it was not run")
         else:
@@ -67,22 +67,22 @@ class Hooks:
 
     def work(self, now: float) -> None:
         """Log the commands that have ended and start those that wait, without blocking."""
-        for call, hook in list(self._running):
-            if (reason := hook.look(now)) is not None:
-                self._running.remove((call, hook))
-                _log_end(call, hook, reason)
+        for call, child in list(self._running):
+            if (reason := child.check(now)) is not None:
+                self._running.remove((call, child))
+                _log_end(call, child, reason)
         if now >= self._until:
             self.close()
         while self._waiting and len(self._running) < self._settings.at_once:
             self._start(self._waiting.popleft())
 
-    def _start(self, call: Call) -> None:
+    def _start(self, call: HookCall) -> None:
         try:
-            hook = TimedChild(call.command, call.environment, self._settings.timeout)
+            child = TimedChild(call.command, call.environment, self._settings.timeout)
         except (OSError, ValueError) as error:
             _log_not_run(call, f"cannot be started: {error}")
         else:
-            self._running.append((call, hook))
+            self._running.append((call, child))
 
     def drain(self, now: float) -> None:
         """The daemon stops: give the commands time, counted after the time to save running jobs."""
@@ -90,9 +90,9 @@ class Hooks:
 
     def close(self) -> None:
         """Kill the running commands, and start no more."""
-        for call, hook in self._running:
-            hook.kill()
-            _log_end(call, hook, "killed: the daemon stops")
+        for call, child in self._running:
+            child.kill()
+            _log_end(call, child, "killed: the daemon stops")
         for call in self._waiting:
             _log_not_run(call, "not run: the daemon stops")
         self._running.clear()
@@ -109,25 +109,27 @@ class Hooks:
         """When to check the commands again."""
         if not self._running:
             return now if self._waiting else float("inf")
-        return min(self._until, now + LOOK, *(hook.deadline for _, hook in self._running))
+        return min(
+            self._until, now + CHECK_INTERVAL, *(child.deadline for _, child in self._running)
+        )
 
     def waitables(self) -> list[int]:
         """Descriptors that become readable when a command ends."""
-        return [fd for _, hook in self._running for fd in hook.waitables]
+        return [fd for _, child in self._running for fd in child.waitables]
 
 
-def _log_end(call: Call, hook: TimedChild, reason: str) -> None:
+def _log_end(call: HookCall, child: TimedChild, reason: str) -> None:
     """Log one line for each command; its output is included only when it failed."""
-    words = _words(call)
+    words = _fields(call)
     if reason:
-        emit("hook.failed", **words, reason=reason, seconds=hook.seconds, printed=hook.tail)
+        emit("hook.failed", **words, reason=reason, seconds=child.seconds, printed=child.tail)
     else:
-        emit("hook.finished", **words, seconds=hook.seconds)
+        emit("hook.finished", **words, seconds=child.seconds)
 
 
-def _log_not_run(call: Call, reason: str) -> None:
-    emit("hook.failed", **_words(call), reason=printable(reason))
+def _log_not_run(call: HookCall, reason: str) -> None:
+    emit("hook.failed", **_fields(call), reason=printable(reason))
 
 
-def _words(call: Call) -> dict[str, str]:
+def _fields(call: HookCall) -> dict[str, str]:
     return {"job": call.environment["NSTD_JOB"], "hook": printable(shlex.join(call.command))}

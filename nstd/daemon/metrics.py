@@ -18,8 +18,8 @@ from nstd.documents.config import Config
 from nstd.errors import CODES, ConfigError
 from nstd.logs.events import EVENTS
 from nstd.logs.log import listen
-from nstd.logs.throttle import Trouble
-from nstd.queue.outlook import Outlook
+from nstd.logs.throttle import DiskErrors
+from nstd.queue.daemon_state import DaemonState
 from nstd.queue.scheduler import Scheduler
 from nstd.system.durable import Files
 
@@ -34,11 +34,11 @@ class Metrics:
         config: Config,
         files: Files,
         scheduler: Scheduler,
-        outlook: Outlook,
-        trouble: Trouble,
+        state: DaemonState,
+        disk_errors: DiskErrors,
     ) -> None:
-        self._scheduler, self._outlook = scheduler, outlook
-        self._settings, self._files, self._trouble = config.metrics, files, trouble
+        self._scheduler, self._state = scheduler, state
+        self._settings, self._files, self._disk_errors = config.metrics, files, disk_errors
         self._folders = {name: config.folder(name) for name in _DISKS}
         self._due = 0.0
         self._meters: _Meters | None = None
@@ -58,10 +58,10 @@ class Metrics:
         if self._meters is None or now < self._due:
             return
         self._due = now + self._settings.every
-        self._meters.look(self._scheduler)
-        self._meters.jobs.labels("inbox").set(self._outlook.inbox)
-        self._meters.paused.set(bool(self._outlook.paused))
-        self._meters.lost.set(self._outlook.inbox_lost)
+        self._meters.update(self._scheduler)
+        self._meters.jobs.labels("inbox").set(self._state.inbox)
+        self._meters.paused.set(bool(self._state.paused))
+        self._meters.lost.set(self._state.inbox_lost)
         for name, folder in self._folders.items():
             with suppress(OSError):
                 self._meters.free.labels(name).set(shutil.disk_usage(folder).free)
@@ -93,7 +93,7 @@ class Metrics:
         try:
             self._files.write(self._path, self._meters.text(), durable=False)
         except OSError as error:
-            self._trouble.tell(error, str(self._path))
+            self._disk_errors.log(error, str(self._path))
 
 
 class _Meters:
@@ -131,7 +131,7 @@ class _Meters:
         """Create each counter with the value 0, so that its first increase is visible."""
         self.ended.labels("finished", "")
         for code in CODES:
-            self.ended.labels("failed", code)
+            self.ended.labels(_outcome(code), code)
         for name, event in EVENTS.items():
             if event.level != "info":
                 self.events.labels(name, event.level)
@@ -141,14 +141,14 @@ class _Meters:
         if line["level"] != "info":
             self.events.labels(event, line["level"]).inc()
         if event == "job.failed":
-            self.ended.labels("failed", line["code"]).inc()
+            self.ended.labels(_outcome(line["code"]), line["code"]).inc()
         if event == "job.finished":
             self.ended.labels("finished", "").inc()
             for phase, seconds in {**line["seconds"], "queued": line["queued"]}.items():
                 if isinstance(seconds, int | float):
                     self.seconds.labels(phase).observe(seconds)
 
-    def look(self, scheduler: Scheduler) -> None:
+    def update(self, scheduler: Scheduler) -> None:
         """Update the gauges: waiting jobs, running jobs and the state of the devices."""
         jobs = [entry.job for entry in scheduler.waiting.values()]
         jobs += [entry.job for entry in scheduler.running.values()]
@@ -167,6 +167,11 @@ class _Meters:
         """All metrics in the text format."""
         text: bytes = self._latest(self._registry)
         return text
+
+
+def _outcome(code: str) -> str:
+    """The outcome of a job that ended with this code: nothing is wrong where a person ended it."""
+    return "cancelled" if code == "cancelled" else "failed"
 
 
 def _load() -> Any:

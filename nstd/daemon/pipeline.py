@@ -21,58 +21,55 @@ from nstd.documents import Config
 from nstd.executors import make_executor
 from nstd.intake import Admission, Claims, Inbox
 from nstd.intake.cleanup import Cleanup
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.outbox import Outbox, Publisher
 from nstd.outbox.gallery import Gallery
 from nstd.queue import Job, JobStore, Scheduler
+from nstd.queue.daemon_state import DaemonState
 from nstd.queue.ended import EndedJobs
-from nstd.queue.outlook import Outlook
 from nstd.system.durable import Files
 from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
 from nstd.system.waits import USUAL, Waits
 
 
 class Pipeline:
-    """The parts. `ring` is called, from any thread, when something changes in the inbox."""
+    """The parts. `wake` is called, from any thread, when something changes in the inbox."""
 
     def __init__(
-        self, config: Config, files: Files, ring: Callable[[], None], waits: Waits = USUAL
+        self, config: Config, files: Files, wake: Callable[[], None], waits: Waits = USUAL
     ) -> None:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
-        for name in ("work", "outbox", "inbox", "styles"):
-            for inner in ("", *INNER.get(name, ())):
-                files.make_folder(config.folder(name) / inner)
+        _make_folders(config, files)
         # What the parts share
-        store, outbox, inbox = (
-            JobStore(work, files),
-            Outbox(config.folder("outbox"), files),
-            Inbox(config, waits),
-        )
+        store, inbox = JobStore(work, files), Inbox(config, waits)
+        outbox = Outbox(config.folder("outbox"), files)
         claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
-        self._store, self.trouble, self.outlook = store, Trouble(), Outlook()
+        self._store, self.disk_errors, self.state = store, DiskErrors(), DaemonState()
         self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
         self.ended = EndedJobs(self.scheduler.members)
         self.health = HealthFile(work / HEALTH, files)
         queue = self.scheduler, self.ended
         # The parts, in the order of the pipeline
-        self._recovery = Recovery(config, store, claims, outbox, *queue, logs, self.trouble, waits)
+        self._recovery = Recovery(
+            config, store, claims, outbox, *queue, logs, self.disk_errors, waits
+        )
         self.admission = Admission(
-            config, inbox, store, claims, *queue, self.backends, self.trouble, ring, waits
+            config, inbox, store, claims, *queue, self.backends, self.disk_errors, wake, waits
         )
         self.batches = Batches(
-            config, store, outbox, self.scheduler, self.admission.claimed, self.trouble, files
+            config, store, outbox, self.scheduler, self.admission.claimed, self.disk_errors, files
         )
         self.dispatcher = Dispatcher(
-            config, executor, *queue, store, self.health, self.trouble, waits
+            config, executor, *queue, store, self.health, self.disk_errors, waits
         )
         self.publisher = Publisher(
-            store, outbox, self.ended, logs, self.trouble, self.batches.note_end, waits
+            store, outbox, self.ended, logs, self.disk_errors, self.batches.note_end, waits
         )
         self._cleanup, self.hooks = Cleanup(config, inbox, files), Hooks(config)
-        self.gallery = Gallery(config, files, self.scheduler, self.outlook, waits)
-        self._metrics = Metrics(config, files, self.scheduler, self.outlook, self.trouble)
-        self._entry: tuple[Part, ...] = (self._recovery, self.admission)
-        self._rest: tuple[Part, ...] = (
+        self.gallery = Gallery(config, files, self.scheduler, self.state, waits)
+        self._metrics = Metrics(config, files, self.scheduler, self.state, self.disk_errors)
+        self._input_parts: tuple[Part, ...] = (self._recovery, self.admission)
+        self._other_parts: tuple[Part, ...] = (
             *(self.batches, self.dispatcher, self.publisher, self._cleanup),
             *(self.hooks, self.gallery, self._metrics),
         )
@@ -85,38 +82,38 @@ class Pipeline:
 
     def steps(self) -> list[Callable[[float], None]]:
         """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
-        entry = [] if self.outlook.state == "stopping" else [self.take_in]
+        entry = [] if self.state.phase == "stopping" else [self.admit]
         beside = [self._cleanup.work, self.hooks.work, self.gallery.work, self._metrics.work]
-        return [*entry, self.batches.work, self.dispatcher.work, self.put_out, *beside]
+        return [*entry, self.batches.work, self.dispatcher.work, self.publish, *beside]
 
     def recover(self, now: float) -> None:
         """disk -> queue: add the jobs that an earlier run, or an error, has left on disk."""
         was_done = self._recovery.is_idle
         self._recovery.work(now)
         if self._recovery.is_idle and not was_done:  # sidecars may be back in the inbox
-            self.admission.look_again()
-        self.batches.unfold(now)
+            self.admission.scan_again()
 
-    def take_in(self, now: float) -> None:
-        """inbox -> job store -> scheduler, after the recovery of earlier jobs."""
+    def admit(self, now: float) -> None:
+        """inbox -> job store -> scheduler, after the recovery of jobs of an earlier run."""
         self.recover(now)
-        self.admission.pause(self.dispatcher.reason_to_pause() or self.publisher.trouble)
+        reason = self.dispatcher.reason_to_pause() or self.publisher.reason_to_pause()
+        self.admission.pause(reason)
         self.admission.work(now)
-        self.outlook.paused, self.outlook.inbox = self.admission.paused, self.admission.inbox.count
-        self.outlook.inbox_lost = self.admission.lost is not None
-        self.outlook.unavailable = self.backends.unavailable()
-        self.outlook.notes = self.admission.notes
+        self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
+        self.state.inbox_lost = self.admission.lost is not None
+        self.state.unavailable = self.backends.unavailable()
+        self.state.notes = self.admission.notes
 
-    def put_out(self, now: float) -> None:
+    def publish(self, now: float) -> None:
         """ended jobs -> outbox -> cleanup, hooks and gallery."""
         self.publisher.work(now)
-        self._hand_on()
+        self._pass_on_published()
 
-    def _hand_on(self) -> None:
-        for job, failure, record, is_news in self.publisher.take():
+    def _pass_on_published(self) -> None:
+        for job, failure, record, is_new in self.publisher.take():
             if failure is None:
                 self._cleanup.add(job)
-            if is_news:
+            if is_new:
                 self.hooks.add(job, failure, record)
                 self.gallery.add(record)
 
@@ -139,7 +136,7 @@ class Pipeline:
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
         """Cancel every job of the batch that has not ended; False when there is none."""
-        self.batches.unfold(now, budget=float("inf"))
+        self.batches.release(now, budget=float("inf"))
         ours = [job.id for job in self._jobs() if job.batch and job.batch.id == batch_id]
         for job_id in ours:
             self.dispatcher.cancel(job_id)
@@ -151,42 +148,50 @@ class Pipeline:
 
     def configure(self, config: Config) -> None:
         """Take over new settings; folders, slots and running jobs do not change."""
-        for part in (*self._entry, *self._rest):
+        for part in (*self._input_parts, *self._other_parts):
             part.configure(config)
 
     def drain(self) -> None:
         """Stop claiming, and have every running job save its state and wait again."""
-        self.outlook.state = "stopping"
+        self.state.phase = "stopping"
         self.batches.drain()
         self.dispatcher.drain()
         self.hooks.drain(time.monotonic())
 
     def close(self) -> None:
         """Kill the workers, and write what can be written."""
-        self.outlook.state = "stopped"
-        for part in (*self._entry, *self._rest):
+        self.state.phase = "stopped"
+        for part in (*self._input_parts, *self._other_parts):
             part.close()
-            self._hand_on()
+            self._pass_on_published()
 
     # What the loop needs to know
 
     @property
-    def is_worked_off(self) -> bool:
+    def has_no_input(self) -> bool:
         """Whether nothing in the inbox can be claimed and nothing of an earlier run is left."""
-        return all(part.is_idle for part in self._entry)
+        return all(part.is_idle for part in self._input_parts)
 
     @property
     def is_idle(self) -> bool:
         """Whether no job waits, runs or is being published, and no hook, batch or page is left."""
-        return all(part.is_idle for part in self._rest)
+        return all(part.is_idle for part in self._other_parts)
 
     def next_event(self, now: float) -> float:
         """When the next turn must start, if nothing happens before."""
-        is_draining = self.outlook.state == "stopping"
-        parts = self._rest if is_draining else (*self._entry, *self._rest)
+        is_draining = self.state.phase == "stopping"
+        parts = self._other_parts if is_draining else (*self._input_parts, *self._other_parts)
         return min(part.next_event(now) for part in parts)
 
     def waitables(self) -> Sequence[Any]:
         """What to wait on for the next event of a worker, a hook or a process that draws a
         sheet."""
-        return [each for part in (*self._entry, *self._rest) for each in part.waitables()]
+        return [
+            each for part in (*self._input_parts, *self._other_parts) for each in part.waitables()
+        ]
+
+
+def _make_folders(config: Config, files: Files) -> None:
+    for name in ("work", "outbox", "inbox", "styles"):
+        for inner in ("", *INNER.get(name, ())):
+            files.make_folder(config.folder(name) / inner)

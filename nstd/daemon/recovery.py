@@ -10,7 +10,7 @@ from nstd.errors import StoreError, printable
 from nstd.intake.claim import Claims
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
-from nstd.logs.throttle import Throttle, Trouble
+from nstd.logs.throttle import DiskErrors, Throttle
 from nstd.outbox.outbox import Outbox
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Failure, Job
@@ -19,7 +19,7 @@ from nstd.queue.store import JobStore, State
 from nstd.system.waits import USUAL, Waits
 
 AGAIN = 60.0
-"""Seconds until a job folder that cannot be read is looked at again: a person may mend it."""
+"""Seconds until a job folder that cannot be read is read again: a person may repair it."""
 
 
 class Recovery:
@@ -34,12 +34,12 @@ class Recovery:
         scheduler: Scheduler,
         ended: EndedJobs,
         logs: Path,
-        trouble: Trouble,
+        disk_errors: DiskErrors,
         waits: Waits = USUAL,
     ) -> None:
-        self._claims, self._soon = claims, waits.undo
+        self._claims, self._retry_wait = claims, waits.undo
         self._store, self._outbox, self._scheduler, self._ended = store, outbox, scheduler, ended
-        self._log_has_end, self._trouble = partial(has_ended, logs), trouble
+        self._log_has_end, self._disk_errors = partial(has_ended, logs), disk_errors
         self._is_done = False
         self._throttle, self._is_broken = Throttle(), False
         self._due = 0.0
@@ -61,7 +61,7 @@ class Recovery:
         self._is_broken = False
         for job, state in list(self._store.jobs(self._log_broken)):
             if job.id not in self._scheduler and job.id not in self._ended:
-                self._adopt(job, state)
+                self._add(job, state)
         self._undo_claims(now)
 
     def _undo_claims(self, now: float) -> None:
@@ -70,13 +70,13 @@ class Recovery:
         try:
             is_clean = self._claims.undo(now, self._log_has_end)
         except OSError as error:
-            self._trouble.tell(error, str(error.filename or "claims"))
-            self._due = now + self._soon
+            self._disk_errors.log(error, str(error.filename or "claims"))
+            self._due = now + self._retry_wait
             return
         self._is_done = True
         self._due = float("inf") if is_clean and not self._is_broken else now + AGAIN
 
-    def _adopt(self, job: Job, state: State) -> None:
+    def _add(self, job: Job, state: State) -> None:
         keep_job_log(job.id, self._store.paths(job.id).log)
         emit("job.recovered", job=job.id, found=state.value)
         if state is not State.WAITING:
@@ -84,13 +84,13 @@ class Recovery:
             return
         waiting = self._store.forgive_crash(job)
         if job.running and waiting.attempt >= self._attempts:
-            self._ended.add(waiting, _deadly(waiting))
+            self._ended.add(waiting, _crash_failure(waiting))
         else:
             self._scheduler.add(waiting)
 
     def _log_broken(self, error: StoreError) -> None:
         self._is_broken = True
-        if self._throttle.is_news(error.message, True):
+        if self._throttle.is_new(error.message, True):
             emit("job.unreadable", error=printable(error.message))
 
     # What the loop needs to know
@@ -112,7 +112,7 @@ class Recovery:
         """Nothing to write."""
 
 
-def _deadly(job: Job) -> Failure:
+def _crash_failure(job: Job) -> Failure:
     return Failure(
         code="worker_died",
         message=f"the daemon itself died {job.crashes} times while the job ran",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import FrameType
 
 
-class Wake:
+class WakePipe:
     """A pipe: the daemon sleeps until its reading end is readable."""
 
     def __init__(self) -> None:
@@ -20,13 +20,13 @@ class Wake:
         """The descriptor to wait on."""
         return self._out
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the daemon; if it is awake, its next sleep ends at once. Safe from any thread."""
         with suppress(BlockingIOError, OSError):  # full: the daemon wakes anyway
             os.write(self._in, b"!")
 
     def clear(self) -> bool:
-        """Empty the pipe; whether `ring` was called since the last `clear`."""
+        """Empty the pipe; whether `wake` was called since the last `clear`."""
         rang = False
         with suppress(BlockingIOError):
             while os.read(self._out, 4096):
@@ -48,27 +48,30 @@ class Wake:
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-_early: deque[signal.Signals] = deque()
+_held: deque[signal.Signals] = deque()
 
 
-def hold_hangups() -> None:
-    """Keep the HUPs that come before there is a loop to heed them: by itself one would end us."""
-    signal.signal(signal.SIGHUP, lambda number, _: _early.append(signal.Signals(number)))
+def hold_sighup() -> None:
+    """Keep the SIGHUPs that arrive before the loop can handle them.
+
+    The default action of SIGHUP would end the process.
+    """
+    signal.signal(signal.SIGHUP, lambda number, _: _held.append(signal.Signals(number)))
 
 
 class Signals:
     """Signals that have arrived and are not handled yet."""
 
-    def __init__(self, wake: Wake) -> None:
+    def __init__(self, wake: WakePipe) -> None:
         self._arrived: deque[signal.Signals] = deque()
         self._before: dict[int, object] = {}
         if threading.current_thread() is threading.main_thread():  # else: embedded, as in a test
             for number in HANDLED:
                 self._before[number] = signal.signal(number, self._note)
             wake.on_signals()
-            while _early:
-                self._arrived.append(_early.popleft())
-                wake.ring()
+            while _held:
+                self._arrived.append(_held.popleft())
+                wake.wake()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._arrived.append(signal.Signals(number))

@@ -5,14 +5,11 @@ The package defines the form of these files, not what is done with them.
 
 from typing import TYPE_CHECKING
 
-from nstd.system.lazy import hand_on
+from nstd.system.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from nstd.documents.config import Config, load_config
-    from nstd.documents.sidecar import parse_sidecar
+    from nstd.documents.config import Config as Config
+    from nstd.documents.config import load_config as load_config
+    from nstd.documents.sidecar import parse_sidecar as parse_sidecar
 
-__all__ = ["Config", "load_config", "parse_sidecar"]
-
-__getattr__ = hand_on(
-    __name__, {"Config": "config", "load_config": "config", "parse_sidecar": "sidecar"}
-)
+__getattr__ = lazy_exports(__name__, Config="config", load_config="config", parse_sidecar="sidecar")

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
-from nstd.documents import diagnostics as diagnose
-from nstd.documents import strict_yaml as strictyaml
+from nstd.documents import diagnostics, strict_yaml
+from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import Model
 from nstd.documents.settings import (
     ExecutorSettings,
@@ -27,7 +27,6 @@ from nstd.documents.settings import (
     WatchSettings,
     WorkerSettings,
 )
-from nstd.documents.strict_yaml import Document, DocumentError
 from nstd.errors import ConfigError, Problem, printable
 from nstd.system.layout import CONFIG
 
@@ -134,7 +133,7 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
     """
     try:
         with path.open("rb") as file:
-            data = file.read(strictyaml.MAX_BYTES + 1)
+            data = file.read(strict_yaml.MAX_BYTES + 1)
         return _load(data, path, overrides or {})
     except OSError as error:
         raise ConfigError(
@@ -146,13 +145,13 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
 
 
 def _load(data: bytes, path: Path, overrides: Mapping[str, Any]) -> Config:
-    document = strictyaml.read(data, os.fspath(path))
-    value = diagnose.without_blanks(Config, document.value)
-    config = diagnose.validate(Config, value, document)
+    document = strict_yaml.read(data, os.fspath(path))
+    value = diagnostics.without_blanks(Config, document.value)
+    config = diagnostics.validate(Config, value, document)
     if overrides:
         changed = _overridden(value, overrides)
         source = {tuple(key.split(".")): "command line" for key in overrides}
-        config = diagnose.validate(Config, changed, document, elsewhere=source)
+        config = diagnostics.validate(Config, changed, document, elsewhere=source)
     config._root = path.parent.resolve()
     if problems := sorted(_overlaps(config, document)):
         raise DocumentError(problems)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, get_args
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from nstd.documents.strict_yaml import Document, DocumentError, KeyPath, Value, describe
+from nstd.documents.document import Document, DocumentError, KeyPath, Value, describe
+from nstd.documents.key_places import KeyPlaces, fields_of, keys_at
 from nstd.errors import Problem, did_you_mean, nearest, printable
 
 M = TypeVar("M", bound=BaseModel)
@@ -52,7 +52,7 @@ _EXPECTED = {
 """What was expected, by pydantic's type of error; filled in from the error's context."""
 
 _SURELY = 0.75
-"""The likeness from which on a key can hardly be anything but a misspelt one."""
+"""From this similarity on, an unknown key is surely a misspelt known key."""
 _MISMATCH = re.compile(r"_type$|_parsing$|^literal_error$|^enum$|^int_from_float$")
 
 
@@ -67,15 +67,15 @@ def validate(
 ) -> M:
     """`value` as a `model`, strictly: text is not a number, and `yes` is not `true`.
 
-    `value` stands at path `at` of `document`, save for the paths in `elsewhere` (relative to
-    `value`), which came from the source of that name. `whole` is the model of the document, where
+    `value` is at the path `at` of `document`, except for the paths in `elsewhere` (relative to
+    `value`), which come from the source of that name. `whole` is the model of the document, where
     a key at the wrong level may belong. Raises DocumentError with all problems.
     """
     try:
         return model.model_validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    levels = _Levels(whole or model, at)
+    levels = KeyPlaces(whole or model, at)
     findings = [_finding(error, model, value, levels) for error in _without_branches(errors, value)]
     raise DocumentError(
         sorted(found.problem(document, at, elsewhere or {}) for found in _merged(findings))
@@ -84,7 +84,7 @@ def validate(
 
 def without_blanks(model: type[BaseModel], value: Mapping[str, Value]) -> dict[str, Value]:
     """`value` without the keys that have a default and no value, such as `options:`."""
-    optional = {name for name, field in _fields(model).items() if not field.is_required()}
+    optional = {name for name, field in fields_of(model).items() if not field.is_required()}
     return {key: item for key, item in value.items() if item is not None or key not in optional}
 
 
@@ -119,55 +119,8 @@ class _Finding:
         return printable(names[-1][:40]) if names else ""
 
 
-@dataclass(frozen=True)
-class _Levels:
-    """Where in a document a key belongs that stands at the wrong level.
-
-    `at` is the path, in a document of the model `whole`, of what is looked at.
-    """
-
-    whole: type[BaseModel]
-    at: KeyPath
-
-    def advice(self, key: str, loc: Iterable[str | int]) -> str:
-        """Where `key` belongs, if the document knows it elsewhere than at `loc`."""
-        here = tuple(step for step in (*self.at, *loc) if isinstance(step, str))
-        places = [place for place in _places(self.whole, key) if place != here]
-        if not places:
-            return ""
-        if () in places:
-            return f"; it goes to the top level, not under {here[-1]}"
-        return f"; it goes under {'.'.join(places[0])}: `{_written(places[0], key)}`"
-
-    def free(self, key: str, loc: Iterable[str | int]) -> str:
-        """Which mapping takes keys of others, such as the options of a backend."""
-        if self.at or tuple(loc):
-            return ""
-        names = [name for name, f in _fields(self.whole).items() if f.annotation == dict[str, Any]]
-        return (
-            f"; an option of the backend goes under {names[0]}: `{_written(names[:1], key)}`"
-            if names
-            else ""
-        )
-
-
-def _places(model: type[BaseModel], key: str) -> Iterator[tuple[str, ...]]:
-    """The paths of the mappings inside `model` that know `key`, the outermost first."""
-    fields = _fields(model)
-    if key in fields:
-        yield ()
-    for name, field in fields.items():
-        for inner in _models(field.annotation):
-            for place in _places(inner, key):
-                yield name, *place
-
-
-def _written(place: Sequence[str], key: str) -> str:
-    return "".join(f"{name}: {{" for name in place) + f"{printable(key)}: ..." + "}" * len(place)
-
-
 def _finding(
-    error: ErrorDetails, model: type[BaseModel], value: object, levels: _Levels
+    error: ErrorDetails, model: type[BaseModel], value: object, levels: KeyPlaces
 ) -> _Finding:
     kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
     path, came = _fit(loc, value)
@@ -177,9 +130,9 @@ def _finding(
     if kind == "extra_forbidden":
         if belongs := levels.advice(last, loc[:-1]):
             return _Finding(path, f"unknown key {describe(last)}{belongs}", at_key=True, meant="")
-        meant = nearest(last, _keys(model, loc[:-1]))
+        meant = nearest(last, keys_at(model, loc[:-1]))
         is_near = difflib.SequenceMatcher(None, last, meant).ratio() >= _SURELY
-        free = "" if is_near else levels.free(last, loc[:-1])
+        free = "" if is_near else levels.free(last)
         text = f"unknown key {describe(last)}{free}{did_you_mean(meant)}"
         return _Finding(path, text, at_key=True, meant=meant)
     if at_key := last == "[key]":
@@ -262,25 +215,3 @@ def _merged(findings: Iterable[_Finding]) -> list[_Finding]:
         elif (found.path, found.missing) not in meant:
             merged[place] = found
     return list(merged.values())
-
-
-def _keys(model: type[BaseModel], loc: Iterable[str | int]) -> list[str]:
-    """The keys of the model at `loc` inside `model`."""
-    models = [model]
-    for step in loc:
-        fields = [field for each in models for field in _fields(each).items() if field[0] == step]
-        if fields:  # other steps (an index, a branch of a union) stay in the same model
-            models = [inner for _, field in fields for inner in _models(field.annotation)]
-    return [name for each in models for name in _fields(each)]
-
-
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    """Every model inside a type such as `list[StyleEntry] | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)

@@ -66,10 +66,12 @@ def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:
     for name, field in model.model_fields.items():
         key = field.alias or name
         if key in properties and not takes_list(field.annotation):
-            told = {k: v for k, v in properties[key].items() if k in ("description", "default")}
-            value = {k: v for k, v in properties[key].items() if k not in told}
+            described = {
+                k: v for k, v in properties[key].items() if k in ("description", "default")
+            }
+            value = {k: v for k, v in properties[key].items() if k not in described}
             several = {"type": "array", "minItems": 1, "items": value}
-            properties[key] = {"anyOf": [value, several], **told}
+            properties[key] = {"anyOf": [value, several], **described}
     return {**own, "properties": properties}
 
 
@@ -96,7 +98,7 @@ def _options_rule(backend: str, options: dict[str, Any], needed: bool) -> dict[s
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without the titles that only repeat the keys."""
+    """Omits the titles, which only repeat the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False

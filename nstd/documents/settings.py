@@ -192,7 +192,9 @@ class WorkerSettings(Model):
     failures: int = Field(
         3,
         ge=1,
-        description="A device is closed after this many failures in a row, of several jobs.",
+        description="A device is closed after this many failures in a row, of several jobs. Where "
+        "workers die, it may be the jobs: then three times as many jobs have to fail, and none "
+        "count of a backend that has done well nowhere yet.",
     )
     cooldown: Seconds = Field(
         30.0,

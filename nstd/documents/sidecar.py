@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from nstd.documents import diagnostics as diagnose
-from nstd.documents import strict_yaml as strictyaml
+from nstd.documents import diagnostics, strict_yaml
+from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
-from nstd.documents.strict_yaml import MAX_BYTES, Document, DocumentError, KeyPath
-from nstd.errors import BackendError, Problem, SidecarError, clean, printable
+from nstd.documents.strict_yaml import MAX_BYTES
+from nstd.errors import Problem, SidecarError
 from nstd.system.units import Seconds
 
 __all__ = [
     "MAX_BYTES",
+    "OptionalKeys",
     "Output",
+    "PictureReference",
     "Sidecar",
     "SidecarFile",
     "StyleEntry",
-    "Wanted",
-    "Wishes",
-    "check_pictures",
     "invalid",
-    "parse_options",
     "parse_sidecar",
 ]
 
@@ -88,7 +86,7 @@ def _styles(value: object) -> object:
 PicturePath = Annotated[str, AfterValidator(_picture_path)]
 
 
-class Wanted(NamedTuple):
+class PictureReference(NamedTuple):
     """A picture that a sidecar names, and its role."""
 
     role: Role
@@ -114,7 +112,7 @@ class StyleEntry(Model):
         None, description="A grey picture laid over the style: white where the style counts."
     )
 
-    def wanted(self, number: int) -> list[Wanted]:
+    def references(self, number: int) -> list[PictureReference]:
         """The pictures of this entry, which is `number` from 0 in its list."""
         roles: dict[Role, str | None] = {
             "style": self.image,
@@ -122,7 +120,7 @@ class StyleEntry(Model):
             "mask": self.mask,
         }
         return [
-            Wanted(role, source, f"{role}-{number + 1}", number)
+            PictureReference(role, source, f"{role}-{number + 1}", number)
             for role, source in roles.items()
             if source is not None
         ]
@@ -159,8 +157,8 @@ def _membership(batch: Membership) -> Membership:
     return batch
 
 
-class Wishes(Model):
-    """What may be said beside the content and the style, and has a default."""
+class OptionalKeys(Model):
+    """The keys of a sidecar that have defaults: all but the content and the style."""
 
     init: PicturePath | None = Field(
         None, description="A picture that the work starts at, instead of the content."
@@ -185,31 +183,28 @@ class Wishes(Model):
     )
 
 
-class Sidecar(Wishes):
-    """A whole job: a content picture, one style or a mix, and wishes that all have defaults."""
+class Sidecar(OptionalKeys):
+    """A whole job: a content picture, one style or several to mix, and optional keys."""
 
     content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
     style: Styles = Field(description="A style picture, or a list of several to mix.")
 
     @property
-    def wanted(self) -> list[Wanted]:
+    def references(self) -> list[PictureReference]:
         """Every picture the sidecar names: the content first, then the styles in order."""
-        wanted = [Wanted("content", self.content, "content")]
+        references = [PictureReference("content", self.content, "content")]
         for number, style in enumerate(self.style):
-            wanted += style.wanted(number)
+            references += style.references(number)
         if self.init is not None:
-            wanted.append(Wanted("init", self.init, "init"))
+            references.append(PictureReference("init", self.init, "init"))
         for number, source in enumerate(self.series, start=1):
-            wanted.append(Wanted("series", source, f"series-{number}"))
-        return wanted
+            references.append(PictureReference("series", source, f"series-{number}"))
+        return references
 
     @property
     def pictures(self) -> list[str]:
-        """The names of `wanted`, in the same order."""
-        return [picture.source for picture in self.wanted]
-
-
-Options = TypeVar("Options", bound=BaseModel)
+        """The names of `references`, in the same order."""
+        return [picture.source for picture in self.references]
 
 
 @dataclass(frozen=True)
@@ -226,64 +221,14 @@ def parse_sidecar(data: bytes, file: str) -> SidecarFile:
     Raises SidecarError `sidecar_invalid` with every problem of the file, with line and column.
     """
     try:
-        document = strictyaml.read(data, file)
-        value = diagnose.without_blanks(Sidecar, document.value)
-        return SidecarFile(diagnose.validate(Sidecar, value, document), document)
+        document = strict_yaml.read(data, file)
+        value = diagnostics.without_blanks(Sidecar, document.value)
+        return SidecarFile(diagnostics.validate(Sidecar, value, document), document)
     except DocumentError as error:
         raise invalid(error.problems) from None
 
 
 def invalid(problems: Sequence[Problem]) -> SidecarError:
     """The error for a sidecar that has these problems."""
-    hint = "correct the sidecar and drop it again; `nstd check` shows the same without a run"
+    hint = "`nstd check` shows the same without a run"
     return SidecarError.of("sidecar_invalid", problems, hint)
-
-
-def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:
-    """Refuse pictures that `backend` would not use; `takes` are the roles that it uses.
-
-    Raises SidecarError `options_invalid` with every such key.
-    """
-    document, problems = source.document, []
-    several = isinstance(document.value["style"], list)
-    for wanted in source.sidecar.wanted:
-        if wanted.role in ("content", "style", *takes):
-            continue
-        place: KeyPath = (wanted.role,)
-        if wanted.style is not None:
-            place = ("style", wanted.style, wanted.role) if several else ("style", wanted.role)
-        text = f"{wanted.role}: the backend '{backend}' has no use for it"
-        problems.append(document.problem(place, text, key=True))
-    if problems:
-        hint = "leave it out, or name another backend: `nstd backends` lists what each takes"
-        raise SidecarError.of("options_invalid", sorted(set(problems)), hint)
-
-
-def parse_options(
-    source: SidecarFile, options: type[Options], defaults: Mapping[str, Any] | None = None
-) -> Options:
-    """The sidecar's options for a backend with the model `options`, completed by `defaults`.
-
-    Raises SidecarError `options_invalid` with every problem, and BackendError if a validator of
-    the backend itself fails.
-    """
-    said = source.sidecar.options
-    value = {**(defaults or {}), **said}
-    below: dict[tuple[str, ...], str] = {
-        (key,): "options from the config" for key in value if key not in said
-    }
-    try:
-        return diagnose.validate(
-            options, value, source.document, at=("options",), elsewhere=below, whole=Sidecar
-        )
-    except DocumentError as error:
-        is_unknown = any("unknown key" in problem.message for problem in error.problems)
-        hint = "`nstd backends` lists what each backend takes" if is_unknown else ""
-        raise SidecarError.of("options_invalid", error.problems, hint) from None
-    except BaseException as error:  # a plugin's own code ran, and may even call sys.exit
-        what = printable(f"{type(error).__name__}: {clean(error)}")
-        raise BackendError(
-            "backend_failed",
-            f"{source.document.file}: the backend broke while it read its options: {what}",
-            "tell the author of the backend",
-        ) from error

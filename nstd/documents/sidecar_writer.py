@@ -12,22 +12,23 @@ from typing import Any
 import yaml
 
 from nstd.documents import strict_yaml
-from nstd.errors import Problem, SidecarError, printable
+from nstd.documents.document import DocumentError
+from nstd.errors import Problem, SidecarError, in_shell, printable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
 _TOP = {"output", "backend", "options", "priority", "timeout"}
-_BELONGS = {key: f"say -o output.{key}={{}}" for key in ("size", "format", "name")} | {
+_BELONGS = dict.fromkeys(("size", "format", "name"), "say -o {option}") | {
     "content": "the pictures to be painted come first: nstd submit CONTENT... STYLE",
-    "style": "it comes last: nstd submit CONTENT... STYLE; or say --style {}",
+    "style": "it comes last: nstd submit CONTENT... STYLE; or say --style {text}",
     "styles": "say --grid --style STYLE, as often as you like",
-    "init": "say --init {}",
+    "init": "say --init {text}",
     "series": "say --series",
 }
-"""Keys that are no options of a backend, and how to say them on the command line."""
+"""Keys that are not options of a backend, and how they are given on the command line."""
 
 
-def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> None:
-    """Put `option`, a text like `output.size=1024`, into `wish`, the values of a sidecar.
+def set_option(values: dict[str, Any], option: str, *, lists: bool = False) -> None:
+    """Put `option`, a text like `output.size=1024`, into `values`, the values of a sidecar.
 
     A key without a known first part is an option of the backend: `preset=fine` is short for
     `options.preset=fine`. With `lists`, an option may have several values: `seed=1,2,3`. Raises
@@ -38,13 +39,14 @@ def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> Non
         raise refused(option, "expected KEY=VALUE, like output.size=1024")
     path = key.split(".")
     if belongs := _BELONGS.get(key):
-        raise refused(option, f"{key} is no option: {belongs.format(text)}")
+        words = belongs.format(option=in_shell(f"output.{option}"), text=in_shell(text))
+        raise refused(option, f"{key} is no option: {words}")
     if path[0] not in _TOP:
         path.insert(0, "options")
     value = _value(text)
     if lists and path[0] == "options" and isinstance(value, str) and value == text and "," in text:
         value = [_value(part.strip()) for part in text.split(",")]
-    place = wish
+    place = values
     for part in path[:-1]:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
@@ -55,18 +57,18 @@ def set_option(wish: dict[str, Any], option: str, *, lists: bool = False) -> Non
 def _value(text: str) -> Any:
     try:
         return strict_yaml.read(f"value: {text}".encode(), text).value["value"]
-    except strict_yaml.DocumentError:
+    except DocumentError:
         return text
 
 
-def dump(wish: dict[str, Any]) -> bytes:
-    """The text of a sidecar with the values `wish`; read strictly, it gives the same values.
+def dump(values: dict[str, Any]) -> bytes:
+    """The text of a sidecar with the values `values`; read strictly, it gives the same values.
 
     Raises SidecarError for values that a sidecar cannot have, such as NaN or control characters.
     """
     try:
         text = yaml.dump(
-            wish, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=float("inf")
+            values, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=float("inf")
         )
     except (yaml.YAMLError, RecursionError) as error:
         raise refused("sidecar", f"it holds what YAML cannot say: {type(error).__name__}") from None

@@ -12,21 +12,17 @@ import codecs
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import yaml
 
+from nstd.documents.document import Document, DocumentError, KeyPath, Mark, Value, describe
 from nstd.errors import Problem, printable
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
 MAX_NODES = 2000
 LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-KeyPath: TypeAlias = tuple[str | int, ...]
-Mark: TypeAlias = tuple[int, int]
-Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
 
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
@@ -57,39 +53,6 @@ _ADVICE = (
 _AT_START = ("could not", "unexpected end", "expected ',' or")  # shown where they begin
 
 
-class DocumentError(Exception):
-    """A file is not acceptable; its loader turns this into the error of its kind."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Document:
-    """The content of a file as plain Python values, with the place of each.
-
-    Places are lines and columns; columns are counted in characters; both start at 1.
-    """
-
-    file: str
-    value: dict[str, Value]
-    values: dict[KeyPath, Mark] = field(repr=False)
-    keys: dict[KeyPath, Mark] = field(repr=False)
-
-    def mark(self, path: KeyPath, key: bool = False) -> Mark:
-        """The place of the value at `path`, or of its key; if absent, of the nearest parent."""
-        if key and path in self.keys:
-            return self.keys[path]
-        while path not in self.values:
-            path = path[:-1]
-        return self.values[path]
-
-    def problem(self, path: KeyPath, message: str, key: bool = False) -> Problem:
-        """The problem `message` at the place of `path`."""
-        return Problem(self.file, *self.mark(path, key), message)
-
-
 def read(data: bytes, file: str) -> Document:
     """The document in `data`; `file` is its name in messages.
 
@@ -102,17 +65,6 @@ def read(data: bytes, file: str) -> Document:
             return Document(reader.file, value, reader.values, reader.keys)
         reader.add(reader.values[()], f"expected 'key: value' lines, got {describe(value)}")
     raise DocumentError(sorted(reader.problems))
-
-
-def describe(value: object) -> str:
-    """`value` in a few words of YAML, for "got ..." in messages."""
-    if value is None or isinstance(value, bool):
-        return {None: "nothing", True: "true", False: "false"}[value]
-    if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    text = value if isinstance(value, str) else str(value)
-    short = text if len(text) <= 40 else text[:37] + "..."
-    return repr(short) if isinstance(value, str) else short
 
 
 class _Reader:

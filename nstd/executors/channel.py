@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nstd.documents.model import Model
 
-Heard = TypeVar("Heard")
+Received = TypeVar("Received")
 """The messages of the other side: a union of models, distinguished by their `kind`."""
 
 LONGEST = 16 * 2**20
@@ -26,12 +26,12 @@ _READS = 16
 """Chunks read at once, so that one worker with many messages does not delay the others."""
 
 
-class DaemonEnd(Generic[Heard]):
+class DaemonEnd(Generic[Received]):
     """The daemon's end. What cannot be written yet is kept and sent by the next `flush`."""
 
-    def __init__(self, end: socket.socket, heard: TypeAdapter[Heard]) -> None:
+    def __init__(self, end: socket.socket, received: TypeAdapter[Received]) -> None:
         end.setblocking(False)
-        self._socket, self._heard = end, heard
+        self._socket, self._received = end, received
         self._in, self._out = bytearray(), bytearray()
         self.is_closed = False
         """Whether no more messages will come: the worker has ended or closed its socket."""
@@ -52,7 +52,7 @@ class DaemonEnd(Generic[Heard]):
             while self._out:
                 del self._out[: self._socket.send(self._out)]
 
-    def receive(self) -> list[Heard]:
+    def receive(self) -> list[Received]:
         """The messages that have arrived. Raises ValueError for data that is not a message."""
         for _ in range(_READS):
             if not self._read():
@@ -61,7 +61,7 @@ class DaemonEnd(Generic[Heard]):
         if len(rest) > LONGEST:
             raise ValueError(f"a message of more than {LONGEST} bytes")
         self._in = rest
-        return [_decode(line, self._heard) for line in lines]
+        return [_decode(line, self._received) for line in lines]
 
     def _read(self) -> bool:
         try:
@@ -79,11 +79,11 @@ class DaemonEnd(Generic[Heard]):
         self._socket.close()
 
 
-class WorkerEnd(Generic[Heard]):
+class WorkerEnd(Generic[Received]):
     """The worker's end, for one reading thread and any number of writing threads."""
 
-    def __init__(self, end: socket.socket, heard: TypeAdapter[Heard]) -> None:
-        self._socket, self._heard = end, heard
+    def __init__(self, end: socket.socket, received: TypeAdapter[Received]) -> None:
+        self._socket, self._received = end, received
         self._sending = threading.Lock()
 
     def send(self, message: Model) -> None:
@@ -91,21 +91,21 @@ class WorkerEnd(Generic[Heard]):
         with self._sending:
             self._socket.sendall(_encode(message))
 
-    def messages(self) -> Iterator[Heard]:
+    def messages(self) -> Iterator[Received]:
         """The daemon's messages, until the daemon is gone."""
         with suppress(OSError), self._socket.makefile("rb") as lines:
             for line in lines:
-                yield _decode(line, self._heard)
+                yield _decode(line, self._received)
 
 
 def _encode(message: Model) -> bytes:
     return json.dumps(message.model_dump(mode="json")).encode() + b"\n"
 
 
-def _decode(line: bytes | bytearray, heard: TypeAdapter[Heard]) -> Heard:
+def _decode(line: bytes | bytearray, received: TypeAdapter[Received]) -> Received:
     """The message in a line. Names may have bytes that are not UTF-8; only json decodes these."""
     try:
-        return heard.validate_python(json.loads(line))
+        return received.validate_python(json.loads(line))
     except RecursionError:
         raise ValueError("a message that is nested too deeply") from None
     except ValidationError as error:

@@ -59,6 +59,8 @@ class Begun(Model):
 
 
 Event = Begun | Report | Outcome
+RELOADED = "replaced after HUP"
+"""Why a worker ended that had imported plug-ins as they were before: a process does so once."""
 Wake = Callable[[], None]
 
 
@@ -78,7 +80,7 @@ class Executor(Protocol):
         """The slots on which attempts can start now; an attempt may still run on a removed slot."""
         ...
 
-    def trouble(self) -> str:
+    def why_no_slots(self) -> str:
         """Why there are no slots, or an empty string."""
         ...
 

@@ -137,11 +137,11 @@ def _physical(slot: Slot) -> str:
 
 def _cgroup_quota() -> float | None:
     """The smallest cgroup v2 quota above this process, in cores; None when there is none."""
-    quotas = [_quota(level / "cpu.max") for level in own_cgroups()]
+    quotas = [quota_in(level / "cpu.max") for level in own_cgroups()]
     return min((quota for quota in quotas if quota), default=None)
 
 
-def _quota(file: Path) -> float | None:
+def quota_in(file: Path) -> float | None:
     """The cores in a `cpu.max` file: `200000 100000` is 2, `max 100000` is no limit."""
     try:
         quota, period = file.read_text().split()

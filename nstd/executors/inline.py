@@ -35,7 +35,7 @@ class InlineExecutor:
         """The slots of this machine, although only one attempt runs at a time."""
         return self._slots
 
-    def trouble(self) -> str:
+    def why_no_slots(self) -> str:
         """Always empty: there are always slots."""
         return ""
 

@@ -19,7 +19,7 @@ class Assign(Model):
     assignment: Assignment
 
 
-class Want(Model):
+class EndAttempt(Model):
     """To a worker: end the attempt of `job`; for `stop`, save it first.
 
     The driver of a cluster kills the worker after `grace` seconds.
@@ -27,7 +27,7 @@ class Want(Model):
 
     kind: Literal["want"] = "want"
     job: str
-    wanted: Literal["cancel", "stop"]
+    how: Literal["cancel", "stop"]
     grace: float = 0.0
 
 
@@ -52,7 +52,7 @@ class Ended(Model):
     outcome: Outcome
 
 
-ToWorker = Assign | Want
+ToWorker = Assign | EndAttempt
 FromWorker = WorkerReady | Begun | Reported | Ended
 TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(Annotated[ToWorker, Field(discriminator="kind")])
 FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(

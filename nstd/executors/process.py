@@ -12,26 +12,26 @@ from typing import Generic
 
 from pydantic import TypeAdapter
 
-from nstd.executors.channel import DaemonEnd, Heard
+from nstd.executors.channel import DaemonEnd, Received
 from nstd.system.child import Child, import_path, python_module
-from nstd.system.durable import inherit_owner
+from nstd.system.ownership import inherit_owner
 
 _TAIL = 4000
 _MOST_OUTPUT = 8 * 2**20
 
 
-class WorkerProcess(Child, Generic[Heard]):
+class WorkerProcess(Child, Generic[Received]):
     """A process that runs `nstd.executors.worker.main`, or another `module`.
 
-    Its messages are of the type `heard`. Its output goes to a file. Raises OSError when it cannot
-    be started.
+    The type adapter `received` reads its messages. Its output goes to the file `output`. Raises
+    OSError when it cannot be started.
     """
 
     def __init__(
         self,
         environment: Mapping[str, str],
         output: Path,
-        heard: TypeAdapter[Heard],
+        received: TypeAdapter[Received],
         module: str = "nstd.executors.worker.main",
     ) -> None:
         self.output = output
@@ -50,9 +50,9 @@ class WorkerProcess(Child, Generic[Heard]):
         except OSError:
             ours.close()
             raise
-        self.channel = DaemonEnd(ours, heard)
+        self.channel = DaemonEnd(ours, received)
 
-    def tell_where(self) -> None:
+    def dump_stacks(self) -> None:
         """Ask it to print the stack of each of its threads."""
         with suppress(ProcessLookupError, PermissionError):
             os.kill(self.pid, signal.SIGUSR1)

@@ -7,9 +7,9 @@ import numpy as np
 from nstd.images.model import Array
 
 _ROUNDING = 1e-3
-_MORE = 4
-"""The most that a pixel's alpha may be multiplied by, so that transparent parts stay
-transparent."""
+_CUT_OUT, _SEEN = 1 / 32, 1 / 16
+"""A pixel of at most the first alpha counts as cut out: resizing, packing with losses and erasing
+with a soft brush leave such traces. From the second on, it must show what was painted."""
 
 
 def over_white(pixels: Array, alpha: Array) -> Array:
@@ -22,12 +22,13 @@ def off_white(painted: Array, alpha: Array) -> tuple[Array, Array]:
     """Pixels and alpha that give `painted` over white, and contain as little white as possible.
 
     `painted` is opaque, (height, width, 3) in [0, 1]; `alpha`, (height, width), is the wanted
-    alpha. Where `painted` is darker than this alpha can show over white, alpha is larger, up to
-    `_MORE` times. So the result over white equals `painted` from an alpha of 1/4 on, transparent
-    pixels stay transparent, and a soft edge fades out without a halo.
+    alpha. Where `painted` is darker than this alpha can show over white, alpha is larger, except
+    for pixels that are cut out. So the result over white equals `painted` from an alpha of 1/16
+    on, transparent pixels stay transparent, and no edge has a halo of white.
     """
     painted = np.clip(painted, 0, 1)
-    needed = np.minimum(1 - painted.min(axis=2), _MORE * alpha)
+    most = np.clip((alpha - _CUT_OUT) / (_SEEN - _CUT_OUT), 0, 1)
+    needed = np.minimum(1 - painted.min(axis=2), most)
     cover = np.maximum(alpha, needed).astype(np.float32)
     # rounded to 8 bits as in a file, so that the colours compensate for the rounding
     cover = np.ceil(cover * 255 - _ROUNDING) / np.float32(255)

@@ -21,16 +21,18 @@ from PIL import Image, UnidentifiedImageError
 
 from nstd.errors import PictureError
 from nstd.images.avif import space_of_avif
+from nstd.images.bmp import read_bmp
 from nstd.images.develop import develop
 from nstd.images.enlarge import Enlarging
 from nstd.images.explain import explained, several, too_large
+from nstd.images.foreign import HEAD, foreign_kind
 from nstd.images.jpeg import read_jpeg
-from nstd.images.kinds import FORMATS, HEAD, foreign_kind, kind_of
+from nstd.images.kinds import FORMATS, kind_of
 from nstd.images.model import Array, Picture, Scale, Stored, UnreadKindError
 from nstd.images.netpbm import read_netpbm
 from nstd.images.pillow import Opener, orientation_of, profile_of
 from nstd.images.png import read_png
-from nstd.images.profiles import profile_of_bmp, profile_of_gif
+from nstd.images.profiles import profile_of_gif
 from nstd.images.tiff import read_tiff
 from nstd.system.units import format_size
 
@@ -48,15 +50,14 @@ def load_image(
 ) -> Picture:
     """Decode the whole of `path`, upright, in sRGB.
 
-    With `max_side`, its longest side has at most so many pixels, and smaller pictures are never
-    enlarged, unless with `enlarge`: then it has exactly so many, and a note says that it was
-    enlarged. With `size`, width and height, it is stretched to exactly that. Files over
-    `max_bytes` and pictures over `max_pixels` are refused from the header, before anything is
-    decoded.
+    With `max_side`, its longest side has at most that many pixels; a smaller picture is not
+    enlarged. With `enlarge` too, the longest side has exactly that many pixels, and a note says so
+    if the picture was enlarged. With `size`, it has exactly that width and height. Files of more
+    than `max_bytes` and pictures of more than `max_pixels` are refused before they are decoded.
 
-    Raises PictureError: `picture_missing`; `picture_refused` for what is too large, animated, no
-    regular file or too small to be enlarged to that; `picture_unreadable` for what is broken,
-    truncated or of an unknown format; `io_error` where the disk failed.
+    Raises PictureError: `picture_missing`; `picture_refused` for a picture that is too large,
+    animated, not a regular file, or too small to be enlarged to that size; `picture_unreadable`
+    for one that is broken, truncated or of an unknown format; `io_error` when the disk fails.
     """
     if enlarge and max_side is not None:
         enlarging = Enlarging(path.name, max_side, max_pixels)
@@ -100,12 +101,6 @@ def _read_plain(file: BinaryIO, open_image: Opener) -> Stored:
         return Stored(image, profile=profile, orientation=orientation_of(image))
 
 
-def _read_bmp(file: BinaryIO, open_image: Opener) -> Stored:
-    profile = profile_of_bmp(file)
-    file.seek(0)
-    return replace(_read_plain(file, open_image), profile=profile)
-
-
 def _read_gif(file: BinaryIO, open_image: Opener) -> Stored:
     profile = profile_of_gif(file)
     file.seek(0)
@@ -123,7 +118,7 @@ _READERS: dict[str, Callable[[BinaryIO, Opener], Stored]] = {
     "PNG": read_png,
     "JPEG": read_jpeg,
     "TIFF": read_tiff,
-    "BMP": _read_bmp,
+    "BMP": read_bmp,
     "GIF": _read_gif,
     "PPM": read_netpbm,
     "AVIF": _read_avif,

@@ -29,6 +29,9 @@ _ENCODINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "webp": ("WEBP", {"quality": 95}),
     "tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
+_LOSSLESS: dict[str, Any] = {"lossless": True, "quality": 60}
+"""For WebP with transparency: the other kind halves the resolution of colours, which under a soft
+edge are not those that are seen. The quality is the effort, not a loss."""
 
 
 def save_image(
@@ -60,6 +63,8 @@ def encode_image(
         image.putalpha(Image.fromarray(_bytes(alpha)))
     _check_side(image, format)
     encoder, options = _ENCODINGS[format]
+    if alpha is not None and format == "webp":
+        options = _LOSSLESS
     buffer = io.BytesIO()
     image.save(buffer, encoder, icc_profile=_srgb_profile(), **options, **_metadata(format, recipe))
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Pictures that are wanted larger than they are."""
+"""Enlarges pictures that are smaller than the size that a sidecar asks for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image
 from nstd.errors import PictureError
 
 MOST = 4
-"""How many times as large as its content a result may be; beyond, there is nothing to see."""
+"""How many times as large as its content a result may be; larger ones would show no detail."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Enlarging:
     notes: tuple[str, ...] = field(default=(), init=False)
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """`image` in the size that is wanted."""
+        """`image` in the wanted size."""
         longest = max(image.size)
         width, height = (max(1, round(each * self.side / longest)) for each in image.size)
         if self.side > longest:

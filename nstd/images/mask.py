@@ -23,13 +23,13 @@ def load_mask(
     max_pixels: int,
     max_bytes: int,
     size: tuple[int, int],
-    tell: Callable[[str], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Array:
     """Decode `path` as a mask of `size` (width, height): (height, width) float32 in [0, 1].
 
     Colours count by their luma; transparent pixels count as black. The picture is scaled with a
-    triangle filter, which makes no grey halos along edges, unlike sharper filters. `tell` is called
-    with what is unusual about the file, and when the mask is nearly black.
+    triangle filter, which makes no grey halos along edges, unlike sharper filters. `on_note` is
+    called with what is unusual about the file, and when the mask is nearly black.
 
     Raises PictureError as `load_image` does, and `picture_refused` for a mask that is black
     everywhere, because it would leave no pixels.
@@ -54,7 +54,7 @@ def load_mask(
             f"this mask is nearly black: at its brightest {brightest:.2%} of white, which lets "
             "next to nothing through; where it holds labels, such as 0 and 1, save 1 as white"
         )
-    if tell is not None:
+    if on_note is not None:
         for note in notes:
-            tell(note)
+            on_note(note)
     return mask

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-if TYPE_CHECKING:
-    from nstd.images.space import Space
+from nstd.images.space import Space
 
 Array = NDArray[np.float32]
 Scale = Callable[[Image.Image], Image.Image]

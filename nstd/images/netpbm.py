@@ -1,7 +1,7 @@
 """Netpbm's binary formats, of any depth: PGM (P5), PPM (P6), PAM (P7), PFM (Pf, PF).
 
-Pillow reads the others. It knows no PAM and no PFM in colours, keeps 8 bits of a PPM's values,
-and takes a microsecond for each of those that are not of 255.
+Pillow reads the others. Of these, it does not read PAM or PFM in colour, keeps only 8 bits of a
+PPM's values, and takes a microsecond for each value if the highest one is not 255.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_netpbm(file: BinaryIO, open_image: Opener) -> Stored:
         file.seek(0)
         with open_image(file) as image:
             image.load()
-            if image.mode == "I":  # Pillow has brought it to 16 bits
+            if image.mode == "I":  # Pillow has scaled it to 16 bits
                 values, notes = to_shares(np.asarray(image).astype(np.uint16)[:, :, None], 16)
                 return Stored(values=values, notes=notes)
             return Stored(image, orientation=orientation_of(image))
@@ -89,7 +89,7 @@ def _checked_white(white: int) -> int:
 def _samples(
     file: BinaryIO, open_image: Opener, shape: tuple[int, int, int], kind: str
 ) -> NDArray[Any]:
-    """The values, in the machine's order of bytes."""
+    """The values, in the byte order of this machine."""
     height, width, channels = shape
     open_image.check_size(width, height)
     wanted = np.dtype(kind).itemsize * width * height * channels
@@ -102,7 +102,7 @@ def _samples(
 
 
 def _token(file: BinaryIO) -> bytes:
-    """The next word of the header, past comments; the one white space behind it is consumed."""
+    """The next word of the header after comments; reads one white space after it, too."""
     word = b""
     for _ in range(_LONGEST_LINE):
         letter = file.read(1)

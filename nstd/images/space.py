@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nstd.images.model import Array
-
 Matrix = NDArray[np.float64]
 Curve = Callable[[NDArray[Any]], NDArray[Any]]
 """From encoded values to linear light; 0 is black, 1 white."""
@@ -52,7 +50,7 @@ class Space:
     matrix: Matrix | None = None
     note: str = ""
 
-    def to_srgb(self, values: Array) -> Array:
+    def to_srgb(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Convert (height, width, 1 or 3) values of this space to sRGB, in place."""
         rows = max(1, _BAND_PIXELS // values.shape[1])
         for top in range(0, len(values), rows):
@@ -60,7 +58,7 @@ class Space:
             values[band] = encode_srgb(self._light(values[band]))
         return values
 
-    def _light(self, values: Array) -> NDArray[Any]:
+    def _light(self, values: NDArray[np.float32]) -> NDArray[Any]:
         """The values as linear sRGB; grey stays one channel."""
         if len(self.curves) == 1 or values.shape[2] == 1:
             light = self.curves[0](values.astype(np.float64))
@@ -71,7 +69,7 @@ class Space:
         return light if self.matrix is None or values.shape[2] == 1 else light @ self.matrix.T
 
 
-def encode_srgb(light: NDArray[Any]) -> Array:
+def encode_srgb(light: NDArray[Any]) -> NDArray[np.float32]:
     """Linear light as sRGB (IEC 61966-2-1), clamped to [0, 1]."""
     light = np.clip(light, 0, 1)
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)

@@ -143,8 +143,8 @@ def _page(number: int, head: bytes, tags: Tags) -> TiffPage:
     compression = one(_COMPRESSION, 1)
     photometric = one(_PHOTOMETRIC, WHITE_IS_ZERO)
     if photometric not in _COLOR_CHANNELS:
-        told = _UNREAD_PHOTOMETRIC.get(photometric, f"a TIFF of photometric kind {photometric}")
-        raise UnreadKindError(told)
+        kind = _UNREAD_PHOTOMETRIC.get(photometric, f"a TIFF of photometric kind {photometric}")
+        raise UnreadKindError(kind)
     if photometric == CMYK and one(_INKS, 1) != 1:
         raise UnreadKindError("a TIFF in inks other than CMYK")
     if (photometric, compression) == (YCBCR, 1) and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):

@@ -12,31 +12,32 @@ from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.intake.claim import Claims, log_claimed
-from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.inbox import Inbox
 from nstd.intake.names import is_sidecar
 from nstd.intake.plan import Plan, make_plan, plain_order
+from nstd.intake.ready import Ready
 from nstd.intake.staging import place_of
 from nstd.intake.watcher import Watcher
 from nstd.logs.log import emit
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
 from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
-from nstd.system.durable import is_full
 from nstd.system.nofollow import join
+from nstd.system.primitives import is_full
 from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on claims, so that running jobs are not delayed."""
-REST = 4
-"""After a look that took a second, so many seconds go to the jobs before the next."""
+REST_FACTOR = 4
+"""The least pause between two scans, as a multiple of the time that a scan takes."""
 BACKEND_PAUSE = 5.0
-"""Seconds until a sidecar is looked at again whose backend cannot be used for now."""
-LOST_LOOK = 1.0
+"""Seconds until a sidecar is tried again whose backend cannot be used now."""
+LOST_SCAN_INTERVAL = 1.0
 """The longest time, in seconds, between scans of an inbox that cannot be read."""
 
 
@@ -56,23 +57,23 @@ class Admission:
         scheduler: Scheduler,
         ended: EndedJobs,
         backends: Backends,
-        trouble: Trouble,
-        ring: Callable[[], None],
+        disk_errors: DiskErrors,
+        wake: Callable[[], None],
         waits: Waits = USUAL,
     ) -> None:
         self.inbox, self._store, self._claims = inbox, store, claims
         self._scheduler, self._ended = scheduler, ended
-        self._backends, self._trouble, self._ring = backends, trouble, ring
+        self._backends, self._disk_errors, self._wake = backends, disk_errors, wake
         self.claimed: deque[Batch] = deque()
-        self.watcher = Watcher(config.folder("inbox"), config.watch, ring)
+        self.watcher = Watcher(config.folder("inbox"), config.watch, wake)
         self._ready: list[Ready] = []
-        self._next_look = self._spent = 0.0
-        self._has_looked = False
+        self._next_scan = self._spent = 0.0
+        self._has_scanned = False
         self.lost: OSError | None = None
         """Why the inbox cannot be read."""
         self._lost_since = 0.0
         self.notes: list[InboxNote] = []
-        """What the last look met that becomes no job as it is."""
+        """Notes about files of the last scan that will not become jobs as they are."""
         self._full, self._try_at, self._full_pause = "", 0.0, waits.full
         self.paused = ""
         self.configure(config)
@@ -82,16 +83,17 @@ class Admission:
         self._config = config
         self.inbox.configure(config)
         self.watcher.stop()
-        self.watcher = Watcher(config.folder("inbox"), config.watch, self._ring)
+        self.watcher = Watcher(config.folder("inbox"), config.watch, self._wake)
 
-    def hurry(self) -> None:
-        """Something changed in the inbox: scan it soon, but not so often that it takes all the
-        time."""
-        self._next_look = min(self._next_look, time.monotonic() + max(0.1, REST * self._spent))
+    def scan_soon(self) -> None:
+        """Something changed in the inbox: scan it soon, but with a pause since the last scan."""
+        self._next_scan = min(
+            self._next_scan, time.monotonic() + max(0.1, REST_FACTOR * self._spent)
+        )
 
-    def look_again(self) -> None:
-        """Scan the inbox at once; until then nobody knows whether it is empty."""
-        self._has_looked, self._next_look = False, 0.0
+    def scan_again(self) -> None:
+        """Scan the inbox at once; it does not count as empty until then."""
+        self._has_scanned, self._next_scan = False, 0.0
 
     def pause(self, reason: str) -> None:
         """Claim nothing while there is a `reason`, the caller's or our own; logs each change."""
@@ -104,7 +106,7 @@ class Admission:
 
     def work(self, now: float) -> None:
         """Scan the inbox when it is time, and claim ready sidecars while the queue has room."""
-        self._look(now)
+        self._scan(now)
         while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
             if ready is None:  # it changed: a later scan finds it again
@@ -125,8 +127,8 @@ class Admission:
             return bool(self._ready) and now >= self._try_at
         return bool(self._ready) and not self.paused
 
-    def _look(self, now: float) -> None:
-        if now < self._next_look:
+    def _scan(self, now: float) -> None:
+        if now < self._next_scan:
             return
         self.watcher.check()
         try:
@@ -136,13 +138,13 @@ class Admission:
         except OSError as error:
             self._ready = []
             self._note_lost(error, now)
-        self._has_looked = True
+        self._has_scanned = True
         if not self.inbox.count:
             self._full = ""
         self._spent = time.monotonic() - now
-        deadline = now + LOST_LOOK if self.lost else self.inbox.deadline
+        deadline = now + LOST_SCAN_INTERVAL if self.lost else self.inbox.deadline
         soon = min(deadline, now + self.watcher.interval)
-        self._next_look = max(soon, now + 0.05, now + REST * self._spent) + self._spent
+        self._next_scan = max(soon, now + 0.05, now + REST_FACTOR * self._spent) + self._spent
 
     def _note_lost(self, error: OSError | None, now: float) -> None:
         path = printable(self.inbox.root.path)
@@ -162,7 +164,7 @@ class Admission:
         """Claim the sidecar `name`, ready or not, as a job that fails as cancelled."""
         try:
             name = join("", name)
-            signature = self.inbox.root.look(name)
+            signature = self.inbox.root.signature(name)
         except (OSError, NstdError):
             return None
         if not is_sidecar(PurePosixPath(name).name):
@@ -172,16 +174,10 @@ class Admission:
 
     def claim(self, ready: Ready, now: float) -> Job | None:
         """Claim one sidecar as a job or a batch; after an error it stays in the inbox for now."""
-        plan, failure = Plan(plain_order(ready.name, ready.parsed, self._config)), None
-        try:
-            if ready.error is not None or ready.parsed is None:
-                raise ready.error or StoreError("internal_error", "a sidecar that was not read")
-            plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
-        except NstdError as error:
-            if error.code == "backend_unavailable":  # that may pass: it stays, and others go on
-                self.inbox.rest(ready.name, now + BACKEND_PAUSE)
-                return None
-            failure = Failure.of(error)
+        plan, failure = self._plan(ready)
+        if failure is not None and failure.code == "backend_unavailable":
+            self.inbox.holds.add(ready.name, now + BACKEND_PAUSE)  # it may work later
+            return None
         try:
             if plan.axes:
                 self._claim_batch(ready, plan)
@@ -199,6 +195,16 @@ class Admission:
             log_claimed(job, self._store.paths(job.id).log)
         return job
 
+    def _plan(self, ready: Ready) -> tuple[Plan, Failure | None]:
+        """The plan of a sidecar, or a plan for the job that fails because it is refused."""
+        try:
+            if ready.error is not None or ready.parsed is None:
+                raise ready.error or StoreError("internal_error", "a sidecar that was not read")
+            return make_plan(ready.name, ready.parsed, self._config, self._backends), None
+        except NstdError as error:
+            plan = Plan(plain_order(ready.name, ready.parsed, self._config))
+            return plan, Failure.of(error)
+
     def _claim_batch(self, ready: Ready, plan: Plan) -> None:
         """Claim a sidecar with lists; its jobs are staged in the folder of the batch."""
         outbox, work = self._config.folder("outbox"), self._config.folder("work")
@@ -209,12 +215,12 @@ class Admission:
             self.claimed.append(batch)
 
     def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
-        self._trouble.tell(error, ready.name)
+        self._disk_errors.log(error, ready.name)
         if is_full(error):
             self._full = f"no space to take jobs in: {error.strerror}"
             self._try_at = now + self._full_pause
         else:
-            self.inbox.hold(ready.name, now)
+            self.inbox.holds.add_error(ready.name, now)
 
     def _short_of_space(self) -> str:
         least = self._config.limits.min_free
@@ -233,12 +239,12 @@ class Admission:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is ready, and nothing in the inbox will be ready soon."""
-        is_read = self._has_looked and self.lost is None
+        is_read = self._has_scanned and self.lost is None
         return is_read and not self._ready and not self.inbox.pending and not self.claimed
 
     def next_event(self, now: float) -> float:
         """When the inbox is scanned next, or 0 while something ready can be claimed at once."""
-        return 0.0 if self._can_claim(now) else self._next_look
+        return 0.0 if self._can_claim(now) else self._next_scan
 
     def waitables(self) -> tuple[()]:
         """Nothing to wait on: the watcher wakes the loop."""

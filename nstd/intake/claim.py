@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from nstd.errors import NstdError, printable
-from nstd.intake.inbox import Ready
 from nstd.intake.plan import EffectiveSettings, Plan
+from nstd.intake.ready import Ready
 from nstd.intake.staging import Staging
 from nstd.logs.log import emit, keep_job_log
 from nstd.queue.batch import Batch
 from nstd.queue.job import Failure, Job, new_job_id
 from nstd.queue.store import JobStore, folders_of_jobs
-from nstd.system.durable import Files, refuse_links
+from nstd.system.durable import Files
 from nstd.system.layout import CLAIMS
-from nstd.system.nofollow import Folder
+from nstd.system.nofollow import Folder, refuse_links
 
-FORSAKEN = 3600.0
+ABANDONED_AFTER = 3600.0
 """Seconds after which a claim of another daemon is moved back to the inbox as abandoned."""
 Claimed = TypeVar("Claimed", Job, Batch)
 
@@ -52,7 +52,7 @@ class Claims:
     def __init__(self, store: JobStore, inbox: Folder, files: Files) -> None:
         self._store, self._inbox, self._files = store, inbox, files
         self._claims = inbox.path / CLAIMS
-        self._strangers: dict[str, float] = {}
+        self._foreign: dict[str, float] = {}
 
     def claim(self, ready: Ready, order: EffectiveSettings, failure: Failure | None) -> Job | None:
         """Claim a ready sidecar: move it out of the inbox and copy the pictures that it names.
@@ -61,12 +61,12 @@ class Claims:
         StoreError when a file changed meanwhile. After an error the sidecar is back in the inbox;
         if not, a later `undo` and the recovery of jobs find out whether it became a job.
         """
-        return self._claim(ready, self._store.work, lambda filling: filling.job(order, failure))
+        return self._claim(ready, self._store.work, lambda staging: staging.job(order, failure))
 
     def claim_batch(self, ready: Ready, plan: Plan, name: str) -> Batch | None:
         """The same for a sidecar that makes a batch; its members are staged in the batch's
         folder."""
-        return self._claim(ready, self._store.batches, lambda filling: filling.batch(plan, name))
+        return self._claim(ready, self._store.batches, lambda staging: staging.batch(plan, name))
 
     def _claim(
         self, ready: Ready, home: Path, fill: Callable[[Staging], Claimed]
@@ -114,20 +114,22 @@ class Claims:
         False when the claim may still exist. The inbox can be unmounted and mounted at any
         moment, so the sidecar is not removed, nor the folder that shows that the claim is ours.
         """
-        if self._is_through(job_id):
+        if self._is_done(job_id):
             return True
         with suppress(FileNotFoundError):
             for path in sorted((self._claims / job_id).rglob("*")):
                 if not path.is_dir():
                     relative = path.relative_to(self._claims / job_id)
-                    self._files.put_back(path, self._inbox.path / relative, below=self._inbox.path)
+                    self._files.move_to_free_name(
+                        path, self._inbox.path / relative, below=self._inbox.path
+                    )
         self._files.remove_empty(self._claims / job_id)
         is_gone = self._is_absent(job_id)
         if is_gone:
             self._files.remove_tree(self._store.new / job_id)
         return is_gone
 
-    def _is_through(self, job_id: str) -> bool:
+    def _is_done(self, job_id: str) -> bool:
         """Whether a claim has become a job or a batch; its sidecar is then a spare copy."""
         return self._store.paths(job_id).job.exists() or self._store.batch(job_id).manifest.exists()
 
@@ -145,19 +147,19 @@ class Claims:
         """
         refuse_links(self._inbox.path, self._claims)
         claims = {folder.name for folder in folders_of_jobs(self._claims)}
-        over = {name for name in claims if self._is_through(name) or has_ended(name)}
+        over = {name for name in claims if self._is_done(name) or has_ended(name)}
         ours = {name for name in claims - over if self._is_ours(name)}
         others = claims - over - ours
-        self._strangers = {name: self._strangers.get(name, now) for name in others}
-        forsaken = {name for name in others if now - self._strangers[name] >= FORSAKEN}
-        for name in sorted(ours | forsaken):
+        self._foreign = {name: self._foreign.get(name, now) for name in others}
+        abandoned = {name for name in others if now - self._foreign[name] >= ABANDONED_AFTER}
+        for name in sorted(ours | abandoned):
             self._undo(name)
         for name in sorted(over):
             self._files.remove_tree(self._claims / name)
         for folder in folders_of_jobs(self._store.new):
             if self._is_absent(folder.name):
                 self._files.remove_tree(folder)
-        return others == forsaken
+        return others == abandoned
 
     def _is_ours(self, job_id: str) -> bool:
         places = (

@@ -21,7 +21,7 @@ class Cleanup:
     def __init__(self, config: Config, inbox: Inbox, files: Files) -> None:
         self._inbox, self._files = inbox, files
         self._waiting: dict[str, Job] = {}
-        self._looks = -1
+        self._scans = -1
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -33,16 +33,16 @@ class Cleanup:
         """The job is finished: its pictures may be archived or deleted."""
         if self._action != "keep" and any(picture.origin for picture in job.inputs):
             self._waiting[job.id] = job
-            self._looks = -1
+            self._scans = -1
 
     def work(self, _now: float) -> None:
         """Archive or delete pictures that no sidecar needs; does nothing until a scan of the inbox.
 
         Raises OSError; pictures that could not be moved or deleted stay in the inbox.
         """
-        if not self._waiting or self._looks == self._inbox.looks:
+        if not self._waiting or self._scans == self._inbox.scans:
             return
-        self._looks = self._inbox.looks
+        self._scans = self._inbox.scans
         needed = self._inbox.needed()
         if needed is None:
             return
@@ -56,11 +56,11 @@ class Cleanup:
             self._clear(job, [p for name, p in pictures.items() if name not in needed])
 
     def _clear(self, job: Job, pictures: list[Input]) -> None:
-        cleared = [picture.origin for picture in pictures if self._goes(picture)]
+        cleared = [picture.origin for picture in pictures if self._clear_picture(picture)]
         if cleared:
             emit("pictures.cleared", job=job.id, files=cleared, action=self._action)
 
-    def _goes(self, picture: Input) -> bool:
+    def _clear_picture(self, picture: Input) -> bool:
         """Archive or delete the file that was claimed; never another one of its name.
 
         The same bytes do not make it the same file: people drop a picture again for a new sidecar.
@@ -68,12 +68,12 @@ class Cleanup:
         name = str(picture.origin)
         path = self._inbox.root.path / name
         try:
-            if self._inbox.root.look(name) != picture.signature:
+            if self._inbox.root.signature(name) != picture.signature:
                 return False
         except (FileNotFoundError, SidecarError):
             return False
         if self._action == "archive":
-            self._files.put_back(path, self._archive / name, below=self._archive.parent)
+            self._files.move_to_free_name(path, self._archive / name, below=self._archive.parent)
         else:
             self._files.unlink(path)
         return True

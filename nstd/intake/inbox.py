@@ -6,30 +6,27 @@ error, when it can never become a valid job.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from nstd.documents.config import Config
-from nstd.documents.grid import GridFile
-from nstd.errors import NstdError, SidecarError, printable
+from nstd.errors import SidecarError, printable
 from nstd.intake import notes
+from nstd.intake.holds import Holds
 from nstd.intake.locator import Found, Locator, normal, too_large
 from nstd.intake.orphans import WARN_AFTER, Orphans
+from nstd.intake.ready import Ready
 from nstd.intake.scan import Scan
-from nstd.intake.sidecar_cache import Known, SidecarCache
+from nstd.intake.sidecar_cache import CachedSidecar, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
 from nstd.logs.throttle import Throttle
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
-from nstd.system.backoff import backoff
 from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
 
-_FIRST = 101  # above every priority: what is refused is answered at once
-_LONGEST_HOLD = 600.0
 _NO_SIDECAR = 2**20
 """Larger files (bytes) are not sidecars, whatever their name; they are ignored, like FIFOs."""
 _AGAIN = 1.0
@@ -38,62 +35,29 @@ _PASSING = 5.0
 """Seconds for which a disk error is treated as temporary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A sidecar that can be claimed: with all its pictures, or with its error.
-
-    `parsed` is set when the sidecar was read for its claim.
-    """
-
-    name: str  # relative to the inbox
-    signature: Signature
-    parsed: GridFile | None = None
-    pictures: tuple[Found, ...] = ()
-    error: NstdError | None = None
-    priority: int = _FIRST
-
-    @property
-    def arrived(self) -> float:
-        """When it came, in seconds since the epoch, never later than now.
-
-        The ctime tells: copying tools and archives set the mtime to that of the original, even in
-        the future, and none can set the ctime. Our own renames change it, so it is taken from the
-        look before the claim.
-        """
-        return min(self.signature.ctime_ns / 1e9, time.time())
-
-
-class Looked(NamedTuple):
+class PictureState(NamedTuple):
     """The state of a picture in this scan."""
 
     picture: Found | None
     is_stable: bool
 
 
-class Held(NamedTuple):
-    """A sidecar whose claim met an error: how often, and until when it is not tried."""
-
-    until: float
-    times: int
-
-
 class Inbox:
     """What the scans of the inbox have found. All of it is in memory and can be found again."""
 
     def __init__(self, config: Config, waits: Waits = USUAL) -> None:
-        self._hold_for = waits.claim
+        self.holds = Holds(waits.claim)
         self._stability, self._throttle = Stability(config.watch.settle), Throttle()
         inbox = Folder(config.folder("inbox"))
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
-        self._looked: dict[tuple[str, str], Looked] = {}  # in this scan
-        self._held: dict[str, Held] = {}
+        self._pictures: dict[tuple[str, str], PictureState] = {}  # in this scan
         self._orphans = Orphans()
-        self._failing: dict[str, float] = {}  # at this look, and since when
-        self._errors: dict[str, Exception] = {}  # the same, and why
-        self._failed = self._failing  # at the one before
+        self._failing: dict[str, float] = {}  # in this scan: since when
+        self._errors: dict[str, Exception] = {}  # in this scan: why
+        self._failed = self._failing  # in the scan before
         self._now = 0.0
-        self.looks = 0
-        """How many scans there were."""
+        self.scans = 0
+        """The number of scans so far."""
         self.count = 0
         """Sidecars found by the last scan, and folders that could not be read but may be readable
         soon."""
@@ -120,11 +84,11 @@ class Inbox:
         self._throttle.begin()
         self._failed, self._failing, self._errors = self._failing, {}, {}
         self._orphans.begin()
-        self._looked.clear()
+        self._pictures.clear()
         self._sidecars.begin()
         passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
-        found = [ready for name in names if (ready := self._consider(name)) is not None]
-        self.looks, self.count = self.looks + 1, len(names) + sum(passing)
+        found = [ready for name in names if (ready := self._check(name)) is not None]
+        self.scans, self.count = self.scans + 1, len(names) + sum(passing)
         self._forget(set(names), unreadable)
         free = [ready for ready in found if not self._is_held(ready.name)]
         return sorted(free, key=lambda r: (-r.priority, r.arrived, r.name))
@@ -149,23 +113,14 @@ class Inbox:
         return self.count - self._stuck
 
     def notes(self) -> list[InboxNote]:
-        """What the last look met that will not become a job as it is."""
+        """Notes about the files of the last scan that will not become jobs as they are."""
         unread = [notes.unreadable(name, error) for name, error in self._errors.items()]
-        told = [*self._orphans.notes(), *unread, *notes.mistaken(self._listing.mistakes)]
-        if not self.pending:  # else a sidecar may name them that is not yet read
-            found = [each.picture for each in self._looked.values() if each.picture]
-            named = {picture.name for picture in found if picture.root == self.root}
-            told += notes.unnamed(self._listing.pictures, named, told)
-        return told[:MOST_NOTES]
-
-    def hold(self, name: str, now: float) -> None:
-        """Do not try the sidecar `name` for a while, longer each time: its claim met an error."""
-        times = self._held[name].times + 1 if name in self._held else 1
-        self._held[name] = Held(now + backoff(times, self._hold_for, _LONGEST_HOLD), times)
-
-    def rest(self, name: str, until: float) -> None:
-        """Leave the sidecar `name` alone until then: there is nothing wrong with it."""
-        self._held[name] = Held(until, 0)
+        found = [*self._orphans.notes(), *unread, *notes.mistaken(self._listing.mistakes)]
+        if not self.pending:  # else a sidecar that is not read yet may name the pictures
+            pictures = [each.picture for each in self._pictures.values() if each.picture]
+            named = {picture.name for picture in pictures if picture.root == self.root}
+            found += notes.unnamed(self._listing.pictures, named, found)
+        return found[:MOST_NOTES]
 
     def needed(self) -> set[str] | None:
         """The inbox pictures that sidecars name now, in Unicode normal form.
@@ -177,7 +132,7 @@ class Inbox:
         if unreadable:
             return None
         for name in names:
-            known = self._sidecars.known(name, self.root.look(name))
+            known = self._sidecars.cached(name, self.root.signature(name))
             if known is None:
                 return None
             for source in known.sources:
@@ -191,16 +146,16 @@ class Inbox:
         except SidecarError:  # a refused path names no picture
             return set()
 
-    def _consider(self, name: str) -> Ready | None:
+    def _check(self, name: str) -> Ready | None:
         try:
-            signature = self.root.look(name)
+            signature = self.root.signature(name)
             if signature.size > _NO_SIDECAR:
                 raise SidecarError("path_refused", f"{format_size(signature.size)} is no sidecar")
             if not self._stability.is_stable(name, signature):
                 return None
-            known = self._sidecars.know(name, signature)
+            known = self._sidecars.get(name, signature)
             if known is None:
-                self._stability.look_again(self._now)
+                self._stability.check_again(self._now)
                 return None
             if known.error is not None:
                 return Ready(name, signature, error=known.error)
@@ -211,9 +166,9 @@ class Inbox:
             self._stuck += not self._may_pass(name, error)
         return None
 
-    def _with_pictures(self, name: str, known: Known) -> Ready | None:
+    def _with_pictures(self, name: str, known: CachedSidecar) -> Ready | None:
         try:
-            looked = [self._look(name, source) for source in known.sources]
+            looked = [self._picture_state(name, source) for source in known.sources]
         except SidecarError as error:
             return Ready(name, known.signature, error=error)
         found = tuple(each.picture for each in looked if each.picture is not None)
@@ -227,22 +182,22 @@ class Inbox:
         ready = Ready(name, known.signature, pictures=found, error=refusal, priority=priority)
         return ready if all(each.is_stable for each in looked) else None
 
-    def _look(self, name: str, source: str) -> Looked:
+    def _picture_state(self, name: str, source: str) -> PictureState:
         """The state of one picture; a picture named by many sidecars is checked once in a scan."""
         key = (name.rpartition("/")[0], source)
-        if key not in self._looked:
+        if key not in self._pictures:
             found = self.locator.find(name, source)
             stable = found is not None and self._stability.is_stable(found.key, found.signature)
-            self._looked[key] = Looked(found, stable)
-        return self._looked[key]
+            self._pictures[key] = PictureState(found, stable)
+        return self._pictures[key]
 
     def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
         seen = self._listing.files
         since = self._orphans.add(name, signature, missing, self.locator, seen, self._now)
         if self._now - since < self._orphan_wait:
             if self._now - since < WARN_AFTER:
-                self._stability.look_again(since + WARN_AFTER)
-            self._stability.look_again(since + self._orphan_wait)
+                self._stability.check_again(since + WARN_AFTER)
+            self._stability.check_again(since + self._orphan_wait)
             self._stuck += 1
             return None
         near = self.locator.nearest(name, missing[0])
@@ -255,22 +210,22 @@ class Inbox:
         return Ready(name, signature, error=error)
 
     def _is_held(self, name: str) -> bool:
-        held = self._held.get(name)
-        if held is None or held.until <= self._now:
+        until = self.holds.until(name)
+        if until <= self._now:
             return False
-        self._stability.look_again(held.until)
+        self._stability.check_again(until)
         return True
 
     def _may_pass(self, name: str, error: Exception) -> bool:
         """Log that a file or folder cannot be read; whether the error may soon pass by itself."""
-        if self._throttle.is_news(name, str(error)):
+        if self._throttle.is_new(name, str(error)):
             emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
         self._errors[name] = error
         since = self._failing[name] = self._failed.get(name, self._now)
         is_of_disk = isinstance(error, OSError) and not isinstance(error, PermissionError)
         if not is_of_disk or self._now - since > _PASSING:
             return False
-        self._stability.look_again(self._now + _AGAIN)
+        self._stability.check_again(self._now + _AGAIN)
         return True
 
     def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
@@ -278,6 +233,4 @@ class Inbox:
         hidden = tuple(f"{folder}/" for folder in unreadable)
         self._sidecars.forget(names, hidden)
         self._orphans.forget(names, hidden)
-        for gone in self._held.keys() - names:
-            if not gone.startswith(hidden):
-                del self._held[gone]
+        self.holds.forget(names, hidden)

@@ -49,7 +49,7 @@ class Locator:
         try:
             for root, name in self.places(sidecar, source):
                 if not any(is_ignored(part) for part in name.split("/")) and (
-                    found := _look(source, root, name)
+                    found := _find_in(source, root, name)
                 ):
                     return found
             refuse_ignored(source)
@@ -66,13 +66,14 @@ class Locator:
                 yield self._styles, join("", source + suffix)
 
     def nearest(self, sidecar: str, source: str) -> str:
-        """What a sidecar should say for the picture that looks most like one that is not there.
+        """The existing picture whose name is most similar to `source`, which does not exist.
 
-        The empty string when none does. Case does not count, nor does an ending that is missing or
-        another; it may lie beside the sidecar, where the sidecar says, or in the library.
+        Returned as the sidecar should name it; an empty string when none is similar. Upper and
+        lower case are the same, and the suffix may be absent or another. Pictures beside the
+        sidecar, in the folder that `source` names, and in the library are compared.
         """
         wanted = PurePosixPath(source)
-        there = self._there(sidecar, wanted.parent)
+        there = self._nearby(sidecar, wanted.parent)
         for form in (_folded, _stem):
             for name, said in there.items():
                 if form(name) == form(wanted.name) or form(name) == _folded(wanted.name):
@@ -82,8 +83,8 @@ class Locator:
         near = difflib.get_close_matches(_folded(wanted.name), folded, n=1, cutoff=0.7)
         return folded[near[0]] if near else ""
 
-    def _there(self, sidecar: str, parent: PurePosixPath) -> dict[str, str]:
-        """The names of files near the sidecar, and what it would call each."""
+    def _nearby(self, sidecar: str, parent: PurePosixPath) -> dict[str, str]:
+        """The pictures that the sidecar could name: file names, and how the sidecar names each."""
         beside = str(PurePosixPath(sidecar).parent)
         places = {
             (self._inbox, beside): "",
@@ -103,12 +104,12 @@ class Locator:
 
 
 def is_picture(name: str) -> bool:
-    """Whether the name ends as those of pictures do."""
+    """Whether the name has a suffix of pictures."""
     return name.lower().endswith(SUFFIXES)
 
 
 def refuse_ignored(source: str) -> None:
-    """Raise SidecarError `path_refused` for a name that will never be found."""
+    """Raise SidecarError `path_refused` for a name that is ignored, and so will never be found."""
     for part in PurePosixPath(source).parts:
         if part != ".." and is_ignored(part):
             raise SidecarError(
@@ -119,13 +120,14 @@ def refuse_ignored(source: str) -> None:
             )
 
 
-def misread(source: str) -> str:
-    """What was probably meant by a name that is several or a pattern; nothing for a usual one."""
+def advice_on_name(source: str) -> str:
+    """Advice about a name that seems to be several names or a pattern; else an empty string."""
     parts = [part.strip() for part in re.split(r"[,;]", source)]
     if len(parts) > 1 and all(part.lower().endswith(SUFFIXES) for part in parts):
         return f"; several pictures are a list: [{', '.join(parts)}]"
     if "*" in source or "?" in source:
-        return f"; a sidecar takes no patterns: `nstd submit {source} STYLE` makes a job of each"
+        pattern = re.sub(r"([^\w*?\[\]/.,@%+=:~-])", r"\\\1", source)  # for a shell to fill in
+        return f"; a sidecar takes no patterns: `nstd submit {pattern} STYLE` makes a job of each"
     return ""
 
 
@@ -142,17 +144,17 @@ def normal(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def _look(source: str, root: Folder, name: str) -> Found | None:
+def _find_in(source: str, root: Folder, name: str) -> Found | None:
     try:
-        return Found(source, root, name, root.look(name))
+        return Found(source, root, name, root.signature(name))
     except OSError as error:
         if error.errno not in _ABSENT:
             raise
-    spelled = None if name.isascii() else _spelled(root, name)
-    return Found(source, root, spelled, root.look(spelled)) if spelled else None
+    spelled = None if name.isascii() else _name_on_disk(root, name)
+    return Found(source, root, spelled, root.signature(spelled)) if spelled else None
 
 
-def _spelled(root: Folder, name: str) -> str | None:
+def _name_on_disk(root: Folder, name: str) -> str | None:
     """The name on disk that differs from `name` only in its Unicode normal form, if any."""
     folder = ""
     for part in PurePosixPath(name).parts:

@@ -23,7 +23,7 @@ _IGNORED = re.compile(
 )
 
 _RENAMED = re.compile(r"(.+\.ya?ml)\.\w{1,5}", re.IGNORECASE)
-"""An editor or a system that hides endings has put one of its own behind ours."""
+"""`beach.yaml.txt`: an editor, or a system that hides suffixes, has added one."""
 _TEXTS = {".json", ".toml", ".txt", ".rtf", ".doc", ".docx", ".odt", ".ini"}
 _FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
 
@@ -39,7 +39,7 @@ def is_sidecar(name: str) -> bool:
 
 
 def mistake(name: str) -> str:
-    """Why a file of this name becomes nothing, where it looks like a mistake; else nothing."""
+    """Why a file of this name will not become a job, if it looks like a mistake; else ""."""
     if match := _RENAMED.fullmatch(name):
         return f"is no sidecar, as its name does not end in .yaml: rename it to {match[1]!r}"
     suffix = PurePosixPath(name).suffix.lower()

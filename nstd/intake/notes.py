@@ -1,4 +1,4 @@
-"""What a person is told of files in the inbox that do not become jobs; no log is needed here."""
+"""Notes for people about files in the inbox that will not become jobs."""
 
 from __future__ import annotations
 
@@ -6,40 +6,41 @@ import time
 from collections.abc import Iterable, Iterator
 
 from nstd.documents.config import Config
-from nstd.errors import NstdError, SidecarError, did_you_mean, printable
-from nstd.intake.locator import Locator, misread
+from nstd.errors import NstdError, SidecarError, did_you_mean, in_shell
+from nstd.intake.locator import Locator, advice_on_name
 from nstd.intake.names import mistake
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import SidecarCache
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.nofollow import Folder, join
 
-_LOOK = 1.0
-"""Seconds that a single look spends on sidecars."""
+_BUDGET = 1.0
+"""Seconds that `scan_once` spends on reading sidecars."""
 
 
 def mistaken(mistakes: Iterable[str]) -> Iterator[InboxNote]:
-    """A note of each of these files."""
+    """A note for each file whose name looks like a mistake."""
     for name in mistakes:
         message = mistake(name.rpartition("/")[2])
         yield InboxNote(name=name, kind="mistake", message=message)
 
 
 def unnamed(
-    pictures: Iterable[str], named: set[str], told: Iterable[InboxNote]
+    pictures: Iterable[str], named: set[str], notes_so_far: Iterable[InboxNote]
 ) -> Iterator[InboxNote]:
-    """A note of each picture that is not among those that sidecars name, or seem to have meant."""
-    meant = {join(n.name.rpartition("/")[0], n.nearest) for n in told if n.nearest}
+    """A note for each picture that no sidecar names, or seems to mean by another name."""
+    meant = {join(n.name.rpartition("/")[0], n.nearest) for n in notes_so_far if n.nearest}
     for name in pictures:
         if name not in named and name not in meant:
-            message = f"is named by no sidecar: `nstd submit {printable(name)} STYLE` makes a job"
+            message = f"is named by no sidecar: `nstd submit {in_shell(name)} STYLE` makes a job"
             yield InboxNote(name=name, kind="unnamed", message=message)
 
 
 def waiting(sidecar: str, missing: Iterable[str], nearest: str, since: float) -> InboxNote:
     """The note of a sidecar whose pictures have not come."""
     names = tuple(missing)
-    message = f"waits for {', '.join(map(repr, names))}{did_you_mean(nearest) or misread(names[0])}"
+    advice = did_you_mean(nearest) or advice_on_name(names[0])
+    message = f"waits for {', '.join(map(repr, names))}{advice}"
     return InboxNote(
         name=sidecar, kind="waiting", message=message, missing=names, nearest=nearest, since=since
     )
@@ -51,8 +52,8 @@ def unreadable(name: str, error: Exception) -> InboxNote:
     return InboxNote(name=name, kind="unreadable", message=f"cannot be read: {why or error}")
 
 
-def look_once(config: Config) -> list[InboxNote]:
-    """The notes of an inbox that no daemon watches; of many sidecars, as far as time allows."""
+def scan_once(config: Config) -> list[InboxNote]:
+    """The notes for an inbox that no daemon watches; incomplete if there are many sidecars."""
     inbox = Folder(config.folder("inbox"))
     locator, scan, sidecars = (
         Locator(inbox, Folder(config.folder("styles"))),
@@ -62,10 +63,10 @@ def look_once(config: Config) -> list[InboxNote]:
     try:
         names, closed = scan.read()
     except OSError:
-        return []  # the caller meets the same, and tells it
+        return []  # the caller meets the same error, and reports it
     notes = [unreadable(folder, error) for folder, error in closed.items()]
     named: set[str] = set()
-    until = time.monotonic() + _LOOK
+    until = time.monotonic() + _BUDGET
     for name in names:
         if time.monotonic() > until or len(notes) >= MOST_NOTES:
             break
@@ -81,8 +82,8 @@ def look_once(config: Config) -> list[InboxNote]:
 def _note_of(
     name: str, inbox: Folder, locator: Locator, sidecars: SidecarCache, named: set[str]
 ) -> Iterator[InboxNote]:
-    signature = inbox.look(name)
-    known = sidecars.know(name, signature)
+    signature = inbox.signature(name)
+    known = sidecars.get(name, signature)
     if known is None or known.error is not None:
         return  # it will be answered as a failed job
     missing = []

@@ -1,4 +1,4 @@
-"""Sidecars whose pictures have not come: since when, and what lies there instead."""
+"""Sidecars whose pictures have not come: how long they have waited, and which names are similar."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.nofollow import Signature
 
 WARN_AFTER = 60.0
-"""Seconds after which waiting is more than two files that come one after the other."""
+"""Seconds after which a missing picture is logged as a warning: a copy does not take that long."""
 _BUDGET = 0.1
-"""Seconds that one look spends on names that are near, as there may be thousands."""
+"""Seconds that one scan spends on searching for similar names; there may be thousands of files."""
 
 
 @dataclass
@@ -25,19 +25,19 @@ class _Orphan:
     arrived: float  # in seconds since the epoch
     missing: list[str]
     nearest: str = ""
-    seen: int = -1  # how many files the inbox held when `nearest` was looked for
+    seen: int = -1  # how many files the inbox had when `nearest` was searched for
     is_late: bool = False
 
 
 class Orphans:
-    """Those of the looks so far."""
+    """The sidecars that wait for pictures."""
 
     def __init__(self) -> None:
         self._all: dict[str, _Orphan] = {}
         self._spent = 0.0
 
     def begin(self) -> None:
-        """Start a look."""
+        """Start a scan."""
         self._spent = 0.0
 
     def add(
@@ -49,25 +49,25 @@ class Orphans:
         seen: int,
         now: float,
     ) -> float:
-        """Note that a sidecar waits, and tell it; since when, on the monotonic clock.
+        """Note that a sidecar waits; returns since when, in seconds of the monotonic clock.
 
-        `seen` is the number of files in the inbox: when it changes, another name may be near. It
-        is told once, and once more as a warning when it has lasted a minute.
+        This is logged once, and once more, as a warning, after `WARN_AFTER` seconds. `seen` is the
+        number of files in the inbox: when it changes, another name may be the most similar.
         """
         arrived = min(signature.ctime_ns / 1e9, time.time())
         orphan = self._all.get(name) or _Orphan(now, arrived, [])
         self._all[name] = orphan
-        is_late, is_news = now - orphan.since >= WARN_AFTER, orphan.missing != missing
-        if (is_news or orphan.seen != seen) and self._spent < _BUDGET:
-            self._look_for_near(name, orphan, missing, locator, seen)
-        if is_news or is_late != orphan.is_late:
+        is_late, is_new = now - orphan.since >= WARN_AFTER, orphan.missing != missing
+        if (is_new or orphan.seen != seen) and self._spent < _BUDGET:
+            self._find_nearest(name, orphan, missing, locator, seen)
+        if is_new or is_late != orphan.is_late:
             more = {"nearest": orphan.nearest} if orphan.nearest else {}
             late = {"waited": round(now - orphan.since, 1)} if is_late else {}
             emit("inbox.waiting", sidecar=printable(name), missing=missing, **more, **late)
         orphan.missing, orphan.is_late, orphan.arrived = missing, is_late, arrived
         return orphan.since
 
-    def _look_for_near(
+    def _find_nearest(
         self, name: str, orphan: _Orphan, missing: Sequence[str], locator: Locator, seen: int
     ) -> None:
         began = time.monotonic()
@@ -75,7 +75,7 @@ class Orphans:
         self._spent += time.monotonic() - began
 
     def remove(self, name: str) -> None:
-        """Its pictures are there."""
+        """Forget a sidecar, because all its pictures are there."""
         self._all.pop(name, None)
 
     def forget(self, names: set[str], hidden: tuple[str, ...]) -> None:
@@ -85,7 +85,7 @@ class Orphans:
                 del self._all[gone]
 
     def notes(self) -> Iterator[InboxNote]:
-        """A note of each, those that have waited longest first; not of more than are shown."""
+        """A note for each, the longest waiting first; at most as many as are shown."""
         longest = sorted(self._all.items(), key=lambda item: item[1].arrived)
         for name, each in longest[:MOST_NOTES]:
             yield notes.waiting(name, each.missing, each.nearest, each.arrived)

@@ -12,19 +12,21 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from nstd.backend import takes
-from nstd.backends.registry import Backends, blaming
+from nstd.backends.registry import Backends, errors_of_backend
+from nstd.documents.axis import Axis, check_size, name_members
+from nstd.documents.backend_options import check_pictures, parse_options
 from nstd.documents.config import Config
-from nstd.documents.grid import Axis, GridFile, check_size, name_members
+from nstd.documents.grid import GridFile
 from nstd.documents.model import Format, Model
-from nstd.documents.sidecar import NAME_BYTES, SidecarFile, Wishes, check_pictures, parse_options
+from nstd.documents.sidecar import NAME_BYTES, OptionalKeys, SidecarFile
 from nstd.errors import SidecarError
 
 
 class EffectiveSettings(Model):
     """Every effective setting of a job.
 
-    A `size` that the sidecar asks for is reached, if need be by `enlarge`; a backend's default is
-    only the most.
+    `enlarge` is set if the sidecar gives the `size`: a smaller content is then enlarged to it. A
+    size that is the backend's default is only an upper limit.
     """
 
     name: str
@@ -60,7 +62,7 @@ def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Backends) -
     """
     plain = plain_order(sidecar, file, config)
     backend = plugins.get(plain.backend)
-    with blaming(plain.backend):
+    with errors_of_backend(plain.backend):
         axes = file.axes(backend.Options)
     check_size(file.document.file, axes, config.jobs.grid_max)
     parts = list(file.members(axes))
@@ -68,13 +70,13 @@ def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Backends) -
     if not axes:
         return Plan(orders[0])
     names = name_members(parts, axes, safe_name)
-    told = itertools.product(*(axis.told for axis in axes))
+    recorded = itertools.product(*(axis.recorded_values for axis in axes))
     keys = [axis.key for axis in axes]
     members = (
         PlannedJob(
             part, order.model_copy(update={"name": name}), dict(zip(keys, values, strict=True))
         )
-        for part, order, name, values in zip(parts, orders, names, told, strict=True)
+        for part, order, name, values in zip(parts, orders, names, recorded, strict=True)
     )
     return Plan(plain, axes, tuple(members))
 
@@ -104,13 +106,13 @@ def make_order(
     Raises BackendError for a backend that is absent or disabled, and SidecarError for options
     that the backend refuses and for pictures that it does not use.
     """
-    wish = parsed.sidecar
+    keys = parsed.sidecar
     plain = plain_order(sidecar, parsed, config)
     backend = plugins.get(plain.backend)
-    with blaming(plain.backend):
+    with errors_of_backend(plain.backend):
         check_pictures(parsed, plain.backend, takes(backend))
         options = parse_options(parsed, backend.Options, config.backends.get(plain.backend, {}))
-        size = wish.output.size or backend.size
+        size = keys.output.size or backend.size
         return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
 
 
@@ -128,16 +130,16 @@ def plain_order(
     )
     if parsed is None:
         return order
-    wish: Wishes = parsed.sidecar
+    keys: OptionalKeys = parsed.sidecar
     said = {
-        "name": wish.output.name,
-        "backend": wish.backend,
-        "options": wish.options,
-        "size": wish.output.size,
-        "enlarge": wish.output.size is not None,
-        "format": wish.output.format,
-        "priority": wish.priority,
-        "timeout": wish.timeout,
+        "name": keys.output.name,
+        "backend": keys.backend,
+        "options": keys.options,
+        "size": keys.output.size,
+        "enlarge": keys.output.size is not None,
+        "format": keys.output.format,
+        "priority": keys.priority,
+        "timeout": keys.timeout,
     }
     return order.model_copy(update={k: value for k, value in said.items() if value is not None})
 

@@ -12,9 +12,9 @@ from nstd.system.mounts import filesystem_of
 from nstd.system.nofollow import Folder
 
 DEPTH = 16
-"""Sub-folders within each other that are looked into."""
+"""How deep sub-folders are read."""
 _SOME = 200
-"""So many files that are no sidecars are remembered."""
+"""The most pictures and the most mistakes that are remembered."""
 
 
 class Scan:
@@ -24,11 +24,11 @@ class Scan:
         self._root = root
         self._mount: Path | None = None
         self.mistakes: list[str] = []
-        """Files that look as if a sidecar or a picture had been meant."""
+        """Files whose names look like a mistake for a sidecar or a picture."""
         self.pictures: list[str] = []
-        """Some of the pictures, by their names."""
+        """The names of pictures, or of some if there are many."""
         self.files = 0
-        """How many files and folders there were at the last look."""
+        """The number of files and folders in the last scan."""
 
     def read(self) -> tuple[list[str], dict[str, Exception]]:
         """Every sidecar, and the sub-folders that cannot be read. Raises OSError for the root."""
@@ -59,7 +59,7 @@ class Scan:
         return sorted(names), unreadable
 
     def _note(self, name: str, leaf: str) -> None:
-        """Remember what is no sidecar, as far as it is shown to somebody."""
+        """Remember a file that is not a sidecar, if it may be shown to people."""
         if leaf.lower().endswith(SUFFIXES):
             if len(self.pictures) < _SOME:
                 self.pictures.append(name)

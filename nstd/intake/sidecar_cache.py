@@ -21,7 +21,7 @@ The loop must report to its watchdog in time, however many sidecars arrive at on
 """
 
 
-class Known(NamedTuple):
+class CachedSidecar(NamedTuple):
     """The values of a sidecar that a scan needs, for one state of its file."""
 
     signature: Signature
@@ -35,19 +35,19 @@ class SidecarCache:
 
     def __init__(self, root: Folder) -> None:
         self._root = root
-        self._known: dict[str, Known] = {}
+        self._sidecars: dict[str, CachedSidecar] = {}
         self._spent = 0.0
 
     def begin(self) -> None:
         """Start a scan."""
         self._spent = 0.0
 
-    def know(self, name: str, signature: Signature) -> Known | None:
+    def get(self, name: str, signature: Signature) -> CachedSidecar | None:
         """The values of the sidecar, or its error; None when the time of this scan is used up.
 
         Raises OSError, and SidecarError when it is not a regular file.
         """
-        known = self.known(name, signature)
+        known = self.cached(name, signature)
         if known is not None or self._spent > BUDGET:
             return known
         began = time.monotonic()
@@ -55,16 +55,16 @@ class SidecarCache:
             data = file.read(MAX_BYTES + 1)
         try:
             parsed = parse_grid(data, name)
-            known = Known(signature, tuple(parsed.pictures), parsed.sidecar.priority)
+            known = CachedSidecar(signature, tuple(parsed.pictures), parsed.sidecar.priority)
         except SidecarError as error:
-            known = Known(signature, error=error)
-        self._known[name] = known
+            known = CachedSidecar(signature, error=error)
+        self._sidecars[name] = known
         self._spent += time.monotonic() - began
         return known
 
-    def known(self, name: str, signature: Signature) -> Known | None:
+    def cached(self, name: str, signature: Signature) -> CachedSidecar | None:
         """The same, but only if it was read before; else None."""
-        known = self._known.get(name)
+        known = self._sidecars.get(name)
         return known if known is not None and known.signature == signature else None
 
     def read(self, name: str, signature: Signature) -> GridFile | None:
@@ -84,6 +84,6 @@ class SidecarCache:
     def forget(self, names: set[str], hidden: tuple[str, ...] = ()) -> None:
         """Keep only the sidecars with these names, and those in folders that cannot be read now
         (`hidden`)."""
-        for gone in self._known.keys() - names:
+        for gone in self._sidecars.keys() - names:
             if not gone.startswith(hidden):
-                del self._known[gone]
+                del self._sidecars[gone]

@@ -31,10 +31,10 @@ class Stability:
         self._seen[key] = (signature, since)
         if self._now - since >= self.settle:
             return True
-        self.look_again(since + self.settle)
+        self.check_again(since + self.settle)
         return False
 
-    def look_again(self, at: float) -> None:
+    def check_again(self, at: float) -> None:
         """Remember that a scan at the time `at` may find something new."""
         self._deadlines.append(at)
 

@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from nstd.documents.grid import member_wish
+from nstd.documents.grid import member_sidecar
 from nstd.documents.model import Membership
 from nstd.documents.sidecar import Sidecar, SidecarFile
 from nstd.documents.sidecar_writer import dump
 from nstd.errors import StoreError, printable
-from nstd.intake.inbox import Ready
 from nstd.intake.locator import Found
 from nstd.intake.plan import EffectiveSettings, Plan, safe_name
+from nstd.intake.ready import Ready
 from nstd.queue.batch import Batch, BatchPaths, Member
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
@@ -66,7 +66,7 @@ class Staging:
             sidecar=self._name,
             submitted=min(self._ready.arrived, self._claimed),
             claimed=self._claimed,
-            axes={axis.key: axis.told for axis in plan.axes},
+            axes={axis.key: axis.recorded_values for axis in plan.axes},
             members=tuple(
                 Member(job=f"{self._id}-{index:03}", name=member.order.name, axes=member.axes)
                 for index, member in enumerate(plan.members)
@@ -93,7 +93,7 @@ class Staging:
         self._files.make_folder(paths.folder)
         inputs = tuple(self._inputs(part, paths, linked=True))
         job = self._job(job_id, f"{order.name}.yaml", order, inputs, membership)
-        text = dump(member_wish(part, order.name, membership.model_dump()))
+        text = dump(member_sidecar(part, order.name, membership.model_dump()))
         self._files.write_new(paths.sidecar(job), iter([text]))
         self._files.write_new(paths.job, iter([job.model_dump_json(indent=1).encode()]))
         self._files.sync_folder(paths.folder)
@@ -127,15 +127,15 @@ class Staging:
         assert self._ready.parsed is not None
         found = dict(zip(self._ready.parsed.pictures, self._ready.pictures, strict=True))
         sidecar: Sidecar = part.sidecar
-        for wanted in sidecar.wanted:
-            picture = found[wanted.source]
-            file = wanted.label + PurePosixPath(picture.name).suffix.lower()
-            style = None if wanted.style is None else sidecar.style[wanted.style]
+        for reference in sidecar.references:
+            picture = found[reference.source]
+            file = reference.label + PurePosixPath(picture.name).suffix.lower()
+            style = None if reference.style is None else sidecar.style[reference.style]
             origin = self._origin(picture)
             put = self._link if linked else self._copy
             yield Input(
-                role=wanted.role,
-                style=wanted.style,
+                role=reference.role,
+                style=reference.style,
                 source=picture.source,
                 file=file,
                 sha256=put(picture, paths.folder / file),
@@ -166,6 +166,6 @@ class Staging:
         """Copy a picture, and check that it did not change meanwhile."""
         with picture.root.open(picture.name) as file:
             sha256 = self._files.copy(file, target, picture.signature.size)
-        if not picture.root.look(picture.name).same_bytes(picture.signature):
+        if not picture.root.signature(picture.name).same_bytes(picture.signature):
             raise StoreError("io_error", f"{printable(picture.name)} changed while it was copied")
         return sha256

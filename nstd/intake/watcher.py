@@ -31,7 +31,7 @@ from nstd.system.mounts import filesystem_of, is_network
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 # Other events are not requested: our own scans open every folder.
-_NEWS: list[type[FileSystemEvent]] = [
+_EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirDeletedEvent,
     DirMovedEvent,
@@ -43,21 +43,21 @@ _NEWS: list[type[FileSystemEvent]] = [
 ]
 
 
-class _Bell(FileSystemEventHandler):
-    def __init__(self, ring: Callable[[], None]) -> None:
-        self._ring = ring
+class _WakeOnEvent(FileSystemEventHandler):
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # An exception here would end watchdog's thread, so this only wakes the loop.
         if f"/{CLAIMS}/" not in str(event.src_path):
-            self._ring()
+            self._wake()
 
 
 class Watcher:
     """Watches one folder tree; when watching fails, the caller's timed scans go on."""
 
-    def __init__(self, path: Path, settings: WatchSettings, ring: Callable[[], None]) -> None:
-        self._path, self._settings, self._ring = path, settings, ring
+    def __init__(self, path: Path, settings: WatchSettings, wake: Callable[[], None]) -> None:
+        self._path, self._settings, self._wake = path, settings, wake
         self._observer: BaseObserver | None = None
         self._watched: tuple[int, int] | None = None
         self._reason = ""
@@ -90,23 +90,25 @@ class Watcher:
         if watched == self._watched and self._is_alive():
             return
         self.stop()
+        self._start(watched)
+
+    def _start(self, watched: tuple[int, int]) -> None:
         observer: BaseObserver | None = None
         try:
             observer = Observer()
-            bell, path = _Bell(self._ring), str(self._path)
-            observer.schedule(bell, path, recursive=True, event_filter=_NEWS)
+            handler, path = _WakeOnEvent(self._wake), str(self._path)
+            observer.schedule(handler, path, recursive=True, event_filter=_EVENTS)
             observer.start()
-        except RuntimeError as error:  # no thread to be had
+        except RuntimeError as error:  # no thread could be started
             if observer is not None:
                 observer.stop()
             self._degrade(f"{error}; raise the limit on tasks, or set watch.mode: poll")
-            return
         except OSError as error:  # most often the limit on inotify watches
             limit = "instances" if error.errno == errno.EMFILE else "watches"
             advice = f"raise fs.inotify.max_user_{limit}, or set watch.mode: poll"
             self._degrade(f"{error.strerror or error}; {advice}")
-            return
-        self._observer, self._watched, self._reason = observer, watched, ""
+        else:
+            self._observer, self._watched, self._reason = observer, watched, ""
 
     def _is_alive(self) -> bool:
         """A watched folder that was deleted leaves the observer alive and its emitter dead."""

@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from nstd.system.lazy import hand_on
+from nstd.system.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from nstd.logs.log import Logging, emit
-    from nstd.logs.reader import LogReader
+    from nstd.logs.log import Logging as Logging
+    from nstd.logs.log import emit as emit
+    from nstd.logs.reader import LogReader as LogReader
 
-__all__ = ["LogReader", "Logging", "emit"]
-
-__getattr__ = hand_on(__name__, {"emit": "log", "Logging": "log", "LogReader": "reader"})
+__getattr__ = lazy_exports(__name__, emit="log", Logging="log", LogReader="reader")

@@ -6,7 +6,7 @@ also has `timestamp` (UTC, ISO 8601) and `level`; every line about a job has `jo
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -16,10 +16,12 @@ class Event(NamedTuple):
     level: str
     fields: str
     meaning: str
-    serious: str = ""  # the field with which a line is a warning
+    serious: str = ""  # a line that has this field is a warning
 
-    def level_of(self, fields: Container[str]) -> str:
-        """The level of a line that has these fields."""
+    def level_of(self, fields: Mapping[str, object]) -> str:
+        """The level of a line that has these fields. What a person asked for is no error."""
+        if fields.get("code") == "cancelled":
+            return "info"
         return "warning" if self.serious and self.serious in fields else self.level
 
     @property
@@ -56,7 +58,9 @@ EVENTS: dict[str, Event] = {
     ),
     "daemon.stopping": Event("info", "reason running", "no more claims; running jobs are saved"),
     "daemon.stopped": Event(
-        "info", "finished failed waiting seconds", "the last line; counts since daemon.started"
+        "info",
+        "finished failed cancelled waiting seconds",
+        "the last line; counts since daemon.started",
     ),
     "daemon.reloaded": Event(
         "info",
@@ -131,7 +135,7 @@ EVENTS: dict[str, Event] = {
     "job.failed": Event(
         "error",
         "job name output backend code message hint attempt [device] [seconds] [batch]",
-        "the canonical line: the reason is in outbox/failed",
+        "the canonical line: the reason is in outbox/failed; info where it was cancelled",
     ),
     "batch.started": Event(
         "info", "batch name sidecar jobs", "a sidecar with lists was claimed, as so many jobs"

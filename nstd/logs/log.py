@@ -134,7 +134,7 @@ def _write_job_log(line: EventDict, text: str) -> None:
             append(path, text)
 
 
-def tell_bug(error: BaseException) -> None:
+def log_bug(error: BaseException) -> None:
     """Log an unexpected error, with its traceback."""
     text = "".join(traceback.format_exception(error))
     emit("daemon.error", error=text_of(error, repr), traceback=text)
@@ -147,7 +147,7 @@ def _log_thread_error(ended: threading.ExceptHookArgs) -> None:
     reader the thread would block for ever while it holds the lock of the stream.
     """
     if ended.exc_value is not None:
-        tell_bug(ended.exc_value)
+        log_bug(ended.exc_value)
 
 
 def _log_warning(

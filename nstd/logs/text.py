@@ -26,8 +26,10 @@ class TextRenderer:
     It can be the last processor of structlog, but does not depend on it.
     """
 
-    def __init__(self, *, colors: bool = True) -> None:
-        self._colors = colors
+    def __init__(self, *, colors: bool = True, repeat_hints: bool = True) -> None:
+        """Without `repeat_hints` a hint follows only the first line that has it."""
+        self._colors, self._repeat_hints = colors, repeat_hints
+        self._hinted: set[str] = set()
         self._names: dict[str, str] = {}
 
     def __call__(self, _logger: object, _method: str, line: Line) -> str:
@@ -43,16 +45,23 @@ class TextRenderer:
         color = _COLORS.get(level, "green" if event in _GREEN else None)
         when = click.style(_local(line["timestamp"]), dim=True)
         kind = click.style(f"{printable(level):7} {printable(event):14}", fg=color)
-        text = f"{when} {kind} {self.words(line)}".rstrip()
+        text = f"{when} {kind} {self.message(line)}".rstrip()
         return text if self._colors else click.unstyle(text)
 
-    def words(self, line: Line) -> str:
-        """The line without its head: the job, and what there is to say of it."""
-        words = [word for word in (self._who(line), _say(line)) if word]
+    def message(self, line: Line) -> str:
+        """The line without its head: the job, and the other fields as text."""
+        words = [word for word in (self._subject(line), _phrase(line)) if word]
         first = "  ".join(map(printable, words))
-        return "\n".join([first, *(f"    {printable(below)}" for below in _below(line))])
+        below = [*_continuation(line), *self._hint(line)]
+        return "\n".join([first, *(f"    {printable(each)}" for each in below)])
 
-    def learn(self, line: Line) -> Line:
+    def _hint(self, line: Line) -> Iterator[str]:
+        hint = str(line.get("hint") or "") if line["event"] == "job.failed" else ""
+        if hint and (self._repeat_hints or hint not in self._hinted):
+            self._hinted.add(hint)
+            yield hint
+
+    def note_name(self, line: Line) -> Line:
         """Remember the name of a job or batch in the line; returns the line."""
         job, name = line.get("job", line.get("batch")), line.get("name")
         if isinstance(job, str) and isinstance(name, str):
@@ -61,9 +70,9 @@ class TextRenderer:
                 del self._names[next(iter(self._names))]
         return line
 
-    def _who(self, line: Line) -> str:
+    def _subject(self, line: Line) -> str:
         """The name of the job, or its id if no line had the name; else the same for the batch."""
-        job = self.learn(line).get("job", line.get("batch"))
+        job = self.note_name(line).get("job", line.get("batch"))
         return self._names.get(job, job) if isinstance(job, str) else ""
 
 
@@ -74,27 +83,25 @@ def _local(timestamp: str) -> str:
         return printable(timestamp)
 
 
-def _say(line: Line) -> str:
+def _phrase(line: Line) -> str:
     """The other fields as a sentence; a line with missing fields is shown key by key."""
     try:
-        return _PHRASES.get(line["event"], _plainly)(line)
+        return _PHRASES.get(line["event"], _key_by_key)(line)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return _plainly(line)
+        return _key_by_key(line)
 
 
-def _plainly(line: Line) -> str:
+def _key_by_key(line: Line) -> str:
     rest = {key: _text(value) for key, value in line.items() if key not in _HEAD}
     if not {"job", "batch"} & line.keys() and "name" in line:
         rest = {"name": _text(line["name"])} | rest
     return ", ".join(f"{key} {text}" for key, text in rest.items() if text and "\n" not in text)
 
 
-def _below(line: Line) -> Iterator[str]:
+def _continuation(line: Line) -> Iterator[str]:
     for value in line.values():
         if isinstance(value, str) and "\n" in value.strip():
             yield from value.strip().splitlines()
-    if line["event"] == "job.failed" and line.get("hint"):
-        yield str(line["hint"])
 
 
 def _text(value: Any) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Hashable
 
 from nstd.errors import printable
 from nstd.logs.log import emit
-from nstd.system.durable import is_full
+from nstd.system.primitives import is_full
 
-TELL_AGAIN = 600.0
+LOG_AGAIN = 600.0
 """Seconds after which a lasting disk error is logged again."""
 
 
@@ -23,7 +23,7 @@ class Throttle:
         self._logged: dict[Hashable, tuple[object, float]] = {}
         self._mentioned: set[Hashable] = set()
 
-    def is_news(self, key: Hashable, what: object = None) -> bool:
+    def is_new(self, key: Hashable, what: object = None) -> bool:
         """Whether `what` was not logged for `key` yet, or long ago; from now on it counts as
         logged."""
         now = time.monotonic()
@@ -43,20 +43,20 @@ class Throttle:
         self._mentioned.clear()
 
 
-class Trouble:
+class DiskErrors:
     """Logs disk errors; the whole daemon shares one instance."""
 
     def __init__(self) -> None:
-        self._throttle = Throttle(TELL_AGAIN)
+        self._throttle = Throttle(LOG_AGAIN)
 
-    def tell(self, error: OSError, path: str, *, job: str = "") -> None:
+    def log(self, error: OSError, path: str, *, job: str = "") -> None:
         """Log `error` about `path` as `disk.full` or `disk.failed`, unless it was logged already.
 
-        A full disk fails everything at once, so it is one trouble whatever the path is. Where the
-        error itself names a file, that one is entry.
+        A full disk fails everything at once, so it is logged once, whatever the path. If the error
+        itself names a file, that name is logged.
         """
         full = is_full(error)
-        if not self._throttle.is_news((0, "") if full else (error.errno, path)):
+        if not self._throttle.is_new((0, "") if full else (error.errno, path)):
             return
         words = {"path": printable(str(error.filename or path)), "error": printable(str(error))}
         emit("disk.full" if full else "disk.failed", **words, **({"job": job} if job else {}))

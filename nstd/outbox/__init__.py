@@ -5,15 +5,13 @@ Also records, contact sheets of batches and the gallery. It does not use intake 
 
 from typing import TYPE_CHECKING
 
-from nstd.system.lazy import hand_on
+from nstd.system.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from nstd.outbox.outbox import Outbox
-    from nstd.outbox.publisher import Publisher
-    from nstd.outbox.results import list_published
+    from nstd.outbox.outbox import Outbox as Outbox
+    from nstd.outbox.publisher import Publisher as Publisher
+    from nstd.outbox.results import list_published as list_published
 
-__all__ = ["Outbox", "Publisher", "list_published"]
-
-__getattr__ = hand_on(
-    __name__, {"Outbox": "outbox", "Publisher": "publisher", "list_published": "results"}
+__getattr__ = lazy_exports(
+    __name__, Outbox="outbox", Publisher="publisher", list_published="results"
 )

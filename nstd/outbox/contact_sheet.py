@@ -191,8 +191,8 @@ def _products(axes: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 def _head(key: str, value: object) -> str:
     """One value of an axis; the value of an option with its name."""
-    told = f"{value:g}" if isinstance(value, float) else str(value)
-    return _clean(f"{key.removeprefix('options.')} {told}" if key.startswith("options.") else told)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return _clean(f"{key.removeprefix('options.')} {text}" if key.startswith("options.") else text)
 
 
 def _clean(text: str) -> str:

@@ -20,8 +20,9 @@ from nstd.outbox.record import Heading, Reason, Record
 from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_manifest
 from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
-from nstd.system.durable import Files, refuse_links
+from nstd.system.durable import Files
 from nstd.system.layout import FAILED, PREVIEW, REASON, RESERVED, STAGING
+from nstd.system.nofollow import refuse_links
 from nstd.system.numbered import numbered
 
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
@@ -39,10 +40,10 @@ class Outbox:
     ) -> str:
         """The first name that nothing in the outbox has yet: `beach`, `beach-2` ...
 
-        A name with a number is passed over while `is_wanted` says that another job is called so.
-        Sub-folders of the inbox are mirrored, and a batch has one. One whose name is that of a
-        result, or is kept for something else, gets a number too, so a result holds nothing but
-        its own files.
+        A numbered name is skipped if `is_wanted` says that it is the own name of another job.
+        Sub-folders of the inbox are mirrored, and each batch has a folder. Such a folder gets a
+        number too if its name is that of a result, or reserved: a result contains only its own
+        files.
         """
         folder = PurePosixPath(FAILED if failed else "")
         for part in PurePosixPath(job.place).parts:

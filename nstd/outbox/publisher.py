@@ -17,14 +17,14 @@ from nstd.documents.config import Config
 from nstd.errors import clean, printable
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.outbox.outbox import Outbox
-from nstd.outbox.record import Record, make_reason, make_record
+from nstd.outbox.record import Record, hint_of, make_reason, make_record
 from nstd.queue.ended import EndedJob, EndedJobs
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
 from nstd.system.backoff import backoff
-from nstd.system.durable import is_full
+from nstd.system.primitives import is_full
 from nstd.system.waits import USUAL, Waits
 
 LONGEST = 60.0
@@ -38,12 +38,12 @@ _FROM_RECORD = ("device", "steps", "peak_memory", "network", "stopped")
 
 
 class Published(NamedTuple):
-    """A published job; `is_news` unless an earlier run of the daemon has logged its end."""
+    """A published job; `is_new` unless an earlier run of the daemon has logged its end."""
 
     job: Job
     failure: Failure | None
     record: Path  # of the result, or the reason of a failure
-    is_news: bool
+    is_new: bool
 
 
 class Publisher:
@@ -55,16 +55,16 @@ class Publisher:
         outbox: Outbox,
         ended: EndedJobs,
         logs: Path,
-        trouble: Trouble,
+        disk_errors: DiskErrors,
         note_end: Callable[[Job], None],
         waits: Waits = USUAL,
     ) -> None:
         """`note_end` writes durably how a batch's member ended, before its folder is removed."""
         self._store, self._outbox, self._logs = store, outbox, logs
-        self._ended, self._trouble, self._note_end = ended, trouble, note_end
+        self._ended, self._disk_errors, self._note_end = ended, disk_errors, note_end
         self._late: dict[str, EndedJob] = {}  # jobs whose publication met an error
         self._published: list[Published] = []
-        self.finished = self.failed = 0
+        self.finished = self.failed = self.cancelled = 0
         self._again = waits.publish
 
     def configure(self, config: Config) -> None:
@@ -80,9 +80,9 @@ class Publisher:
             if time.monotonic() > until:
                 return
             with bound_contextvars(job=pending.job.id):
-                self._attend(pending, now)
+                self._process(pending, now)
 
-    def _attend(self, pending: EndedJob, now: float) -> None:
+    def _process(self, pending: EndedJob, now: float) -> None:
         try:
             self._publish(pending)
         except OSError as error:
@@ -101,7 +101,7 @@ class Publisher:
                 other.due = 0.0
 
     def _postpone(self, pending: EndedJob, error: OSError, now: float) -> None:
-        self._trouble.tell(error, pending.job.name, job=pending.job.id)
+        self._disk_errors.log(error, pending.job.name, job=pending.job.id)
         pending.error = error
         self._late[pending.job.id] = pending
         pending.tries += 1
@@ -111,8 +111,7 @@ class Publisher:
         """The jobs that cannot be published because a disk is full."""
         return [p for p in self._late.values() if p.error is not None and is_full(p.error)]
 
-    @property
-    def trouble(self) -> str:
+    def reason_to_pause(self) -> str:
         """Why no more jobs should be claimed, or an empty string."""
         errors = [pending.error for pending in self._late.values() if pending.error is not None]
         if self._full():
@@ -128,21 +127,23 @@ class Publisher:
             if not self._outbox.has_published(pending.job):
                 while not self._try(pending, failure):
                     pass
-                is_news = True
+                is_new = True
             else:
                 self._outbox.make_durable(pending.job)
-                is_news = not has_ended(self._logs, pending.job.id)
-            if is_news:
-                self._tell(pending.job, failure)
-            self._count(pending, failure, is_news=is_news)
+                is_new = not has_ended(self._logs, pending.job.id)
+            if is_new:
+                self._log_end(pending.job, failure)
+            self._count(pending, failure, is_new=is_new)
         self._note_end(pending.job)
         self._store.remove(pending.job)
 
-    def _count(self, pending: EndedJob, failure: Failure | None, *, is_news: bool) -> None:
+    def _count(self, pending: EndedJob, failure: Failure | None, *, is_new: bool) -> None:
         pending.is_logged, record = True, self._outbox.record_of(pending.job)
-        self._published.append(Published(pending.job, failure, record, is_news))
+        self._published.append(Published(pending.job, failure, record, is_new))
         if failure is None:
             self.finished += 1
+        elif failure.code == "cancelled":
+            self.cancelled += 1
         else:
             self.failed += 1
 
@@ -169,7 +170,7 @@ class Publisher:
             return self._outbox.publish(job, paths, make_record(job, paths, time.time()))
         return self._outbox.publish_failure(job, paths, make_reason(job, failure, time.time()))
 
-    def _tell(self, job: Job, failure: Failure | None) -> None:
+    def _log_end(self, job: Job, failure: Failure | None) -> None:
         """Log the end of the job durably before its folder is removed; also in its published
         log."""
         keep_job_log(job.id, self._outbox.log_of(job))
@@ -180,7 +181,11 @@ class Publisher:
             summary = _summary(self._outbox.read_record(job))
             emit("job.finished", **line, **summary, attempt=job.attempt)
         else:
-            words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
+            words = {
+                "code": failure.code,
+                "message": failure.message,
+                "hint": hint_of(job, failure),
+            }
             where = {"device": failure.device} if failure.device else {}
             emit("job.failed", **line, **words, attempt=job.attempt, **where)
         keep_job_log(job.id, None)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nstd.documents.model import Count, Membership, Number, TolerantModel, Version
+from nstd.errors import in_shell, printable
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
 from nstd.queue.result import FailureRecord, PictureFacts, Provenance, WorkerResult
@@ -73,11 +74,15 @@ class RecordedSettings(TolerantModel):
 
 
 class Heading(TolerantModel):
-    """The first fields of records and reasons. Times are texts in ISO 8601, in UTC."""
+    """The first fields of records and reasons. Times are texts in ISO 8601, in UTC.
+
+    `sidecar` is its name in the inbox; the records of earlier versions do not have it.
+    """
 
     schema_version: Version = 1
     job: str = ""
     name: str = ""
+    sidecar: str | None = _absent()
     state: str = ""
     batch: Membership | None = _absent()
     submitted: str = ""
@@ -102,12 +107,11 @@ class Record(Provenance, Heading):
 
 
 class Reason(FailureRecord, Heading):
-    """The whole content of a published `reason.json`; `sidecar` is its name in the inbox."""
+    """The whole content of a published `reason.json`."""
 
     state: Literal["failed"] = "failed"
     code: str = ""
     message: str = ""
-    sidecar: str = ""
     inputs: RecordedInputs = RecordedInputs()
     settings: RecordedSettings = RecordedSettings()
     attempts: Count = 0
@@ -133,12 +137,26 @@ def make_record(job: Job, paths: JobPaths, now: float) -> Record:
     )
 
 
+_CORRECTED = {"sidecar_invalid", "options_invalid", "path_refused", "grid_too_large"}
+"""Codes of sidecars that have to be corrected."""
+
+
+def hint_of(job: Job, failure: Failure) -> str:
+    """What to do about a failed job; of a sidecar that was refused also where it lies now."""
+    if failure.code not in _CORRECTED or job.target is None:
+        return failure.hint
+    name = in_shell(PurePosixPath(job.target).name)
+    sidecar = printable(PurePosixPath(job.target, job.sidecar))
+    return f"correct {sidecar} in the outbox, then `nstd retry {name}`" + (
+        f"; {failure.hint}" if failure.hint else ""
+    )
+
+
 def make_reason(job: Job, failure: Failure, now: float) -> Reason:
     """The reason of a failed job, as it is published."""
     return Reason(
         **_heading(job, now),
-        **failure.model_dump(exclude={"schema_version"}),
-        sidecar=job.sidecar_path,
+        **failure.model_dump(exclude={"schema_version"}) | {"hint": hint_of(job, failure)},
         inputs=describe_inputs(job, kept=True),
         settings=describe_settings(job),
         attempts=job.attempt,
@@ -149,6 +167,7 @@ def _heading(job: Job, now: float) -> dict[str, Any]:
     return {
         "job": job.id,
         "name": job.name,
+        "sidecar": job.sidecar_path,
         "batch": job.batch,
         "submitted": timestamp(job.submitted),
         "claimed": timestamp(job.claimed),

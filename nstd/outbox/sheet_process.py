@@ -13,7 +13,7 @@ from nstd.system.durable import Files
 
 TIMEOUT = 300.0
 """The time limit for drawing a sheet, in seconds."""
-LOOK = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between checks of the process, if nothing else wakes the loop."""
 Command = Callable[[BatchPaths, Path], Sequence[str]]
 """Makes the command that draws the sheet of a batch into the file at the given path."""
@@ -40,7 +40,7 @@ class Sheet:
         Raises OSError when the sheet cannot be written to disk; the next call tries again.
         """
         if self._process is not None:
-            reason = self._process.look(now)
+            reason = self._process.check(now)
             if reason is None:
                 return False
             self._is_drawn = not reason and self._draft.exists()
@@ -49,7 +49,7 @@ class Sheet:
                 self.reason = ": ".join([reason or "it made no file", *said])
             self._process = None
         if self._is_drawn:
-            self._files.settle(self._draft, self._paths.sheet)
+            self._files.sync_and_rename(self._draft, self._paths.sheet)
             self._is_drawn = False
         return True
 
@@ -59,9 +59,9 @@ class Sheet:
             self._process.kill()
             self._process = None
 
-    def next_look(self, now: float) -> float:
+    def next_check(self, now: float) -> float:
         """When to check the process again."""
-        return now if self._process is None else min(now + LOOK, self._process.deadline)
+        return now if self._process is None else min(now + CHECK_INTERVAL, self._process.deadline)
 
     @property
     def waitables(self) -> list[int]:

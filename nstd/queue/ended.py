@@ -32,7 +32,7 @@ class LiveMembers:
         self._names: dict[str, set[str]] = defaultdict(set)
 
     def enter(self, job: Job) -> None:
-        """The job waits, or has ended; it counts once, however often it is entered."""
+        """The job waits, or has ended; entering it again changes nothing."""
         self._names[_path(job)].add(job.id)
         if job.batch is None:
             return
@@ -51,7 +51,7 @@ class LiveMembers:
                 del self._live[job.batch.id]
 
     def has_name(self, path: str) -> bool:
-        """Whether a job that lives will want this place in the outbox."""
+        """Whether a live job will be published at this path in the outbox, if it is free."""
         return path in self._names
 
     def is_alive(self, batch_id: str) -> bool:
@@ -65,7 +65,7 @@ class LiveMembers:
 
 
 def _path(job: Job) -> str:
-    """Where in the outbox the job wants to be."""
+    """The path in the outbox at which the job is published, if it is free."""
     return str(PurePosixPath(job.place, job.name))
 
 
@@ -87,7 +87,7 @@ class EndedJobs:
         self._members.leave(job)
 
     def is_wanted(self, path: str) -> bool:
-        """Whether a job, whether it has ended or not, wants this place in the outbox."""
+        """Whether a job that is not published yet will be published at this path, if it is free."""
         return self._members.has_name(path)
 
     def __contains__(self, job_id: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from nstd.documents.model import StoredModel, Version
+from nstd.documents.model import StoredModel, Text, Version
 from nstd.queue.inbox_note import InboxNote
 
 
@@ -31,12 +31,12 @@ class Health(StoredModel):
     version: str = ""
     started: float = 0.0
     state: str = "starting"
-    paused: str = ""
+    paused: Text = ""
     inbox_lost: bool = False
     devices: tuple[DeviceHealth, ...] = ()
     notes: tuple[InboxNote, ...] = ()
     running: dict[str, str] = Field(default_factory=dict)
-    unavailable: dict[str, str] = Field(default_factory=dict)
+    unavailable: dict[str, Text] = Field(default_factory=dict)
     schema_version: Version = 1
 
 

@@ -1,22 +1,33 @@
-"""What lies in the inbox and will not become a job as it is, for the parts that show it."""
+"""Notes about files in the inbox that will not become jobs as they are."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from nstd.documents.model import StoredModel
+from pydantic import BeforeValidator
+
+from nstd.documents.model import StoredModel, Text
+from nstd.errors import printable
 
 MOST_NOTES = 50
-"""So many are handed on; of the others there is no more than the count of sidecars."""
+"""The most notes that are kept; further files have no note."""
+
+
+def _shown(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
+
+
+ShownName = Annotated[str, BeforeValidator(_shown)]
+"""The name of a file as people see it: it may hold bytes that are no text."""
 
 
 class InboxNote(StoredModel):
-    """One file of the inbox, and why it is not taken in."""
+    """One file of the inbox, and why it does not become a job."""
 
-    name: str  # relative to the inbox
+    name: ShownName  # relative to the inbox
     kind: Literal["waiting", "unreadable", "mistake", "unnamed"]
     """It waits for pictures; cannot be read; looks like a mistake; a picture no sidecar names."""
-    message: str  # what happens and what to do, for a person
-    missing: tuple[str, ...] = ()  # the pictures it waits for, as the sidecar calls them
-    nearest: str = ""  # the name of what is there that was probably meant
+    message: Text  # what happens and what to do, for a person
+    missing: tuple[ShownName, ...] = ()  # the pictures it waits for, as the sidecar calls them
+    nearest: Text = ""  # the existing picture that was probably meant
     since: float | None = None  # seconds since the epoch

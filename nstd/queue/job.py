@@ -134,7 +134,7 @@ class Job(StoredModel):
         """The job with one more attempt, which is running."""
         return self.model_copy(update={"attempt": self.attempt + 1, "running": True})
 
-    def given_back(self, *, forgive: bool) -> Job:
+    def requeued(self, *, forgive: bool) -> Job:
         """The job after its attempt; with `forgive`, the attempt does not count."""
         attempt = max(0, self.attempt - forgive)
         return self.model_copy(update={"attempt": attempt, "running": False})
@@ -156,6 +156,6 @@ class Outcome(Model):
     ending: Ending
     failure: Failure | None = None
     device_fault: bool = False  # a fault of the worker or device, not (only) of the job
-    full_path: str = ""  # what a full disk of ours did not take
-    had_room: bool = False  # all that it was to write was free when it started
+    full_path: str = ""  # the file of ours that a full disk did not take
+    had_room: bool = False  # at its start, the disk had room for all that was predicted
     at_start: bool = False  # no worker took the job: the job is not the cause

@@ -37,7 +37,7 @@ class Provenance(StoredModel):
     slot: str = ""
     device_name: Text = ""
     steps: Count = 0
-    notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
+    notes: tuple[Text, ...] = Field(default=(), exclude_if=lambda value: not value)
     losses: tuple[dict[str, Number], ...] = ()
     seconds: dict[str, Number] = Field(default_factory=dict)
     peak_memory: dict[str, Count] = Field(default_factory=dict)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from nstd.documents.config import Config
-from nstd.queue.breaker import Breaker
+from nstd.queue.breaker import Blame, Breaker
 from nstd.queue.ended import LiveMembers
-from nstd.queue.entries import Decision, Running, Verdict, Waiting
+from nstd.queue.entries import Decision, Resolution, Running, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
 from nstd.system.backoff import backoff
@@ -23,11 +23,11 @@ LONGEST_BACKOFF = 3600.0
 """The longest wait before another attempt, in seconds, unless the config has a longer first one."""
 
 LONGEST_DISK_WAIT = 600.0
-"""Seconds that a job waits at most which met a full disk; others go first."""
+"""The longest wait, in seconds, of a job that met a full disk; others go first."""
 
 _FORGIVEN = {"disk_full", "cluster_lost"}
-"""Failures that an attempt has nothing to do with: it does not count. A full disk does where the
-job had all the room that it was predicted to need: it would fill any disk."""
+"""Failures that are not the fault of the job, so that its attempt does not count. A full disk does
+count if the job had all the room that it was predicted to need: it would fill any disk."""
 
 
 class Scheduler:
@@ -41,10 +41,12 @@ class Scheduler:
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
         self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
+        self._proven: dict[str, set[str]] = {}  # the devices on which each backend has done well
+        self._died: dict[str, set[str]] = {}  # the devices on which each job has lost its worker
         self.members = LiveMembers()
-        self._is_leaving = False  # whether a job runs on a device that was removed
+        self._has_removed_device = False  # whether a job runs on a device that was removed
         self.configure(config)
-        self.offer(slots)
+        self.set_slots(slots)
 
     def configure(self, config: Config) -> None:
         """Take over new settings; running jobs and slots do not change."""
@@ -52,9 +54,9 @@ class Scheduler:
         for breaker in self.breakers.values():
             breaker.settings = config.workers
 
-    def offer(self, slots: Sequence[Slot]) -> None:
+    def set_slots(self, slots: Sequence[Slot]) -> None:
         """Replace the list of slots; running jobs stay on their slots."""
-        if self.slots == list(slots) and not self._is_leaving:
+        if self.slots == list(slots) and not self._has_removed_device:
             return
         self.slots = list(slots)
         here = {slot.device for slot in self.slots}
@@ -62,7 +64,7 @@ class Scheduler:
         devices = dict.fromkeys(slot.device for slot in [*self.slots, *running])
         before = self.breakers
         self.breakers = {name: before.get(name) or Breaker(self._workers) for name in devices}
-        self._is_leaving = len(devices) > len(here)
+        self._has_removed_device = len(devices) > len(here)
         known = set(self.slots)
         self._warm = {slot: warm for slot, warm in self._warm.items() if slot in known}
 
@@ -77,51 +79,55 @@ class Scheduler:
         return all(priority > waiting.job.priority for waiting in self.waiting.values())
 
     def add(
-        self, job: Job, not_before: float = 0.0, *, shunned: frozenset[str] = frozenset()
+        self, job: Job, not_before: float = 0.0, *, avoided: frozenset[str] = frozenset()
     ) -> None:
-        """Add a waiting job. It gets no slot of a `shunned` node while another node is up."""
+        """Add a waiting job. It gets no slot of an `avoided` node while another is up."""
         self.members.enter(job)
-        self.waiting[job.id] = Waiting(job, not_before, shunned)
+        self.waiting[job.id] = Waiting(job, not_before, avoided)
 
     def drop(self, job_id: str) -> Job | None:
         """Remove a waiting job from the queue and return it; None when it does not wait."""
         waiting = self.waiting.pop(job_id, None)
         self._full.pop(job_id, None)
+        self._died.pop(job_id, None)
         return waiting.job if waiting else None
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
         """Jobs to start now, each with its slot; the caller must call `started` for each."""
         if not self.waiting:
             return
-        sound, suspect = self._idle()
+        sound, suspect = self._free_slots()
         due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
         for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
             affinity, admits = waiting.job.affinity, partial(self._admits, now)
-            shunned = waiting.shunned if self._is_up_beside(waiting.shunned) else frozenset()
-            shunned |= self._left_to_others(waiting.job, due, now)
-            slot = sound.take(affinity, admits, shunned) or suspect.take(affinity, admits, shunned)
+            avoided = waiting.avoided if self._is_another_up(waiting.avoided) else frozenset()
+            avoided |= self._kept_for_other_trials(waiting.job, due, now)
+            slot = sound.take(affinity, admits, avoided) or suspect.take(affinity, admits, avoided)
             if slot is not None:
                 yield waiting.job, slot
-            elif not shunned:
+            elif not avoided:
                 return
 
-    def _left_to_others(self, job: Job, due: list[Waiting], now: float) -> set[str]:
-        """The nodes whose device is due for a trial, and went down with the job, not with all."""
-        left = {
+    def _kept_for_other_trials(self, job: Job, due: list[Waiting], now: float) -> set[str]:
+        """The nodes on which another job should test the device whose breaker is open.
+
+        The device went down during an attempt of `job`, and a job that did not run on it waits.
+        """
+        kept = {
             name
             for name, breaker in self.breakers.items()
-            if breaker.has_blamed(job.id)
+            if breaker.is_culprit(job.id)
             and breaker.admits(now)
-            and not all(breaker.has_blamed(waiting.job.id) for waiting in due)
+            and not all(breaker.is_culprit(waiting.job.id) for waiting in due)
         }
-        return {slot.node for slot in self.slots if slot.device in left}
+        return {slot.node for slot in self.slots if slot.device in kept}
 
-    def _is_up_beside(self, nodes: frozenset[str]) -> bool:
+    def _is_another_up(self, nodes: frozenset[str]) -> bool:
         """Whether `nodes` is empty, or a device of another node is up."""
         others = (slot for slot in self.slots if nodes and slot.node not in nodes)
         return any(not self.breakers[slot.device].is_open for slot in others)
 
-    def _idle(self) -> tuple[FreeSlots, FreeSlots]:
+    def _free_slots(self) -> tuple[FreeSlots, FreeSlots]:
         """Free slots: first of nodes without a failure since their last success, then of the
         others.
 
@@ -139,8 +145,8 @@ class Scheduler:
 
     def started(self, job: Job, slot: Slot) -> None:
         """The attempt was dispatched."""
-        shunned = self.waiting.pop(job.id).shunned
-        self.running[job.id] = Running(job, slot, shunned=shunned)
+        avoided = self.waiting.pop(job.id).avoided
+        self.running[job.id] = Running(job, slot, avoided=avoided)
         self._warm[slot] = job.affinity
         self.breakers[slot.device].start(job.id)
 
@@ -158,46 +164,41 @@ class Scheduler:
         """Running jobs that reached their time limit, or report no progress; each is yielded
         once."""
         for running in self.running.values():
-            if running.is_ending:
-                continue
-            time_out, stall = running.deadlines(self._workers.stall)
-            if now >= time_out:
-                running.sentence = _timed_out(running.job.timeout)
-            elif now >= stall:
-                running.sentence = _hung(self._workers.stall)
-            if running.sentence is not None:
+            if not running.is_ending and running.end_if_overdue(now, self._workers.stall):
                 yield running
 
     def cancel(self, job_id: str) -> None:
         """Somebody cancelled the running job: it will end as cancelled."""
         failure = Failure(code="cancelled", message="cancelled while it was running")
-        self.running[job_id].sentence = failure
+        self.running[job_id].forced_failure = failure
 
     def stop(self, job_id: str, *, restart: bool = False) -> None:
         """The running job will wait again: to be resumed, or with `restart` from its inputs."""
         running = self.running[job_id]
-        if running.put_back is not Decision.RESTART:
-            running.put_back = Decision.RESTART if restart else Decision.REQUEUE
+        if running.stop_decision is not Decision.RESTART:
+            running.stop_decision = Decision.RESTART if restart else Decision.REQUEUE
 
-    def settle(self, outcome: Outcome, now: float) -> Verdict:
-        """Take note of the end of an attempt, and decide what happens to the job."""
+    def resolve(self, outcome: Outcome, now: float) -> Resolution:
+        """Remove a running job whose attempt has ended, and decide what happens to it."""
         running = self.running.pop(outcome.job)
-        failure = _why(running, outcome)
+        failure = running.failure_of(outcome)
         decision = self._decide(running, outcome, failure)
         delay = self._delay(running.job, decision, failure)
-        down, up = self._judge_device(running, outcome, now)
-        shunned = running.shunned
+        down, up = self._update_breaker(running, outcome, now)
+        if decision in (Decision.PUBLISH, Decision.FAIL):
+            self._died.pop(outcome.job, None)
+        avoided = running.avoided
         if failure is not None and failure.code == "out_of_memory":
-            shunned |= {running.slot.node}
-        return Verdict(running.job, running.slot, decision, failure, delay, down, up, shunned)
+            avoided |= {running.slot.node}
+        return Resolution(running.job, running.slot, decision, failure, delay, down, up, avoided)
 
     def _decide(self, running: Running, outcome: Outcome, failure: Failure | None) -> Decision:
         if outcome.ending is Ending.FINISHED:
             return Decision.PUBLISH
-        if running.sentence is not None and not running.sentence.retryable:
+        if running.forced_failure is not None and not running.forced_failure.retryable:
             return Decision.FAIL
-        if running.put_back is not None or failure is None:
-            return running.put_back or Decision.REQUEUE
+        if running.stop_decision is not None or failure is None:
+            return running.stop_decision or Decision.REQUEUE
         is_forgiven = failure.code in _FORGIVEN and not outcome.had_room
         if outcome.at_start or is_forgiven:
             return Decision.REQUEUE
@@ -218,7 +219,7 @@ class Scheduler:
         longest = max(LONGEST_BACKOFF, self._jobs.backoff)
         return backoff(job.attempt, self._jobs.backoff, longest)
 
-    def _judge_device(
+    def _update_breaker(
         self, running: Running, outcome: Outcome, now: float
     ) -> tuple[float | None, bool]:
         """Update the breaker of a device after an attempt.
@@ -230,19 +231,37 @@ class Scheduler:
         if outcome.device_fault:
             self._warm.pop(running.slot, None)
         if outcome.ending is Ending.FINISHED:
+            self._proven.setdefault(running.job.backend, set()).add(running.slot.device)
             return None, breaker.success()
-        has_hung = running.sentence is not None and running.sentence.code == "worker_hung"
-        if outcome.device_fault and (has_hung or not running.is_ending):
-            return breaker.failure(job, now, at_start=outcome.at_start), False
+        if outcome.device_fault and (running.is_hung or not running.is_ending):
+            blame = self._blame(running, outcome)
+            return breaker.failure(job, now, at_start=outcome.at_start, blame=blame), False
         breaker.release(job)
         return None, False
+
+    def _blame(self, running: Running, outcome: Outcome) -> Blame:
+        """How far the end of an attempt speaks against the device.
+
+        A plug-in that kills its worker must close no device: others do well there. So where it has
+        done well, and where its jobs have died, is compared.
+        """
+        has_died = outcome.failure is not None and outcome.failure.code == "worker_died"
+        if outcome.at_start or not has_died:
+            return Blame.SURE
+        job, device = running.job, running.slot.device
+        died = self._died.setdefault(job.id, set())
+        died.add(device)
+        proven = self._proven.get(job.backend, set())
+        if not proven or len(died) > 1:
+            return Blame.NONE
+        return Blame.SURE if proven - {device} else Blame.DOUBTFUL
 
     @property
     def all_down(self) -> bool:
         """Whether no device is up; also when there is no device."""
         return all(self.breakers[slot.device].is_open for slot in self.slots)
 
-    def is_barred(self, now: float) -> bool:
+    def is_closed(self, now: float) -> bool:
         """Whether no device accepts a job now: all are down, and it is not time for a trial."""
         return not any(self.breakers[slot.device].admits(now) for slot in self.slots)
 
@@ -254,31 +273,3 @@ class Scheduler:
             if not running.is_ending:
                 times += running.deadlines(self._workers.stall)
         return min((time for time in times if time > since), default=float("inf"))
-
-
-def _why(running: Running, outcome: Outcome) -> Failure | None:
-    """The failure to report: why the attempt was ended, else the error that it met itself."""
-    if outcome.ending is Ending.FINISHED:
-        return None
-    if running.sentence is not None:
-        detail = outcome.failure.detail if outcome.failure else ""
-        return running.sentence.model_copy(update={"detail": detail})
-    if outcome.failure is None and running.put_back is None:
-        return Failure(code="internal_error", message=f"{outcome.ending} without being asked to")
-    return outcome.failure
-
-
-def _timed_out(timeout: float) -> Failure:
-    return Failure(
-        code="timed_out",
-        message=f"not done after its time-out of {timeout:g} s",
-        hint="raise `timeout` in the sidecar, or ask for a smaller size or a draft",
-    )
-
-
-def _hung(stall: float) -> Failure:
-    return Failure(
-        code="worker_hung",
-        message=f"no progress for {stall:g} s; its worker was killed",
-        hint="`detail` has the worker's last words; raise workers.stall if the backend is slow",
-    )

@@ -45,28 +45,28 @@ class FreeSlots:
         return bool(self._free)
 
     def take(
-        self, affinity: str, admits: Callable[[Slot], bool], shunned: Set[str] = frozenset()
+        self, affinity: str, admits: Callable[[Slot], bool], avoided: Set[str] = frozenset()
     ) -> Slot | None:
         """The first slot that is warm for `affinity`, else the first cold one, else the first of
         all.
 
         A slot that does not admit a job now is skipped, for the following jobs too; a slot of a
-        `shunned` node is skipped for this job only.
+        `avoided` node is skipped for this job only.
         """
         for queue in (self._by_warmth[affinity], self._by_warmth[None], self._all):
-            if (slot := self._first(queue, admits, shunned)) is not None:
+            if (slot := self._first(queue, admits, avoided)) is not None:
                 return slot
         return None
 
     def _first(
-        self, queue: deque[Slot], admits: Callable[[Slot], bool], shunned: Set[str]
+        self, queue: deque[Slot], admits: Callable[[Slot], bool], avoided: Set[str]
     ) -> Slot | None:
         found, left = None, []
         while queue and found is None:
             slot = queue.popleft()
             if slot not in self._free:  # it was taken from another queue
                 continue
-            if slot.node in shunned:
+            if slot.node in avoided:
                 left.append(slot)
                 continue
             self._free.remove(slot)

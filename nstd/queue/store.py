@@ -135,7 +135,7 @@ class JobStore:
         if not job.running:
             return job
         job = job.model_copy(update={"crashes": job.crashes + 1})
-        return self.save(job.given_back(forgive=job.crashes <= FORGIVEN))
+        return self.save(job.requeued(forgive=job.crashes <= FORGIVEN))
 
     def fail(self, job: Job, failure: Failure) -> None:
         """Write durably that the job has failed, and why."""

@@ -132,7 +132,7 @@ class TimedChild(Child):
         """Descriptors that become readable when it ends, if the kernel supports that."""
         return [] if self._pidfd is None else [self._pidfd]
 
-    def look(self, now: float) -> str | None:
+    def check(self, now: float) -> str | None:
         """None while it runs, else why it failed, or an empty string. Kills it after its time
         limit."""
         self._read()

@@ -1,8 +1,8 @@
-"""As process 1 of a container: the daemon goes on in a child, and process 1 is its init.
+"""In a container, where nstd is process 1: continue in a child, and be the init process.
 
-The kernel hands every orphan to process 1, and one that nobody waits for stays as a zombie until
-there is no process left to be had. The daemon cannot do that itself: it would take the exit status
-of its own workers from those who wait for it.
+The kernel makes process 1 the parent of every orphan. An orphan whose parent does not wait for it
+stays a zombie, and zombies use up the limit on processes. The daemon cannot wait for all children
+itself: it would take the exit status of its own workers from the code that waits for them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contextlib import suppress
 FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
 
-def go_on_in_child() -> None:
-    """Where this is process 1, return in a new child, and in no other process; else do nothing."""
+def continue_in_child() -> None:
+    """If this is process 1, return only in a new child process; else do nothing."""
     if os.getpid() == 1:
         _fork()
 
@@ -24,20 +24,20 @@ def _fork() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = os.fork()
     if child:
-        os._exit(_attend(child))
+        os._exit(_run_as_init(child))
     os.setsid()  # a terminal's ^C would reach it twice
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
 
-def _attend(child: int) -> int:
-    """Hand on signals and wait for whoever ends, until the child does; its exit status."""
+def _run_as_init(child: int) -> int:
+    """Forward signals and wait for all processes, until `child` ends; returns its exit status."""
 
-    def hand_on(number: int, _frame: object) -> None:
+    def forward(number: int, _frame: object) -> None:
         with suppress(ProcessLookupError):
             os.kill(child, number)
 
     for number in FORWARDED:
-        signal.signal(number, hand_on)
+        signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     while True:
         ended, status = os.wait()

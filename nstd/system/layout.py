@@ -30,7 +30,7 @@ RESERVED = {FAILED, LOGS, ARCHIVE, GALLERY, PAGE}
 """Names at the top of the outbox that no result may have."""
 STAGING = ".staging"
 INNER = {"work": (NEW, BATCHES, REQUESTS), "outbox": (LOGS,)}
-"""Folders that are there from the start, so that no command has to make them as another user."""
+"""Sub-folders that are made with the root, so that no command makes them as another user."""
 REASON = "reason.json"
 """In the folder of a failed job: why it failed."""
 PREVIEW = "preview"

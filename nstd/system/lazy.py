@@ -1,18 +1,21 @@
-"""The public names of a package, each imported from its module when it is first asked for.
+"""The public names of a package, each imported from its module when it is first used (PEP 562).
 
-A process that needs one module of a package does not load the others (PEP 562): so `nstd status`
-starts fast, and a worker loads no YAML reader.
+A process that needs one module of a package does not load the others: so `nstd status` starts fast,
+and a worker does not load the YAML reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 
-def hand_on(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of `package`; `modules` maps each public name to its module."""
+def lazy_exports(package: str, **modules: str) -> Callable[[str], Any]:
+    """The `__getattr__` of `package`; `modules` has the module of each public name.
+
+    The package also imports the names under `if TYPE_CHECKING`, for type checkers.
+    """
 
     def get(name: str) -> Any:
         if name not in modules:

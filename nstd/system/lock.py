@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nstd.errors import StoreError, printable
-from nstd.system.durable import inherit_owner
+from nstd.system.ownership import inherit_owner
 
 PATIENCE = 0.5
 """Seconds for which a taken lock is tried again, because `holder` also takes it for a moment."""
@@ -37,7 +37,7 @@ class Lock:
         self._sign()
 
     def keep(self) -> None:
-        """To be called again and again: the pid is written once the disk takes it.
+        """Check the lock, and write the pid if the disk did not take it before; call it regularly.
 
         Raises StoreError when the file is not ours any more: its folder was removed or replaced,
         and another daemon may start there.
@@ -47,7 +47,7 @@ class Lock:
             is_ours = os.path.samestat(os.fstat(self._fd), self.path.stat())
         except (FileNotFoundError, NotADirectoryError):
             is_ours = False
-        except OSError:  # the disk does not tell, for now
+        except OSError:  # the disk does not answer now
             return
         if not is_ours:
             raise StoreError(
@@ -76,9 +76,9 @@ class Lock:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the daemon that holds the lock, 0 for one whose pid is not known; None for none.
+    """The pid of the daemon that holds the lock; 0 if the pid is unknown, None if none holds it.
 
-    Held means running, whatever the file says: a full disk may not have taken the pid.
+    A held lock means that a daemon runs, even if the file has no pid, as after a full disk.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -91,20 +91,20 @@ def holder(path: Path) -> int | None:
 
 
 def _open(path: Path) -> int:
-    """The lock file, made if need be; for reading alone where another user has left it."""
+    """Open or make the lock file; only for reading if it belongs to another user."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except FileExistsError:
         try:
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except PermissionError:  # the kernel locks it all the same
+        except PermissionError:  # a file that is open for reading can be locked too
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     inherit_owner(fd, path.parent)
     return fd
 
 
 def _pid_in(fd: int) -> int:
-    """The pid that a lock file says; 0 where it says none."""
+    """The pid in a lock file; 0 if there is none."""
     words = os.pread(fd, 32, 0).split()
     return int(words[0]) if words and words[0].isdigit() else 0
 

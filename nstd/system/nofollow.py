@@ -60,7 +60,7 @@ class Folder:
 
     path: Path
 
-    def look(self, name: str) -> Signature:
+    def signature(self, name: str) -> Signature:
         """The signature of the regular file `name`, which is not opened.
 
         Raises FileNotFoundError, PermissionError when the file could not be opened, and
@@ -75,7 +75,7 @@ class Folder:
             os.close(fd)
 
     def open(self, name: str) -> BufferedReader:
-        """Open the regular file `name` for reading. Raises the same errors as `look`."""
+        """Open the regular file `name` for reading. Raises the same errors as `signature`."""
         fd = self._hold(name)
         try:
             return open(os.open(_proc(fd), _READ), "rb")  # noqa: PTH123 - a descriptor
@@ -189,3 +189,14 @@ def _refused(name: str, what: str) -> SidecarError:
         f"'{printable(name)}' is {what}",
         "name a regular picture file that lies in the inbox or in the styles folder",
     )
+
+
+def refuse_links(root: Path, path: Path) -> None:
+    """Raise OSError when `path`, or a folder between it and `root` above it, is a link.
+
+    Otherwise anyone who may write to `root` could make us write to the target of a link.
+    """
+    while path != root:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "a symbolic link where a folder should be", str(path))
+        path = path.parent

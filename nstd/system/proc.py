@@ -73,7 +73,7 @@ def own_cgroups() -> list[Path]:
 _ENDED = ("Z", "X")  # proc_pid_stat(5): ended, its parent has not waited for it
 
 
-def born(pid: int | None = None) -> str:
+def start_time(pid: int | None = None) -> str:
     """The start time of a process, or of this one, in clock ticks since boot; "" once it has ended.
 
     From fields 3 and 22 of proc_pid_stat(5). Field 2, the name, may contain spaces and brackets.

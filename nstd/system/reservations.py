@@ -36,8 +36,8 @@ def outstanding() -> int:
     for file in FOLDER.glob("*.reserved") if _is_ours() else ():
         with suppress(OSError, ValueError):  # it just ended, or it is another kind of file
             pid = int(file.stem)
-            born, peak = file.read_text().split()
-            if born != proc.born(pid):
+            start_time, peak = file.read_text().split()
+            if start_time != proc.start_time(pid):
                 file.unlink()
             elif pid != os.getpid():
                 total += max(0, int(peak) - proc.resident(pid))
@@ -48,7 +48,7 @@ def reserve(peak: int) -> None:
     """Reserve memory: this process will use up to `peak` bytes, until `release`."""
     if _is_ours():
         with suppress(OSError):
-            _mine().write_text(f"{proc.born()} {peak}")
+            _mine().write_text(f"{proc.start_time()} {peak}")
 
 
 def release() -> None:

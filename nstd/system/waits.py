@@ -1,4 +1,4 @@
-"""How long the daemon waits before it tries again what has failed, or looks again."""
+"""How long the daemon waits before it tries again what has failed, or checks something again."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Seconds; those that grow do so from try to try."""
+    """All in seconds; waits that grow are doubled with each failure in a row."""
 
     after_error: float = 1.0
-    """Until the next turn of the loop, after a step of it failed."""
+    """Until the next turn of the loop, after a step of the loop has failed."""
     disk: float = 10.0
-    """Without dispatch or intake, after a disk refused to take the state of a job."""
+    """Until jobs are started or claimed again, after the state of a job could not be written."""
     full: float = 10.0
-    """Without claims, after one found no space; then a single one tries again."""
+    """Until a claim is tried again, after a claim found no space."""
     full_job: float = 10.0
     """Until a job runs again whose worker met a full disk; grows."""
     claim: float = 10.0
     """Until a sidecar whose claim met an error is claimed again; grows."""
     undo: float = 1.0
-    """Until claims are looked at again that could not be undone: the inbox may be away."""
+    """Until claims that could not be undone are tried again: the inbox may be unreachable."""
     publish: float = 5.0
     """Until a publication that met a disk error is tried again; grows."""
     gallery: float = 30.0
     """Until the gallery is written again, after that failed; grows."""
-    gallery_look: float = 60.0
-    """Between looks at the outbox for results that people have removed."""
+    gallery_scan: float = 60.0
+    """Between scans of the outbox for results that people have removed."""
 
 
 USUAL = Waits()

@@ -17,9 +17,9 @@ import pytest
 from support.playground import wait_for
 from support.plugins import BACKEND, install, metadata
 
-from nstd.backends import registry
-from nstd.backends.probe import probe
-from nstd.backends.registry import Backends, BackendStatus, load
+from nstd.backends import reprobe
+from nstd.backends.probe import BackendStatus, probe
+from nstd.backends.registry import Backends, load
 from nstd.errors import BackendError
 
 SECONDS = 5.0  # of a probe; a healthy one takes a quarter of a second
@@ -318,7 +318,7 @@ def test_a_trouble_that_may_pass_is_looked_at_again_and_an_error_of_the_plugin_i
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that was short of memory makes no plugin bad; nobody waits for the new probe."""
-    monkeypatch.setattr(registry, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(reprobe, "FIRST_WAIT", 0.01)
     flag = tmp_path / "short"
     flag.touch()
     install(site, "large", before=SHORT.format(flag=str(flag)))

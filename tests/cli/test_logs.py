@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from support.playground import Playground, everything_from
@@ -19,6 +20,7 @@ from nstd.logs.log import Logging, emit
 from nstd.logs.reader import LogReader
 from nstd.logs.text import TextRenderer
 from nstd.system.layout import LOG
+from nstd.system.nofollow import Folder
 
 
 @pytest.fixture
@@ -64,20 +66,24 @@ def test_every_line_is_read_once_in_order_across_rotations(logging: Logging, log
     assert numbers(reader.read()) == list(range(60, 80))
 
 
-def test_rotations_in_the_middle_of_a_look_lose_nothing(logging: Logging, logs: Path) -> None:
+def test_rotations_in_the_middle_of_a_look_lose_nothing(
+    logging: Logging, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Files that move while they are opened are read all the same, and once."""
     write(0, 12)
     reader = LogReader(logs, LOG)
-    names = reader._names
+    opened, count = Folder.open, itertools.count(100)
 
-    def moving() -> Iterator[str]:
-        for count, name in enumerate(names()):
-            yield name
-            write(100 + count, 101 + count)
+    def moving(folder: Folder, name: str) -> BinaryIO:
+        try:
+            return opened(folder, name)
+        finally:
+            number = next(count)
+            write(number, number + 1)
 
-    reader._names = moving  # type: ignore[method-assign]
-    read = numbers(reader.read())
-    reader._names = names  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "open", moving)
+        read = numbers(reader.read())
     read += numbers(reader.read())
     assert read == sorted(set(read))
     assert set(range(12)) <= set(read)
@@ -163,6 +169,15 @@ def test_logs_tells_what_has_happened_to_all_and_to_one(playground: Playground) 
     assert "daemon.stopped" in shown(playground, "-n", "1")[0]
 
 
+def test_logs_of_a_result_with_a_number_are_those_of_its_job(playground: Playground) -> None:
+    """A name that was taken: the lines of the start tell the name of before."""
+    for sidecar in ("one", "two"):
+        playground.pair(sidecar, output={"name": "sea"})
+    playground.once()
+    done = playground.command("logs", "sea-2")
+    assert [done.stdout.count(word) for word in ("claimed", "started", "finished")] == [1, 1, 1]
+
+
 def test_logs_of_a_batch_are_those_of_all_its_jobs(playground: Playground) -> None:
     """By its name, its sidecar or its id, from its first line to its last; jobs by their names."""
     playground.pair("beach")
@@ -191,6 +206,18 @@ def test_logs_of_a_job_that_was_rotated_away_come_from_its_own_log(playground: P
     done = playground.command("logs", "beech")
     assert done.returncode == 1
     assert "did you mean 'beach'?" in done.stderr
+
+
+def test_logs_says_each_hint_once(playground: Playground) -> None:
+    """Below the first job that needs it; the others of its kind have the same."""
+    for number in range(3):
+        playground.pair(f"bad-{number}", backend="pupet")
+    playground.once()
+    hints = {playground.reason(f"bad-{number}")["hint"] for number in range(3)}
+    (hint,) = hints
+    text = playground.command("logs", "--level", "warning").stdout
+    assert text.count("backend_unknown") == 3
+    assert text.count(hint) == 1
 
 
 def test_logs_of_a_failed_job_end_with_its_traceback(playground: Playground) -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
-import sys
 
 import pytest
-from support.playground import Playground, everything_from, wait_for
+from support.playground import Playground, on_a_terminal, wait_for
 
 
 def test_once_works_off_the_inbox_and_counts_failures_in_its_last_line(
@@ -45,8 +41,8 @@ def test_once_leaves_a_sidecar_whose_pictures_are_not_there(playground: Playgrou
 def test_once_gives_up_when_every_device_is_down(playground: Playground) -> None:
     """Exit code 5, and the job waits for a better day."""
     playground.configure(workers={"failures": 1})
-    playground.pair("a", options={"act": "exit"})
-    playground.pair("b", options={"act": "exit"})
+    playground.pair("a", options={"act": "assert"})
+    playground.pair("b", options={"act": "assert"})
     assert playground.once().returncode == 5
 
 
@@ -94,22 +90,6 @@ def test_a_hang_leaves_a_stack(playground: Playground) -> None:
     process = playground.start()
     assert playground.stop(process, 6) == -6
     assert "Fatal Python error: Aborted" in (playground.folder / "stderr").read_text()
-
-
-def on_a_terminal(playground: Playground, *command: str) -> str:
-    """What a command draws on a terminal of 120 columns, without its escapes."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nstd", *command],
-        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
-        cwd=playground.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    seen = everything_from(ours)
-    assert process.wait(timeout=60) == 0
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
 
 
 def test_on_a_terminal_a_person_sees_bars_and_a_line_for_what_matters(

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from support.gallery import put_result
 from support.playground import Playground, wait_for
 
 from nstd.cli.status_text import render
@@ -19,6 +20,8 @@ from nstd.client.status import read_status
 from nstd.client.status_entries import Status
 from nstd.queue.health import DeviceHealth
 from nstd.system.lock import Lock
+
+LONG = {"steps": 5000, "pause": 0.02}
 
 
 def status(playground: Playground) -> dict[str, Any]:
@@ -123,6 +126,55 @@ def test_status_counts_and_lists_what_has_ended(playground: Playground) -> None:
     text = playground.command("status").stdout
     assert "1 done, 1 failed" in text
     assert "the puppet raises" in text
+
+
+def test_what_a_person_cancelled_counts_as_cancelled_and_not_as_failed(
+    playground: Playground,
+) -> None:
+    """In the status, the metrics, the counts of a batch and the level of the log."""
+    playground.configure(metrics={"file": "nstd.prom"})
+    playground.pair("bad", options={"act": "raise"})
+    playground.once()
+    for name, wishes in (("other", {}), ("grid", {"content": ["content.png", "never.png"]})):
+        playground.sidecar(name, **{"content": "never.png", **wishes})
+        assert playground.command("cancel", name).returncode == 0
+    playground.once()
+    found = status(playground)
+    assert (found["done"], found["failed"], found["cancelled"]) == (0, 1, 2)
+    assert [entry["state"] for entry in found["recent"]] == ["cancelled", "cancelled", "failed"]
+    assert "0 done, 1 failed, 2 cancelled" in playground.command("status").stdout
+    text = (playground.root / "nstd.prom").read_text()
+    assert 'nstd_jobs_ended_total{code="cancelled",outcome="cancelled"} 2.0' in text
+    levels = {line["code"]: line["level"] for line in playground.events("job.failed")}
+    assert levels == {"backend_failed": "error", "cancelled": "info"}
+    stopped = playground.events("daemon.stopped")[-1]
+    assert (stopped["failed"], stopped["cancelled"]) == (0, 2)
+
+
+def test_members_of_a_batch_that_were_cancelled_are_counted_as_such(
+    playground: Playground,
+) -> None:
+    """Beside those that have failed."""
+    playground.pair("grid", style=None, styles=["style.png", "content.png"], options=LONG)
+    daemon = playground.start()
+    wait_for(lambda: playground.events("job.progress"))
+    (batch,) = status(playground)["batches"]
+    assert playground.command("cancel", batch["batch"]).returncode == 0
+    wait_for(lambda: playground.events("batch.finished"))
+    playground.stop(daemon)
+    (batch,) = status(playground)["batches"]
+    assert (batch["done"], batch["failed"], batch["cancelled"]) == (0, 0, 2)
+    assert "0 of 2 done, 2 cancelled" in playground.command("status").stdout
+
+
+def test_status_says_how_many_more_have_ended_than_it_lists(playground: Playground) -> None:
+    """So that ten lines are not taken for all."""
+    for number in range(13):
+        put_result(playground.outbox, number)
+    text = playground.command("status").stdout
+    assert "13 done" in text
+    assert text.splitlines()[-1] == "  ... and 3 earlier ones: all are in the gallery"
+    assert len([line for line in text.splitlines() if line.startswith("  finished")]) == 10
 
 
 def test_status_survives_what_others_left_in_the_folders(playground: Playground) -> None:

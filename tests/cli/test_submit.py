@@ -198,10 +198,10 @@ def test_submit_refuses_a_network_without_weights(
 ) -> None:
     """Before the job would fail for it."""
     env = {"TORCH_HOME": str(playground.folder / "torch")}
-    arguments = ("mine/beach.png", "mine/starry.png", "-o", "backend=gatys", "-o", "network=vgg19")
+    arguments = ("mine/beach.png", "mine/starry.png", "-o", "backend=gatys", "-o", "network=vgg16")
     done = playground.command("submit", *arguments, env=env)
     assert done.returncode == 1
-    assert "nstd networks install vgg19" in done.stderr
+    assert "nstd networks install vgg16" in done.stderr
     assert "[weights_missing]" in done.stderr
 
 
@@ -216,6 +216,7 @@ def test_submit_says_that_no_daemon_runs(playground: Playground, pictures: Path)
     ("arguments", "words"),
     [
         (("-o", "size=1024"), "size is no option: say -o output.size=1024"),
+        (("-o", "name=my 'beach'"), """-o 'output.name=my '"'"'beach'"'"''"""),
         (("-o", "style=x"), "it comes last: nstd submit CONTENT... STYLE"),
         (("-o", "step=3"), "did you mean 'steps'?"),
         (("--size", "3"), "size: expected at least 16, got 3"),

@@ -19,7 +19,7 @@ from support.playground import Playground, everything_from, wait_for
 from nstd.cli import bars
 from nstd.cli import wait as waiting
 from nstd.client import follow
-from nstd.client.follow import Followed, Look
+from nstd.client.follow import Followed, FollowedState
 from nstd.client.submit import SubmitRequest, submit
 from nstd.errors import StoreError
 from nstd.outbox.record import Record
@@ -89,6 +89,29 @@ def test_wait_tells_why_a_job_has_failed(
     ]
 
 
+def test_wait_says_that_the_daemon_has_gone(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """In the middle of the job; it goes on with the next daemon."""
+    enough, said = playground.folder / "enough", playground.folder / "said"
+    options = ("-o", "steps=100000", "-o", "pause=0.05", "-o", f"until={enough}")
+    with said.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nstd", "submit", "--wait", *pair, *options],
+            env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            cwd=playground.folder,
+        )
+    wait_for(lambda: playground.events("job.started"))
+    daemon.kill()
+    daemon.wait()
+    wait_for(lambda: "no daemon runs on this root" in said.read_text())
+    enough.touch()
+    playground.start()
+    assert process.wait(timeout=120) == 0
+
+
 def test_wait_follows_its_own_job_and_not_one_of_the_same_name(
     playground: Playground, pair: tuple[str, str]
 ) -> None:
@@ -143,6 +166,7 @@ def test_bars_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> N
         assert bars.STARTING in short
 
 
+@pytest.mark.long
 def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(
     playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
 ) -> None:
@@ -173,7 +197,7 @@ def test_wait_draws_a_bar_on_a_terminal_and_ctrl_c_leaves_the_job(
 
 
 def test_a_job_is_followed_through_every_place(
-    playground: Playground, pair: tuple[str, str]
+    playground: Playground, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inbox, waiting, finished; one that somebody takes away is nowhere."""
     pictures = [playground.folder / name for name in pair]
@@ -181,18 +205,18 @@ def test_a_job_is_followed_through_every_place(
     request = SubmitRequest(pictures[:1], str(pictures[1]), ["backend=color-transfer"])
     (submitted,) = submit(config, request)
     followed = Followed(config, submitted)
-    assert followed.look().state == "inbox"
+    assert followed.read_state().state == "inbox"
     playground.once()
-    look = Followed(config, submitted).look()
-    assert (look.state, followed.look().state) == ("finished", "finished")
-    assert look.picture.is_file()
+    state = Followed(config, submitted).read_state()
+    assert (state.state, followed.read_state().state) == ("finished", "finished")
+    assert state.picture.is_file()
     (submitted,) = submit(config, request)
     followed = Followed(config, submitted)
     submitted.sidecar.unlink()
-    assert followed.look().state == "waiting"
-    followed._seen -= follow.PATIENCE
+    assert followed.read_state().state == "waiting"
+    monkeypatch.setattr(follow, "PATIENCE", 0.0)
     with pytest.raises(StoreError, match="neither in the inbox"):
-        followed.look()
+        followed.read_state()
 
 
 def test_wait_follows_a_batch(
@@ -240,9 +264,11 @@ def test_in_a_pipe_something_is_said_every_few_seconds(
             ("backend=color-transfer",),
         ),
     )
-    looks = [Look("inbox")] * 3 + [Look("running", share / 10) for share in range(10)]
-    looks.append(Look("finished", path=playground.folder / "beach.json", end=Record()))
-    monkeypatch.setattr(Followed, "look", lambda self: looks.pop(0))
+    looks = [FollowedState("inbox")] * 3 + [
+        FollowedState("running", share / 10) for share in range(10)
+    ]
+    looks.append(FollowedState("finished", path=playground.folder / "beach.json", end=Record()))
+    monkeypatch.setattr(Followed, "read_state", lambda self: looks.pop(0))
     monkeypatch.setattr(waiting, "_POLL", 0.02)
     monkeypatch.setattr(waiting, "_EVERY", 0.06)
     assert waiting.wait(playground.config, submitted)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.plugins import install
 
-from nstd.client import access, doctor
+from nstd.client import access, doctor, folder_checks
 from nstd.client.doctor import examine
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
@@ -163,7 +163,7 @@ def test_a_kernel_limit_below_the_number_of_folders_is_warned_about(
     limits.mkdir()
     (limits / "max_user_watches").write_text("4\n")
     (limits / "max_user_instances").write_text("1\n")
-    monkeypatch.setattr(doctor, "_INOTIFY", limits)
+    monkeypatch.setattr(folder_checks, "_INOTIFY", limits)
     for name in ("a", "b", "c"):
         (root / "inbox" / name).mkdir()
     watches, instances = about(look(root, devices=["cpu"]), "watch")
@@ -183,8 +183,8 @@ def test_files_of_another_owner_inside_the_root_are_failures(
         path.touch()
     assert [f.level for f in about(look(root, devices=["cpu"]), "access")] == ["ok"]
     closed = {*own, root / "work" / ".requests"}
-    monkeypatch.setattr(access, "_daemon_user", lambda config: 4711)
-    monkeypatch.setattr(access, "_may_write", lambda path, status, user: path not in closed)
+    monkeypatch.setattr(access, "daemon_user", lambda work: 4711)
+    monkeypatch.setattr(access, "may_write", lambda path, status, user: path not in closed)
     findings = about(look(root, devices=["cpu"]), "access")
     assert {finding.level for finding in findings} == {"fail"}
     for path in closed:
@@ -196,7 +196,7 @@ def test_files_of_another_owner_inside_the_root_are_failures(
     ("mode", "owner", "may"),
     [(0o644, True, True), (0o444, True, False), (0o644, False, False), (0o666, False, True)],
 )
-def test_who_may_write_is_told_by_owner_and_mode(
+def test_whomay_write_is_told_by_owner_and_mode(
     tmp_path: Path, mode: int, owner: bool, may: bool
 ) -> None:
     """For a user that is another one than who asks."""
@@ -204,7 +204,7 @@ def test_who_may_write_is_told_by_owner_and_mode(
     path.touch(mode=0o600)
     path.chmod(mode)
     status = os.stat_result((mode, 1, 1, 1, 4711 if owner else 4712, 4713, 0, 0, 0, 0))
-    assert access._may_write(path, status, 4711) is may
+    assert access.may_write(path, status, 4711) is may
 
 
 def test_a_sticky_inbox_of_another_owner_is_a_failure(
@@ -213,7 +213,7 @@ def test_a_sticky_inbox_of_another_owner_is_a_failure(
     """No sidecar of anybody else could be taken out of it."""
     (root / "inbox").chmod(0o1777)
     assert [f.level for f in about(look(root, devices=["cpu"]), "access")] == ["ok"]
-    monkeypatch.setattr(access, "_daemon_user", lambda config: 4711)
+    monkeypatch.setattr(access, "daemon_user", lambda work: 4711)
     (finding,) = about(look(root, devices=["cpu"]), "access")
     assert finding.level == "fail"
     assert "is sticky" in finding.message
@@ -234,18 +234,19 @@ def test_used_up_watchers_are_a_warning(root: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_absent_weights_fail_only_who_asks_for_them(root: Path) -> None:
-    """A config whose jobs need vgg19 is told how to get it."""
+    """A config whose jobs need vgg16 is told how to get it."""
     assert {finding.level for finding in about(look(root, devices=["cpu"]), "weights")} == {"ok"}
-    asked = look(root, devices=["cpu"], backends={"gatys": {"network": "vgg19"}})
-    vgg19, vgg16 = about(asked, "weights")
-    assert (vgg19.level, vgg16.level) == ("fail", "ok")
-    assert "nstd networks install vgg19" in vgg19.hint
+    asked = look(root, devices=["cpu"], backends={"gatys": {"network": "vgg16"}})
+    _, torchvision, vgg16 = about(asked, "weights")
+    assert (torchvision.level, vgg16.level) == ("ok", "fail")
+    assert "nstd networks install vgg16" in vgg16.hint
+    assert "nstd networks install vgg19-torchvision" in torchvision.message
 
 
 def test_wrong_weights_always_fail(root: Path) -> None:
     """A damaged file is found before a job finds it."""
     (root / "networks" / "vgg16-397923af.pth").write_bytes(b"half")
-    vgg19, vgg16 = about(look(root, devices=["cpu"]), "weights")
+    vgg19, _, vgg16 = about(look(root, devices=["cpu"]), "weights")
     assert (vgg19.level, vgg16.level) == ("ok", "fail")
 
 

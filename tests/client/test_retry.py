@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,91 @@ def test_a_job_that_cannot_be_read_is_told_and_its_sidecar_is_put_back(
     sidecar.write_text(sidecar.read_text().replace("5000", "1"))
     playground.once()
     assert playground.events("job.finished")
+
+
+def test_a_refused_sidecar_is_corrected_where_its_reason_says_and_retried(
+    playground: Playground,
+) -> None:
+    """The reason and the log name the file and the command, and these are all that it takes."""
+    playground.pair("my beach", options={"stepps": 1})
+    playground.once()
+    hint = playground.reason("my beach")["hint"]
+    said = re.match(r"correct (.+) in the outbox, then `nstd (retry .+?)`", hint)
+    assert said, hint
+    assert playground.events("job.failed")[0]["hint"] == hint
+    sidecar = playground.outbox / said[1]
+    sidecar.write_text(sidecar.read_text().replace("stepps", "steps"))
+    done = playground.command(*shlex.split(said[2]))
+    assert done.returncode == 0, done.stderr
+    playground.once()
+    assert len(playground.events("job.finished")) == 1
+
+
+def torn_grid(playground: Playground, torn: str) -> Path:
+    """A grid that was stopped on its way, with two jobs staged, whose file `torn` was cut since."""
+    names = {"beach": "teal", "pier": "brown", "starry": "navy", "scream": "red"}
+    for name, color in names.items():
+        playground.picture(f"sub/{name}.png", color=color)
+    two = {"content": ["beach.png", "pier.png"], "styles": ["starry.png", "scream.png"]}
+    playground.sidecar("sub/studies", **two, style=None, options={"steps": 40, "pause": 0.02})
+    daemon = playground.start()
+    wait_for(lambda: playground.events("job.progress"))
+    playground.stop(daemon)
+    (batch,) = (playground.work / ".batches").glob("2*")
+    (batch / "members").mkdir(exist_ok=True)
+    waiting = sorted(playground.work.glob(f"{batch.name}-*"))[-2:]
+    for folder in waiting:
+        folder.rename(batch / "members" / folder.name)
+    path = batch / torn.format(staged=waiting[0].name)
+    path.write_bytes(path.read_bytes()[:100])
+    return batch
+
+
+def test_a_batch_that_cannot_be_read_is_put_back_with_its_pictures(playground: Playground) -> None:
+    """From the copies of its jobs, staged or not; those in work go on, and nothing is lost."""
+    batch = torn_grid(playground, "batch.json")
+    names = ["beach.png", "pier.png", "scream.png", "starry.png"]
+    for name in names:
+        (playground.inbox / "sub" / name).unlink()
+    assert batch.name in playground.command("status").stdout
+    done = playground.command("retry", batch.name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{playground.inbox / 'sub' / 'studies.yaml'} is in the inbox again\n"
+    assert names_in(playground.inbox / "sub") == [*names, "studies.yaml"]
+    assert not batch.exists()
+    assert read_status(playground.config).unreadable == ()
+    playground.once()
+    (ended,) = playground.events("batch.finished")
+    assert (ended["finished"], ended["failed"]) == (4, 0)
+
+
+def test_a_staged_job_that_cannot_be_read_holds_up_none_of_its_batch(
+    playground: Playground,
+) -> None:
+    """The others are made; it is told by status and doctor, and retry makes the batch whole."""
+    batch = torn_grid(playground, "members/{staged}/job.json")
+    assert playground.once().returncode == 0
+    assert len(playground.events("job.finished")) == 3
+    assert not playground.events("batch.finished")
+    (torn,) = (batch / "members").iterdir()
+    assert torn.name in playground.command("status").stdout
+    assert [torn.name in f.message for f in _jobs(playground.config) if f.level == "fail"] == [True]
+    done = playground.command("retry", torn.name)
+    assert done.returncode == 0, done.stderr
+    playground.once()
+    (ended,) = playground.events("batch.finished")
+    assert (ended["finished"], ended["failed"]) == (4, 0)
+
+
+def test_a_picture_of_which_no_copy_is_left_is_named_by_retry(playground: Playground) -> None:
+    """What is to be done then is said, instead of nothing happening."""
+    failed = fail(playground)
+    for path in (failed / "inputs").glob("style*"):
+        path.unlink()
+    (playground.inbox / "sub" / "style.png").unlink()
+    reason = json.loads((failed / "reason.json").read_text())
+    del reason["inputs"]["styles"][0]["copy"]
+    (failed / "reason.json").write_text(json.dumps(reason))
+    done = playground.command("retry", "beach")
+    assert done.returncode == 0, done.stderr
+    assert "it waits for 'style.png', of which no copy is left" in done.stdout

@@ -214,7 +214,7 @@ def test_status_shows_a_batch_as_one_line(playground: Playground) -> None:
     playground.command("cancel", "studies")
     wait_for(lambda: playground.events("batch.finished"))
     playground.stop(process)
-    assert "studies  0 of 4 done, 4 failed" in playground.command("status").stdout
+    assert "studies  0 of 4 done, 4 cancelled" in playground.command("status").stdout
 
 
 def test_a_stop_in_the_middle_goes_on_at_the_next_start(playground: Playground) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
 
 import psutil
-from support.playground import Playground, wait_for
+import pytest
+from support.playground import Playground, finished, wait_for
+
+from nstd.client.status import read_status
 
 BROKEN_STEP = """
 import os
@@ -28,7 +32,7 @@ Pipeline.{step} = broken
 def test_a_bug_in_the_loop_is_told_once_and_the_rest_goes_on(playground: Playground) -> None:
     """A broken intake does not stop running jobs, and is no flood; mended, it goes on."""
     flag = playground.folder / "broken"
-    playground.sabotage(BROKEN_STEP.format(step="take_in", flag=str(flag)))
+    playground.sabotage(BROKEN_STEP.format(step="admit", flag=str(flag)))
     playground.pair("first", options={"steps": 40, "pause": 0.05})
     process = playground.start()
     wait_for(lambda: playground.events("job.progress"))
@@ -49,7 +53,7 @@ def test_a_bug_in_the_loop_is_told_once_and_the_rest_goes_on(playground: Playgro
 def test_a_bug_everywhere_still_lets_the_daemon_end(playground: Playground) -> None:
     """Signals are heeded even when no other step works."""
     flag = playground.folder / "broken"
-    steps = ("take_in", "put_out", "next_event")
+    steps = ("admit", "publish", "next_event")
     source = "".join(
         f"def broken_{step}(*arguments, **more):\n    raise ZeroDivisionError\n"
         f"nstd.daemon.pipeline.Pipeline.{step} = broken_{step}\n"
@@ -120,3 +124,24 @@ def test_names_of_any_language_work_in_the_c_locale_without_utf8_mode(
     done = playground.command("run", "--once", env=locale)
     assert done.returncode == 0, done.stderr
     assert (playground.outbox / "çà" / "çà.png").exists()
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_name_that_is_no_text_stops_nothing_while_it_waits(
+    playground: Playground, locale: str
+) -> None:
+    """Bytes that the encoding of names cannot hold: told by status, and the others are made."""
+    odd = os.fsdecode(b"caf\xe9.yaml")
+    (playground.inbox / odd).write_text("content: gr\u00f6\u00dfe.png\nstyle: style.png\n")
+    playground.prefix = ["env", f"LC_ALL={locale}", f"LANG={locale}", "PYTHONUTF8=0"]
+    daemon = playground.start()
+    wait_for(lambda: playground.events("inbox.waiting", sidecar="caf\\xe9.yaml"))
+    playground.pair("beach")
+    wait_for(lambda: finished(playground) == {"beach"})
+    wait_for(lambda: read_status(playground.config).notes)
+    for command in (("status",), ("status", "--json"), ("check", str(playground.inbox / odd))):
+        done = playground.command(*command)
+        assert done.returncode == 0, done.stderr
+        assert "caf\\xe9.yaml" in done.stdout.replace("\\\\", "\\")
+    assert playground.stop(daemon) == 0
+    assert not playground.events("daemon.error")

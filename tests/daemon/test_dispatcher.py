@@ -16,7 +16,7 @@ from nstd.daemon.health import HealthFile
 from nstd.documents.config import Config
 from nstd.executors.contract import Begun, Event
 from nstd.logs.log import emit
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.queue.ended import EndedJobs
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.progress import Report
@@ -44,7 +44,7 @@ class FakeExecutor:
     def slots(self) -> list[Slot]:
         return self.places
 
-    def trouble(self) -> str:
+    def why_no_slots(self) -> str:
         return self.why
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
@@ -96,7 +96,7 @@ class Bench:
             self.ended,
             self.store,
             HealthFile(root / "work" / "daemon.json", self.files),
-            Trouble(),
+            DiskErrors(),
         )
 
     def add(self, name: str, **fields: Any) -> Job:

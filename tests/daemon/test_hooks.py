@@ -176,6 +176,7 @@ def test_hooks_are_drained_at_a_stop(playground: Playground) -> None:
     assert len(playground.events("hook.finished")) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("second", [False, True], ids=["time-out", "second TERM"])
 def test_a_stop_does_not_wait_for_hooks_for_ever(playground: Playground, second: bool) -> None:
     """For their time-out, or until a second TERM; each that got no end is told of."""

@@ -38,6 +38,7 @@ def crowd(playground: Playground, count: int) -> dict[str, int]:
     return priorities
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [60, pytest.param(300, marks=pytest.mark.slow)])
 def test_a_crowd_is_worked_off(
     playground: Playground, count: int, record_property: Callable[[str, object], None]
@@ -113,6 +114,7 @@ def peak(pid: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_all_of_a_pile_end_once_and_the_watchdog_is_heard(
@@ -186,13 +188,13 @@ def test_only_sidecars_and_what_they_name_are_looked_at(
 ) -> None:
     """What else lies in the inbox costs no more than its name."""
     looked: list[str] = []
-    look = Folder.look
+    signature = Folder.signature
 
     def looking(root: Folder, name: str) -> Signature:
         looked.append(name)
-        return look(root, name)
+        return signature(root, name)
 
-    monkeypatch.setattr(Folder, "look", looking)
+    monkeypatch.setattr(Folder, "signature", looking)
     for folder in ("inbox", "inbox/sub"):
         (tmp_path / folder).mkdir()
         for name in ("a.part", "b.png", "c.txt", ".d.yaml", "e.yaml~"):

@@ -14,16 +14,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from nstd.backends.registry import Backends
+from nstd.documents.axis import Axis, describe, name_members, size_of
 from nstd.documents.config import Config
-from nstd.documents.grid import (
-    Axis,
-    GridFile,
-    describe,
-    name_members,
-    parse_grid,
-    size_of,
-    takes_list,
-)
+from nstd.documents.grid import GridFile, parse_grid, takes_list
 from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
 from nstd.documents.sidecar_writer import dump
 from nstd.errors import SidecarError
@@ -173,7 +166,7 @@ def _length(value: Any) -> int:
     return len(value) if isinstance(value, list) else 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(grids())
 def test_the_members_are_the_product_of_the_lists(text: str) -> None:
     """As many as it has elements, each once, all of different names, each a valid sidecar."""
@@ -190,16 +183,16 @@ def test_the_members_are_the_product_of_the_lists(text: str) -> None:
     assert len(set(names)) == len(names)
     assert len({json.dumps(member.axes) for member in plan.members}) == wanted
     assert [tuple(member.axes.values()) for member in plan.members] == list(
-        itertools.product(*(axis.told for axis in plan.axes))
+        itertools.product(*(axis.recorded_values for axis in plan.axes))
     )
     for member in plan.members:
         value = {**member.parsed.document.value, "output": {"name": member.order.name}}
         again = parse_sidecar(dump(value), "x.yaml").sidecar
-        assert again.wanted == member.parsed.sidecar.wanted
+        assert again.references == member.parsed.sidecar.references
         assert again.output.name == member.order.name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(grids(), st.integers(1, 40))
 def test_a_product_beyond_the_cap_is_refused_with_both_numbers(text: str, most: int) -> None:
     """Before anything is made of it."""
@@ -214,7 +207,7 @@ def test_a_product_beyond_the_cap_is_refused_with_both_numbers(text: str, most: 
 
 
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=6, unique=True))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_names_are_names_whatever_the_values(values: list[str]) -> None:
     """Texts of options may hold anything; a name fits into the outbox, with its number."""
     axis = Axis(("options", "mode"), ("options", "mode"), values)

@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from support.tables import table
 
+from nstd.documents.backend_options import parse_options
 from nstd.documents.grid import GridSidecar
 from nstd.documents.schema import sidecar_schema
-from nstd.documents.sidecar import (
-    Sidecar,
-    SidecarFile,
-    StyleEntry,
-    parse_options,
-    parse_sidecar,
-)
+from nstd.documents.sidecar import Sidecar, SidecarFile, StyleEntry, parse_sidecar
 from nstd.errors import BackendError, NstdError, SidecarError
 
 
@@ -81,7 +76,7 @@ def test_more_pictures_may_be_named() -> None:
         "content: a.jpg\nstyle: [b.jpg, {image: c.jpg, region: d.png, mask: e.png}]\n"
         "init: f.jpg\nseries: [a.jpg, g.jpg]\n"
     ).sidecar
-    assert [(each.label, each.source, each.role, each.style) for each in sidecar.wanted] == [
+    assert [(each.label, each.source, each.role, each.style) for each in sidecar.references] == [
         ("content", "a.jpg", "content", None),
         ("style-1", "b.jpg", "style", 0),
         ("style-2", "c.jpg", "style", 1),
@@ -124,13 +119,17 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
         ("weight: 2", "3:1: unknown key 'weight'; it goes under style: `style: {weight: ...}`"),
         (
             "strength: 0.9",
-            "3:1: unknown key 'strength'; an option of the backend goes under options: "
+            "3:1: unknown key 'strength'; if it is an option of the backend: "
             "`options: {strength: ...}`",
         ),
         (
             "steps: 9",
-            "3:1: unknown key 'steps'; an option of the backend goes under options: "
-            "`options: {steps: ...}`",
+            "3:1: unknown key 'steps'; if it is an option of the backend: `options: {steps: ...}`",
+        ),
+        (
+            "output: {strength: 0.3}",
+            "3:10: unknown key 'strength'; if it is an option of the backend: "
+            "`options: {strength: ...}`",
         ),
         (
             "output: {priority: 9}",
@@ -389,7 +388,7 @@ def documents(draw: st.DrawFn) -> str:
     return json.dumps(draw(st.dictionaries(keys, trees, max_size=6)))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(documents() | st.text(max_size=100).map(lambda text: pair(f"timeout: {text}")))
 def test_no_document_raises_anything_else(text: str) -> None:
     """Whatever a sidecar says, it is accepted or refused with places inside the file."""

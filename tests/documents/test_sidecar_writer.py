@@ -57,7 +57,7 @@ values = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=20
 )
 mappings = st.dictionaries(texts, values, min_size=1)
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def types(value: Any) -> Any:

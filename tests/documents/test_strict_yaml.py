@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.tables import table
 
-from nstd.documents import strict_yaml as strictyaml
-from nstd.documents.strict_yaml import MAX_BYTES, MAX_DEPTH, Document, DocumentError, read
+from nstd.documents import strict_yaml
+from nstd.documents.document import Document, DocumentError
+from nstd.documents.strict_yaml import MAX_BYTES, MAX_DEPTH, read
 from nstd.errors import printable
 
 PARSERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]
@@ -23,7 +24,7 @@ PARSERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [
 def parser(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every test runs with the parser in C and with the one in Python."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strictyaml, "LOADER", request.param)
+        patch.setattr(strict_yaml, "LOADER", request.param)
         yield
 
 
@@ -303,9 +304,7 @@ def check(data: bytes) -> None:
         assert all(1 <= line <= lines for line, _ in document.values.values())
 
 
-FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FUZZ

@@ -22,31 +22,68 @@ from nstd.executors.worker.attempt import PREVIEW_EVERY
 from nstd.queue.job import Ending, Outcome
 from nstd.system.layout import CACHE
 
-KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray)]
+KINDS = ["inline", "local", pytest.param("ray", marks=needs_ray("ray contract"))]
 """Every executor; a new kind joins here."""
 APART = KINDS[1:]
 """Executors that run attempts in other processes, at the same time as the daemon."""
 
 
+@pytest.fixture(scope="module")
+def executors() -> Iterator[dict[str, Executor]]:
+    """Open executors by kind, for the tests that need none of their own."""
+    made: dict[str, Executor] = {}
+    yield made
+    close_all(made)
+
+
+def close_all(executors: dict[str, Executor]) -> None:
+    """Close them, which gives up the places that they hold in a cluster."""
+    while executors:
+        executors.popitem()[1].close()
+
+
+@pytest.fixture
+def own_executor() -> None:
+    """Asked for by tests that change the executor, or need one that has not worked yet."""
+
+
+alone = pytest.mark.usefixtures("own_executor")
+
+
 @pytest.fixture
 def bench(
     request: pytest.FixtureRequest,
+    executors: dict[str, Executor],
     executor_site: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Bench]:
-    """The executor named by the test's parameter, with two slots."""
+    """The executor named by the test's parameter, with two slots; each job of the last test over"""
     monkeypatch.syspath_prepend(executor_site)
-    config, scratch = make_config(tmp_path), tmp_path / "scratch"
-    executor: Executor
-    if request.param == "inline":
-        executor = InlineExecutor(config)
-    elif request.param == "local":
-        executor = LocalExecutor(config, TWO, scratch)
+    kind, is_own = request.param, "own_executor" in request.fixturenames
+    if is_own:
+        close_all(executors)
+    executor = executors.pop(kind, None)
+    if executor is None:
+        executor = make_executor(kind, request, tmp_path)
+        executor.open()
+    bench = Bench(executor, tmp_path / "jobs", is_open=True)
+    yield bench
+    if is_own or bench.running():
+        executor.close()
     else:
-        executor = request.getfixturevalue("cluster").executor(config, scratch)
-    yield Bench(executor, tmp_path / "jobs")
-    executor.close()
+        executors[kind] = executor
+
+
+def make_executor(kind: str, request: pytest.FixtureRequest, folder: Path) -> Executor:
+    """One of this kind, whose root is the folder."""
+    config, scratch = make_config(folder), folder / "scratch"
+    if kind == "inline":
+        return InlineExecutor(config)
+    if kind == "local":
+        return LocalExecutor(config, TWO, scratch)
+    executor: Executor = request.getfixturevalue("cluster").executor(config, scratch)
+    return executor
 
 
 everywhere = pytest.mark.parametrize("bench", KINDS, indirect=True)
@@ -92,13 +129,14 @@ def test_an_attempt_is_told_to_have_begun_once_and_first(bench: Bench) -> None:
         ("puppet", {"act": "oom"}, "out_of_memory"),
         ("puppet", {"act": "nonsense", "step": 1}, "options_invalid"),
         ("gremlin", {"act": "leave"}, "backend_failed"),
+        ("gremlin", {"act": "interrupt"}, "backend_failed"),
         ("absent", {}, "backend_unknown"),
     ],
 )
 def test_an_error_becomes_a_failure_with_its_code(
     bench: Bench, backend: str, options: dict[str, Any], code: str
 ) -> None:
-    """Even sys.exit; and the next job is well."""
+    """Even sys.exit and a KeyboardInterrupt; and the next job is well."""
     outcome = bench.run("beach", backend, **options)
     assert outcome.ending is Ending.FAILED
     assert outcome.failure is not None
@@ -144,6 +182,7 @@ def test_a_running_attempt_can_be_cancelled(bench: Bench) -> None:
 
 
 @apart
+@alone
 @pytest.mark.parametrize(
     ("ask", "ending"), [("cancel", Ending.CANCELLED), ("stop", Ending.STOPPED)]
 )
@@ -243,6 +282,7 @@ def test_asking_for_an_attempt_that_is_over_does_nothing(bench: Bench) -> None:
 
 
 @everywhere
+@alone
 def test_new_settings_count_from_the_next_attempt(bench: Bench, tmp_path: Path) -> None:
     """A limit that is lowered refuses the next picture."""
     bench.run("beach")
@@ -253,6 +293,7 @@ def test_new_settings_count_from_the_next_attempt(bench: Bench, tmp_path: Path) 
 
 
 @everywhere
+@alone
 def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> None:
     """On another slot too; of the daemon's work only the cache is touched, and that by it alone."""
     (tmp_path / "work").mkdir()
@@ -269,6 +310,7 @@ def test_what_a_job_keeps_the_next_one_finds(bench: Bench, tmp_path: Path) -> No
 
 
 @everywhere
+@alone
 def test_nothing_is_kept_where_nothing_may_be(bench: Bench, tmp_path: Path) -> None:
     """`workers.cache` is 0."""
     bench.executor.configure(make_config(tmp_path, workers={"cache": 0}))
@@ -280,8 +322,11 @@ def test_nothing_is_kept_where_nothing_may_be(bench: Bench, tmp_path: Path) -> N
 
 
 @pytest.fixture(params=APART)
-def ground(request: pytest.FixtureRequest, playground: Playground) -> Playground:
+def ground(
+    request: pytest.FixtureRequest, executors: dict[str, Executor], playground: Playground
+) -> Playground:
     """A root whose daemon has room for one job, here or on a cluster that has room for two."""
+    close_all(executors)
     if request.param == "ray":
         cluster = request.getfixturevalue("cluster")
         playground.configure(executor=cluster.settings | {"jobs": 1})

@@ -196,7 +196,7 @@ def test_a_cgroup_s_quota_is_read(tmp_path: Path, text: str, expected: float | N
     """The two numbers of cpu.max are microseconds of quota and period."""
     file = tmp_path / "cpu.max"
     file.write_text(text)
-    assert devices._quota(file) == expected
+    assert devices.quota_in(file) == expected
 
 
 def test_a_quota_caps_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

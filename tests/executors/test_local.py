@@ -72,16 +72,18 @@ def test_a_worker_is_pinned_before_its_python_starts(
 
 
 def test_a_worker_that_dies_leaves_its_neighbour_alone(
-    make: Make, logged: list[dict[str, Any]]
+    make: Make, logged: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     """The neighbour goes on with its job, and with the next, in the same process."""
     bench = make()
-    bench.start("slow", slot=1, steps=40, pause=0.05)
+    enough = tmp_path / "enough"
+    bench.start("slow", slot=1, steps=100_000, pause=0.05, until=str(enough))
     bench.until(lambda: bench.reports("slow"))
     outcome = bench.run("bad", slot=0, act="kill")
     assert outcome.failure is not None
     assert "SIGKILL" in outcome.failure.message
     assert not bench.outcomes("slow")
+    enough.touch()
     assert bench.outcome("slow").ending is Ending.FINISHED
     assert bench.run("more", slot=1).ending is Ending.FINISHED
     assert bench.run("next", slot=0).ending is Ending.FINISHED
@@ -378,6 +380,7 @@ def test_a_worker_that_does_not_read_never_blocks_the_daemon(make: Make) -> None
 PARENT = """
 import sys, time
 from pathlib import Path
+import psutil
 from support.executors import TWO, Bench, make_config
 from nstd.executors.local import LocalExecutor
 
@@ -386,7 +389,7 @@ bench = Bench(LocalExecutor(make_config(root), TWO, root / "scratch"), root / "j
 bench.start("one", slot=0, steps=10_000, pause=0.05)
 bench.start("two", slot=1, act="hang")
 bench.until(lambda: bench.reports("one") and bench.reports("two"))
-print(*[seat.process.pid for seat in bench.executor._seats.values()], flush=True)
+print(*[child.pid for child in psutil.Process().children()], flush=True)
 time.sleep(600)
 """
 """A daemon in short: two jobs run, one of them heeds nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,13 +140,14 @@ def test_sidecar_first_last(playground: Playground, first: str) -> None:
 
 def test_picture_never_comes(playground: Playground) -> None:
     """The sidecar fails after `watch.orphan`, and names the picture; others do not wait for it."""
-    playground.configure(watch={"orphan": "3s"})
-    playground.start()
+    daemon = playground.start()
     playground.sidecar("lonely", content="beech.png")
     playground.picture("beach.png")
     playground.pair("good")
     wait_for(lambda: playground.events("job.finished", name="good"), what="good")
     assert not playground.events("job.failed")
+    playground.configure(watch={"orphan": "1s"})
+    daemon.send_signal(signal.SIGHUP)
     wait_for(lambda: playground.events("job.failed"), what="job.failed")
     reason = playground.reason("lonely")
     assert reason["code"] == "picture_missing"

@@ -102,7 +102,7 @@ def test_a_device_is_tried_again_in_its_time_after_the_clock_jumped_by_a_day(
     playground.configure(jobs={"attempts": 1}, workers={"failures": 1, "cooldown": "3s"})
     playground.start()
     for name in ("one", "two"):
-        playground.pair(name, options={"act": "kill"})
+        playground.pair(name, options={"act": "assert"})
     wait_for(lambda: playground.events("device.down"), what="device.down")
     down = time.monotonic()
     clock.jump(jump)

@@ -16,8 +16,8 @@ def test_a_device_that_fails_every_job_is_left_alone_and_tried_again(
         jobs={"attempts": 1}, workers={"failures": 2, "cooldown": "3s", "exit_when_all_down": False}
     )
     playground.start()
-    playground.pair("one", options={"act": "kill"})
-    playground.pair("two", options={"act": "kill"})
+    playground.pair("one", options={"act": "assert"})
+    playground.pair("two", options={"act": "assert"})
     wait_for(lambda: playground.events("device.down"))
     wait_for(lambda: playground.events("intake.paused"))
     told = json.loads(playground.command("status", "--json").stdout)
@@ -27,7 +27,7 @@ def test_a_device_that_fails_every_job_is_left_alone_and_tried_again(
     wait_for(lambda: playground.events("device.up"))
     wait_for(lambda: finished(playground) == {"three"})
     assert playground.events("intake.resumed")
-    assert codes(playground) == {"one": "worker_died", "two": "worker_died"}
+    assert codes(playground) == {"one": "device_failed", "two": "device_failed"}
     started = playground.events("job.started", name="three")[0]["timestamp"]
     assert started > playground.events("device.down")[0]["timestamp"]
 
@@ -42,7 +42,7 @@ def test_a_daemon_without_any_device_ends_if_it_is_told_to(
         workers={"failures": 2, "cooldown": "10m", "exit_when_all_down": how == "config"},
     )
     for number in (1, 2, 3):
-        playground.pair(f"job-{number}", options={"act": "exit"})
+        playground.pair(f"job-{number}", options={"act": "assert"})
     if how == "once":
         assert playground.once().returncode == 5
     else:
@@ -50,6 +50,23 @@ def test_a_daemon_without_any_device_ends_if_it_is_told_to(
     assert len(codes(playground)) == 2
     (job,) = playground.work.glob("*/job.json")
     assert json.loads(job.read_text())["attempt"] == 0
+
+
+@pytest.mark.parametrize("act", ["exit", "segfault"])
+def test_jobs_that_kill_their_workers_fail_and_keep_no_other_waiting(
+    playground: Playground, act: str
+) -> None:
+    """Each after its own attempts, whether its plug-in has ever done well or not."""
+    playground.configure(workers={"failures": 2, "cooldown": "10m"}, jobs={"attempts": 2})
+    playground.pair("good-1")
+    for number in range(3):
+        playground.pair(f"bad-{number}", options={"act": act}, priority=40)
+    playground.pair("good-2", priority=30)
+    assert playground.once().returncode == 0
+    assert finished(playground) == {"good-1", "good-2"}
+    assert codes(playground) == {f"bad-{number}": "worker_died" for number in range(3)}
+    assert not playground.events("device.down")
+    assert {line["attempt"] for line in playground.events("job.failed")} == {2}
 
 
 def test_a_worker_that_cannot_start_closes_the_device_and_costs_no_attempt(

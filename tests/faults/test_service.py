@@ -21,14 +21,14 @@ BLOCKED = """
 import os, sys, time
 if "nstd" in sys.orig_argv and "run" in sys.orig_argv:
     from nstd.daemon.pipeline import Pipeline
-    take_in = Pipeline.take_in
+    admit = Pipeline.admit
 
     def blocked(self, now):
         while os.path.exists({flag!r}):
             time.sleep(0.1)
-        take_in(self, now)
+        admit(self, now)
 
-    Pipeline.take_in = blocked
+    Pipeline.admit = blocked
 """
 """The main loop is stuck in a step while a file is there; other threads go on."""
 
@@ -131,6 +131,7 @@ def test_two_daemons_on_one_inbox(playground: Playground, neighbour: Playground)
     assert playground.stop(steady) == neighbour.stop(last) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
 def test_two_daemons_race_over_a_crowd(
     playground: Playground, neighbour: Playground, count: int

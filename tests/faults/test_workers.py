@@ -107,11 +107,13 @@ def test_a_slot_that_loses_its_worker_leaves_the_other_slots_alone(
     """Two jobs at once; the neighbour's worker is the same before and after."""
     playground.configure(slots={"cpu": 2}, jobs={"attempts": 1})
     playground.start()
-    playground.pair("long", options={"steps": 60, "pause": 0.05})
+    enough = playground.folder / "enough"
+    playground.pair("long", options={"steps": 100_000, "pause": 0.05, "until": str(enough)})
     wait_for(lambda: playground.events("job.progress"))
     playground.pair("bad", options={"act": "kill"})
     wait_for(lambda: codes(playground))
     assert not finished(playground)
+    enough.touch()
     wait_for(lambda: finished(playground) == {"long"})
     assert playground.events("job.finished")[0]["attempt"] == 1
 

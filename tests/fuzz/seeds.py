@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from PIL import Image, ImageCms, ImageDraw
 from support.pictures import cases
-from support.pictures.tiff_writer import tiff
 
 _README = Path(__file__).parent.parent.parent / "README.md"
 _EXAMPLE = _README.with_name("config.example.yaml")
@@ -61,7 +59,7 @@ PICTURE_TOKENS = (
 )
 
 
-def _drawn(mode: str = "RGB", size: tuple[int, int] = (37, 23)) -> Image.Image:
+def drawn(mode: str = "RGB", size: tuple[int, int] = (37, 23)) -> Image.Image:
     """A gradient with shapes on it, and grain that compresses badly."""
     width, height = size
     grain = np.random.default_rng(3).integers(0, 40, (height, width, 3))
@@ -71,89 +69,24 @@ def _drawn(mode: str = "RGB", size: tuple[int, int] = (37, 23)) -> Image.Image:
     return image.convert(mode)
 
 
-def _saved(image: Image.Image, form: str, **options: Any) -> bytes:
+def saved(image: Image.Image, form: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _png(width: int, height: int, color: int, *more: bytes, depth: int = 8) -> bytes:
-    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + _chunk(b"IEND", b"")
-
-
-_DEFLATED: dict[str, Any] = {"compression": "deflate", "rowsperstrip": 1000}
-
-
-def _pages(count: int) -> bytes:
-    """A TIFF of so many thumbnails."""
-    buffer = io.BytesIO()
-    with tifffile.TiffWriter(buffer) as file:
-        for _ in range(count):
-            file.write(np.zeros((4, 4), np.float32), subfiletype=1, metadata=None)
-    return buffer.getvalue()
-
-
-def _strip(packed: bytes) -> bytes:
-    """A TIFF of 10 x 10 floats in a strip that unfolds into far more."""
-    data = bytearray(tiff(np.zeros((10, 10, 3), np.float32), photometric="rgb", **_DEFLATED))
-    (at,) = struct.unpack_from("<I", data, 4)
-    (count,) = struct.unpack_from("<H", data, at)
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag = struct.unpack_from("<H", data, entry)[0]
-        if tag in (273, 279):  # where it is, and how long
-            value = len(data) if tag == 273 else len(packed)
-            struct.pack_into("<HII", data, entry + 2, 4, 1, value)
-    return bytes(data) + packed
-
-
-@cache
-def bombs() -> dict[str, bytes]:
-    """Small files that unfold into something large, or promise to."""
-    zeros = zlib.compress(bytes(100_000_000), 9)
-    picture = zlib.compress(bytes(1000 * 3001), 9)
-    text = _chunk(b"zTXt", b"Comment\0\0" + zeros)
-    profile = _chunk(b"iCCP", b"sRGB\0\0" + zeros)
-    pixels = _chunk(b"IDAT", picture)
-    huge = Image.new("1", (20_000, 20_000))
-    progressive = _saved(_drawn("L", (1000, 1000)), "JPEG", progressive=True)
-    scan = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\x10\0"  # one pass over all pixels, for 11 bytes
-    return {
-        "text": _png(1000, 1000, 2, text, pixels),
-        "profile": _png(1000, 1000, 2, profile, pixels),
-        "header": _png(60_000, 60_000, 2),
-        "pixels": _saved(huge, "PNG"),
-        "fax": _saved(huge, "TIFF", compression="group4"),
-        "data": _png(10, 10, 2, _chunk(b"IDAT", zeros)),
-        "many scans": progressive[:-2] + scan * 20_000 + b"\xff\xd9",
-        "texts": _png(1000, 1000, 2, *[text] * 5, pixels),
-        "pages": _pages(3000),
-        "strip": _strip(zeros),
-        "floats": tiff(np.zeros((1000, 1000, 3), np.float32), photometric="rgb", **_DEFLATED),
-        "doubles": tiff(np.zeros((1000, 1000, 4)), photometric="rgb", **_DEFLATED),
-        "planes": tiff(
-            np.zeros((3, 1000, 1000), np.uint16),
-            photometric="rgb",
-            planarconfig="separate",
-            **_DEFLATED,
-        ),
-        "channels": tiff(np.zeros((100, 100, 60), np.float32), photometric="rgb", **_DEFLATED),
-        "deep": _png(
-            1000, 1000, 6, _chunk(b"IDAT", zlib.compress(bytes(1000 * 8001), 9)), depth=16
-        ),
-        "plain": b"P5 1000 1000 65535\n" + bytes(2_000_000),
-        "thin": _saved(Image.new("L", (1, 60_000)), "PNG"),
-        "comments": b"\xff\xd8" + (b"\xff\xfe\xff\xff" + bytes(65_533)) * 20 + b"\xff\xd9",
-    }
+def png(width: int, height: int, color: int, *more: bytes, depth: int = 8) -> bytes:
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + chunk(b"IEND", b"")
 
 
 def polyglots() -> dict[str, bytes]:
     """Files that are two things at once."""
-    png, jpeg = _saved(_drawn(), "PNG"), _saved(_drawn(), "JPEG")
+    png, jpeg = saved(drawn(), "PNG"), saved(drawn(), "JPEG")
     script = b"#!/bin/sh\ntouch /tmp/nstd-was-here\nexit\n"
     return {
         "png and zip": png + b"PK\x03\x04" + bytes(26) + b"PK\x05\x06" + bytes(18),
@@ -173,23 +106,23 @@ def pictures() -> tuple[bytes, ...]:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0112] = 6
-    frames = {"save_all": True, "append_images": [_drawn()], "duration": 40}
+    frames = {"save_all": True, "append_images": [drawn()], "duration": 40}
     made = [
-        *(_saved(_drawn(mode), "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
-        _saved(_drawn(), "PNG", icc_profile=profile, exif=exif),
-        _saved(_drawn(), "JPEG", icc_profile=profile, exif=exif),
-        *(_saved(_drawn(mode), "JPEG") for mode in ("L", "CMYK")),
-        _saved(_drawn(), "JPEG", progressive=True),
+        *(saved(drawn(mode), "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+        saved(drawn(), "PNG", icc_profile=profile, exif=exif),
+        saved(drawn(), "JPEG", icc_profile=profile, exif=exif),
+        *(saved(drawn(mode), "JPEG") for mode in ("L", "CMYK")),
+        saved(drawn(), "JPEG", progressive=True),
         *(
-            _saved(_drawn(), "TIFF", compression=each)
+            saved(drawn(), "TIFF", compression=each)
             for each in ("raw", "tiff_lzw", "jpeg", "tiff_adobe_deflate", "packbits")
         ),
-        *(_saved(_drawn(mode), "TIFF") for mode in ("F", "I;16", "CMYK", "LAB")),
-        _saved(_drawn("1"), "TIFF", compression="group4"),
-        _saved(_drawn(), "WEBP", lossless=True),
-        _saved(_drawn("RGBA"), "WEBP", exif=exif, icc_profile=profile),
-        *(_saved(_drawn(), form) for form in ("BMP", "GIF", "PPM")),
-        *(_saved(_drawn(), form, **frames) for form in ("GIF", "WEBP", "PNG")),
+        *(saved(drawn(mode), "TIFF") for mode in ("F", "I;16", "CMYK", "LAB")),
+        saved(drawn("1"), "TIFF", compression="group4"),
+        saved(drawn(), "WEBP", lossless=True),
+        saved(drawn("RGBA"), "WEBP", exif=exif, icc_profile=profile),
+        *(saved(drawn(), form) for form in ("BMP", "GIF", "PPM")),
+        *(saved(drawn(), form, **frames) for form in ("GIF", "WEBP", "PNG")),
         *polyglots().values(),
         *[case.data for case in cases() if len(case.data) < _SMALL][::3],
     ]

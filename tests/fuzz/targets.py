@@ -18,10 +18,12 @@ import numpy as np
 import tifffile  # noqa: F401
 
 from nstd.backends.gatys import Gatys
+from nstd.documents.axis import check_size
+from nstd.documents.backend_options import parse_options
 from nstd.documents.config import Config, load_config
-from nstd.documents.grid import check_size, parse_grid
+from nstd.documents.grid import parse_grid
 from nstd.documents.settings import FolderSettings
-from nstd.documents.sidecar import SidecarFile, parse_options
+from nstd.documents.sidecar import SidecarFile
 from nstd.errors import CODES, FileError, NstdError, PictureError, SidecarError
 from nstd.images import load_image, load_mask
 from nstd.intake.plan import plain_order

@@ -353,7 +353,7 @@ def _encoded(suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     data=st.sampled_from([_encoded(s) for s in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")]),
     damage=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1),

@@ -6,7 +6,8 @@ import shutil
 import signal
 
 import pytest
-from fuzz.seeds import bombs, polyglots
+from fuzz.bombs import BOMBS
+from fuzz.seeds import polyglots
 from support.playground import Playground
 
 HOLE = """
@@ -43,7 +44,7 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_job(
 def test_a_folder_of_hostile_pictures_is_worked_off(playground: Playground, limit: int) -> None:
     """Bombs and polyglots under wrong names: each job ends once, the daemon and its worker live."""
     playground.configure(limits={"picture_pixels": limit, "picture_bytes": "2MiB"})
-    hostile = bombs() | polyglots()
+    hostile = {name: make() for name, make in BOMBS.items()} | polyglots()
     playground.picture("style.png")
     for name, data in hostile.items():
         (playground.inbox / f"{name}.png").write_bytes(data)

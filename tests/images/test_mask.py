@@ -92,7 +92,7 @@ def test_a_mask_of_labels_is_told_of(tmp_path: Path) -> None:
     """Values 0 and 1 of 255, as segmentation writes them, look black and let nothing through."""
     told: list[str] = []
     path = save(tmp_path / "m.png", Image.fromarray(HALVES // 255))
-    load_mask(path, max_pixels=10**6, max_bytes=10**6, size=(30, 20), tell=told.append)
+    load_mask(path, max_pixels=10**6, max_bytes=10**6, size=(30, 20), on_note=told.append)
     (note,) = told
     assert "nearly black: at its brightest 0.39% of white" in note
     assert "labels" in note
@@ -103,7 +103,7 @@ def test_a_mask_with_light_in_it_is_not(tmp_path: Path, brightest: int) -> None:
     """Grey is a share that somebody has chosen."""
     told: list[str] = []
     path = save(tmp_path / "m.png", Image.fromarray(np.minimum(HALVES, brightest)))
-    load_mask(path, max_pixels=10**6, max_bytes=10**6, size=(30, 20), tell=told.append)
+    load_mask(path, max_pixels=10**6, max_bytes=10**6, size=(30, 20), on_note=told.append)
     assert told == []
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.intake.admission import REST, Admission
+from nstd.intake.admission import REST_FACTOR, Admission
 from nstd.intake.claim import Claims
-from nstd.intake.inbox import Inbox, Ready
-from nstd.logs.throttle import Trouble
+from nstd.intake.inbox import Inbox
+from nstd.intake.ready import Ready
+from nstd.logs.throttle import DiskErrors
 from nstd.queue.ended import EndedJobs
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
@@ -45,11 +46,11 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
         scheduler,
         EndedJobs(scheduler.members),
         Backends(),
-        Trouble(),
+        DiskErrors(),
         lambda: None,
     )
     now = time.monotonic()
     intake.work(now)
     assert not scheduler.waiting
-    intake.hurry()
-    assert intake.next_event(now) >= now + REST * 0.1
+    intake.scan_soon()
+    assert intake.next_event(now) >= now + REST_FACTOR * 0.1

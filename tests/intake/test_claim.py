@@ -19,7 +19,7 @@ from support.disk import Killed, StepFiles, names_in
 
 from nstd.errors import StoreError
 from nstd.intake import claim
-from nstd.intake.claim import FORSAKEN
+from nstd.intake.claim import ABANDONED_AFTER
 from nstd.queue.job import new_job_id
 from nstd.queue.store import State
 from nstd.system.durable import Files
@@ -248,10 +248,10 @@ def test_a_claim_of_another_daemon_is_left_alone_for_an_hour(tmp_path: Path) -> 
         other.claim(ready)
     ours = Bench(tmp_path)
     assert not ours.claims.undo(100.0, never)
-    assert not ours.claims.undo(100.0 + FORSAKEN - 1, never)
+    assert not ours.claims.undo(100.0 + ABANDONED_AFTER - 1, never)
     assert ours.in_flight() != []
     assert not sidecar.exists()
-    assert ours.claims.undo(100.0 + FORSAKEN, never)
+    assert ours.claims.undo(100.0 + ABANDONED_AFTER, never)
     assert sidecar.exists()
     assert ours.in_flight() == []
 

@@ -101,8 +101,8 @@ def test_a_new_file_of_the_same_name_and_bytes_stays_for_its_own_sidecar(
     playground.sidecar("second")
     wait_for(lambda: playground.events("job.finished", name="second"))
     wait_for(lambda: pictures(playground) == [])
-    assert len(playground.events("pictures.cleared")) == 1
     playground.stop(daemon)
+    assert len(playground.events("pictures.cleared")) == 1
 
 
 def test_a_picture_of_the_library_stays(playground: Playground) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from nstd.documents.config import Config
-from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.inbox import Inbox
 from nstd.intake.locator import Found
+from nstd.intake.ready import Ready
 from nstd.logs.log import listen
 
 SETTLE, ORPHAN = 5.0, 60.0
@@ -484,7 +485,7 @@ def test_a_held_sidecar_waits_longer_each_time(desk: Desk) -> None:
     desk.pair("a.yaml")
     desk.settled()
     for wait in (10, 20, 40):
-        desk.inbox.hold("a.yaml", desk.now)
+        desk.inbox.holds.add_error("a.yaml", desk.now)
         assert desk.look(wait - 1) == []
         assert desk.inbox.deadline == pytest.approx(desk.now + 1)
         assert desk.names(desk.look(1)) == ["a.yaml"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.playground import Playground, wait_for
+from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
 
 from nstd.documents.settings import WatchSettings
@@ -29,7 +30,7 @@ class Bell:
     def __init__(self) -> None:
         self._rung = threading.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self._rung.set()
 
     def rings(self, seconds: float = 5.0) -> bool:
@@ -55,7 +56,7 @@ def inbox(tmp_path: Path) -> Path:
 @pytest.fixture
 def watcher(inbox: Path, bell: Bell) -> Iterator[Watcher]:
     """A watcher that waits for events."""
-    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.wake)
     watcher.check()
     yield watcher
     watcher.stop()
@@ -64,6 +65,11 @@ def watcher(inbox: Path, bell: Bell) -> Iterator[Watcher]:
 def descriptors() -> int:
     """How many descriptors this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def observers() -> list[BaseObserver]:
+    """Those of the library that run."""
+    return [thread for thread in threading.enumerate() if isinstance(thread, BaseObserver)]
 
 
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
@@ -151,14 +157,13 @@ def test_a_folder_that_was_away_is_watched_when_it_is_back(
 
 def test_a_dead_emitter_is_noticed(watcher: Watcher, inbox: Path, bell: Bell) -> None:
     """The observer looks alive when the thread that reads the events is dead."""
-    observer = watcher._observer
-    assert observer is not None
+    (observer,) = observers()
     (emitter,) = observer.emitters
     emitter.stop()
     emitter.join()
     assert observer.is_alive()
     watcher.check()
-    assert watcher._observer is not observer
+    assert observer not in observers()
     while bell.rings(0.3):
         pass
     (inbox / "new").write_text("x")
@@ -181,7 +186,7 @@ def test_used_up_inotify_instances_are_told_by_their_own_limit(
 ) -> None:
     """Another sysctl than that of the watches would change nothing."""
     lines = told(monkeypatch)
-    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events"), bell.wake)
 
     def none_left(self: InotifyEmitter) -> None:
         raise OSError(24, "inotify instance limit reached")
@@ -196,7 +201,7 @@ def test_without_events_it_looks_more_often_and_says_so_once(
 ) -> None:
     """An inotify limit is told once; when it is raised, events come again."""
     lines = told(monkeypatch)
-    watcher = Watcher(inbox, WatchSettings(mode="events", rescan=60, poll=2), bell.ring)
+    watcher = Watcher(inbox, WatchSettings(mode="events", rescan=60, poll=2), bell.wake)
 
     def no_watches(self: InotifyEmitter) -> None:
         raise OSError(28, "inotify watch limit reached")
@@ -309,6 +314,6 @@ def test_without_a_thread_it_looks_more_often(
 
         patch.setattr(threading.Thread, "start", refuse)
         watcher.check()
-    assert watcher.interval == watcher._settings.poll
+    assert watcher.interval == WatchSettings().poll
     watcher.check()
-    assert watcher.interval == watcher._settings.rescan
+    assert watcher.interval == WatchSettings().rescan

@@ -19,7 +19,7 @@ from structlog.contextvars import bound_contextvars
 from support.playground import Playground, everything_from, wait_for
 
 from nstd.documents.config import LogSettings
-from nstd.logs.log import Logging, emit, keep_job_log, listen, tell_bug
+from nstd.logs.log import Logging, emit, keep_job_log, listen, log_bug
 from nstd.logs.reader import has_ended
 
 
@@ -138,7 +138,7 @@ def test_an_error_without_a_text_is_told_like_any_other(
     log: Logging, folder: Path, error: Exception
 ) -> None:
     """The loop of the daemon tells of it and goes on."""
-    tell_bug(error)
+    log_bug(error)
     (line,) = lines(folder / "nstd.jsonl")
     assert type(error).__name__ in line["error"]
     assert type(error).__name__ in line["traceback"]

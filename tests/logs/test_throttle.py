@@ -21,25 +21,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_what_lasts_is_told_once() -> None:
     """And again when it changes, also back to what it was."""
     throttle = Throttle()
-    assert [throttle.is_news("a", what) for what in "xxyyx"] == [True, False, True, False, True]
-    assert throttle.is_news("b", "x")
+    assert [throttle.is_new("a", what) for what in "xxyyx"] == [True, False, True, False, True]
+    assert throttle.is_new("b", "x")
 
 
 def test_what_was_gone_for_a_look_is_news_when_it_comes_back() -> None:
     """Each look mentions all that is the case."""
     throttle = Throttle()
-    assert throttle.is_news("a")
+    assert throttle.is_new("a")
     throttle.begin()
-    assert not throttle.is_news("a")
+    assert not throttle.is_new("a")
     throttle.begin()
     throttle.begin()
-    assert throttle.is_news("a")
+    assert throttle.is_new("a")
 
 
 def test_what_lasts_for_long_is_told_again(clock: list[float]) -> None:
     """After the given time, and then after that time once more."""
     throttle, told = Throttle(again=600.0), []
     for _ in range(21):
-        told.append(throttle.is_news("a"))
+        told.append(throttle.is_new("a"))
         clock[0] += 60
-    assert [number for number, is_news in enumerate(told) if is_news] == [0, 10, 20]
+    assert [number for number, is_new in enumerate(told) if is_new] == [0, 10, 20]

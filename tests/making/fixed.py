@@ -1,6 +1,9 @@
 """Makes the file of the network `fixed`: `python -m tests.making fixed`.
 
-It needs scikit-image, of the development dependencies.
+It needs scikit-image, of the development dependencies, and a few minutes of one core. The first two
+stages come out to the byte and the third but for rounding. In the fourth, rounding may lead the
+search for independent components elsewhere, on another machine or with another number of threads:
+the file is another one then, and as good. `tests/test_making.py` has the figure that it must reach.
 """
 
 from __future__ import annotations

@@ -61,12 +61,29 @@ def _fitting() -> dict[str, Any]:
     }
 
 
+def _scale() -> None:
+    from making.vgg19_scales import make
+
+    make(_SCALES)
+
+
+def _scaling() -> dict[str, Any]:
+    from making import vgg19_scales
+
+    return {
+        "data": [f"skimage.data.{name}" for name in vgg19_scales.PHOTOGRAPHS],
+        "source": vgg19_scales.SOURCE.prefix,
+        "side": vgg19_scales.SIDE,
+    }
+
+
 def _paths(folder: Path, names: Iterable[str]) -> tuple[Path, ...]:
     return tuple(folder / f"{name}.jpg" for name in names)
 
 
 _SAMPLES = Path(str(files("nstd.client.samples")))
 _FIXED = Path(str(files("nstd.backends.gatys"))) / "fixed.npz"
+_SCALES = _FIXED.with_name("vgg19_scales.json")
 MADE = {
     "samples": Made(
         "tests/making/samples/draw.py",
@@ -75,6 +92,7 @@ MADE = {
         _qualities,
     ),
     "fixed": Made("tests/making/fixed.py", (_FIXED,), _fit, _fitting),
+    "vgg19-scales": Made("tests/making/vgg19_scales.py", (_SCALES,), _scale, _scaling),
 }
 
 

@@ -88,3 +88,11 @@ def test_help_of_what_there_is_not_names_what_was_meant(playground: Playground) 
     done = playground.command("help", "sidcar")
     assert done.returncode == 2
     assert "did you mean 'sidecar'?" in done.stderr
+
+
+def test_help_of_what_there_is_not_lists_the_pages(playground: Playground) -> None:
+    """Whether anything is near or not."""
+    done = playground.command("help", "nosuch")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "the pages are" in line]
+    assert line.removeprefix("the pages are ").split(", ") == [*TOPICS]

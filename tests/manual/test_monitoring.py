@@ -46,7 +46,7 @@ def worked(playground: Playground) -> Playground:
     playground.pair("pier", options={"act": "raise"})
     playground.once()
     for number in range(2):
-        playground.pair(f"dead-{number}", options={"act": "kill"})
+        playground.pair(f"dead-{number}", options={"act": "assert"})
     playground.once()
     playground.pair("left", options={"steps": 5000, "pause": 0.02})
     process = playground.start()
@@ -66,7 +66,10 @@ def test_the_lines_for_jq_find_what_they_are_for(worked: Playground) -> None:
     assert len(worth) == len([line for line in worked.events() if line["level"] != "info"])
     assert any("the puppet raises" in line for line in worth)
     codes = found.pop("failures by code, the most frequent first")
-    assert sorted(line.split() for line in codes) == [["1", "backend_failed"], ["2", "worker_died"]]
+    assert sorted(line.split() for line in codes) == [
+        ["1", "backend_failed"],
+        ["2", "device_failed"],
+    ]
     failed = [line.split("\t") for line in found.pop("when, which and why")]
     assert [line[1:3] for line in failed if line[1] == "pier"] == [["pier", "backend_failed"]]
     assert len(failed) == 3

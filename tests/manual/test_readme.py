@@ -46,6 +46,7 @@ def test_readme_has_the_line_that_passes_the_tests_as_ci_calls_it() -> None:
     assert (SOURCE / ".ci" / "run").read_text().endswith(GATE)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_readme_can_be_pasted_from_the_first_line_to_the_last(playground: Playground) -> None:
     """Every picture that it speaks of is made; the samples are smaller than the real ones."""
@@ -68,6 +69,7 @@ def test_readme_can_be_pasted_from_the_first_line_to_the_last(playground: Playgr
     assert settings["in-time"]["options"]["budget"] == 5
 
 
+@pytest.mark.long
 def test_a_daemon_in_a_second_terminal(playground: Playground) -> None:
     """It takes what is submitted in the first, and ends at Ctrl-C."""
     newcomer, root = Session(playground), playground.folder / "home" / "pictures"

@@ -56,7 +56,7 @@ def test_one_long_axis_flows_in_lines() -> None:
     assert layout.captions[7] == "member-7"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 25), min_size=1, max_size=3).filter(lambda c: math.prod(c) <= 500))
 def test_no_sheet_is_too_large(counts: list[int]) -> None:
     """Cells shrink, down to what 500 of them leave, and none is left out."""
@@ -129,7 +129,7 @@ def test_a_failed_member_is_an_empty_cell_with_its_code(tmp_path: Path) -> None:
     assert max(draw(made, lambda member, side: "lost").size) <= LONGEST
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.text(max_size=400), min_size=1, max_size=4), st.text(max_size=400))
 def test_any_text_can_be_drawn(values: list[str], name: str) -> None:
     """Every script, line ends, halves of characters, and more than there is room for."""

@@ -10,7 +10,8 @@ from support.playground import Playground, wait_for
 
 from nstd.documents.config import LogSettings
 from nstd.logs.log import Logging, emit, keep_job_log
-from nstd.system.durable import Files, refuse_links
+from nstd.system.durable import Files
+from nstd.system.nofollow import refuse_links
 
 FOLDERS = ("outbox/failed", "outbox/archive", "outbox/.staging", "inbox/.nstd")
 NAMES = ("outbox/beach", "outbox/failed/pier", "outbox/sub", "outbox/archive/sub")

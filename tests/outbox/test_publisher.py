@@ -16,7 +16,7 @@ from support.disk import StepFiles, names_in
 from nstd.documents.settings import LogSettings
 from nstd.logs.events import TERMINAL
 from nstd.logs.log import Logging
-from nstd.logs.throttle import Trouble
+from nstd.logs.throttle import DiskErrors
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.publisher import LONGEST, MANY, Publisher
 from nstd.queue.ended import EndedJobs, LiveMembers
@@ -58,13 +58,13 @@ class Press:
         outbox = Outbox(self.outbox, self.files)
         self.ended = EndedJobs(LiveMembers())
         noted = lambda job: self.noted.append(job.id)  # noqa: E731
-        return Publisher(self.store, outbox, self.ended, self.outbox / "logs", Trouble(), noted)
+        return Publisher(self.store, outbox, self.ended, self.outbox / "logs", DiskErrors(), noted)
 
     def take(self) -> None:
         """Hear of what was published."""
-        for job, failure, record, is_news in self.publisher.take():
+        for job, failure, record, is_new in self.publisher.take():
             self.cleared += [job.id] if failure is None else []
-            self.hooked += [(job.id, record)] if is_news else []
+            self.hooked += [(job.id, record)] if is_new else []
 
     def job(self, name: str = "beach", result: str = json.dumps(RESULT)) -> Job:
         """A job whose worker is done."""
@@ -170,7 +170,7 @@ def test_a_restart_after_the_rename_publishes_and_tells_nothing_twice(
     press.ended.add(job)
     if when == "published":
         press.fail("fsync_folder", errno.EIO, "outbox")
-        monkeypatch.setattr(press.publisher, "_tell", None)
+        monkeypatch.setattr(press.publisher, "_log_end", None)
     else:
         monkeypatch.setattr(press.store, "remove", _die)
     press.work_at(0)
@@ -194,7 +194,7 @@ def test_a_full_disk_is_told_once_and_tried_again_until_there_is_space(press: Pr
         press.ended.add(press.job(name))
     press.fail("create", errno.ENOSPC, ".staging")
     press.work_at(0)
-    assert press.publisher.trouble
+    assert press.publisher.reason_to_pause()
     assert press.publisher.next_event(press.now) == USUAL.publish
     for _ in range(8):
         press.work_at(press.publisher.next_event(press.now) - press.now)
@@ -205,7 +205,7 @@ def test_a_full_disk_is_told_once_and_tried_again_until_there_is_space(press: Pr
     press.work_at(0)
     press.work_at(0)
     assert len(press.ends()) == 3
-    assert not press.publisher.trouble
+    assert not press.publisher.reason_to_pause()
 
 
 def test_a_slow_disk_takes_no_turn_for_itself(
@@ -234,12 +234,12 @@ def test_an_error_of_one_job_holds_up_no_other(press: Press) -> None:
         press.ended.add(press.job(f"good{number}"))
     press.work_at(0)
     assert press.ends() == [("job.finished", "good0"), ("job.finished", "good1")]
-    assert not press.publisher.trouble
+    assert not press.publisher.reason_to_pause()
     press.fail("create", errno.EIO, ".staging")
     for number in range(MANY - 1):
         press.ended.add(press.job(f"other{number}"))
     press.work_at(0)
-    assert "injected" in press.publisher.trouble
+    assert "injected" in press.publisher.reason_to_pause()
     assert len(press.events("disk.failed")) == MANY
 
 

@@ -41,7 +41,7 @@ def test_notes_are_given_once_in_the_order_they_were_left(requests: ControlReque
     ]
     assert requests.is_empty
     for request in asked:
-        requests.leave(request)
+        requests.write(request)
     assert not requests.is_empty
     assert list(requests.take()) == asked
     assert list(requests.take()) == []
@@ -58,7 +58,7 @@ def test_notes_are_given_once_in_the_order_they_were_left(requests: ControlReque
 def test_a_broken_note_is_dropped(requests: ControlRequests, tmp_path: Path, text: bytes) -> None:
     """It asks nothing, and does not come again."""
     note(tmp_path, text)
-    requests.leave(ControlRequest("cancel", "a"))
+    requests.write(ControlRequest("cancel", "a"))
     assert list(requests.take()) == [ControlRequest("cancel", "a")]
     assert requests.is_empty
 
@@ -75,7 +75,7 @@ def test_what_is_no_note_neither_holds_up_the_daemon_nor_asks_anything(
     (folder / "2.json").symlink_to(tmp_path)
     (folder / "3.json").mkdir()
     (folder / "4.json").write_text(json.dumps({"action": "cancel", "job": "c" * 2**20}))
-    requests.leave(ControlRequest("cancel", "a"))
+    requests.write(ControlRequest("cancel", "a"))
     assert list(requests.take()) == [ControlRequest("cancel", "a")]
     assert requests.is_empty
     assert (tmp_path / "elsewhere").exists()
@@ -85,7 +85,7 @@ def test_a_note_is_gone_for_good_before_it_is_heeded(tmp_path: Path) -> None:
     """A power cut must not bring it back, to be heeded about another sidecar of that name."""
     files = StepFiles()
     requests = ControlRequests(tmp_path, files)
-    requests.leave(ControlRequest("cancel", "beach.yaml"))
+    requests.write(ControlRequest("cancel", "beach.yaml"))
     files.log.clear()
     next(requests.take())
     assert [operation for operation, _ in files.log] == ["unlink", "fsync_folder"]
@@ -102,7 +102,7 @@ def test_a_note_that_cannot_be_removed_is_told_once_and_passed_over(tmp_path: Pa
 
     note(tmp_path, b'{"action": "cancel", "job": "x"}')
     requests = ControlRequests(tmp_path, Stuck(), lambda path, _: told.append(path))
-    requests.leave(ControlRequest("cancel", "a"))
+    requests.write(ControlRequest("cancel", "a"))
     assert list(requests.take()) == [ControlRequest("cancel", "a")]
     assert list(requests.take()) == []
     assert [path.name for path in told] == ["0.json"]
@@ -206,7 +206,7 @@ def test_a_note_for_a_job_that_has_ended_is_refused_with_an_event(playground: Pl
     playground.pair("beach")
     playground.once()
     job = playground.events("job.finished")[0]["job"]
-    ControlRequests(playground.work, Files()).leave(ControlRequest("cancel", job))
+    ControlRequests(playground.work, Files()).write(ControlRequest("cancel", job))
     playground.once()
     (refused,) = playground.events("request.refused")
     assert (refused["action"], refused["name"]) == ("cancel", job)
@@ -220,7 +220,7 @@ def test_a_sidecar_that_was_claimed_meanwhile_is_cancelled_all_the_same(
     playground.pair("sub/beach", options=LONG)
     playground.start()
     started(playground, "beach")
-    ControlRequests(playground.work, Files()).leave(ControlRequest("cancel", "sub/beach.yaml"))
+    ControlRequests(playground.work, Files()).write(ControlRequest("cancel", "sub/beach.yaml"))
     wait_for(lambda: playground.events("job.failed", code="cancelled"))
 
 
@@ -260,3 +260,16 @@ def test_the_beginning_of_a_name_means_the_job_that_begins_so(playground: Playgr
     several = playground.command("cancel", "beac")
     assert "means several jobs:\n  beach-2.yaml  beach-2\n  beach.yaml  beach" in several.stderr
     assert playground.command("cancel", "pi").returncode == 1
+
+
+def test_a_beginning_that_is_too_short_is_told_what_it_takes(playground: Playground) -> None:
+    """Of an id and of a name; instead of that there is no such job."""
+    playground.pair("pier", options=LONG)
+    daemon = playground.start()
+    job = started(playground, "pier")
+    playground.stop(daemon)
+    for wanted in (job[:4], "pi"):
+        done = playground.command("cancel", wanted)
+        assert done.returncode == 1
+        assert f"{wanted!r} is too short: so begin 1 " in done.stderr
+        assert "give at least 8 characters of an id, or 3 of a name" in done.stderr

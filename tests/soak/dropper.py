@@ -74,8 +74,7 @@ class Dropper:
 
     def drop(self) -> None:
         """Drop one more job; a picture that is late comes with the next one."""
-        while self._later:
-            self._later.popleft()()
+        self.bring_late_pictures()
         self._number += 1
         number = self._number
         kind = self._draw.choices(list(KINDS), [kind.weight for kind in KINDS.values()])[0]
@@ -85,6 +84,11 @@ class Dropper:
         folder = self._inbox / self._draw.choice(FOLDERS)
         folder.mkdir(parents=True, exist_ok=True)
         self._put(job, folder, self._sidecar(job))
+
+    def bring_late_pictures(self) -> None:
+        """Put those pictures into the inbox whose sidecars are there already."""
+        while self._later:
+            self._later.popleft()()
 
     def _put(self, job: Submission, folder: Path, sidecar: str) -> None:
         if job.kind == "late":

@@ -27,7 +27,7 @@ from nstd.daemon.daemon import Daemon
 from nstd.daemon.dispatcher import Dispatcher
 from nstd.daemon.health import HealthFile
 from nstd.daemon.pipeline import Pipeline
-from nstd.daemon.wakeup import Wake
+from nstd.daemon.wakeup import WakePipe
 from nstd.documents.config import Config
 from nstd.executors.contract import Begun, Event
 from nstd.intake.inbox import Inbox
@@ -44,7 +44,7 @@ class Fleet:
 
     def __init__(self, slots: int, lasting: float) -> None:
         self._slots = [Slot(f"node{number // 8}/gpu:{number % 8}", 0) for number in range(slots)]
-        self._lasting, self._wake = lasting, Wake()
+        self._lasting, self._wake_pipe = lasting, WakePipe()
         self._begun: list[Begun] = []
         self._running: deque[tuple[float, str]] = deque()
         self._reported = 0.0
@@ -59,7 +59,7 @@ class Fleet:
         """All of them."""
         return self._slots
 
-    def trouble(self) -> str:
+    def why_no_slots(self) -> str:
         """None."""
         return ""
 
@@ -83,7 +83,7 @@ class Fleet:
 
     def events(self) -> Iterable[Event]:
         """What began and ended since the last call, and once a second a report of each."""
-        self._wake.clear()
+        self._wake_pipe.clear()
         now = time.monotonic()
         yield from self._begun
         self._begun.clear()
@@ -102,10 +102,12 @@ class Fleet:
         if self._timer is not None:
             self._timer.cancel()
         if self._running:
-            self._timer = Timer(max(0.0, self._running[0][0] - time.monotonic()), self._wake.ring)
+            self._timer = Timer(
+                max(0.0, self._running[0][0] - time.monotonic()), self._wake_pipe.wake
+            )
             self._timer.daemon = True
             self._timer.start()
-        return [self._wake.fileno()]
+        return [self._wake_pipe.fileno()]
 
     def configure(self, config: Config) -> None:
         """Nothing to take over."""
@@ -119,11 +121,11 @@ class Fleet:
 PARTS: dict[str, tuple[type, str]] = {
     "start up": (Daemon, "_start"),
     "scan": (Inbox, "ready"),
-    "claim": (Pipeline, "take_in"),
+    "claim": (Pipeline, "admit"),
     "dispatch": (Dispatcher, "dispatch"),
     "collect": (Dispatcher, "collect"),
     "progress": (Dispatcher, "_note"),
-    "publish": (Pipeline, "put_out"),
+    "publish": (Pipeline, "publish"),
     "state": (HealthFile, "write"),
     "worker": (Fleet, "start"),
     "asleep": (Daemon, "_sleep"),

@@ -226,6 +226,7 @@ class Storm:
 
     def _drain(self) -> None:
         """Start afresh, so that no pause is left, and wait until nothing waits or runs."""
+        self._dropper.bring_late_pictures()
         self._keep_up()
         self._end(twice=False)
         self._keep_up()

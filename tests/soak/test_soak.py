@@ -31,6 +31,7 @@ def storm(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_short_storm_loses_doubles_and_tears_nothing(
     record_property: Callable[[str, object], None],

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nstd.documents.config import Config
 from nstd.intake.claim import Claims
-from nstd.intake.inbox import Inbox, Ready
+from nstd.intake.inbox import Inbox
 from nstd.intake.plan import plain_order
+from nstd.intake.ready import Ready
 from nstd.queue.job import Failure, Job
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files

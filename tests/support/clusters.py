@@ -21,13 +21,15 @@ from nstd.documents.config import Config
 from nstd.executors.cluster.executor import RayExecutor
 from support import CHECKOUT, TESTS
 
-needs_ray = (
-    pytest.mark.skipif(
-        importlib.util.find_spec("ray") is None,
-        reason="ray is not installed: pip install 'nstd[ray]'",
-    ),
-    pytest.mark.xdist_group("ray"),  # in one process: a cluster is too much for each
+_needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None,
+    reason="ray is not installed: pip install 'nstd[ray]'",
 )
+
+
+def needs_ray(group: str) -> tuple[pytest.MarkDecorator, pytest.MarkDecorator]:
+    """The marks of tests that share a cluster, in one process, as `group`."""
+    return _needs_ray, pytest.mark.xdist_group(group)
 
 
 class RayCluster:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -185,10 +186,12 @@ def make_job(folder: Path, name: str, backend: str = "puppet", **fields: Any) ->
 class Bench:
     """An executor with jobs to run, and everything that it has told."""
 
-    def __init__(self, executor: Executor, folder: Path) -> None:
+    def __init__(self, executor: Executor, folder: Path, *, is_open: bool = False) -> None:
         self.executor, self.folder = executor, folder
         self.events: list[Event] = []
-        executor.open()
+        self._started: Counter[str] = Counter()
+        if not is_open:
+            executor.open()
         self.slots = list(executor.slots())
 
     def start(self, name: str, backend: str = "puppet", slot: int = 0, **fields: Any) -> JobPaths:
@@ -199,6 +202,7 @@ class Bench:
     def start_again(self, job: Job, slot: int = 0) -> JobPaths:
         """Start a job whose folder is there."""
         paths = JobPaths(self.folder / job.id)
+        self._started[job.id] += 1
         self.executor.start(job, self.slots[slot], paths.folder)
         return paths
 
@@ -221,6 +225,10 @@ class Bench:
     def outcomes(self, name: str) -> list[Outcome]:
         """The ends of the job so far."""
         return [e for e in self.events if isinstance(e, Outcome) and e.job == name]
+
+    def running(self) -> list[str]:
+        """The jobs that have not ended as often as they were started."""
+        return [name for name, n in self._started.items() if len(self.outcomes(name)) < n]
 
     def reports(self, name: str) -> list[Report]:
         """The reports of the job so far."""

@@ -40,14 +40,18 @@ class Farm:
         )
         self.forge = Forge(self.seed.environment)
 
+    def clear(self, kind: str) -> Plot:
+        """A plot whose root is still to be made."""
+        self._count += 1
+        return Plot(self.folder / f"{self._count}", kind)
+
     def plant(self, kind: str) -> Plot:
         """A root of its own, in whose inbox lies one job that will end as `kind`."""
-        self._count += 1
-        plot = Plot(self.folder / f"{self._count}", kind)
+        plot = self.clear(kind)
         shutil.copytree(self.seed.root, plot.root)
         for name, place in self._elsewhere.items():
-            shutil.move(plot.root / name, place / f"{self._count}")
-            plot.move(name, place / f"{self._count}")
+            shutil.move(plot.root / name, place / plot.root.name)
+            plot.move(name, place / plot.root.name)
         Image.new("RGB", (16, 12), "teal").save(plot.inbox / "content.png")
         Image.new("RGB", (16, 12), "orange").save(plot.inbox / "style.png")
         # Not in the middle: an attempt that resumes behind it would finish.

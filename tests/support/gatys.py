@@ -14,13 +14,13 @@ from torch import Tensor
 
 from nstd.backend import Interrupted, Progress, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, fitted
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights import REGISTRY, RETRAINED
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels
 
 VGG: dict[str, Any] = {
-    "network": "vgg19",
+    "network": RETRAINED,
     "content_layers": ("relu2_1",),
     "style_layers": ("relu1_1", "relu2_1"),
 }
@@ -32,7 +32,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitted, "WIDTHS", (8, 12, 16, 16, 16))
 
 
-def install_weights(folder: Path, state: dict[str, Tensor], name: str = "vgg19") -> str:
+def install_weights(folder: Path, state: dict[str, Tensor], name: str = RETRAINED) -> str:
     """Write `state` where the weights of `name` belong, with its note; its SHA-256."""
     path = folder / REGISTRY[name].file
     torch.save(state, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,13 +43,19 @@ SHORT = dict.fromkeys(("after_error", "claim", "disk", "full", "full_job", "publ
 """Waits after an error of a disk, in seconds, which are 1 to 10 otherwise."""
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 120.0, what: str = "") -> T:
-    """The first true value of `condition`; AssertionError when none came in time."""
+def wait_for(
+    condition: Callable[[], T], seconds: float = 200.0, what: str = "", pause: float = 0.02
+) -> T:
+    """The first true value of `condition`; AssertionError when none came in time.
+
+    `pause` is the time in seconds between two looks; a look that starts processes needs a longer
+    one, to leave the processor to what is waited for.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
     raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 
@@ -92,7 +99,7 @@ class Playground:
         self.configure(**settings)
         self.prefix: list[str] = []
         """A command that sets the scene and then executes the daemon's, such as `unshare`."""
-        self._run = ["-m", "nstd", "run"]
+        self._waits = ""
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def configure(self, **settings: Any) -> None:
@@ -144,9 +151,8 @@ class Playground:
         """
         environment = self.environment | {"NSTD_CONFIG": str(self.config_path)}
         environment |= options.pop("env", {})
-        cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 120)
-        is_sabotaged = (self.site / "sitecustomize.py").exists()
-        if arguments and not (options or self.prefix or is_sabotaged):
+        cwd, timeout = options.pop("cwd", self.folder), options.pop("timeout", 250)
+        if arguments and not (options or self.prefix or self._is_sabotaged()):
             if arguments[0] in HERE and not {"-f", "--follow", "--watch"} & set(arguments):
                 return run_here(arguments, environment, cwd)
             return PRELOADED.run(arguments, environment, cwd, timeout)
@@ -175,28 +181,37 @@ class Playground:
 
     def hurry(self, **waits: float) -> None:
         """Have the daemons that `start` starts wait shorter, in general after a disk error."""
-        self._run = [str(HURRIED), json.dumps(waits or SHORT)]
+        self._waits = json.dumps(waits or SHORT)
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the daemon and wait until it is up; `close` ends it at the latest."""
         before = len(self.told("daemon.started"))
-        with (self.folder / "stderr").open("ab") as stderr:
-            process = subprocess.Popen(
-                [
-                    *(*self.prefix, sys.executable, *self._run),
-                    *("-c", str(self.config_path), *arguments),
-                ],
-                env=self.environment | (env or {}),
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                cwd=self.folder,
-            )
+        process = self._spawn(("-c", str(self.config_path), *arguments), env or {})
         self._processes.append(process)
         wait_for(
             lambda: len(self.told("daemon.started")) > before or process.poll() is not None,
             what="daemon.started",
         )
         return process
+
+    def _spawn(self, arguments: tuple[str, ...], more: dict[str, str]) -> subprocess.Popen[bytes]:
+        """A daemon that writes into `stderr`; forked where only that is asked for."""
+        environment = self.environment | more
+        run = () if self._waits else ("run",)
+        if not (self.prefix or more or self._is_sabotaged()):
+            return PRELOADED.start((*run, *arguments), environment, self.folder, self._waits)
+        program = [str(HURRIED), self._waits] if self._waits else ["-m", "nstd", *run]
+        with (self.folder / "stderr").open("ab") as stderr:
+            return subprocess.Popen(
+                [*self.prefix, sys.executable, *program, *arguments],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                cwd=self.folder,
+            )
+
+    def _is_sabotaged(self) -> bool:
+        return (self.site / "sitecustomize.py").exists()
 
     def stop(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit status."""
@@ -240,6 +255,22 @@ class Playground:
             (self.outbox / "failed" / name / "reason.json").read_text()
         )
         return reason
+
+
+def on_a_terminal(playground: Playground, *command: str) -> str:
+    """What a command that ends well draws on a terminal of 120 columns, without its escapes."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nstd", *command],
+        env=playground.environment | {"TERM": "xterm", "COLUMNS": "120"},
+        cwd=playground.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = everything_from(ours)
+    assert process.wait(timeout=120) == 0
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
 
 
 def codes(playground: Playground) -> dict[str, str]:

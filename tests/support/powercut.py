@@ -32,7 +32,7 @@ Bytes = dict[int, bytes]
 
 
 @dataclass
-class Look:
+class FollowedState:
     """A tree as it was seen; `synced` is the inode that was fsynced just then, if any."""
 
     root: int
@@ -62,12 +62,12 @@ class Recorder(FaultyFiles):
         self._look(os.fstat(descriptor).st_ino)
 
     def _look(self, synced: int | None) -> None:
-        look = Look(self._root.stat().st_ino, synced=synced)
+        look = FollowedState(self._root.stat().st_ino, synced=synced)
         self._walk(self._root, look)
         with self._record.open("ab") as file:
             pickle.dump(look, file)
 
-    def _walk(self, path: Path, look: Look) -> None:
+    def _walk(self, path: Path, look: FollowedState) -> None:
         inode = self._hold(path)
         if stat.S_ISDIR(path.lstat().st_mode):
             entries = {each.name: each for each in path.iterdir()}
@@ -84,7 +84,7 @@ class Recorder(FaultyFiles):
         return inode
 
 
-def recorded(path: Path) -> Iterator[Look]:
+def recorded(path: Path) -> Iterator[FollowedState]:
     """The looks of a recorded run."""
     with path.open("rb") as file:
         while file.peek(1):
@@ -142,12 +142,12 @@ class State:
 class Disk:
     """A replayed run: what is seen, and what of it is durable. The first look is all durable."""
 
-    def __init__(self, first: Look) -> None:
+    def __init__(self, first: FollowedState) -> None:
         self._seen = first
         self._names = {inode: dict(entries) for inode, entries in first.names.items()}
         self._data = dict(first.data)
 
-    def heed(self, look: Look) -> None:
+    def heed(self, look: FollowedState) -> None:
         """The next look: the disk changed, or something was synced."""
         self._seen, synced = look, look.synced
         for inode in look.names:

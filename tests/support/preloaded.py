@@ -1,7 +1,8 @@
 """Commands of nstd in processes of their own that need not import it: each is forked.
 
 The process that they are forked from has imported what a daemon needs, and nothing of the test's.
-Each line on its standard input is a command; it answers with the pid, and then the exit status.
+Each line on its standard input is an order: a command, which is answered with its pid; the pid of
+one that is to be waited for, or only looked at, which is answered with its exit status.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -32,24 +34,31 @@ def serve() -> None:
     import nstd.documents.schema
     import nstd.executors.local
     import nstd.outbox.gallery.page  # noqa: F401
+    import support.hurried  # noqa: F401
 
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            _become(**json.loads(line))
-        print(pid, flush=True)
-        _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(_answer(**json.loads(line)), flush=True)
+
+
+def _answer(*, wait: int = 0, poll: int = 0, **command: Any) -> str:
+    """The pid of a new process; or the exit status of one, empty while it runs."""
+    if wait or poll:
+        pid, status = os.waitpid(wait or poll, os.WNOHANG if poll else 0)
+        return str(os.waitstatus_to_exitcode(status)) if pid else ""
+    pid = os.fork()
+    if pid == 0:
+        _become(**command)
+    return str(pid)
 
 
 def _become(
-    arguments: list[str], environment: dict[str, str], folder: str, out: str, err: str
+    arguments: list[str], environment: dict[str, str], folder: str, out: str, err: str, waits: str
 ) -> NoReturn:
-    """Be the process of `nstd ARGUMENTS`, whose outputs go to files."""
+    """Be the process of `nstd ARGUMENTS`, whose outputs go to files; with `waits`, a hurried one"""
     for number, (path, flags) in enumerate(
-        ((os.devnull, os.O_RDONLY), (out, os.O_WRONLY), (err, os.O_WRONLY))
+        ((os.devnull, os.O_RDONLY), *((path, os.O_WRONLY | os.O_APPEND) for path in (out, err)))
     ):
         descriptor = os.open(path, flags)
         os.dup2(descriptor, number)
@@ -60,11 +69,41 @@ def _become(
     os.environ.update(environment)
     places = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
     sys.path[:] = [*places, *(place for place in sys.path if place != str(TESTS))]
+    if waits:
+        from support import hurried
+
+        sys.argv = ["hurried", waits, *arguments]
+        sys.exit(hurried.main())
     sys.argv = ["nstd", *arguments]
     from nstd.cli import main
 
     main(arguments)
     sys.exit(0)
+
+
+class Forked(subprocess.Popen[bytes]):
+    """A process that the preloaded one has forked, waited for as others are."""
+
+    def __init__(self, pid: int, preloaded: Preloaded) -> None:
+        self.pid, self._preloaded = pid, preloaded
+        self.returncode = None
+        self.stdin = self.stdout = self.stderr = None
+        self._child_created = False  # there is nothing to be told of when it goes
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+        if self.returncode is None:
+            self.returncode = self._preloaded.look_at(self.pid)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status; raises TimeoutExpired after `timeout` seconds."""
+        until = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while (status := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("nstd", timeout or 0)
+            time.sleep(0.01)
+        return status
 
 
 class Preloaded:
@@ -83,7 +122,8 @@ class Preloaded:
             out, err = (Path(place) / name for name in ("out", "err"))
             for path in (out, err):
                 path.touch()
-            pid = int(self._ask(arguments, environment, folder, out, err))
+            pid = int(self._ask(**_command(arguments, environment, folder, out, err)))
+            self._order(wait=pid)
             code = self._answer(wait)
             if code is None:
                 os.kill(pid, 9)
@@ -92,7 +132,29 @@ class Preloaded:
             texts = (path.read_bytes().decode("utf-8", "replace") for path in (out, err))
             return subprocess.CompletedProcess(["nstd", *arguments], int(code), *texts)
 
-    def _ask(self, arguments: Any, environment: Any, folder: Any, out: Path, err: Path) -> str:
+    def start(
+        self, arguments: tuple[str, ...], environment: Mapping[str, str], folder: Path, waits: str
+    ) -> Forked:
+        """`nstd ARGUMENTS`, or a hurried daemon; its standard error is added to a file."""
+        err = folder / "stderr"
+        err.touch()
+        order = _command(arguments, environment, folder, Path(os.devnull), err)
+        with self._lock:
+            return Forked(int(self._ask(**order | {"waits": waits})), self)
+
+    def look_at(self, pid: int) -> int | None:
+        """The exit status of a process that was started, None while it runs."""
+        with self._lock:
+            status = self._ask(poll=pid)
+        return int(status) if status else None
+
+    def _ask(self, **order: Any) -> str:
+        self._order(**order)
+        answer = self._answer(60)
+        assert answer is not None
+        return answer
+
+    def _order(self, **order: Any) -> None:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", __file__],
@@ -101,13 +163,8 @@ class Preloaded:
                 stdout=subprocess.PIPE,
             )
         assert self._process.stdin is not None
-        order = {"arguments": list(arguments), "environment": dict(environment)}
-        places = {"folder": str(folder), "out": str(out), "err": str(err)}
-        self._process.stdin.write(json.dumps(order | places).encode() + b"\n")
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
-        pid = self._answer(60)
-        assert pid is not None
-        return pid
 
     def _answer(self, wait: float) -> str | None:
         """The next line; None when there was none in time."""
@@ -122,6 +179,13 @@ class Preloaded:
             self._read += more
         line, _, self._read = self._read.partition(b"\n")
         return line.decode()
+
+
+def _command(
+    arguments: tuple[str, ...], environment: Mapping[str, str], folder: Path, out: Path, err: Path
+) -> dict[str, Any]:
+    places = {"folder": str(folder), "out": str(out), "err": str(err)}
+    return {"arguments": arguments, "environment": dict(environment), "waits": "", **places}
 
 
 PRELOADED = Preloaded()

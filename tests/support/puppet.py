@@ -13,12 +13,13 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     steps: int = 1
     pause: float = 0.0
-    act: str = ""           # at once: refuse; in the middle: raise, exit, kill, hang, stop, oom,
-                            # assert, leak
+    act: str = ""           # at once: refuse; in the middle: raise, exit, kill, segfault, hang,
+                            # stop, oom, assert, leak
     attempts_file: str = "" # act only while this file has fewer than `times` lines
     times: int = 10**9
     flag: str = ""          # act only while this file is there
     gpu: str = ""           # act only on the GPU of this number
+    until: str = ""         # the end comes early: as soon as this file is there
 
 class Puppet:
     '''Does what its options say: the content comes back, or something happens on the way.'''
@@ -40,6 +41,8 @@ class Puppet:
                             picture=lambda: task.content))
             if step == middle and self.may_act(options):
                 self.act(options.act)
+            if options.until and os.path.exists(options.until):
+                break
         return Result(task.content)
 
     def may_act(self, options):
@@ -62,6 +65,9 @@ class Puppet:
             os._exit(7)
         if what == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if what == "segfault":
+            import ctypes
+            ctypes.string_at(0)
         if what == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
         if what == "oom":

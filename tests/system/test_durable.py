@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from support.disk import Killed, StepFiles, names_in
 
-from nstd.system.durable import Files, is_full
+from nstd.system.durable import Files
+from nstd.system.primitives import is_full
 
 
 def failing(operation: str, number: int) -> StepFiles:
@@ -117,7 +118,7 @@ def test_put_back_never_overwrites(tmp_path: Path) -> None:
     (tmp_path / "x-3.yaml").symlink_to("nowhere")
     source = tmp_path / "source"
     source.write_text("ours")
-    assert Files().put_back(source, tmp_path / "x.yaml") == tmp_path / "x-4.yaml"
+    assert Files().move_to_free_name(source, tmp_path / "x.yaml") == tmp_path / "x-4.yaml"
     assert (tmp_path / "x.yaml").read_text() == "theirs"
     assert (tmp_path / "x-4.yaml").read_text() == "ours"
     assert not source.exists()
@@ -141,10 +142,10 @@ def test_put_back_that_dies_anywhere_ends_with_one_file(
             target.write_text("theirs")
         source.write_text("ours")
         try:
-            killed_at(step).put_back(source, target)
+            killed_at(step).move_to_free_name(source, target)
         except Killed:
             if source.exists():
-                Files().put_back(source, target)
+                Files().move_to_free_name(source, target)
         else:
             break
         ours = [path for path in target.parent.iterdir() if path.read_text() == "ours"]
@@ -168,7 +169,7 @@ def test_put_back_crosses_filesystems(tmp_path: Path) -> None:
     source.write_bytes(b"ours")
     (tmp_path / "x.yaml").write_text("theirs")
     try:
-        place = Files().put_back(source, tmp_path / "x.yaml")
+        place = Files().move_to_free_name(source, tmp_path / "x.yaml")
     finally:
         source.unlink(missing_ok=True)
     assert place.read_bytes() == b"ours"

@@ -35,17 +35,17 @@ def refused(action: Callable[[], object]) -> str:
 
 def test_a_regular_file_is_looked_at_and_opened(root: Folder) -> None:
     """The signature is that of stat; the bytes are those of the file."""
-    signature = root.look("sub/beach.jpg")
+    signature = root.signature("sub/beach.jpg")
     assert signature.size == 5
     with root.open("sub/beach.jpg") as file:
         assert file.read() == b"beach"
     (root.path / "sub" / "beach.jpg").rename(root.path / "coast.jpg")
-    assert root.look("coast.jpg").same_bytes(signature)
+    assert root.signature("coast.jpg").same_bytes(signature)
     with pytest.raises(FileNotFoundError, match=r"sub/none\.jpg"):
-        root.look("sub/none.jpg")
+        root.signature("sub/none.jpg")
 
 
-@pytest.mark.parametrize("method", ["look", "open"])
+@pytest.mark.parametrize("method", ["signature", "open"])
 def test_links_are_refused_wherever_they_point(root: Folder, method: str) -> None:
     """A link to a file, to a folder on the way, into the root and to nowhere."""
     inbox = root.path
@@ -57,7 +57,7 @@ def test_links_are_refused_wherever_they_point(root: Folder, method: str) -> Non
         assert "link" in refused(lambda name=name: getattr(root, method)(name))  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("method", ["look", "open"])
+@pytest.mark.parametrize("method", ["signature", "open"])
 def test_what_is_no_file_is_refused_without_opening_it(root: Folder, method: str) -> None:
     """A FIFO without a writer would block for ever; a device may do anything."""
     os.mkfifo(root.path / "fifo.jpg")
@@ -105,7 +105,7 @@ def test_a_file_swapped_between_look_and_open_is_not_followed(
         return real(path, mode)
 
     monkeypatch.setattr(os, "access", swap)
-    root.look("sub/beach.jpg")
+    root.signature("sub/beach.jpg")
     monkeypatch.undo()
     with pytest.raises((SidecarError, FileNotFoundError)):
         opened.append(root.open("sub/beach.jpg").read().decode())
@@ -145,7 +145,7 @@ def test_descriptors_are_given_back(root: Folder) -> None:
     before = len(names_in(Path("/proc/self/fd")))
     (root.path / "link").symlink_to("sub")
     for _ in range(20):
-        root.look("sub/beach.jpg")
+        root.signature("sub/beach.jpg")
         root.open("sub/beach.jpg").close()
         root.entries("sub")
         for name in ("none", "sub/none", "link/beach.jpg", "sub", "../x"):
@@ -159,7 +159,7 @@ def test_a_file_that_must_not_be_read_says_so_at_the_look(root: Folder) -> None:
     """Better than finding out after the sidecar has been claimed."""
     (root.path / "sub" / "beach.jpg").chmod(0)
     with pytest.raises(PermissionError, match=r"sub/beach\.jpg"):
-        root.look("sub/beach.jpg")
+        root.signature("sub/beach.jpg")
 
 
 @pytest.mark.parametrize("name", ["a\ud800.jpg", "a\ud800/b.jpg", "a\0.jpg"])
@@ -167,5 +167,5 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> N
     """It concerns its own sidecar; the inbox is read on."""
     (tmp_path / "a").mkdir()
     with pytest.raises(SidecarError) as caught:
-        Folder(tmp_path).look(name)
+        Folder(tmp_path).signature(name)
     assert caught.value.code == "path_refused"

@@ -27,3 +27,8 @@ def test_names_that_differ_in_case_alone_are_told_apart() -> None:
     """Some disks do not."""
     assert distinct(["a", "A", "b", "a"]) == ["a", "A-2", "b", "a-3"]
     assert distinct(["1", "1"], " ({})") == ["1", "1 (2)"]
+
+
+def test_a_number_gives_none_of_the_names_to_another() -> None:
+    """Also where the one that is called so comes later."""
+    assert distinct(["a", "a", "A-2", "a"]) == ["a", "a-3", "A-2", "a-4"]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,8 @@ SOURCE = "/root/nstd"
 """Where the guest has the source: the folder in which the commands of the documents are run."""
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _GUESTS, _PREFIX_OF_GUESTS = Path("/var/tmp"), "nstd-guest-"
+_MAKING = 2.0
+"""Seconds that a guest has to make its lock."""
 _PREFIX = "/opt/python"
 """Where the guest has the Python of the tests."""
 _ENVIRONMENT = {
@@ -27,6 +30,20 @@ _ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
 }
+_MOUNT = (
+    "mount -t overlay -o lowerdir={image},upperdir={folder}/own,workdir={folder}/work overlay"
+    " {folder}/root || cp -a {image}/. {folder}/own/. {folder}/root"
+)
+"""Where no overlay can be mounted, as in some containers, the image is copied."""
+_ENDS_WITH_US = [
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"),
+]
+"""A command ends, with all that it started, when the tests end, even if they are killed: the
+kernel kills all processes of a namespace whose first one has ended. nspawn alone leaves a guest."""
+_HIERARCHIES = [Path("/sys/fs/cgroup", each) for each in ("", "unified", "systemd")]
+"""Where this machine may have control groups. Each guest has some of its own: otherwise those that
+run at a time would share the groups of their units, and one would end processes of the other."""
 _MEMORY = Path("/sys/fs/cgroup/memory")
 """The memory controller of a machine that still has the first version of control groups."""
 
@@ -49,16 +66,36 @@ def _sites() -> dict[str, Path]:
 def remove_abandoned() -> None:
     """Remove what guests have left whose tests were killed; nobody holds their locks any more."""
     for folder in _GUESTS.glob(f"{_PREFIX_OF_GUESTS}*"):
-        try:
-            with (folder / "lock").open() as lock:
+        with suppress(OSError):  # it is in use, or another process is quicker
+            if time.time() - folder.stat().st_mtime < _MAKING:
+                continue  # its lock may not be there yet
+            with (folder / "lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for hierarchy in (*_HIERARCHIES, _MEMORY):
+                    _removed(hierarchy / folder.name)
                 shutil.rmtree(folder)
-        except OSError:  # it is in use, or another process is quicker
-            continue
+
+
+def _removed(cgroup: Path) -> bool:
+    """Whether a control group and those in it are gone, or could be removed."""
+    folders = sorted((path.parent for path in cgroup.rglob("cgroup.procs")), reverse=True)
+    with suppress(OSError):  # a process is still about to end
+        for folder in folders:
+            folder.rmdir()
+    return not cgroup.exists()
+
+
+def _descendants(process: int) -> Iterator[int]:
+    """The children of a process, and theirs, down to those of nspawn."""
+    with suppress(OSError):
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+            yield int(child)
+            if not Path(f"/proc/{child}/comm").read_text().startswith("systemd\n"):
+                yield from _descendants(int(child))
 
 
 class Guest:
-    """A copy of an image, booted; `close` ends it and removes the copy.
+    """An image, booted; `close` ends it and removes what it wrote, which lies beside the image.
 
     nspawn is not told to register it with the systemd of this machine, which may have none. It
     has a network of its own, with nothing but the loopback. With `memory`, `MemoryMax=` of its
@@ -71,10 +108,14 @@ class Guest:
         self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX_OF_GUESTS, dir=_GUESTS))
         self._lock = (self._folder / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.directory = self._folder / "root"
-        subprocess.run(["cp", "-a", "--reflink=auto", image, self.directory], check=True)
+        self._image, self._own = image, self._folder / "own"
         self._legacy = memory and _MEMORY.is_dir()
-        self._cgroup = _MEMORY / self._folder.name if self._legacy else None
+        hierarchies = [*_HIERARCHIES, _MEMORY] if self._legacy else _HIERARCHIES
+        self._cgroups = [
+            folder / self._folder.name
+            for folder in hierarchies
+            if (folder / "cgroup.procs").exists()
+        ]
         self._furnish()
         self._pid = 0
         self._nspawn = self._boot()
@@ -93,14 +134,14 @@ class Guest:
         return Path(f"/proc/{self._pid}/root")
 
     def run(
-        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 120
+        self, command: str, *, user: str = "root", check: bool = True, timeout: float = 300
     ) -> str:
         """What a line of shell prints in the guest on either stream; AssertionError if it fails."""
         status, printed = self.attempt(command, user=user, timeout=timeout)
         assert status == 0 or not check, f"{command} ended with {status}:\n{printed}"
         return printed
 
-    def attempt(self, command: str, *, user: str = "root", timeout: float = 120) -> tuple[int, str]:
+    def attempt(self, command: str, *, user: str = "root", timeout: float = 300) -> tuple[int, str]:
         """The exit status of a line of shell in the guest, and what it printed."""
         environment = [f"{key}={value}" for key, value in _ENVIRONMENT.items()]
         shell = ["bash", "-o", "pipefail", "-c", command]
@@ -132,8 +173,9 @@ class Guest:
     def memory_limit(self, unit: str) -> int:
         """The bytes that the kernel grants a unit of the system's slice."""
         place = f"system.slice/{unit}"
-        if self._cgroup:
-            return int((self._cgroup / place / "memory.limit_in_bytes").read_text())
+        if self._legacy:
+            own = _MEMORY / self._folder.name / place / "memory.limit_in_bytes"
+            return int(own.read_text())
         told = self.run(f"cat /sys/fs/cgroup/{place}/memory.max", check=False).strip()
         return int(told) if told.isdigit() else sys.maxsize
 
@@ -142,18 +184,20 @@ class Guest:
         if self._nspawn.poll() is None:
             os.kill(self._pid or self._nspawn.pid, signal.SIGKILL)  # all others die with it
             self._nspawn.wait(30)
+        shutil.rmtree(self._folder)  # with its lock held: others remove what nobody holds
         self._lock.close()
-        shutil.rmtree(self._folder)
-        if self._cgroup:
-            wait_for(self._remove_cgroup, 30, "the guest's control group to be empty")
+        wait_for(
+            lambda: all(_removed(each) for each in self._cgroups),
+            30,
+            "the guest's control groups to be empty",
+        )
 
     def _boot(self) -> subprocess.Popen[bytes]:
         command = [
-            *("setpriv", "--pdeathsig", "KILL"),  # no guest outlives the tests
             "systemd-nspawn",
             "--boot",
             "--quiet",
-            f"--directory={self.directory}",
+            f"--directory={self._folder / 'root'}",
             f"--machine=nstd-guest-{self._folder.name[-8:].encode().hex()}",
             "--register=no",
             "--keep-unit",
@@ -163,15 +207,19 @@ class Guest:
             f"--bind-ro={sys.base_prefix}:{_PREFIX}",
             *(f"--bind-ro={folder}:{name}" for name, folder in _sites().items()),
         ]
-        if self._cgroup:
-            self._cgroup.mkdir()
-            enter = f'echo $$ > {self._cgroup}/cgroup.procs && exec "$@"'
+        for name in ("root", "work"):
+            (self._folder / name).mkdir()
+        script = _MOUNT.format(image=self._image, folder=self._folder)
+        for cgroup in self._cgroups:
+            cgroup.mkdir()
+            script = f"echo $$ > {cgroup}/cgroup.procs && {script}"
+        if self._legacy:
             # Read by systemd 256 and 257, which start in this mode only when they are told to.
-            command = ["sh", "-c", enter, "sh", *command, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+            command.append("SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
         unified = "0" if self._legacy else "1"
         with (self._folder / "console").open("wb") as console:
             return subprocess.Popen(
-                command,
+                [*_ENDS_WITH_US, "sh", "-c", f'{script}; "$@"; exit', "sh", *command],
                 env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": unified},
                 stdin=subprocess.DEVNULL,
                 stdout=console,
@@ -180,9 +228,10 @@ class Guest:
 
     def _furnish(self) -> None:
         """What a fresh server does not have: the source, and Python as it is here."""
+        (self._own / "root").mkdir(0o700, parents=True)
         shutil.copytree(
             ROOT,
-            self.directory / SOURCE.lstrip("/"),
+            self._own / SOURCE.lstrip("/"),
             ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"),
         )
         wrapper = _WRAPPER.format(
@@ -195,7 +244,7 @@ class Guest:
             ("etc/hosts", "127.0.0.1 localhost studio1\n", 0o644),
             ("etc/ld.so.conf.d/python.conf", f"{_PREFIX}/lib\n", 0o644),
         ):
-            file = self.directory / path
+            file = self._own / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             file.chmod(mode)
@@ -203,12 +252,11 @@ class Guest:
     def _first_process(self) -> int:
         """The guest's process 1, a child of nspawn; 0 while there is none."""
         assert self._nspawn.poll() is None, (self._folder / "console").read_text()
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text()
-        for child in children.split():
+        for child in _descendants(self._nspawn.pid):
             with suppress(OSError):  # a helper of nspawn, which is gone by now
                 command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
                 if command.endswith((b"/systemd", b"/init")):
-                    return int(child)
+                    return child
         return 0
 
     def _is_up(self) -> bool:
@@ -222,13 +270,3 @@ class Guest:
         """The controllers of the first version come read-only: have this one heeded."""
         if self._legacy:
             self.run("mount -o remount,bind,rw /sys/fs/cgroup/memory && systemctl daemon-reexec")
-
-    def _remove_cgroup(self) -> bool:
-        assert self._cgroup
-        folders = sorted((path.parent for path in self._cgroup.rglob("cgroup.procs")), reverse=True)
-        for folder in folders:
-            try:
-                folder.rmdir()
-            except OSError:
-                return False
-        return True

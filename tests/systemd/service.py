@@ -35,7 +35,8 @@ SETTINGS: dict[str, Any] = {
 HURRY = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=1\nWatchdogSec=10\nNice=0\n"
 """The same for the unit, where it would be a minute."""
 LONG: dict[str, Any] = {"backend": "puppet", "options.pause": 0.1, "options.steps": 100_000}
-"""What alice asks for to have a job that runs until it is cancelled; a tenth of a second a step."""
+"""What alice asks for to have a job that runs until it is cancelled, or let go on; a tenth of a
+second a step."""
 SHORT: dict[str, Any] = {"backend": "puppet"}
 PICTURE: dict[str, Any] = {"output.size": 48, "options.preset": "draft"}
 """The same by the real engine."""
@@ -84,25 +85,33 @@ class Service:
     def reset(self, hurry: bool) -> None:
         """As if just installed, whatever a test did: it runs, with settings that hurry."""
         self.run("systemctl reset-failed nstd", check=False)
-        self.drop_in("hurry", HURRY if hurry else "")
-        self.configure()
-        self.run("systemctl restart nstd")
+        changed = [self.drop_in("hurry", HURRY if hurry else ""), self.configure()]
+        if any(changed) or not self.is_up():
+            self.run("systemctl restart nstd")
         for job in self.waiting():
             self.run(f"sudo -u nstd {NSTD} cancel {job} -c /srv/nstd")
         wait_for(lambda: not self.waiting(), 60, "no job of an earlier test")
 
-    def configure(self, **settings: Any) -> None:
-        """Write the config: the settings of the tests, and these."""
-        self.guest.write("/srv/nstd/config.yaml", yaml.safe_dump(SETTINGS | settings))
+    def configure(self, **settings: Any) -> bool:
+        """Write the config: the settings of the tests, and these. Returns whether it changed."""
+        return self._written("/srv/nstd/config.yaml", yaml.safe_dump(SETTINGS | settings))
 
-    def drop_in(self, name: str, text: str) -> None:
-        """Install a drop-in for the unit, or remove it where there is no text."""
-        path = f"{DROP_INS}/{name}.conf"
+    def drop_in(self, name: str, text: str) -> bool:
+        """Install a drop-in for the unit, or remove it where there is no text, as `configure`."""
+        changed = self._written(f"{DROP_INS}/{name}.conf", text)
+        if changed:
+            self.run("systemctl daemon-reload")
+        return changed
+
+    def _written(self, path: str, text: str) -> bool:
+        file = self.guest.root / path.lstrip("/")
+        if (file.read_text() if file.exists() else "") == text:
+            return False
         if text:
             self.guest.write(path, text)
         else:
-            (self.guest.root / path.lstrip("/")).unlink(missing_ok=True)
-        self.run("systemctl daemon-reload")
+            file.unlink()
+        return True
 
     def show(self, what: str) -> str:
         """A property of the unit, as systemd shows it."""
@@ -139,11 +148,20 @@ class Service:
         assert [end["event"] for end in ends] == ["job.finished"], ends
         return ends[0]
 
-    def in_the_middle(self, name: str, **options: Any) -> None:
-        """Hand in a pair whose job takes long, and wait until there is a checkpoint of it."""
-        self.submit(name, **(LONG | options))
+    def in_the_middle(self, name: str) -> None:
+        """Hand in a pair whose job does not end by itself, and wait for a checkpoint of it."""
+        self.submit(name, **LONG, **{"options.until": f"/srv/nstd/let-{name}"})
         job = wait_for(lambda: self.events("job.started", name=name), 60, "its start")[0]["job"]
         wait_for((self.folder / "work" / job / "checkpoint").exists, 90, "its first checkpoint")
+
+    def let_end(self, name: str) -> dict[str, Any]:
+        """Let a job end that was kept in the middle: the line that ends it."""
+        (self.folder / f"let-{name}").touch()
+        return self.finished(name)
+
+    def is_up_again(self, before: int) -> bool:
+        """Whether the daemon has been started since there were so many starts in its log."""
+        return len(self.events("daemon.started")) > before and self.is_up()
 
     def cancel(self, name: str) -> None:
         """End a job as the service's user, and wait for its end."""

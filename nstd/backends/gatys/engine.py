@@ -137,9 +137,11 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
 
 def _used(network: Network, task: Task) -> dict[str, Any]:
     """The facts about the network and its precision for the record."""
+    made_from = {"source_sha256": network.source} if network.source else {}
     return {
         "name": network.name,
         "sha256": network.sha256,
+        **made_from,
         "precision": precision_for(task.device, task.options.precision),
         "tile": task.options.tile_side(*task.content.shape[:2]),
     }
@@ -147,11 +149,11 @@ def _used(network: Network, task: Task) -> dict[str, Any]:
 
 def _memory(task: Task) -> dict[str, Any]:
     """The facts about memory and the accelerator, if any, for the result."""
-    told: dict[str, Any] = {"predicted_memory": predicted_peak(task)}
+    facts: dict[str, Any] = {"predicted_memory": predicted_peak(task)}
     if task.device != "cpu":
-        told["device_name"] = torch.cuda.get_device_name(task.device)
-        told["device_memory"] = torch.cuda.max_memory_allocated(task.device)
-    return told
+        facts["device_name"] = torch.cuda.get_device_name(task.device)
+        facts["device_memory"] = torch.cuda.max_memory_allocated(task.device)
+    return facts
 
 
 def measured(report: Report, device: str) -> Report:

@@ -33,6 +33,7 @@ class Fitted:
     """Stages of independent components of 3x3 patches, both signs rectified."""
 
     name = "fitted"
+    source = None
 
     def __init__(
         self, filters: Sequence[Filter], pooling: str, dtype: torch.dtype | None = None

@@ -30,6 +30,7 @@ class Fixed:
     """Several networks side by side; layer `stage1a` is the first stage of member `a`."""
 
     name = "fixed"
+    source = None
 
     def __init__(
         self,

@@ -94,13 +94,13 @@ def margins_of(pixels: Pixels) -> Margins:
 
 def _note(pairs: Sequence[tuple[Style, Margins]]) -> str:
     """What was cut off each style, as text."""
-    told = []
+    parts = []
     for number, (style, margins) in enumerate(pairs, start=1):
         if any(margins):
             height, width = style.pixels.shape[:2]
             which = f"style {number}" if len(pairs) > 1 else "the style"
-            told.append(f"{which}, in pixels of {width} x {height}: {margins}")
-    return f"margins cut off {'; '.join(told)} (a white mask would keep them)"
+            parts.append(f"{which}, in pixels of {width} x {height}: {margins}")
+    return f"margins cut off {'; '.join(parts)} (a white mask would keep them)"
 
 
 def _sides(pixels: Pixels) -> list[Array]:
@@ -122,7 +122,7 @@ def _strips(pixels: Pixels) -> Margins:
 
 
 class _Strip(NamedTuple):
-    """The strip of one colour at a side; 0 lines: none."""
+    """A strip of one colour at a side; none if it has 0 lines."""
 
     lines: int
     colour: Array

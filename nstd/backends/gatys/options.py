@@ -28,7 +28,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["fitted", "fixed", "student", "vgg19", "vgg16"] = Field(
+    network: Literal["fitted", "fixed", "student", "vgg19", "vgg19-torchvision", "vgg16"] = Field(
         "fixed",
         description="What sees the pictures; fitted and fixed are always there, see "
         "`nstd networks`.",

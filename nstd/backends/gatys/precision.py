@@ -25,5 +25,5 @@ def precision_for(device: str, wanted: str = "auto") -> str:
 
 def _capabilities() -> dict[str, object]:
     """The capabilities of the CPU, if this version of torch can report them."""
-    tell = getattr(torch.cpu, "get_capabilities", None)
-    return dict(tell()) if tell else {}
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    return dict(capabilities()) if capabilities else {}

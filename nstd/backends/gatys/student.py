@@ -30,6 +30,7 @@ class Student:
     """A branch of `fixed` and a learned one, on a common first stage."""
 
     name = "student"
+    source = None
 
     def __init__(
         self,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import zipfile
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.original import DEVIATION, MEAN, read_original
 from nstd.backends.gatys.pooling import pool
 from nstd.backends.weights import find
 from nstd.errors import WeightsError
 
 CHANNELS = (64, 128, 256, 512, 512)  # by block: Simonyan, Zisserman, table 1
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet, by channel, as torchvision's weights expect
-DEVIATION = (0.229, 0.224, 0.225)
 # Factors that scale other poolings to the size of max pooling, with which the weights were trained;
 # figures of github.com/crowsonkb/style-transfer-pytorch.
 GAINS = {"max": 1.0, "average": 2.0, "l2": 0.78}
@@ -26,10 +28,21 @@ GAINS = {"max": 1.0, "average": 2.0, "l2": 0.78}
 class Vgg:
     """The frozen convolutions up to the last layer needed; the classifier is not built."""
 
-    def __init__(self, name: str, sha256: str, layers: nn.Sequential, pooling: str) -> None:
-        """`layers` are the first layers of torchvision's `features`, as made by `empty_layers`."""
+    def __init__(
+        self,
+        name: str,
+        sha256: str,
+        layers: nn.Sequential,
+        pooling: str,
+        source: str | None = None,
+    ) -> None:
+        """`layers` are the first layers of torchvision's `features`, as made by `empty_layers`.
+
+        `source` is the SHA-256 of the file if `sha256` is that of what was made of it.
+        """
         self.name = name
         self.sha256 = sha256
+        self.source = source
         self._layers = layers
         self._pooling = pooling
         self._like = next(layers.parameters())
@@ -58,12 +71,17 @@ class Vgg:
 
 
 def load(request: NetworkRequest) -> Vgg:
-    """The network with torchvision's weights, which are verified. Raises WeightsError."""
+    """The network with its weights, which are verified. Raises WeightsError."""
     installed = find(request.name, request.weights)
     layers = empty_layers(request.name, request.layers)
-    fill(layers, installed.path, getattr(torch, request.precision))
+    dtype = getattr(torch, request.precision)
+    sha256, source = installed.sha256, None
+    if request.name == "vgg19":
+        sha256, source = fill_original(layers, installed.path, dtype), sha256
+    else:
+        fill(layers, installed.path, dtype)
     layers = layers.to(request.device).to(memory_format=torch.channels_last)
-    return Vgg(request.name, installed.sha256, layers, request.pooling)
+    return Vgg(request.name, sha256, layers, request.pooling, source)
 
 
 def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
@@ -94,16 +112,41 @@ def fill(layers: nn.Sequential, path: Path, dtype: torch.dtype) -> None:
 
     Raises WeightsError `weights_corrupt` when some are missing or have another shape.
     """
-    try:
+    with _refused(path):
         # Only a zip file can be mapped; mapping leaves the classifier's 490 MB on disk.
         mapped = zipfile.is_zipfile(path)
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         wanted = {key: saved[f"features.{key}"].to(dtype, copy=True) for key in layers.state_dict()}
         layers.load_state_dict(wanted, assign=True)
+    layers.requires_grad_(False)
+
+
+def fill_original(layers: nn.Sequential, path: Path, dtype: torch.dtype) -> str:
+    """Give `layers` the original weights in the file `path`, as `dtype`.
+
+    The SHA-256 of the values of all layers is returned, whichever are used. Raises as `fill` does.
+    """
+    keys = [key.removesuffix("weight") for key in layers.state_dict() if key.endswith("weight")]
+    digest, wanted = hashlib.sha256(), dict[str, Tensor]()
+    with _refused(path):
+        for key, (weight, bias) in zip_longest(keys, read_original(path)):
+            digest.update(weight.numpy().data)
+            digest.update(bias.numpy().data)
+            if key is not None:
+                wanted |= {f"{key}weight": weight.to(dtype), f"{key}bias": bias.to(dtype)}
+        layers.load_state_dict(wanted, assign=True)
+    layers.requires_grad_(False)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Raises WeightsError for a weights file of another form."""
+    try:
+        yield
     except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(
             "weights_corrupt",
             f"{path}: not the weights of this network: {str(error).splitlines()[0]}",
-            "install torchvision's file",
+            "remove it and install the file that `nstd networks` names",
         ) from None
-    layers.requires_grad_(False)

@@ -18,7 +18,7 @@ from nstd.documents.settings import LogSettings, WatchSettings
 from nstd.executors.devices import make_slots, resolve
 from nstd.system.layout import LOG, LOGS
 
-WISH = {"options": {"preset": "draft"}, "output": {"size": 256}}
+SETTINGS = {"options": {"preset": "draft"}, "output": {"size": 256}}
 
 
 def batch(config: Config, jobs: int, folder: Path) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _single_threaded() -> Iterator[None]:
 
 def _fill(inbox: Path, jobs: int) -> None:
     inbox.mkdir(exist_ok=True)
-    first, *_ = samples.copy_to(inbox, WISH)
+    first, *_ = samples.copy_to(inbox, SETTINGS)
     text = first.read_text(encoding="utf-8")
     for path in inbox.glob("*.yaml"):
         path.unlink()

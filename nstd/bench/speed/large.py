@@ -12,7 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from nstd.bench.speed.run import Contestant, Say, vgg_weights
+from nstd.backends.weights import RETRAINED
+from nstd.bench.speed.run import Contestant, ShowStep, vgg_weights
 from nstd.bench.speed.setup import Setup
 from nstd.documents.config import Config
 
@@ -26,7 +27,7 @@ class Case:
     whole: bool
 
     @property
-    def told(self) -> str:
+    def title(self) -> str:
         """The case as text."""
         return f"{self.network}, {self.size} px, {'draft' if self.whole else 'one evaluation'}"
 
@@ -37,23 +38,23 @@ CASES = (
     Case("fixed", 2048, whole=True),
     Case("fixed", 4096, whole=True),
     Case("fixed", 8192, whole=False),
-    Case("vgg19", 512, whole=True),
-    Case("vgg19", 4096, whole=False),
+    Case(RETRAINED, 512, whole=True),
+    Case(RETRAINED, 4096, whole=False),
 )
 
 
 def measure_large(
-    config: Config, threads: int, say: Say, cases: Sequence[Case] = CASES
+    config: Config, threads: int, show_step: ShowStep, cases: Sequence[Case] = CASES
 ) -> list[dict[str, Any]]:
     """Measure each case in a separate process: seconds, and measured and predicted peak in
     bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        weights, _ = vgg_weights(config.folder("networks"), Path(folder), say)
-        return [_measured(case, str(weights), threads, say) for case in cases]
+        weights, _ = vgg_weights(config.folder("networks"), Path(folder), show_step)
+        return [_measured(case, str(weights), threads, show_step) for case in cases]
 
 
-def _measured(case: Case, weights: str, threads: int, say: Say) -> dict[str, Any]:
-    say(case.told)
+def _measured(case: Case, weights: str, threads: int, show_step: ShowStep) -> dict[str, Any]:
+    show_step(case.title)
     with Contestant("ours", Setup(case.size, weights, threads)) as ours:
         found: dict[str, Any] = ours.ask("whole" if case.whole else "once", network=case.network)
         return asdict(case) | found | {"peak_memory": ours.ask("peak")}
@@ -71,5 +72,5 @@ def _rows(found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
     for one in found:
         case = Case(one["network"], one["size"], one["whole"])
         peak, predicted = one["peak_memory"], one.get("predicted")
-        told = (f"{predicted / 1e9:.2f} GB", f"{predicted / peak:.2f}") if predicted else ("", "")
-        yield case.told, f"{one['seconds']:.1f}", f"{peak / 1e9:.2f} GB", *told
+        texts = (f"{predicted / 1e9:.2f} GB", f"{predicted / peak:.2f}") if predicted else ("", "")
+        yield case.title, f"{one['seconds']:.1f}", f"{peak / 1e9:.2f} GB", *texts

@@ -22,10 +22,11 @@ from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, sizes
 from nstd.backends.gatys.tensors import to_pixels
+from nstd.backends.weights import RETRAINED
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
 
-SAME = {"network": "vgg19", "style_loss": "gram", "optimizer": "lbfgs", "tv_weight": 0.0}
+SAME = {"network": RETRAINED, "style_loss": "gram", "optimizer": "lbfgs", "tv_weight": 0.0}
 """Options with which the engine has the same loss as the plain loop."""
 COARSE = 40  # evaluations on the coarsest level of a race
 NEAR = 1.03  # the judge sees pictures whose own loss is below this factor times the aim

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import vgg19  # type: ignore[import-untyped]
 
 STYLE = (1, 6, 11, 20, 29)  # relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 of `features`
 CONTENT = 22  # relu4_2
@@ -23,6 +22,8 @@ class PlainOptimiser:
     """Optimises one picture of the size of `content`; both pictures are (1, 3, H, W)."""
 
     def __init__(self, weights: Path, content: Tensor, style: Tensor) -> None:
+        from torchvision.models import vgg19  # type: ignore[import-untyped]  # takes two seconds
+
         model = vgg19()
         model.load_state_dict(torch.load(weights, weights_only=True))
         self._features: nn.Sequential = model.features.eval()

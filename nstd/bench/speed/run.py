@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from nstd.backends.weights import find
+from nstd.backends.weights import RETRAINED, find
 from nstd.bench.speed.batch import batch, scaling
 from nstd.bench.speed.setup import Setup
 from nstd.documents.config import Config
@@ -21,7 +21,7 @@ from nstd.errors import BenchError, WeightsError
 from nstd.executors.devices import environment
 from nstd.queue.slots import Slot
 
-Say = Callable[[str], None]
+ShowStep = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -82,23 +82,23 @@ class Contestant:
         self._process.communicate()
 
 
-def measure(plan: SpeedPlan, config: Config, threads: int, say: Say) -> dict[str, Any]:
-    """All figures, by contestant; `say` is called with the next step."""
+def measure(plan: SpeedPlan, config: Config, threads: int, show_step: ShowStep) -> dict[str, Any]:
+    """All figures, by contestant; `show_step` is called with the next step."""
     with tempfile.TemporaryDirectory() as folder:
-        weights, kind = vgg_weights(config.folder("networks"), Path(folder), say)
+        weights, kind = vgg_weights(config.folder("networks"), Path(folder), show_step)
         setup = Setup(plan.size, str(weights), threads)
-        say("the ceiling of the machine")
+        show_step("the ceiling of the machine")
         with Contestant("ceiling", setup) as probe:
             ceiling = probe.ask("measure")
-        evaluations = _evaluations(plan, setup, say)
-        race = _race(plan, setup, Path(folder), say)
-        pictures = _pictures(setup, say)
+        evaluations = _evaluations(plan, setup, show_step)
+        race = _race(plan, setup, Path(folder), show_step)
+        pictures = _pictures(setup, show_step)
         with Contestant("ours", setup) as ours:
             machine = {"threads": threads, "weights": kind, "size": plan.size} | ours.ask("about")
-        say("a batch through the daemon")
+        show_step("a batch through the daemon")
         through = batch(config, plan.batch, Path(folder))
         if threads > 1:
-            say(f"the same over one slot and over {threads}, of one thread each")
+            show_step(f"the same over one slot and over {threads}, of one thread each")
             through["scaling"] = scaling(config, plan.batch, threads, Path(folder))
     return {
         "machine": machine,
@@ -110,20 +110,28 @@ def measure(plan: SpeedPlan, config: Config, threads: int, say: Say) -> dict[str
     }
 
 
-def vgg_weights(networks: Path, folder: Path, say: Say) -> tuple[Path, str]:
-    """The installed weights of VGG-19, else random ones in `folder`."""
+def vgg_weights(networks: Path, folder: Path, show_step: ShowStep) -> tuple[Path, str]:
+    """A file of VGG-19 in the form of torchvision's, as the plain loop needs it.
+
+    It has the original weights if they are installed, else those that torchvision trained anew,
+    else random ones. It is written to `folder` unless it is torchvision's.
+    """
     try:
-        return find("vgg19", networks).path, "installed"
+        original = [str(find("vgg19", networks).path)]
     except WeightsError:
-        say("VGG-19 is not installed: random weights stand in for it")
-        path = folder / "stand-in"
-        path.mkdir()
-        command = [sys.executable, "-m", "nstd.bench.speed.stand_in", str(path)]
-        subprocess.run(command, check=True)
-        return next(path.glob("*.pth")), "random"
+        try:
+            return find(RETRAINED, networks).path, "torchvision"
+        except WeightsError:
+            show_step("VGG-19 is not installed: random weights stand in for it")
+            original = []
+    path = folder / "stand-in"
+    path.mkdir()
+    command = [sys.executable, "-m", "nstd.bench.speed.stand_in", str(path), *original]
+    subprocess.run(command, check=True)
+    return next(path.glob("*.pth")), "original" if original else "random"
 
 
-def _evaluations(plan: SpeedPlan, setup: Setup, say: Say) -> dict[str, Any]:
+def _evaluations(plan: SpeedPlan, setup: Setup, show_step: ShowStep) -> dict[str, Any]:
     """Seconds of an evaluation at the full size, and the peak of memory, in turns."""
     found: dict[str, list[float]] = {"plain": [], "ours": []}
     with Contestant("plain", setup) as plain, Contestant("ours", setup) as ours:
@@ -132,7 +140,7 @@ def _evaluations(plan: SpeedPlan, setup: Setup, say: Say) -> dict[str, Any]:
             contestant.ask("evaluate", count=1)
         for turn in range(plan.turns):
             for name, contestant in both.items():
-                say(f"evaluations of VGG-19 at {setup.size} px: {name}, turn {turn + 1}")
+                show_step(f"evaluations of VGG-19 at {setup.size} px: {name}, turn {turn + 1}")
                 found[name] += contestant.ask("evaluate", count=2)
         return {
             name: {
@@ -143,7 +151,7 @@ def _evaluations(plan: SpeedPlan, setup: Setup, say: Say) -> dict[str, Any]:
         }
 
 
-def _race(plan: SpeedPlan, setup: Setup, folder: Path, say: Say) -> dict[str, Any]:
+def _race(plan: SpeedPlan, setup: Setup, folder: Path, show_step: ShowStep) -> dict[str, Any]:
     """Run the plain loop, then the engine until the plain loop measures the same loss for it."""
     setup = replace(setup, size=plan.race_size)
     done, seconds = 0, 0.0
@@ -153,9 +161,9 @@ def _race(plan: SpeedPlan, setup: Setup, folder: Path, say: Say) -> dict[str, An
             count = min(10, plan.race_evaluations - done)
             seconds += sum(plain.ask("evaluate", count=count))
             done += count
-            say(f"the race at {setup.size} px: plain, {done} of {plan.race_evaluations}")
+            show_step(f"the race at {setup.size} px: plain, {done} of {plan.race_evaluations}")
         aim = plain.ask("loss")
-        say(f"the race at {setup.size} px: ours, to a loss of {aim:.4g}")
+        show_step(f"the race at {setup.size} px: ours, to a loss of {aim:.4g}")
         met = ours.ask("race", aim=aim, steps=plan.race_steps, folder=str(folder))
         first = next((one for one in met if plain.ask("judge", path=one["picture"]) <= aim), None)
     found = {"size": setup.size, "loss": aim, "evaluations": done, "seconds": seconds}
@@ -164,11 +172,11 @@ def _race(plan: SpeedPlan, setup: Setup, folder: Path, say: Say) -> dict[str, An
     return {"plain": found, "ours": {key: first[key] for key in ("evaluations", "seconds")}}
 
 
-def _pictures(setup: Setup, say: Say) -> dict[str, float]:
+def _pictures(setup: Setup, show_step: ShowStep) -> dict[str, float]:
     """Seconds of a picture of each embedded network."""
     found = {}
     for network in ("fixed", "fitted"):
-        say(f"a picture of {setup.size} px: {network}")
+        show_step(f"a picture of {setup.size} px: {network}")
         with Contestant("ours", setup) as ours:
             found[network] = ours.ask("picture", network=network, preset="normal")
     return found

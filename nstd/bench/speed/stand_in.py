@@ -1,7 +1,7 @@
-"""Random weights in the form of torchvision's VGG-19, for machines without the real ones.
+"""A file in the form of torchvision's VGG-19: with the original weights, or with random ones.
 
-An evaluation costs the same, but losses differ, so a report says which weights were used. Run as
-`python -m nstd.bench.speed.stand_in FOLDER`.
+With random weights an evaluation costs the same, but losses differ, so a report says which weights
+were used. Run as `python -m nstd.bench.speed.stand_in FOLDER [ORIGINAL]`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,31 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import vgg19  # type: ignore[import-untyped]
 
+from nstd.backends.gatys.original import read_original
 from nstd.backends.gatys.tensors import to_tensor
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights import REGISTRY, RETRAINED
 from nstd.bench.speed.pair import pictures
 
 SIDE = 160  # pixels of the pictures over which layers are normalised
 NOTHING = 1e-6
 
 
-def write(folder: Path) -> Path:
-    """Write the weights as an installed file of `folder`; they are always the same."""
+def write(folder: Path, original: Path | None = None) -> Path:
+    """Write the weights as an installed file of `folder`; random ones are always the same.
+
+    `original` is the file of the network `vgg19`.
+    """
     torch.manual_seed(0)
     with torch.device("meta"):
         model = vgg19()
     features = model.features.to_empty(device="cpu")
-    _normalise(features, _seen())
+    if original is None:
+        _normalise(features, _seen())
+    else:
+        _copy(features, original)
     state = {name: torch.zeros(wanted.shape) for name, wanted in model.state_dict().items()}
     state |= {f"features.{name}": value for name, value in features.state_dict().items()}
-    path = folder / REGISTRY["vgg19"].file
+    path = folder / REGISTRY[RETRAINED].file
     torch.save(state, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_name(path.name + ".json").write_text(json.dumps({"sha256": digest}))
@@ -44,6 +51,16 @@ def _seen() -> Tensor:
     shown = [to_tensor(picture, "cpu") for picture in pictures(SIDE)]
     height, width = (min(each.shape[axis] for each in shown) for axis in (2, 3))
     return torch.cat([each[..., :height, :width] for each in shown]) * 4 - 2
+
+
+@torch.no_grad()
+def _copy(features: nn.Sequential, original: Path) -> None:
+    """Give `features` the original weights."""
+    convolutions = (layer for layer in features if isinstance(layer, nn.Conv2d))
+    for layer, (weight, bias) in zip(convolutions, read_original(original), strict=True):
+        assert layer.bias is not None
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
 
 
 @torch.no_grad()
@@ -67,4 +84,4 @@ def _normalise(features: nn.Sequential, x: Tensor) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(*map(Path, sys.argv[1:]))

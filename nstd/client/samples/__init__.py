@@ -16,10 +16,10 @@ PAIRS: dict[str, tuple[str, str]] = {
 """The file names of each pair's content and style."""
 
 
-def copy_to(inbox: Path, wishes: Mapping[str, Any] | None = None) -> list[Path]:
+def copy_to(inbox: Path, keys: Mapping[str, Any] | None = None) -> list[Path]:
     """Put the pairs into `inbox`, pictures first; returns the paths of the sidecars.
 
-    `wishes` has more keys for both sidecars. Every file appears by a rename and replaces a file
+    `keys` has more keys for both sidecars. Every file appears by a rename and replaces a file
     with the same name.
     """
     for name in sorted({name for pair in PAIRS.values() for name in pair}):
@@ -27,7 +27,7 @@ def copy_to(inbox: Path, wishes: Mapping[str, Any] | None = None) -> list[Path]:
     sidecars = []
     for pair, (content, style) in PAIRS.items():
         sidecars.append(inbox / f"{pair}.yaml")
-        sidecar = {"content": content, "style": style, **(wishes or {})}
+        sidecar = {"content": content, "style": style, **(keys or {})}
         _drop(sidecars[-1], dump(sidecar))
     return sidecars
 

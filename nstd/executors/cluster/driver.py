@@ -24,19 +24,20 @@ from nstd.executors.cluster.messages import (
     ClusterFailed,
     Connect,
     PlacesFound,
-    SeatOrder,
+    Reload,
+    RunAttempt,
     ToDriver,
 )
 from nstd.executors.cluster.pictures import PictureStore
-from nstd.executors.cluster.places import Nodes, Place, places, wanted
-from nstd.executors.cluster.seat import NodeSeat
-from nstd.executors.messages import Want
+from nstd.executors.cluster.places import Nodes, Place, places, resources_per_job
+from nstd.executors.cluster.remote_worker import RemoteWorker
+from nstd.executors.messages import EndAttempt
 from nstd.system.child import die_with_parent
 
 _HEARTBEAT = 1.0
 _CONNECT = 5.0
 """The time limit for connecting to the head, in seconds."""
-_SECOND_LOOK, _ANSWER = 0.5, 10.0
+_CHECK_DELAY, _ANSWER = 0.5, 10.0
 """When a worker is lost: seconds until the head is asked, and the time limit of its answer."""
 
 
@@ -47,7 +48,7 @@ class Driver:
         self._channel, self._settings = channel, settings
         self._names, self._pictures = Nodes(), PictureStore(ray.put)
         self._places: dict[str, Place] = {}
-        self._seats: dict[str, NodeSeat] = {}
+        self._workers: dict[str, RemoteWorker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -60,8 +61,8 @@ class Driver:
             self._places = {place.device: place for place in found}
             alive = sum(bool(node["Alive"]) for node in nodes)
             self._channel.send(PlacesFound(places=tuple(self._places), nodes=alive))
-            for seat in self._seats.values():
-                seat.rest()
+            for worker in self._workers.values():
+                worker.end_if_idle()
             await asyncio.sleep(_HEARTBEAT)
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -70,33 +71,36 @@ class Driver:
         os._exit(0)  # the daemon is gone: its jobs must not be changed any more
 
     def _handle(self, message: ToDriver) -> None:
-        if isinstance(message, SeatOrder):
-            task = asyncio.ensure_future(self._seat(message).attend(message))
+        if isinstance(message, RunAttempt):
+            task = asyncio.ensure_future(self._worker_for(message).run(message))
             self._tasks.add(task)
             task.add_done_callback(self._done)
-        elif isinstance(message, Want):
-            for seat in self._seats.values():
-                seat.ask(message.job, message.wanted, message.grace)
+        elif isinstance(message, EndAttempt):
+            for worker in self._workers.values():
+                worker.end_attempt(message.job, message.how, message.grace)
+        elif isinstance(message, Reload):
+            for worker in self._workers.values():
+                worker.replace()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if (error := task.exception()) is not None:  # no cluster, or a bug: the daemon replaces us
             _fail(self._channel, error)
 
-    def _seat(self, order: SeatOrder) -> NodeSeat:
+    def _worker_for(self, order: RunAttempt) -> RemoteWorker:
         device = order.device
-        seat = self._seats.get(device)
+        worker = self._workers.get(device)
         place = self._places.get(device)
-        if seat is None or (place is not None and place.node != seat.place.node):
+        if worker is None or (place is not None and place.node != worker.place.node):
             place = place or Place(device, "")  # gone meanwhile: its worker will not start
-            asked, say = wanted(self._settings), self._channel.send
-            seat = NodeSeat(place, asked, say, self._confirm, self._pictures)
-            self._seats[device] = seat
-        return seat
+            resources, send = resources_per_job(self._settings), self._channel.send
+            worker = RemoteWorker(place, resources, send, self._check_cluster, self._pictures)
+            self._workers[device] = worker
+        return worker
 
-    async def _confirm(self) -> None:
+    async def _check_cluster(self) -> None:
         """Check that only a worker is lost. Raises TimeoutError when the whole cluster is lost."""
-        await asyncio.sleep(_SECOND_LOOK)  # a lost head is noticed with a delay
+        await asyncio.sleep(_CHECK_DELAY)  # a lost head is noticed with a delay
         try:
             await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER)
         except TimeoutError:
@@ -118,7 +122,7 @@ def connect(settings: ExecutorSettings) -> None:
 def _check_connection(address: str) -> None:
     """Raise ConnectionError at once when nothing listens; Ray itself would try for two minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon:  # "auto": only Ray knows the address the address
+    if not colon:  # "auto": only Ray knows the address
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()

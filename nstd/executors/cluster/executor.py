@@ -17,13 +17,14 @@ from nstd.executors.cluster.messages import (
     Connect,
     FromDriver,
     PlacesFound,
-    SeatEnded,
-    SeatOrder,
-    SeatStarted,
+    Reload,
+    RemoteWorkerEnded,
+    RemoteWorkerStarted,
+    RunAttempt,
 )
-from nstd.executors.cluster.places import chosen, wanted
+from nstd.executors.cluster.places import chosen, resources_per_job
 from nstd.executors.contract import Assignment, Begun, Event
-from nstd.executors.messages import Ended, Reported, Want
+from nstd.executors.messages import EndAttempt, Ended, Reported
 from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
@@ -46,10 +47,10 @@ class RayExecutor:
     def __init__(self, config: Config, scratch: Path) -> None:
         self._config, self._settings, self._scratch = config, config.executor, scratch
         self._driver: WorkerProcess[FromDriver] | None = None
-        self._heard = 0.0
+        self._heard_at = 0.0
         self._retry_at, self._failures = 0.0, 0
         self._slots: list[Slot] = []
-        self._trouble = "the cluster has not answered yet"
+        self._why_no_slots = "the cluster has not answered yet"
         self._running: dict[str, Slot] = {}
         self._events: list[Event] = []
         self._logged = (-1, -1)  # nodes and slots, as last logged
@@ -65,14 +66,14 @@ class RayExecutor:
             wait(self.waitables(), max(0.0, deadline - time.monotonic()))
             self._listen()
         if self._driver is None:
-            raise ClusterError("cluster_failed", self._trouble, _hint(self._trouble))
+            raise ClusterError("cluster_failed", self._why_no_slots, _hint(self._why_no_slots))
 
     @property
     def _is_joined(self) -> bool:
-        return self._heard > 0.0 and not self._failures
+        return self._heard_at > 0.0 and not self._failures
 
     def _start_driver(self) -> None:
-        self._heard = 0.0
+        self._heard_at = 0.0
         try:
             Files().make_folder(self._scratch)
             output = self._scratch / "ray-driver.log"
@@ -86,34 +87,34 @@ class RayExecutor:
         """A slot for each place of the cluster."""
         return self._slots
 
-    def trouble(self) -> str:
+    def why_no_slots(self) -> str:
         """Why there is no place: the cluster is lost, or no node has the resources that a job
         needs."""
-        return "" if self._slots else self._trouble
+        return "" if self._slots else self._why_no_slots
 
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         """Send the job to the driver."""
         self._running[job.id] = slot
         if self._driver is None:
-            self._end(job.id, _lost(job.id, self._trouble))
+            self._end(job.id, _lost(job.id, self._why_no_slots))
             return
         device = "cuda:0" if self._settings.num_gpus else "cpu"
         assignment = Assignment.of(job, folder, slot, device, self._config)
         workers = self._config.workers
-        order = SeatOrder(assignment=assignment, device=slot.device, workers=workers)
+        order = RunAttempt(assignment=assignment, device=slot.device, workers=workers)
         self._driver.channel.send(order)
 
     def cancel(self, job_id: str, *, kill: bool = False) -> None:
         """Ask the attempt to end; its worker is killed after the grace period, or at once."""
-        self._ask(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
+        self._request_end(job_id, "cancel", 0.0 if kill else self._config.workers.grace)
 
     def stop(self, job_id: str) -> None:
         """Ask the attempt to save and end; its worker is killed after the grace period."""
-        self._ask(job_id, "stop", self._config.workers.grace)
+        self._request_end(job_id, "stop", self._config.workers.grace)
 
-    def _ask(self, job_id: str, what: Literal["cancel", "stop"], grace: float) -> None:
+    def _request_end(self, job_id: str, what: Literal["cancel", "stop"], grace: float) -> None:
         if self._driver is not None and job_id in self._running:
-            self._driver.channel.send(Want(job=job_id, wanted=what, grace=grace))
+            self._driver.channel.send(EndAttempt(job=job_id, how=what, grace=grace))
 
     def events(self) -> Iterable[Event]:
         """The events from the driver. A driver that ended or is silent is replaced after a
@@ -142,12 +143,12 @@ class RayExecutor:
             return
         if has_ended or driver.channel.is_closed:
             self._lose(f"the driver of the cluster ended ({driver.ending})")
-        elif time.monotonic() > (self._heard or driver.began) + self._patience:
+        elif time.monotonic() > (self._heard_at or driver.began) + self._patience:
             self._lose(f"no answer in {self._patience:g} s")
 
     @property
     def _patience(self) -> float:
-        return SILENCE if self._heard else CONNECT
+        return SILENCE if self._heard_at else CONNECT
 
     def _handle(self, message: FromDriver) -> None:
         if isinstance(message, ClusterFailed):
@@ -163,22 +164,24 @@ class RayExecutor:
                 self._events.append(report)
             case Ended(outcome=outcome) if outcome.job in self._running:
                 self._end(outcome.job, outcome)
-            case SeatStarted(device=device, pid=pid, seconds=seconds):
+            case RemoteWorkerStarted(device=device, pid=pid, seconds=seconds):
                 name = Slot(device, 0).name
                 emit("worker.started", slot=name, device=device, pid=pid, seconds=seconds)
-            case SeatEnded(device=device, pid=pid, reason=reason):
+            case RemoteWorkerEnded(device=device, pid=pid, reason=reason):
                 name = Slot(device, 0).name
                 emit("worker.ended", slot=name, device=device, pid=pid, reason=reason)
 
     def _take_places(self, message: PlacesFound) -> None:
         """Take over the current places; logged when they change, and when there are none."""
-        self._failures, self._heard = 0, time.monotonic()
+        self._failures, self._heard_at = 0, time.monotonic()
         before = [slot.device for slot in self._slots]
         running = [slot.device for slot in self._running.values()]
         devices = chosen(message.places, before, running, self._settings.jobs)
         slots = [Slot(device, 0) for device in devices]
-        asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted(self._settings).items())
-        self._trouble = f"no node of the cluster has {asked} for a job"
+        asked = ", ".join(
+            f"{amount:g} {name}" for name, amount in resources_per_job(self._settings).items()
+        )
+        self._why_no_slots = f"no node of the cluster has {asked} for a job"
         now = message.nodes, len(slots)
         if now != self._logged or slots != self._slots:
             emit("cluster.changed", address=self._settings.address, nodes=now[0], slots=now[1])
@@ -198,13 +201,15 @@ class RayExecutor:
             emit("cluster.lost", address=self._settings.address, reason=reason)
         self._slots, self._logged = [], (-1, -1)
         for job in list(self._running):
-            self._end(job, _lost(job, self._trouble, detail))
+            self._end(job, _lost(job, self._why_no_slots, detail))
 
     def _back_off(self, reason: str) -> None:
         """Try again after a pause, which doubles each time until there are places again."""
         self._failures += 1
         self._retry_at = time.monotonic() + backoff(self._failures, _PAUSE, _LONGEST_PAUSE)
-        self._trouble = f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
+        self._why_no_slots = (
+            f"the Ray cluster at {self._settings.address} is out of reach: {reason}"
+        )
 
     def _end(self, job: str, outcome: Outcome) -> None:
         self._running.pop(job, None)
@@ -215,8 +220,11 @@ class RayExecutor:
         return [] if self._driver is None else [self._driver.channel]
 
     def configure(self, config: Config) -> None:
-        """Take over new settings for the next attempts; those of the cluster do not change."""
+        """Take over new settings for the next attempts, which new workers make; those of the
+        cluster do not change."""
         self._config = config
+        if self._driver is not None:
+            self._driver.channel.send(Reload())
 
     def close(self) -> None:
         """Kill the driver; Ray then ends its workers."""
@@ -232,8 +240,8 @@ def _lost(job: str, reason: str, detail: str = "") -> Outcome:
     return Outcome(job=job, ending=Ending.FAILED, failure=failure)
 
 
-def _hint(trouble: str) -> str:
+def _hint(why_no_slots: str) -> str:
     """The hint for a cluster that cannot be joined."""
-    if "ersion mismatch" in trouble:
+    if "ersion mismatch" in why_no_slots:
         return "install the same Ray and Python on the daemon's machine and on all nodes"
     return "start the head with `ray start --head`, or mend executor.address"

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 from nstd.documents.model import Model
 from nstd.documents.settings import ExecutorSettings, WorkerSettings
 from nstd.executors.contract import Assignment, Begun
-from nstd.executors.messages import Ended, Reported, Want
+from nstd.executors.messages import EndAttempt, Ended, Reported
 
 
 class Connect(Model):
@@ -22,13 +22,19 @@ class Connect(Model):
     settings: ExecutorSettings
 
 
-class SeatOrder(Model):
+class RunAttempt(Model):
     """To the driver: an assignment for the place `device`."""
 
     kind: Literal["order"] = "order"
     assignment: Assignment
     device: str
     workers: WorkerSettings
+
+
+class Reload(Model):
+    """To the driver: replace the workers, the busy ones after their jobs."""
+
+    kind: Literal["reload"] = "reload"
 
 
 class PlacesFound(Model):
@@ -39,7 +45,7 @@ class PlacesFound(Model):
     nodes: int
 
 
-class SeatStarted(Model):
+class RemoteWorkerStarted(Model):
     """From the driver: the worker at `device` has started, in `seconds` seconds."""
 
     kind: Literal["started"] = "started"
@@ -48,7 +54,7 @@ class SeatStarted(Model):
     seconds: float
 
 
-class SeatEnded(Model):
+class RemoteWorkerEnded(Model):
     """From the driver: the worker at `device` has ended."""
 
     kind: Literal["ended"] = "ended"
@@ -73,11 +79,13 @@ class FileWritten(Model):
     durable: bool
 
 
-ToDriver = Connect | SeatOrder | Want
-FromDriver = PlacesFound | Begun | Reported | Ended | SeatStarted | SeatEnded | ClusterFailed
-News = Reported | FileWritten | Ended
+ToDriver = Connect | RunAttempt | EndAttempt | Reload
+FromDriver = (
+    PlacesFound | Begun | Reported | Ended | RemoteWorkerStarted | RemoteWorkerEnded | ClusterFailed
+)
+FromNode = Reported | FileWritten | Ended
 TO_DRIVER: TypeAdapter[ToDriver] = TypeAdapter(Annotated[ToDriver, Field(discriminator="kind")])
 FROM_DRIVER: TypeAdapter[FromDriver] = TypeAdapter(
     Annotated[FromDriver, Field(discriminator="kind")]
 )
-NEWS: TypeAdapter[News] = TypeAdapter(Annotated[News, Field(discriminator="kind")])
+FROM_NODE: TypeAdapter[FromNode] = TypeAdapter(Annotated[FromNode, Field(discriminator="kind")])

@@ -21,7 +21,7 @@ from typing import Any
 
 from nstd import __version__
 from nstd.backends.registry import load
-from nstd.executors.cluster.messages import FileWritten, News
+from nstd.executors.cluster.messages import FileWritten, FromNode
 from nstd.executors.contract import Assignment
 from nstd.executors.messages import Ended, Reported
 from nstd.executors.worker.attempt import Attempt
@@ -36,23 +36,26 @@ _PREFIX = "nstd-node-"
 class NodeFiles(Files):
     """Sends the files that an attempt writes to the driver, instead of writing them."""
 
-    def __init__(self, folder: Path, news: queue.SimpleQueue[News]) -> None:
-        self._folder, self._news = folder, news
+    def __init__(self, folder: Path, messages: queue.SimpleQueue[FromNode]) -> None:
+        self._folder, self._messages = folder, messages
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Send the file; a disk error is noticed later, by the driver."""
         if path.is_relative_to(self._folder):
-            self._news.put(FileWritten(name=path.name, data=data, durable=durable))
+            self._messages.put(FileWritten(name=path.name, data=data, durable=durable))
         else:
             super().write(path, data, durable=durable)
 
 
 class NodeWorker:
-    """The actor. The driver calls its methods; `news` and `want` may run while others run."""
+    """The actor, whose methods the driver calls.
+
+    `take_messages` and `end_attempt` may run while others run.
+    """
 
     def __init__(self) -> None:
-        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
+        self._messages: queue.SimpleQueue[FromNode] = queue.SimpleQueue()
+        self._end_requested: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
         self._backend = cache(load)  # an instance may keep its networks loaded
         _sweep()
 
@@ -66,13 +69,13 @@ class NodeWorker:
         }
 
     def begin(self, assignment: dict[str, Any], names: list[str], *contents: bytes) -> None:
-        """Begin an attempt with these files in its folder; `news` reports its progress and end.
+        """Begin an attempt with these files in its folder; `take_messages` returns its reports.
 
         Raises OSError when the node's disk fails. Ray may free the contents after this call.
         """
         _sweep()
-        self._wanted = None
-        me = f"{os.getpid()}-{proc.born()}"
+        self._end_requested = None
+        me = f"{os.getpid()}-{proc.start_time()}"
         # A folder that cannot be removed now, because a process still uses it, is removed later.
         folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{me}-", ignore_cleanup_errors=True)
         places = {"folder": folder.name, "cache": assignment["cache"] and _cache_folder()}
@@ -87,39 +90,39 @@ class NodeWorker:
 
     def _run(self, here: Assignment, folder: tempfile.TemporaryDirectory[str]) -> None:
         with folder:
-            wanted = partial(self._wanted_of, here.job.id)
-            files = NodeFiles(here.folder, self._news)
+            end_request = partial(self._end_request_for, here.job.id)
+            files = NodeFiles(here.folder, self._messages)
             try:
                 with attributed(here):
-                    outcome = Attempt(here, files, self._report, wanted).run(self._backend)
+                    outcome = Attempt(here, files, self._report, end_request).run(self._backend)
             except BaseException:  # this thread would end without a message
                 traceback.print_exc()
                 os._exit(1)
-        self._news.put(Ended(outcome=outcome))
+        self._messages.put(Ended(outcome=outcome))
 
     def _report(self, report: Report) -> None:
-        self._news.put(Reported(report=report))
+        self._messages.put(Reported(report=report))
 
-    def _wanted_of(self, job: str) -> str | None:
+    def _end_request_for(self, job: str) -> str | None:
         """`cancel` or `stop` when the running attempt of `job` is to end; else None."""
-        wanted = self._wanted
-        return wanted[1] if wanted is not None and wanted[0] == job else None
+        request = self._end_requested
+        return request[1] if request is not None and request[0] == job else None
 
-    def news(self, patience: float) -> list[dict[str, Any]]:
+    def take_messages(self, patience: float) -> list[dict[str, Any]]:
         """Wait for messages: those since the last call, or [] after `patience` seconds.
 
-        Each is a `News` as a dict.
+        Each is a `FromNode` as a dict.
         """
-        found: list[News] = []
+        found: list[FromNode] = []
         with suppress(queue.Empty):
-            found.append(self._news.get(timeout=patience))
+            found.append(self._messages.get(timeout=patience))
             while True:
-                found.append(self._news.get_nowait())
+                found.append(self._messages.get_nowait())
         return [each.model_dump() for each in found]
 
-    def want(self, job: str, wanted: str) -> None:
+    def end_attempt(self, job: str, how: str) -> None:
         """Ask the attempt of `job` to stop or to cancel itself."""
-        self._wanted = job, wanted
+        self._end_requested = job, how
 
 
 def _cache_folder() -> Path:
@@ -131,6 +134,6 @@ def _cache_folder() -> Path:
 def _sweep() -> None:
     """Remove the folders that killed workers have left on this node."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
-        pid, born, *_ = folder.name.removeprefix(_PREFIX).split("-")
-        if pid.isdecimal() and born != proc.born(int(pid)):
+        pid, start_time, *_ = folder.name.removeprefix(_PREFIX).split("-")
+        if pid.isdecimal() and start_time != proc.start_time(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)

@@ -36,7 +36,7 @@ class Nodes:
         return self._names
 
 
-def wanted(settings: ExecutorSettings) -> dict[str, float]:
+def resources_per_job(settings: ExecutorSettings) -> dict[str, float]:
     """The resources that one attempt needs, by Ray's names of resources."""
     asked = {"CPU": settings.num_cpus, "GPU": settings.num_gpus, "memory": float(settings.memory)}
     return {name: amount for name, amount in (asked | settings.resources).items() if amount > 0}
@@ -53,12 +53,14 @@ def places(
 ) -> list[Place]:
     """The places of the `nodes` that Ray lists, spread over them."""
     alive = {node["NodeID"]: node for node in nodes if node["Alive"]}
-    asked, kind = wanted(settings), "gpu" if settings.num_gpus else "cpu"
-    named = names.name({node: told["NodeManagerHostname"] for node, told in alive.items()})
+    asked, kind = resources_per_job(settings), "gpu" if settings.num_gpus else "cpu"
+    named = names.name(
+        {node: description["NodeManagerHostname"] for node, description in alive.items()}
+    )
     found = [
         (index, named[node], Place(f"{named[node]}/{kind}:{index}", node))
-        for node, told in alive.items()
-        for index in range(room(told["Resources"], asked, settings.jobs))
+        for node, description in alive.items()
+        for index in range(room(description["Resources"], asked, settings.jobs))
     ]
     return [place for *_, place in sorted(found, key=lambda each: each[:2])]
 

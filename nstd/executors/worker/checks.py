@@ -1,4 +1,4 @@
-"""What a backend says and gives, checked before anybody sees it: plug-ins have bugs."""
+"""Checks the reports and the result of a backend before they are used: plug-ins have bugs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from nstd.backend import Progress, Result
 from nstd.errors import BackendError
 
 FAR = 0.5
-"""How far outside [0, 1] values may be: an overshoot is clipped, another range is a bug."""
+"""How far values may be outside [0, 1] and are clipped; values farther outside are a bug."""
 _ROUNDING = 1e-6
 
 
 def check_result(result: object, shape: tuple[int, ...], backend: str) -> None:
-    """Raise BackendError `backend_failed` unless `result` is one whose pixels can be shown.
+    """Raise BackendError `backend_failed` unless `result` is a Result with valid pixels.
 
     `shape` is that of the content: (height, width, 3).
     """
@@ -33,7 +33,7 @@ def check_preview(pixels: Any, backend: str) -> None:
 
 
 def check_progress(progress: Progress, backend: str) -> None:
-    """Raise BackendError `backend_failed` for a report that cannot be true."""
+    """Raise BackendError `backend_failed` for a report whose numbers contradict each other."""
     if not 0 <= progress.step <= progress.steps:
         raise _refused(backend, f"reported step {progress.step} of {progress.steps}")
     if not 1 <= progress.level <= progress.levels:
@@ -46,7 +46,7 @@ def check_progress(progress: Progress, backend: str) -> None:
 
 
 def _wrong_pixels(pixels: Any, shape: tuple[int, ...]) -> str:
-    """What is wrong with them; nothing where they can be shown."""
+    """What is wrong with `pixels`; an empty string if nothing is."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype.kind != "f":
         said = getattr(pixels, "dtype", type(pixels).__name__)
         return f"pixels of {said}, not an array of float32 in [0, 1]"

@@ -1,31 +1,33 @@
-"""When an attempt will be done, told so that the number can be relied on."""
+"""Estimates how long an attempt will still take, by a number that does not jump."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
 LEAST = 0.02
-"""The share of the work that must have been seen before a time is told."""
-_SMOOTH = 8.0  # seconds in which an estimate forgets most of what it was
+"""The share of the work that must be done before there is an estimate."""
+_LEAP = 5.0
+"""A share that is done so many times as fast as those before was not work, but left out."""
+_SMOOTH = 8.0  # time constant, in seconds, of the smoothing of estimates
 _POINTS = 256
 
 
 class Eta:
-    """Estimates the seconds that are left, from when which share of the work was done.
+    """Estimates the remaining seconds from the times at which shares of the work were done.
 
-    The pace is that of the later half of the time: the first levels of a picture are slow for
-    what they do. Between two looks the estimate runs down like a clock, and moves towards the new
-    one only slowly, so that it does not jump.
+    The pace is that of the later half of the time, because the first levels of a picture are slow
+    for their share of the work. Work that is left out, because a level of the picture needed less
+    than planned, says nothing about the pace. Between two calls the last estimate is reduced by the
+    time that has passed, and moves towards the new one slowly (exponential smoothing).
     """
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque(maxlen=_POINTS)
+        self._seen: list[tuple[float, float]] = []
         self._left: float | None = None
 
     def seconds(self, now: float, fraction: float) -> float | None:
-        """What is left at `now`, where `fraction` of the work is done; None: unknown yet."""
-        if self._seen and fraction < self._seen[-1][1]:  # it began anew
+        """The remaining seconds at the time `now`, when `fraction` is done; None: unknown."""
+        if self._seen and fraction < self._seen[-1][1]:  # the work was started again
             self._seen.clear()
             self._left = None
         before = self._seen[-1][0] if self._seen else now
@@ -43,13 +45,27 @@ class Eta:
         return self._left
 
     def _note(self, now: float, fraction: float) -> None:
+        self._leave_out(now, fraction)
         if len(self._seen) == _POINTS:
-            kept = list(self._seen)[::2]
-            self._seen.clear()
-            self._seen.extend(kept)
+            self._seen = self._seen[::2]
         self._seen.append((now, fraction))
 
+    def _leave_out(self, now: float, fraction: float) -> None:
+        """Count a leap of the share as if it had been there from the beginning."""
+        pace = self._pace(*self._seen[-1]) if self._seen else None
+        if pace is None:
+            return
+        before, done = self._seen[-1]
+        leap = fraction - done - pace * (now - before)
+        if leap > LEAST and leap > _LEAP * pace * (now - before):
+            self._seen = [(time, share + leap) for time, share in self._seen]
+
     def _estimate(self, now: float, fraction: float) -> float | None:
+        pace = self._pace(now, fraction)
+        return None if pace is None else (1 - fraction) / pace
+
+    def _pace(self, now: float, fraction: float) -> float | None:
+        """The share of the work that is done in a second; None while too little was seen."""
         first, at = self._seen[0]
         if fraction - at < LEAST:
             return None
@@ -57,4 +73,4 @@ class Eta:
         since, done = max(point for point in self._seen if point[0] <= middle)
         if fraction <= done:
             since, done = first, at
-        return (now - since) / (fraction - done) * (1 - fraction)
+        return (fraction - done) / (now - since)

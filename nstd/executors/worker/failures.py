@@ -6,7 +6,7 @@ import traceback
 
 from nstd.errors import CODES, NstdError, clean
 from nstd.queue.job import Failure
-from nstd.system.durable import is_full
+from nstd.system.primitives import is_full
 
 _DETAIL = 4000  # characters of a traceback
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # torch's words on GPU and CPU
@@ -16,7 +16,8 @@ _POISONED = ("CUDA error", "device-side assert")  # a CUDA context never recover
 def as_failure(error: BaseException, backend: str, *, is_ours: bool = True) -> Failure:
     """The failure of an attempt in which `error` was raised, by `backend` or on its behalf.
 
-    With `is_ours`, an OSError is of our own files; else the backend's, whose full disk is not ours.
+    With `is_ours`, an OSError is about our own files; else about those of the backend, which may
+    be on another disk.
     """
     if isinstance(error, NstdError) and error.code in CODES:
         return Failure(code=error.code, message=clean(error.message), hint=clean(error.hint))

@@ -81,16 +81,18 @@ class Decoder:
         self, role: Literal["region", "mask"], style: int, size: tuple[int, int]
     ) -> Mask | None:
         for given in self._job.given(role, style):
-            with self._in_the_words_of_the_sidecar(given):
-                tell = partial(self._note, given)
-                return load_mask(self._folder / given.file, size=size, tell=tell, **self._limits)
+            with self._with_sidecar_name(given):
+                on_note = partial(self._note, given)
+                return load_mask(
+                    self._folder / given.file, size=size, on_note=on_note, **self._limits
+                )
         return None
 
     def _seen(self, given: Input, **how: Any) -> Pixels:
-        return seen(self._picture(given, **how))
+        return flatten(self._picture(given, **how))
 
     def _picture(self, given: Input, **how: Any) -> Picture:
-        with self._in_the_words_of_the_sidecar(given):
+        with self._with_sidecar_name(given):
             picture = load_image(self._folder / given.file, **self._limits, **how)
         for note in picture.notes:
             self._note(given, note)
@@ -100,7 +102,7 @@ class Decoder:
         self._notes[f"{given.source}: {note}"] = None
 
     @contextmanager
-    def _in_the_words_of_the_sidecar(self, given: Input) -> Iterator[None]:
+    def _with_sidecar_name(self, given: Input) -> Iterator[None]:
         """Use the name of a picture in the sidecar in errors, not its name in the job's folder."""
         try:
             yield
@@ -109,12 +111,12 @@ class Decoder:
             raise PictureError(error.code, message, error.hint) from None
 
 
-def seen(picture: Picture) -> Pixels:
-    """The pixels over white: transparent pixels are often black and must not count as black."""
+def flatten(picture: Picture) -> Pixels:
+    """The pixels over white: transparent pixels are often black, and must not count as black."""
     return picture.pixels if picture.alpha is None else over_white(picture.pixels, picture.alpha)
 
 
-def wishes(job: Job) -> dict[str, Any]:
+def describe_pictures(job: Job) -> dict[str, Any]:
     """The keys of a sidecar about the pictures of `job`."""
     styles = [
         {"image": style.source, "weight": style.weight, "scale": style.scale}

@@ -37,7 +37,7 @@ class Worker:
     def __init__(self, channel: WorkerEnd[ToWorker]) -> None:
         self._channel = channel
         self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
-        self._wanted: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
+        self._end_requested: tuple[str, str] | None = None  # a job, and "cancel" or "stop"
         self._backend = cache(load)  # an instance may keep its networks loaded
 
     def run(self) -> None:
@@ -49,16 +49,16 @@ class Worker:
         while True:
             assignment = self._assignments.get()
             self._channel.send(Begun(job=assignment.job.id))  # from now on the attempt counts
-            wanted = partial(self._wanted_of, assignment.job.id)
-            attempt = Attempt(assignment, Files(), self._report, wanted)
+            end_request = partial(self._end_request_for, assignment.job.id)
+            attempt = Attempt(assignment, Files(), self._report, end_request)
             with attributed(assignment):
                 outcome = attempt.run(self._backend)
             self._channel.send(Ended(outcome=outcome))
 
-    def _wanted_of(self, job: str) -> str | None:
+    def _end_request_for(self, job: str) -> str | None:
         """`cancel` or `stop` when the running attempt of `job` is to end; else None."""
-        wanted = self._wanted
-        return wanted[1] if wanted is not None and wanted[0] == job else None
+        request = self._end_requested
+        return request[1] if request is not None and request[0] == job else None
 
     def _report(self, report: Report) -> None:
         self._channel.send(Reported(report=report))
@@ -67,10 +67,10 @@ class Worker:
         """Handle the daemon's messages. A new assignment clears an earlier request to end."""
         for message in self._channel.messages():
             if isinstance(message, Assign):
-                self._wanted = None
+                self._end_requested = None
                 self._assignments.put(message.assignment)
             else:
-                self._wanted = message.job, message.wanted
+                self._end_requested = message.job, message.how
         os._exit(0)  # the daemon is gone: the job must not be changed any more
 
 
@@ -85,11 +85,11 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
     end = socket.socket(fileno=int(sys.argv[1]))
     end.set_inheritable(False)
-    os.register_at_fork(after_in_child=lambda: _hang_up(end.fileno()))
+    os.register_at_fork(after_in_child=lambda: _close_in_child(end.fileno()))
     Worker(WorkerEnd(end, TO_WORKER)).run()
 
 
-def _hang_up(descriptor: int) -> None:
+def _close_in_child(descriptor: int) -> None:
     """In a forked child process of a backend: close our socket, so that it cannot use it."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, descriptor, inheritable=False)

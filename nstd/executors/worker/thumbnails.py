@@ -24,10 +24,10 @@ _MOST_STYLES = 8
 
 
 class Thumbnails:
-    """Makes the small pictures of one attempt; `tell` is called when one could not be made."""
+    """Makes the small pictures of one attempt; `report` is called when one could not be made."""
 
-    def __init__(self, paths: JobPaths, files: Files, tell: Callable[[str], None]) -> None:
-        self._paths, self._files, self._tell = paths, files, tell
+    def __init__(self, paths: JobPaths, files: Files, report: Callable[[str], None]) -> None:
+        self._paths, self._files, self._report = paths, files, report
 
     def of_inputs(self, task: Task) -> None:
         """The content, the styles, where they apply, the start, and a strip of the first two."""
@@ -50,7 +50,7 @@ class Thumbnails:
         try:
             self._files.write(self._paths.view(name), encode(), durable=False)
         except Exception as error:  # of disk or encoder: the result is not affected
-            self._tell(f"no preview of the {name}: {error}")
+            self._report(f"no preview of the {name}: {error}")
 
 
 def _masks(task: Task) -> Iterator[tuple[str, Mask]]:

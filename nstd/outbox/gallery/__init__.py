@@ -11,6 +11,6 @@ A page that is opened from disk cannot read JSON files, but it can load scripts,
 script that calls a function with the data.
 """
 
-from nstd.outbox.gallery.upkeep import Gallery
+from nstd.outbox.gallery.updater import Gallery
 
 __all__ = ["Gallery"]

@@ -79,24 +79,24 @@ def make_entry(record: Record | Reason, path: Path, outbox: Path, stamp: float) 
 def make_detail(record: Record | Reason, entry: Entry, folder: Path) -> dict[str, Any]:
     """What is shown beside the entry, whose files lie in `folder`, when somebody opens it."""
     kept = record.model_dump(mode="json", include=_KEPT, exclude_unset=True)
-    told = {"id": entry["id"], "sidecar": as_sidecar(record), "source": _source(record, entry)}
-    told["log"] = _log(folder)
+    detail = {"id": entry["id"], "sidecar": as_sidecar(record), "source": _source(record, entry)}
+    detail["log"] = _log(folder)
     if isinstance(record, Record):
-        return told | {"losses": _losses(record)} | kept
+        return detail | {"losses": _losses(record)} | kept
     words = {"message": record.message, "hint": record.hint, "detail": record.detail}
     said = {key: shown(word, 8000) for key, word in words.items() if word}
-    return told | {"losses": {}} | kept | said
+    return detail | {"losses": {}} | kept | said
 
 
 def _source(record: Record | Reason, entry: Entry) -> str:
     """The sidecar beside the record; the sidecar of a failure keeps its name from the inbox."""
     if isinstance(record, Reason):
-        return _url(Path(shown(record.sidecar)).name)
+        return _url(Path(shown(record.sidecar or "")).name)
     return f"{entry['record'].removesuffix('.json')}.yaml"
 
 
 def _log(folder: Path) -> str:
-    """The job's own log; of a failure, earlier versions called it otherwise."""
+    """The job's own log; earlier versions named that of a failure `job.log`."""
     names = f"{folder.name}.log", "job.log"
     return _url(next((name for name in names if (folder / name).exists()), names[0]))
 

@@ -38,7 +38,7 @@ class Now:
         for path in self._previews.iterdir():
             self._files.unlink(path)
 
-    def rest(self, facts: dict[str, Any]) -> None:
+    def write_stopped(self, facts: dict[str, Any]) -> None:
         """Write that no job runs, because there is no daemon. Raises OSError."""
         counts = {"running": 0, "waiting": 0}
         self._write(facts | {"running": [], "waiting": [], "counts": counts})

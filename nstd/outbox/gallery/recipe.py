@@ -16,24 +16,27 @@ def as_sidecar(record: Record | Reason) -> str:
     styles = [_style(style) for style in inputs.styles]
     if inputs.content is None or not inputs.content.file or not styles:
         return ""
-    wish: dict[str, Any] = {"content": shown(inputs.content.file), "style": _short(styles)}
+    values: dict[str, Any] = {"content": shown(inputs.content.file), "style": _short(styles)}
     if inputs.init is not None:
-        wish["init"] = shown(inputs.init.file)
+        values["init"] = shown(inputs.init.file)
     if inputs.series:
-        wish["series"] = [shown(each.file) for each in inputs.series]
+        values["series"] = [shown(each.file) for each in inputs.series]
     output = {"name": shown(record.name), "size": _size(record), "format": shown(settings.format)}
-    wish["output"] = {key: value for key, value in output.items() if value}
-    wish["backend"] = shown(settings.backend)
+    values["output"] = {key: value for key, value in output.items() if value}
+    values["backend"] = shown(settings.backend)
     if options := _options(settings, record.seed if isinstance(record, Record) else None):
-        wish["options"] = options
+        values["options"] = options
     try:
-        return dump(wish).decode()
+        return dump(values).decode()
     except SidecarError:  # the record may have been changed by hand
         return ""
 
 
 def _size(record: Record | Reason) -> int | None:
-    """What was asked for; None for a default that the content did not reach: it would enlarge."""
+    """The size to ask for; None if the content was smaller than a default size.
+
+    A sidecar with that size would have the content enlarged.
+    """
     size = record.settings.size
     if size is None or record.settings.enlarge or not isinstance(record, Record):
         return size

@@ -9,8 +9,8 @@ from typing import Any
 
 def script(function: str, *arguments: Any) -> bytes:
     """The text of a script that calls `function`, in ASCII."""
-    told = ",".join(json.dumps(each, separators=(",", ":")) for each in arguments)
-    return f"{function}({told});\n".encode()
+    encoded = ",".join(json.dumps(each, separators=(",", ":")) for each in arguments)
+    return f"{function}({encoded});\n".encode()
 
 
 def arguments(path: Path, function: str) -> list[Any]:

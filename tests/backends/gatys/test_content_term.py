@@ -24,6 +24,7 @@ class Same:
     """A network whose only layer shows the picture itself."""
 
     name = sha256 = "same"
+    source: str | None = None
 
     def __init__(self, turn: Tensor | None = None) -> None:
         self._turn = turn

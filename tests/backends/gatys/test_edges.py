@@ -61,6 +61,7 @@ def checked(content: Pixels, style: Pixels, **options: Any) -> Pixels:
     return result.pixels
 
 
+@pytest.mark.long
 @table("network", NETWORKS)
 @table("style", STYLES)
 @table("content", CONTENTS)

@@ -76,7 +76,7 @@ def test_a_job_that_has_ended_reserves_nothing() -> None:
     run(task(photograph(96, 128), network="fixed", steps=4))
     assert not list(reservations.FOLDER.glob("*.reserved"))
     with pytest.raises(NstdError):
-        run(task(photograph(96, 128), network="vgg19", steps=4))
+        run(task(photograph(96, 128), network="vgg16", steps=4))
     assert not list(reservations.FOLDER.glob("*.reserved"))
 
 

@@ -45,7 +45,7 @@ def test_fitted_is_relative() -> None:
     assert not recipe.layer_weights
 
 
-@pytest.mark.parametrize("network", ["vgg19", "vgg16"])
+@pytest.mark.parametrize("network", ["vgg19-torchvision", "vgg16"])
 def test_vgg_has_crowsons_weights(network: str) -> None:
     """In absolute units, W2 by default; with another loss they are relative."""
     options = Options.model_validate({"network": network})
@@ -58,7 +58,16 @@ def test_vgg_has_crowsons_weights(network: str) -> None:
     assert Options.model_validate({"network": network, "style_loss": "gram"}).recipe.relative
 
 
+def test_the_original_vgg_has_relative_moments() -> None:
+    """And L-BFGS, on a ladder of the root of 2."""
+    options = Options(network="vgg19")
+    assert (options.style_loss_used, options.optimizer_used) == ("moments", "lbfgs")
+    assert (options.spec.per_octave, len(options.evaluations)) == (2, 5)
+    assert options.recipe.relative
+    assert not options.recipe.layer_weights
+
+
 def test_weights_that_are_given_count() -> None:
     """Zero included."""
     recipe = Options(network="vgg19", content_weight=0.4, tv_weight=0).recipe
-    assert (recipe.content_weight, recipe.tv_weight, recipe.relative) == (0.4, 0, False)
+    assert (recipe.content_weight, recipe.tv_weight, recipe.relative) == (0.4, 0, True)

@@ -13,13 +13,14 @@ from support.disk import names_in
 from support.gatys import VGG, install_vgg, interrupted, narrow, painting, photograph, run, task
 
 from nstd.backend import Style, Task
-from nstd.backends.gatys import colors, target_cache, targets
+from nstd.backends.gatys import colors, target_cache
 from nstd.backends.gatys.network_cache import network_for
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.problem import TaskPictures
 from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.targets import targets_of
+from nstd.backends.gatys.tiled_features import View
 from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files
 
@@ -33,13 +34,14 @@ ELSEWHERE = SQUARE.T.copy()
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Grows by one for each painting that a network looks at."""
     seen: list[Any] = []
-    look = targets._look
+    sums_of = View.sums_of
 
-    def counted(*arguments: Any) -> Any:
-        seen.append(arguments)
-        return look(*arguments)
+    def counted(view: View, picture: torch.Tensor, *, everywhere: bool = False) -> Any:
+        if not everywhere:  # that is the content
+            seen.append(picture)
+        return sums_of(view, picture, everywhere=everywhere)
 
-    monkeypatch.setattr(targets, "_look", counted)
+    monkeypatch.setattr(View, "sums_of", counted)
     return seen
 
 

@@ -21,11 +21,12 @@ from torch.nn import functional
 from nstd.backend import Progress, Style, Task
 from nstd.backends.gatys import Gatys, Options
 from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.original import DEVIATION, MEAN
 from nstd.backends.gatys.statistic import statistic
 from nstd.backends.gatys.tensors import to_tensor
-from nstd.backends.gatys.vgg import DEVIATION, MEAN, empty_layers, load
+from nstd.backends.gatys.vgg import empty_layers, load
 from nstd.backends.gatys.wasserstein import Wasserstein
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights import REGISTRY, RETRAINED
 from nstd.errors import WeightsError
 
 SHALLOW = ("relu1_1", "relu1_2", "relu2_1")
@@ -46,7 +47,7 @@ def request(
     folder: Path, layers: tuple[str, ...] = SHALLOW, pooling: str = "max"
 ) -> NetworkRequest:
     """What the engine asks of the loader."""
-    return NetworkRequest("vgg19", (), layers, pooling, 0, "cpu", "float32", folder)
+    return NetworkRequest(RETRAINED, (), layers, pooling, 0, "cpu", "float32", folder)
 
 
 def test_features_are_those_of_the_formula(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_weights_of_other_shapes_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_torch_cannot_read_is_refused(tmp_path: Path) -> None:
     """Bytes that are noted but are no weights give the same clear error."""
-    path = tmp_path / REGISTRY["vgg19"].file
+    path = tmp_path / REGISTRY[RETRAINED].file
     path.write_bytes(b"no weights")
     digest = hashlib.sha256(b"no weights").hexdigest()
     path.with_name(path.name + ".json").write_text(json.dumps({"sha256": digest}))
@@ -142,7 +143,7 @@ def test_a_job_runs_on_it_and_leaves_it_warm(tmp_path: Path) -> None:
     """Adam and Gram matrices lower the loss; the second job needs no file any more."""
     digest = install(tmp_path, shallow_state())
     options = Options(
-        network="vgg19",
+        network=RETRAINED,
         steps=12,
         style_loss="gram",
         content_layers=("relu2_1",),
@@ -155,10 +156,10 @@ def test_a_job_runs_on_it_and_leaves_it_warm(tmp_path: Path) -> None:
     backend = Gatys()
     seen: list[Progress] = []
     first = backend.run(task, seen.append)
-    used = {"name": "vgg19", "sha256": digest, "precision": "float32", "tile": None}
+    used = {"name": RETRAINED, "sha256": digest, "precision": "float32", "tile": None}
     assert first.network == used
     assert seen[-1].losses["style"] < seen[0].losses["style"]
-    (tmp_path / REGISTRY["vgg19"].file).unlink()
+    (tmp_path / REGISTRY[RETRAINED].file).unlink()
     np.testing.assert_array_equal(backend.run(task, seen.append).pixels, first.pixels)
 
 
@@ -168,7 +169,7 @@ def ladder_task(folder: Path, state: bytes | None = None, **options: Any) -> Tas
     content = np.stack([0.3 + 0.4 * y, x / 4, 0.5 + 0.4 * np.sin(3 * x)], 2)
     style = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
     shallow = {"content_layers": ("relu2_1",), "style_layers": ("relu1_1", "relu2_1")}
-    every = Options(**({"network": "vgg19", "steps": 18} | shallow | options))
+    every = Options(**({"network": RETRAINED, "steps": 18} | shallow | options))
     return Task(content, (Style(style),), every, "cpu", folder, state)
 
 

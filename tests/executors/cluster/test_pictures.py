@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,18 +14,33 @@ from nstd.executors.cluster.pictures import PictureStore
 from nstd.queue.job import Input, Job
 
 
+@dataclass(frozen=True)
+class Reference:
+    """To what was put: the store keeps that as long as this exists."""
+
+    data: bytes
+
+
 class Store:
     """Remembers what was put; a put takes its time when `gate` is there."""
 
     def __init__(self) -> None:
         self.puts: list[bytes] = []
+        self._references: list[weakref.ref[Reference]] = []
         self.gate: threading.Barrier | None = None
 
-    def put(self, data: bytes) -> int:
+    def kept(self, start: bytes) -> list[bytes]:
+        """What there still is a reference to, of what starts so."""
+        references = [each() for each in self._references]
+        return [each.data for each in references if each and each.data.startswith(start)]
+
+    def put(self, data: bytes) -> Reference:
         if self.gate is not None:
             self.gate.wait(60)
         self.puts.append(data)
-        return len(self.puts) - 1
+        reference = Reference(data)
+        self._references.append(weakref.ref(reference))
+        return reference
 
 
 def job(folder: Path, name: str, *styles: str) -> tuple[Job, Path]:
@@ -61,25 +78,25 @@ def test_what_is_kept_of_styles_is_bounded_however_many_a_job_has(
     held = PictureStore(store.put)
     for number in range(5):
         held.of(*job(tmp_path, str(number), *(f"style-{number}-{index}" for index in range(4))))
-        assert held._held == sum(size for _, size in held._styles.values()) <= 20
-    assert list(held._styles) == ["style-4-2", "style-4-3"]
+        assert sum(map(len, store.kept(b"style-"))) <= 20
+    assert store.kept(b"style-") == [b"style-4-2", b"style-4-3"]
     found = held.of(*job(tmp_path, "huge", "s" * 21))
-    assert store.puts[found["1.png"]] == b"s" * 21
-    assert not held._styles
+    assert found["1.png"].data == b"s" * 21
+    del found
+    assert not store.kept(b"s")
 
 
 def test_jobs_that_begin_at_once_put_their_style_once(tmp_path: Path) -> None:
     """Each seat of the driver asks from a thread of its own."""
     store, jobs = Store(), [job(tmp_path, str(number), "swirls") for number in range(8)]
     store.gate = threading.Barrier(8)  # all contents are put at the same moment
-    held = PictureStore(store.put)
 
-    def put(data: bytes) -> int:
+    def put(data: bytes) -> Reference:
         if data == b"swirls":
             store.gate = None
         return store.put(data)
 
-    held._put = put
+    held = PictureStore(put)
     threads = [threading.Thread(target=held.of, args=each) for each in jobs]
     for thread in threads:
         thread.start()

@@ -31,7 +31,10 @@ from nstd.queue.job import Ending
 from nstd.queue.slots import Slot
 from nstd.system import proc
 
-pytestmark = list(needs_ray)
+pytestmark = list(needs_ray("ray"))
+
+breaks_its_cluster = pytest.mark.xdist_group("broken")
+"""These have clusters of their own, and run beside the others."""
 
 LONG: dict[str, Any] = {"steps": 10_000, "pause": 0.05}
 DRIVER = "nstd.executors.cluster.driver"
@@ -193,7 +196,7 @@ def test_what_a_worker_left_is_swept_even_before_its_parent_has_waited_for_it(
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with subprocess.Popen(["sleep", "60"]) as worker:
-        folder = tmp_path / f"nstd-node-{worker.pid}-{proc.born(worker.pid)}-abcd"
+        folder = tmp_path / f"nstd-node-{worker.pid}-{proc.start_time(worker.pid)}-abcd"
         folder.mkdir()
         NodeWorker()
         assert folder.exists()
@@ -221,7 +224,7 @@ def test_a_node_whose_disk_is_full_does_not_take_the_job(
     with pytest.raises(OSError, match="No space left"):
         worker.begin(told.model_dump(mode="json"), ["content.png"], b"picture")
     assert not list((tmp_path / "node").iterdir())
-    assert worker.news(0) == []
+    assert worker.take_messages(0) == []
 
 
 def test_a_style_that_jobs_share_is_put_into_the_store_once(
@@ -266,9 +269,28 @@ def test_a_worker_stays_warm_for_the_next_job(bench: Bench) -> None:
     assert (bench.folder / "first").read_text() == (bench.folder / "second").read_text()
 
 
+def test_after_new_settings_every_job_gets_a_new_worker(bench: Bench) -> None:
+    """Idle workers end at once, busy ones after their job: a changed plug-in is used."""
+
+    def process_of(job: str) -> int:
+        note = bench.folder / f"{job}-note"
+        assert bench.run(job, "gremlin", act="environment", note=str(note)).failure is None
+        return int(json.loads(note.read_text())["pid"])
+
+    first = process_of("first")
+    bench.executor.configure(make_config(bench.folder))
+    second = process_of("second")
+    bench.start("busy", steps=5, pause=0.2)
+    bench.until(lambda: bench.begun("busy"))
+    bench.executor.configure(make_config(bench.folder))
+    assert bench.outcome("busy").ending is Ending.FINISHED
+    assert len({first, second, process_of("third")}) == 3
+
+
 # Nodes and heads that go
 
 
+@breaks_its_cluster
 def test_a_killed_node_costs_its_own_jobs_an_attempt(executor_site: Path, tmp_path: Path) -> None:
     """The neighbour's job goes on; the slot is gone until a node comes."""
     with ray_cluster(executor_site, 1, 1) as cluster:
@@ -294,6 +316,7 @@ def test_a_killed_node_costs_its_own_jobs_an_attempt(executor_site: Path, tmp_pa
         executor.close()
 
 
+@breaks_its_cluster
 def test_a_head_that_is_lost_and_comes_back_costs_no_attempt(
     executor_site: Path, playground: Playground
 ) -> None:
@@ -381,7 +404,7 @@ def test_a_driver_that_cannot_be_started_is_a_cluster_out_of_reach(tmp_path: Pat
     with pytest.raises(ClusterError, match="its driver could not be started"):
         executor.open()
     assert list(executor.events()) == []
-    assert "could not be started" in executor.trouble()
+    assert "could not be started" in executor.why_no_slots()
     executor.close()
 
 

@@ -56,6 +56,14 @@ def test_the_pace_of_slow_beginnings_is_forgotten() -> None:
     assert all(0.7 < left / truth < 1.4 for truth, left in late)
 
 
+def test_work_that_is_left_out_does_not_count_as_fast() -> None:
+    """A level that ends early is done at once; what is left goes on at the pace of before."""
+    pairs = told(in_jumps, 170.0)
+    late = [(truth, left) for truth, left in pairs if truth < 170 * 0.3]
+    assert all(left == pytest.approx(truth, rel=0.2, abs=3) for truth, left in late)
+    assert all(after < before for (_, before), (_, after) in pairwise(pairs))
+
+
 def test_work_that_begins_anew_is_estimated_anew() -> None:
     """Such as once more, in smaller tiles."""
     eta = Eta()

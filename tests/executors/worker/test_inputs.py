@@ -13,7 +13,7 @@ from support.executors import ONE, make_config, make_job
 from nstd.documents.model import Role
 from nstd.errors import PictureError
 from nstd.executors.contract import Assignment
-from nstd.executors.worker.inputs import SERIES_SIDE, Decoded, Decoder, wishes
+from nstd.executors.worker.inputs import SERIES_SIDE, Decoded, Decoder, describe_pictures
 from nstd.queue.job import Input, Job
 
 
@@ -136,7 +136,7 @@ def test_a_job_names_its_pictures_as_a_sidecar_does(bench: Bench) -> None:
     bench.add("init", halves(8, 8))
     bench.add("series", halves(8, 8), number=1)
     bench.add("series", halves(8, 8), number=2)
-    assert wishes(bench.job) == {
+    assert describe_pictures(bench.job) == {
         "content": "beach.png",
         "style": [{"image": "starry.png", "weight": 1.0, "scale": 1.0, "region": "my-region.png"}],
         "init": "my-init.png",

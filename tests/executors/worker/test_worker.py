@@ -20,7 +20,7 @@ from support.playground import wait_for
 
 from nstd.executors.channel import DaemonEnd
 from nstd.executors.contract import Assignment
-from nstd.executors.messages import FROM_WORKER, Assign, FromWorker, Want
+from nstd.executors.messages import FROM_WORKER, Assign, EndAttempt, FromWorker
 from nstd.queue.job import Job
 
 
@@ -44,7 +44,7 @@ class Worker:
         self.end.send(Assign(assignment=assignment))
 
     def want(self, job: str, what: Literal["cancel", "stop"]) -> None:
-        self.end.send(Want(job=job, wanted=what))
+        self.end.send(EndAttempt(job=job, how=what))
 
     def hear(self, kind: str, job: str = "") -> Any:
         """Wait for a message of a kind, about a job."""

@@ -26,10 +26,10 @@ from support.gallery import (
 )
 from support.playground import Playground, wait_for
 
-from nstd.outbox.gallery.album import Album
 from nstd.outbox.gallery.build import build
 from nstd.outbox.gallery.entry import record_of
-from nstd.outbox.gallery.shelf import PER_PAGE
+from nstd.outbox.gallery.entry_store import PER_PAGE
+from nstd.outbox.gallery.gallery_files import GalleryFiles
 from nstd.system.durable import Files
 
 
@@ -108,7 +108,7 @@ def test_what_was_removed_by_hand_vanishes(playground: Playground) -> None:
     playground.once()
     assert names(playground.outbox) == ["beach-0", "beach-2"]
     assert not (playground.outbox / "gallery" / "jobs" / f"{job_id(1)}.js").exists()
-    playground.hurry(gallery_look=0.2)
+    playground.hurry(gallery_scan=0.2)
     playground.configure(gallery={"every": "100ms"}, watch={"mode": "poll"})
     playground.start()
     wait_for(lambda: now(playground.outbox)["state"] == "running")
@@ -141,8 +141,8 @@ def test_a_bug_in_the_gallery_costs_no_job(playground: Playground) -> None:
     playground.sabotage(
         "import sys\n"
         "if 'run' in sys.argv:\n"
-        "    import nstd.outbox.gallery.album as album\n"
-        "    album.make_entry = lambda *_: 1 / 0\n"
+        "    import nstd.outbox.gallery.gallery_files as files\n"
+        "    files.make_entry = lambda *_: 1 / 0\n"
     )
     playground.pair("beach")
     assert playground.once().returncode == 0
@@ -394,7 +394,7 @@ def test_many_results_are_taken_in_little_by_little(
     outbox = tmp_path / "outbox"
     for number in range(count):
         put_result(outbox, number)
-    album = Album(config_of(tmp_path), Files())
+    album = GalleryFiles(config_of(tmp_path), Files())
     album.open()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()

@@ -30,7 +30,7 @@ from nstd.outbox.gallery.build import build
 from nstd.outbox.gallery.script import script
 
 __all__ = ["driver", "page"]
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.xdist_group("browser")]  # one for all
 
 SHOWN = "#list .name"
 

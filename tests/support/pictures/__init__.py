@@ -7,7 +7,7 @@ GIF are written byte by byte. The values of the picture are multiples of 1/15, w
 
 from collections.abc import Iterator
 
-from support.pictures import others, pngs, profiled, tagged_tiffs, tiffs
+from support.pictures import avifs, bmps, others, pngs, profiled, tagged_tiffs, tiffs
 from support.pictures.model import Case
 
 
@@ -18,7 +18,7 @@ def cases() -> Iterator[Case]:
     yield from tagged_tiffs.tagged_tiffs()
     yield from pngs.pngs()
     yield from others.netpbms()
-    yield from others.bmps()
-    yield from others.avifs()
+    yield from bmps.bmps()
+    yield from avifs.avifs()
     yield from others.others()
     yield from profiled.profiled()

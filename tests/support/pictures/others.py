@@ -1,8 +1,7 @@
-"""Netpbm and BMP, byte by byte; AVIF, JPEG, WebP and GIF by imagecodecs."""
+"""Netpbm, byte by byte; JPEG, WebP and GIF by imagecodecs."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,16 +10,13 @@ import numpy as np
 
 from support.pictures.model import (
     ALPHA,
+    CMYK,
     GREY,
     HEIGHT,
-    P3_TO_SRGB,
     RGB,
     WIDTH,
     Case,
-    Values,
-    encoded,
     integers,
-    linear,
 )
 
 
@@ -59,70 +55,34 @@ def netpbms() -> Iterator[Case]:
             yield Case(f"pam {tuples.decode()} to {most}", head + data, shown, alpha)
 
 
-def bmp(
-    bits: int, rows: bytes, *, compression: int = 0, head: bytes = b"", size: int = 40
-) -> bytes:
-    """A BMP; `head` is what stands between the first 40 bytes of its header and the pixels."""
-    information = struct.pack(
-        "<IiiHHIIiiII", size, WIDTH, HEIGHT, 1, bits, compression, len(rows), 0, 0, 0, 0
-    )
-    start = 14 + len(information) + len(head)
-    file = struct.pack("<2sIHHI", b"BM", start + len(rows), 0, 0, start)
-    return file + information + head + rows
-
-
-def bmp_rows(pixels: Values) -> bytes:
-    """From the bottom up, each a multiple of four bytes."""
-    return b"".join((line := row.tobytes()) + bytes(-len(line) % 4) for row in pixels[::-1])
-
-
-def bmps() -> Iterator[Case]:
-    blue_first = integers(RGB[:, :, ::-1], 8)
-    yield Case("bmp 24", bmp(24, bmp_rows(blue_first)), RGB)
-    four = np.dstack([blue_first, integers(ALPHA, 8)])
-    yield Case("bmp 32", bmp(32, bmp_rows(four)), RGB)
-    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    v4 = masks + b"BGRs" + bytes(48)
-    data = bmp(32, bmp_rows(four), compression=3, head=v4, size=108)
-    yield Case("bmp 32 with alpha", data, RGB, ALPHA)
-    indices = integers(GREY, 4)
-    palette = b"".join(bytes([17 * each] * 3) + b"\0" for each in range(16)) + bytes(240 * 4)
-    yield Case("bmp 8", bmp(8, bmp_rows(indices), head=palette), GREY)
-    five = (np.rint(RGB * 31).astype(np.uint16) << np.array([10, 5, 0], np.uint16)).sum(
-        axis=2, dtype=np.uint16
-    )
-    yield Case("bmp 16", bmp(16, bmp_rows(five)), np.rint(RGB * 31) / 31, tolerance=0.01)
-
-
-def avif(values: Values, bits: int, **color: Any) -> bytes:
-    """A lossless AVIF."""
-    return bytes(
-        imagecodecs.avif_encode(
-            integers(values, bits), level=100, pixelformat="444", bitspersample=bits, **color
-        )
-    )
-
-
-def avifs() -> Iterator[Case]:
-    for bits in (8, 10, 12):
-        yield Case(f"avif rgb {bits}", avif(RGB, bits), RGB, tolerance=0.02)
-        data = avif(np.dstack([RGB, ALPHA]), bits)
-        yield Case(f"avif rgb and alpha {bits}", data, RGB, ALPHA, tolerance=0.02)
-        wide = avif(RGB, bits, primaries=12, transfer=13)
-        shown = encoded(np.clip(linear(RGB) @ P3_TO_SRGB.T, 0, 1))
-        yield Case(f"avif rgb {bits} nclx P3", wide, shown, tolerance=0.03)
-        light = avif(RGB, bits, primaries=1, transfer=8)
-        yield Case(f"avif rgb {bits} nclx linear", light, encoded(RGB), tolerance=0.05)
-
-
 def others() -> Iterator[Case]:
     """JPEG, WebP and GIF, which are read by Pillow alone."""
-    for values, name in ((RGB, "rgb"), (GREY, "grey")):
-        smooth = np.full_like(values, 0.4)
-        flat = bytes(imagecodecs.jpeg8_encode(integers(smooth, 8), level=98))
-        yield Case(f"jpeg {name}", flat, smooth, tolerance=0.02)
+    yield from _jpegs()
     yield Case("webp rgb", bytes(imagecodecs.webp_encode(integers(RGB, 8), lossless=True)), RGB)
     four = integers(np.dstack([RGB, ALPHA]), 8)
     data = bytes(imagecodecs.webp_encode(four, lossless=True))
     yield Case("webp rgb and alpha", data, RGB, ALPHA)
-    yield Case("gif", bytes(imagecodecs.gif_encode(integers(GREY, 8))), GREY)
+    gif = bytes(imagecodecs.gif_encode(integers(GREY, 8)))
+    yield Case("gif", gif, GREY)
+    key = int(integers(GREY, 8)[0, 1])
+    table = 13 + (3 << (1 + (gif[10] & 7)))
+    control = b"!\xf9\x04" + bytes([1, 0, 0, key]) + b"\0"
+    gif = b"GIF89a" + gif[6:table] + control + gif[table:]
+    yield Case("gif with a transparent colour", gif, GREY, (integers(GREY, 8) != key).astype(float))
+
+
+def _jpegs() -> Iterator[Case]:
+    for values, name in ((RGB, "rgb"), (GREY, "grey")):
+        smooth = np.full_like(values, 0.4)
+        flat = bytes(imagecodecs.jpeg8_encode(integers(smooth, 8), level=98))
+        yield Case(f"jpeg {name}", flat, smooth, tolerance=0.02)
+    smooth = np.broadcast_to([0.2, 0.6, 0.8], RGB.shape)
+    kept: dict[str, Any] = {"level": 98, "colorspace": "rgb", "outcolorspace": "rgb"}
+    data = bytes(imagecodecs.jpeg8_encode(integers(smooth, 8), **kept))
+    yield Case("jpeg rgb, stored as such", data, smooth, tolerance=0.02)
+    inks = np.broadcast_to([0.2, 0.6, 0.8, 0.2], CMYK.shape)
+    shown = (1 - inks[:, :, :3]) * (1 - inks[:, :, 3:])
+    for space in ("cmyk", "ycck"):
+        options: dict[str, Any] = {"level": 98, "colorspace": "cmyk", "outcolorspace": space}
+        data = bytes(imagecodecs.jpeg8_encode(integers(1 - inks, 8), **options))
+        yield Case(f"jpeg {space} of Adobe", data, shown, tolerance=0.03)

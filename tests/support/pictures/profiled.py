@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import imagecodecs
 import numpy as np
 
+from support.pictures.bmps import bmp, bmp_rows
 from support.pictures.model import (
     ALPHA,
     GREY,
@@ -19,7 +20,6 @@ from support.pictures.model import (
     encoded,
     integers,
 )
-from support.pictures.others import bmp, bmp_rows
 from support.pictures.pngs import chunk, png
 from support.pictures.tiff_writer import tiff
 
@@ -77,25 +77,24 @@ def profiled() -> Iterator[Case]:
             data = tiff(samples, photometric=photometric, iccprofile=profiled)
             extra = name == "float32" and photometric == "rgb"
             label = f"tiff {photometric} {name} with a profile"
-            coarse = 0.06 if name == "uint8" else 0.02
-            yield Case(label, data, shown, extra=extra, tolerance=coarse)
+            yield Case(label, data, shown, extra=extra)
     for depth in (1, 2, 4, 8, 16):
         levels = np.rint(GREY * (2**depth - 1))
         iccp = chunk(b"iCCP", b"grey\0\0" + zlib.compress(grey))
         data = png(levels.astype(np.uint16), depth, 0, iccp)
         shown = encoded(levels / (2**depth - 1))
-        yield Case(f"png grey {depth} with a profile", data, shown, tolerance=0.02)
+        yield Case(f"png grey {depth} with a profile", data, shown)
     for depth in (8, 16):
         iccp = chunk(b"iCCP", b"swapped\0\0" + zlib.compress(swapped))
         for color, values in ((2, RGB), (6, np.dstack([RGB, ALPHA]))):
             data = png(integers(values, depth), depth, color, iccp)
             alpha = ALPHA if color == 6 else None
             label = f"png {'rgb and alpha' if alpha is not None else 'rgb'} {depth} with a profile"
-            yield Case(label, data, light_rgb, alpha, tolerance=0.02)
+            yield Case(label, data, light_rgb, alpha)
         both = integers(np.dstack([GREY, ALPHA]), depth)
         iccp = chunk(b"iCCP", b"grey\0\0" + zlib.compress(grey))
         label = f"png grey and alpha {depth} with a profile"
-        yield Case(label, png(both, depth, 4, iccp), light, ALPHA, tolerance=0.02)
+        yield Case(label, png(both, depth, 4, iccp), light, ALPHA)
     flat = np.full((HEIGHT, WIDTH), 0.4)
     jpeg = bytes(imagecodecs.jpeg8_encode(integers(flat, 8), level=98))
     data = jpeg[:2] + _app2(grey) + jpeg[2:]
@@ -111,7 +110,7 @@ def profiled() -> Iterator[Case]:
     iccp = b"ICCP" + struct.pack("<I", len(swapped)) + swapped + b"\0" * (len(swapped) % 2)
     body = b"WEBP" + head + iccp + webp[12:]
     data = b"RIFF" + struct.pack("<I", len(body)) + body
-    yield Case("webp rgb with a profile", data, light_rgb, tolerance=0.02)
+    yield Case("webp rgb with a profile", data, light_rgb)
     gif = bytes(imagecodecs.gif_encode(integers(GREY, 8)))
     table = 13 + (3 << (1 + (gif[10] & 7)))
     blocks = b"".join(
@@ -119,7 +118,7 @@ def profiled() -> Iterator[Case]:
         for at in range(0, len(swapped), 255)
     )
     gif = b"GIF89a" + gif[6:table] + b"!\xff\x0bICCRGBG1012" + blocks + b"\0" + gif[table:]
-    yield Case("gif with a profile", gif, light, tolerance=0.02)
+    yield Case("gif with a profile", gif, light)
     rows = bmp_rows(integers(RGB[:, :, ::-1], 8))
     head = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0) + b"DEBM" + bytes(48)
     head += struct.pack("<IIII", 0, 124 + len(rows), len(swapped), 0)
@@ -127,7 +126,6 @@ def profiled() -> Iterator[Case]:
         "bmp 24 with a profile",
         bmp(24, rows, head=head, size=124) + swapped,
         light_rgb,
-        tolerance=0.02,
     )
 
 

@@ -59,9 +59,9 @@ function batchParts(members) {
 }
 
 function batchProgress(members, of) {
-  const count = (state) => members.filter((member) => member.state === state).length;
-  const said = ["finished", "failed", "running", "waiting"].filter((state) => count(state)).map((state) => `${count(state)} ${state}`);
-  const ended = count("finished") + count("failed");
+  const count = (state) => members.filter((member) => (member.entry ? outcome(member.entry) : member.state) === state).length;
+  const said = ["finished", "failed", "cancelled", "running", "waiting"].filter((state) => count(state)).map((state) => `${count(state)} ${state}`);
+  const ended = count("finished") + count("failed") + count("cancelled");
   return make("div", { class: "progress" },
     make("progress", { max: of, value: ended, "aria-label": `${ended} of ${of} have ended` }),
     make("span", { class: "small" }, `${ended} of ${of} · ${said.join(", ")}`));

@@ -80,7 +80,7 @@ function comparison(entry) {
 }
 
 function failure(entry, found) {
-  return make("div", { class: "failure", role: "group", "aria-label": "Why it failed" },
+  return make("div", { class: "failure", role: "group", "aria-label": `Why it ${outcome(entry) === "failed" ? "failed" : "ended"}` },
     make("strong", {}, entry.code.replaceAll("_", " ") || "failed"),
     make("p", { class: "message" }, found.message ?? entry.message),
     (found.hint ?? entry.hint) && make("p", { class: "hint" }, found.hint ?? entry.hint),
@@ -167,7 +167,7 @@ function copiedByHand(text) {
 
 function facts(entry, found) {
   const rows = [
-    [entry.state === "failed" ? "Failed" : "Made", MOMENT.format(entry.when)],
+    [{ failed: "Failed", cancelled: "Cancelled" }[outcome(entry)] ?? "Made", MOMENT.format(entry.when)],
     ["Time", seconds(entry.seconds)],
     ["", phases(found.seconds)],
     ["Device", [entry.device, found.device_name].filter(Boolean).join(" · ")],

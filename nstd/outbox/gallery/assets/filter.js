@@ -38,7 +38,7 @@ function filtered(entries, filter) {
   const from = filter.from ? startOfDay(filter.from) : -Infinity;
   const until = filter.to ? startOfDay(filter.to, 1) : Infinity;
   return entries.filter((entry) =>
-    (!filter.status || entry.state === filter.status) &&
+    (!filter.status || outcome(entry) === filter.status) &&
     (!filter.style || entry.styles.includes(filter.style)) &&
     entry.when >= from && entry.when < until &&
     words.every((word) => haystack(entry).includes(word)));

@@ -55,12 +55,12 @@ function welcome() {
 }
 
 function showSummary(filter) {
-  const failed = data.entries.filter((entry) => entry.state === "failed").length;
+  const count = (state) => data.entries.filter((entry) => outcome(entry) === state).length;
   const words = [];
   if (FILTERS.some((name) => filter[name])) words.push(`${WHOLE.format(list.shown.length)} of ${WHOLE.format(data.entries.length)} shown`);
   else if (data.entries.length) {
-    words.push(counted(data.entries.length - failed, "picture", "pictures"));
-    if (failed) words.push(`${WHOLE.format(failed)} failed`);
+    words.push(counted(count("finished"), "picture", "pictures"));
+    for (const state of ["failed", "cancelled"]) if (count(state)) words.push(`${WHOLE.format(count(state))} ${state}`);
   }
   if (!data.isWhole && data.told.total > data.entries.length) words.push(`reading ${WHOLE.format(data.told.total)} …`);
   const text = words.join(" · ");

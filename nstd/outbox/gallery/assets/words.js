@@ -26,6 +26,11 @@ function figure(value) {
   return size !== 0 && (size < 0.001 || size >= 100000) ? value.toExponential(2) : String(Number(value.toPrecision(3)));
 }
 
+/** How a job ended: what a person ended has not failed. */
+function outcome(entry) {
+  return entry.state === "failed" && entry.code === "cancelled" ? "cancelled" : entry.state;
+}
+
 function counted(number, one, many) {
   return `${WHOLE.format(number)} ${number === 1 ? one : many}`;
 }

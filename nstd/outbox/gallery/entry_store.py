@@ -20,7 +20,7 @@ _FORMAT = 1
 """The format of entries and details; files in another format are made again."""
 
 
-class Shelf:
+class EntryStore:
     """`list.js`, `pages/` and `jobs/`; the list and the last page are also kept in memory."""
 
     def __init__(self, folder: Path, files: Files) -> None:
@@ -42,12 +42,12 @@ class Shelf:
         self._known, self._last, self._is_changed = {}, None, True
         self.revision = ""
         try:
-            (told,) = arguments(self.path, "nstd.list")
-            if told["format"] != _FORMAT:
+            (index,) = arguments(self.path, "nstd.list")
+            if index["format"] != _FORMAT:
                 return False
-            revision = str(told["revision"])
+            revision = str(index["revision"])
             pages = [
-                (int(page["n"]), int(page["count"]), str(page["rev"])) for page in told["pages"]
+                (int(page["n"]), int(page["count"]), str(page["rev"])) for page in index["pages"]
             ]
         except (OSError, ValueError, KeyError, TypeError):
             return False
@@ -93,13 +93,13 @@ class Shelf:
     def append(self, entries: list[Entry]) -> None:
         """Append entries to the last page. Raises OSError."""
         while entries:
-            page, found = self._growing()
+            page, found = self._page_with_room()
             room = PER_PAGE - len(found)
             found, entries = found + entries[:room], entries[room:]
             self.put(page, found)
             self._last = page, found
 
-    def _growing(self) -> tuple[int, list[Entry]]:
+    def _page_with_room(self) -> tuple[int, list[Entry]]:
         """The number of the page that has room, and its entries."""
         if self._last is None and self._known:
             page = max(self._known)
@@ -112,9 +112,9 @@ class Shelf:
         if not self._is_changed:
             return
         pages = [{"n": n, "count": count, "rev": rev} for n, (count, rev) in self._known.items()]
-        told = {"format": _FORMAT, "total": self.count, "pages": pages}
-        revision = f"{zlib.crc32(json.dumps(told).encode()):08x}"
-        data = script("nstd.list", told | {"revision": revision})
+        index = {"format": _FORMAT, "total": self.count, "pages": pages}
+        revision = f"{zlib.crc32(json.dumps(index).encode()):08x}"
+        data = script("nstd.list", index | {"revision": revision})
         self._files.write(self.path, data, durable=False)
         self.revision, self._is_changed = revision, False
 

@@ -9,12 +9,12 @@ from nstd.queue.inbox_note import InboxNote
 
 
 @dataclass
-class Outlook:
+class DaemonState:
     """The state of the daemon; the pipeline updates it at each turn."""
 
-    state: str = "running"  # or "stopping", "stopped"
+    phase: str = "running"  # or "stopping", "stopped"
     paused: str = ""  # why nothing is claimed
     inbox: int = 0  # sidecars that wait in the inbox
     inbox_lost: bool = False  # whether the inbox cannot be read
-    unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why; it may pass
-    notes: Sequence[InboxNote] = ()  # what in the inbox becomes no job as it is
+    unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why
+    notes: Sequence[InboxNote] = ()  # about files in the inbox that will not become jobs

@@ -12,25 +12,25 @@ from typing import Any
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.logs.log import emit
-from nstd.outbox.gallery.album import Album
+from nstd.outbox.gallery.gallery_files import GalleryFiles
 from nstd.outbox.gallery.now import Now
-from nstd.queue.outlook import Outlook
+from nstd.queue.daemon_state import DaemonState
 from nstd.queue.scheduler import Scheduler
 from nstd.system.backoff import backoff
-from nstd.system.durable import Files, is_full
+from nstd.system.durable import Files
 from nstd.system.layout import FAILED, GALLERY_LOCK
 from nstd.system.lock import Lock, holder
+from nstd.system.primitives import is_full
 from nstd.system.waits import USUAL, Waits
 
-"""A lock file in the work folder; the process that holds the lock writes the gallery."""
-BUDGET, REST = 0.05, 0.1
-"""Seconds that a look at the outbox takes at once, and leaves to others in between."""
+BUDGET, PAUSE = 0.05, 0.1
+"""Seconds of one step of a scan of the outbox, and of the pause between two steps."""
 LONGEST = 600.0
-"""Seconds, at most, until it is tried again after an error."""
+"""The longest wait, in seconds, before the next try after an error."""
 MOST = 1000
-"""Jobs that may wait to be taken in; for more, the outbox is looked at as a whole."""
+"""The most ended jobs that wait to be added; with more, the whole outbox is scanned instead."""
 _NOTES = 10
-"""So many files of the inbox that become no job as they are get a line."""
+"""The most notes about files of the inbox that the page shows."""
 _LAST = 2.0
 """Seconds for the remaining work when the daemon ends; the rest is done at the next start."""
 
@@ -43,11 +43,11 @@ class Gallery:
         config: Config,
         files: Files,
         scheduler: Scheduler,
-        outlook: Outlook,
+        state: DaemonState,
         waits: Waits = USUAL,
     ) -> None:
         self._waits = waits
-        self._files, self._scheduler, self._outlook = files, scheduler, outlook
+        self._files, self._scheduler, self._state = files, scheduler, state
         self._pending: list[Path] = []
         self._tries = 0  # failures in a row; the first is logged
         self._lock: Lock | None = None
@@ -57,11 +57,11 @@ class Gallery:
         """Take over new settings; a new title makes a new page."""
         self._settings, self._outbox = config.gallery, config.folder("outbox")
         self._work = config.folder("work")
-        self._album = Album(config, self._files)
-        self._now = Now(self._album.folder, self._work, self._files)
-        self._look: Iterator[None] | None = None
+        self._gallery_files = GalleryFiles(config, self._files)
+        self._now = Now(self._gallery_files.folder, self._work, self._files)
+        self._refresh: Iterator[None] | None = None
         self._is_open, self._is_busy = False, False
-        self._due, self._looked = 0.0, 0.0
+        self._due, self._refreshed = 0.0, 0.0
         self._seen: list[int] = []
 
     def add(self, record: Path) -> None:
@@ -80,7 +80,7 @@ class Gallery:
         try:
             self._step(now)
             if self._is_open:
-                self._now.write(self._scheduler, self._daemon_state())
+                self._now.write(self._scheduler, self._describe_state())
         except OSError as error:
             self._fail(now, "disk_full" if is_full(error) else "io_error", error)
         except Exception as error:  # a bug here must not affect a job
@@ -88,20 +88,25 @@ class Gallery:
         else:
             self._is_busy = bool(self._scheduler.running or self._pending)
 
-    def _must_look(self, now: float) -> bool:
-        """Whether the last look for results that people have removed was long ago."""
-        return now - self._looked > self._waits.gallery_look
+    def _must_rescan(self, now: float) -> bool:
+        """Whether the outbox was changed by others since the last scan, which was long ago."""
+        is_due = now - self._refreshed > self._waits.gallery_scan
+        return is_due and self._has_changed()
 
-    def _daemon_state(self) -> dict[str, Any]:
-        """What the page tells of the daemon."""
-        outlook, revision = self._outlook, self._album.shelf.revision
-        told = {"state": outlook.state, "paused": outlook.paused, "inbox": outlook.inbox}
-        return told | {"notes": self._notes(), "revision": revision}
+    def _describe_state(self) -> dict[str, Any]:
+        """The state of the daemon, as the page shows it."""
+        return {
+            "state": self._state.phase,
+            "paused": self._state.paused,
+            "inbox": self._state.inbox,
+            "notes": self._notes(),
+            "revision": self._gallery_files.entries.revision,
+        }
 
     def _notes(self) -> list[dict[str, Any]]:
-        """What in the inbox becomes no job as it is; the time in milliseconds, as scripts do."""
-        has_made = self._album.shelf.count > 0
-        notes = [n for n in self._outlook.notes if not (has_made and n.kind == "unnamed")]
+        """Notes about files of the inbox that will not become jobs; times are in milliseconds."""
+        has_made = self._gallery_files.entries.count > 0
+        notes = [n for n in self._state.notes if not (has_made and n.kind == "unnamed")]
         return [
             {
                 "text": printable(f"{note.name} {note.message}"),
@@ -114,16 +119,12 @@ class Gallery:
         self._due = now + self._settings.every
         if self._lock is None and not self._take_lock():
             return
-        if not self._is_open or (self._look is None and not self._album.is_there):
+        if not self._is_open or (self._refresh is None and not self._gallery_files.is_there):
             self._open(now)
-        elif (
-            self._look is None
-            and now - self._looked > self._waits.gallery_look
-            and self._has_changed()
-        ):
-            self._look = self._album.refresh()
-        if self._look is not None:
-            self._go_on(now)
+        elif self._refresh is None and self._must_rescan(now):
+            self._refresh = self._gallery_files.refresh()
+        if self._refresh is not None:
+            self._continue_refresh(now)
         elif self._pending:
             self._take_in()
 
@@ -139,25 +140,25 @@ class Gallery:
         return self._lock is not None
 
     def _open(self, now: float) -> None:
-        self._album.open()
+        self._gallery_files.open()
         self._now.open(self._outbox)
-        self._look, self._is_open, self._looked = self._album.refresh(), True, now
+        self._refresh, self._is_open, self._refreshed = self._gallery_files.refresh(), True, now
 
-    def _go_on(self, now: float) -> None:
+    def _continue_refresh(self, now: float) -> None:
         """Do one step of the scan of the outbox."""
         until = time.monotonic() + BUDGET
-        assert self._look is not None
-        for _ in self._look:
+        assert self._refresh is not None
+        for _ in self._refresh:
             if time.monotonic() > until:
-                self._due = now + REST
+                self._due = now + PAUSE
                 return
-        self._look, self._looked = None, now
+        self._refresh, self._refreshed = None, now
         self._take_in()
         self._tries = 0
 
     def _take_in(self) -> None:
         pending, self._pending = self._pending, []
-        self._album.add(pending)
+        self._gallery_files.add(pending)
         self._seen = self._times()
 
     def _has_changed(self) -> bool:
@@ -174,9 +175,9 @@ class Gallery:
     def _fail(self, now: float, code: str, error: Exception) -> None:
         """Log the first error of a row, and start again later with a scan."""
         if not self._tries:
-            path = os.fspath(getattr(error, "filename", None) or self._album.folder)
+            path = os.fspath(getattr(error, "filename", None) or self._gallery_files.folder)
             emit("gallery.failed", path=printable(path), code=code, error=printable(str(error)))
-        self._is_open, self._is_busy, self._look = False, False, None
+        self._is_open, self._is_busy, self._refresh = False, False, None
         self._pending.clear()
         self._tries += 1
         self._due = now + backoff(self._tries, self._waits.gallery, LONGEST)
@@ -188,7 +189,7 @@ class Gallery:
             self._due = 0.0
             while time.monotonic() < until and not self._tries:
                 self.work(0.0)
-                if self._look is None:
+                if self._refresh is None:
                     break
                 self._due = 0.0
         if self._lock is not None:
@@ -201,13 +202,13 @@ class Gallery:
     def is_idle(self) -> bool:
         """Whether no scan of the outbox is in progress; other work is short and done by `close`."""
         is_off = not self._settings.enabled or bool(self._tries) or self._lock is None
-        return is_off or self._look is None
+        return is_off or self._refresh is None
 
     def next_event(self, _now: float) -> float:
         """When to continue, if nothing happens before."""
         if not self._settings.enabled:
             return float("inf")
-        is_due = self._is_busy or self._look is not None or not self._is_open
+        is_due = self._is_busy or self._refresh is not None or not self._is_open
         return self._due if is_due or self._pending else float("inf")
 
     def waitables(self) -> tuple[()]:

@@ -1,0 +1,67 @@
+"""What a sidecar says for its backend: the options, and the kinds of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from nstd.documents import diagnostics
+from nstd.documents.document import DocumentError, KeyPath
+from nstd.documents.sidecar import Sidecar, SidecarFile
+from nstd.errors import BackendError, SidecarError, clean, printable
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:
+    """Refuse pictures that `backend` would not use; `takes` are the roles that it uses.
+
+    Raises SidecarError `options_invalid` with every such key.
+    """
+    document, problems = source.document, []
+    several = isinstance(document.value["style"], list)
+    for reference in source.sidecar.references:
+        if reference.role in ("content", "style", *takes):
+            continue
+        place: KeyPath = (reference.role,)
+        if reference.style is not None:
+            place = (
+                ("style", reference.style, reference.role) if several else ("style", reference.role)
+            )
+        text = f"{reference.role}: the backend '{backend}' has no use for it"
+        problems.append(document.problem(place, text, key=True))
+    if problems:
+        hint = "leave it out, or name another backend: `nstd backends` lists what each takes"
+        raise SidecarError.of("options_invalid", sorted(set(problems)), hint)
+
+
+def parse_options(
+    source: SidecarFile, options: type[Options], defaults: Mapping[str, Any] | None = None
+) -> Options:
+    """The sidecar's options for a backend with the model `options`, completed by `defaults`.
+
+    Raises SidecarError `options_invalid` with every problem, and BackendError if a validator of
+    the backend itself fails.
+    """
+    said = source.sidecar.options
+    value = {**(defaults or {}), **said}
+    below: dict[tuple[str, ...], str] = {
+        (key,): "options from the config" for key in value if key not in said
+    }
+    try:
+        return diagnostics.validate(
+            options, value, source.document, at=("options",), elsewhere=below, whole=Sidecar
+        )
+    except DocumentError as error:
+        is_unknown = any("unknown key" in problem.message for problem in error.problems)
+        hint = "`nstd backends` lists what each backend takes" if is_unknown else ""
+        raise SidecarError.of("options_invalid", error.problems, hint) from None
+    except BaseException as error:  # a plugin's own code ran, and may even call sys.exit
+        what = printable(f"{type(error).__name__}: {clean(error)}")
+        raise BackendError(
+            "backend_failed",
+            f"{source.document.file}: the backend broke while it read its options: {what}",
+            "tell the author of the backend",
+        ) from error

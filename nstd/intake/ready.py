@@ -1,0 +1,38 @@
+"""A sidecar that can be claimed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from nstd.documents.grid import GridFile
+from nstd.errors import NstdError
+from nstd.intake.locator import Found
+from nstd.system.nofollow import Signature
+
+_FIRST = 101  # above every priority: refused sidecars are answered first
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A sidecar that can be claimed: with all its pictures, or with its error.
+
+    `parsed` is set when the sidecar was read for its claim.
+    """
+
+    name: str  # relative to the inbox
+    signature: Signature
+    parsed: GridFile | None = None
+    pictures: tuple[Found, ...] = ()
+    error: NstdError | None = None
+    priority: int = _FIRST
+
+    @property
+    def arrived(self) -> float:
+        """When it came, in seconds since the epoch, never later than now.
+
+        This is the ctime, which no program can set: copying tools and archives set the mtime to
+        that of the original, which may be in the future. Our own renames change the ctime, so it
+        is taken from the scan before the claim.
+        """
+        return min(self.signature.ctime_ns / 1e9, time.time())
