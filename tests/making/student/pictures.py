@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.random import Generator
 from PIL import Image
 from torch import Tensor
 
-from making.textures import Pixels
+from making.textures import Pixels, textures
 
 PHOTOGRAPHS = (
     "astronaut",
@@ -27,6 +28,32 @@ LARGEST = 900  # pixels of the longest side of a picture in memory
 SMALLEST = 160  # smaller pictures are left out
 KINDS = (".jpg", ".png", ".webp")
 LEAST_BYTES = 50_000  # smaller files are icons and previews
+TEXTURES, KEPT_OUT_TEXTURES = 240, 24
+EVERY = 11  # one of so many pictures is kept out
+
+
+class Sets(NamedTuple):
+    """What is trained on, and what the result is compared on."""
+
+    pictures: Sequence[Pixels]
+    drawn: Sequence[Pixels]
+    kept_out: Sequence[Pixels]
+    kept_out_drawn: Sequence[Pixels]
+
+
+def prepared(folders: Sequence[Path], path: Path) -> Sets:
+    """All pictures and textures; kept in the file `path`, because decoding takes a minute."""
+    if not path.exists():
+        found = gathered(folders)
+        kept_out = found[EVERY // 2 :: EVERY]
+        pictures = [p for n, p in enumerate(found) if n % EVERY != EVERY // 2]
+        drawn = (textures(pictures, TEXTURES, 1), textures(kept_out, KEPT_OUT_TEXTURES, 2))
+        sets = Sets(pictures, list(drawn[0]), kept_out, list(drawn[1]))
+        each = {f"{name} {n}": p for name, s in sets._asdict().items() for n, p in enumerate(s)}
+        np.savez(path, allow_pickle=False, **each)
+    with np.load(path) as held:
+        names = {name: [n for n in held if n.split()[0] == name] for name in Sets._fields}
+        return Sets(*([held[n] for n in names[name]] for name in Sets._fields))
 
 
 def gathered(folders: Sequence[Path]) -> list[Pixels]:
