@@ -36,13 +36,11 @@ class Student(nn.Module):
             self.heads[target] = nn.Parameter(torch.zeros(CHANNELS[target], 2 * WIDTHS[name]))
             self.offsets[target] = nn.Parameter(torch.ones(CHANNELS[target]))
 
-    def before(self, pictures: Tensor, name: str) -> Tensor:
-        """What the filters `name` read."""
-        names = list(WIDTHS)
-        number = names.index(name)
-        found = self.features(pictures, number)
-        x = found[names[number - 1]] if number else found["first"]
-        return functional.avg_pool2d(x, 2, ceil_mode=True) if name.endswith("_1") else x
+    def next(self, name: str, x: Tensor) -> Tensor:
+        """The features of the filters `name`, which read `x`."""
+        weight = self.weights[name]
+        kernel = weight.view(len(weight), -1, 3, 3).contiguous(memory_format=torch.channels_last)
+        return responses(x, kernel, self.biases[name])
 
     def features(self, pictures: Tensor, depth: int = len(WIDTHS)) -> dict[str, Tensor]:
         """The features of every filter, (N, 2 K, H, W), up to the `depth`th."""
@@ -51,13 +49,9 @@ class Student(nn.Module):
             x = responses(x, *self._first)
         found = {"first": x}
         for name in list(WIDTHS)[:depth]:
-            weight = self.weights[name]
             if name.endswith("_1"):
                 x = functional.avg_pool2d(x, 2, ceil_mode=True)
-            kernel = weight.view(len(weight), -1, 3, 3).contiguous(
-                memory_format=torch.channels_last
-            )
-            found[name] = x = responses(x, kernel, self.biases[name])
+            found[name] = x = self.next(name, x)
         return found
 
     def told(self, target: str, features: Tensor) -> Tensor:

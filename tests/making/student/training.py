@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,12 @@ BATCH = 8
 FRESH = 4  # parts that are new in every round of REPEATS batches
 REPEATS = 2
 ROOM = 4000  # parts in memory
-STARTERS = 320  # parts that the first filters are found on
+STARTERS = 640  # parts that the first filters are found on
+CHECKS = 64  # further ones, of pictures that are kept out, that decide how they are damped
 CALIBRATION = 64
 HELD_OUT = 24
 SHARE = 0.45  # of textures among the parts
-RATE, HEAD_RATE = 2e-3, 2e-3
+RATE, HEAD_RATE = 1e-3, 1e-3
 WARM_UP = 60  # steps
 DECAY = 0.5  # share of the time in which the rate falls to 0
 AVERAGE = 0.995
@@ -70,10 +72,11 @@ class Training:
         self.variances: dict[str, float] = {}  # of the scaled ones
         self.most: dict[str, float] = {}
 
-    def begin(self, shown: Sequence[Tensor]) -> None:
+    def begin(self, shown: Sequence[Tensor], kept_out: Sequence[Tensor]) -> None:
         """The first filters, by regression, and the scales of the teacher's layers."""
         rng = np.random.default_rng(SEED)
-        start(self.student, self.teacher, torch.stack([*shown]), rng)
+        both = torch.stack([*shown, *kept_out])
+        start(self.student, self.teacher, both, len(kept_out), rng)
         answers = {
             n: torch.cat([self.teacher(x[None], HEADS)[n].relu() for x in shown[:CALIBRATION]])
             for n in HEADS
@@ -149,10 +152,10 @@ def train(wheel: Path, sets: Sets, minutes: float, out: Path) -> None:
     if fresh:
         run.resume()
     source = parts(sets.pictures, sets.drawn, SHARE, SEED + run.step)
-    if not fresh:
-        run.begin([next(source) for _ in range(STARTERS)])
-        run.save()
     others = parts(sets.kept_out, sets.kept_out_drawn, 0.5, 999)
+    if not fresh:
+        run.begin(*(list(islice(s, n)) for s, n in ((source, STARTERS), (others, CHECKS))))
+        run.save()
     held_out = torch.stack([next(others) for _ in range(HELD_OUT)])
     wanted = [run.ask(b) for b in held_out.split(BATCH)]
     told = Report(held_out, {n: torch.cat([w[n] for w in wanted]) for n in HEADS})
