@@ -1,4 +1,4 @@
-"""One stage of the networks `fitted` and `fixed`: 3x3 filters and both signs of their responses."""
+"""One stage of the embedded networks: 3x3 filters and both signs of their responses."""
 
 from __future__ import annotations
 

@@ -41,27 +41,21 @@ class Sets(NamedTuple):
     kept_out_drawn: Sequence[Pixels]
 
 
-def prepared(folders: Sequence[Path], path: Path) -> Sets:
-    """All pictures and textures; kept in the file `path`, because decoding takes a minute."""
-    if not path.exists():
-        found = gathered(folders)
-        kept_out = found[EVERY // 2 :: EVERY]
-        pictures = [p for n, p in enumerate(found) if n % EVERY != EVERY // 2]
-        drawn = (textures(pictures, TEXTURES, 1), textures(kept_out, KEPT_OUT_TEXTURES, 2))
-        sets = Sets(pictures, list(drawn[0]), kept_out, list(drawn[1]))
-        each = {f"{name} {n}": p for name, s in sets._asdict().items() for n, p in enumerate(s)}
-        np.savez(path, allow_pickle=False, **each)
-    with np.load(path) as held:
-        names = {name: [n for n in held if n.split()[0] == name] for name in Sets._fields}
-        return Sets(*([held[n] for n in names[name]] for name in Sets._fields))
+def prepared(folder: Path) -> Sets:
+    """All pictures, of scikit-image and of `folder`, and textures that are drawn after them."""
+    found = gathered(folder)
+    kept_out = found[EVERY // 2 :: EVERY]
+    pictures = [p for n, p in enumerate(found) if n % EVERY != EVERY // 2]
+    drawn = textures(pictures, TEXTURES, 1), textures(kept_out, KEPT_OUT_TEXTURES, 2)
+    return Sets(pictures, list(drawn[0]), kept_out, list(drawn[1]))
 
 
-def gathered(folders: Sequence[Path]) -> list[Pixels]:
-    """The pictures of scikit-image and of `folders`."""
+def gathered(folder: Path) -> list[Pixels]:
+    """The pictures of scikit-image and of `folder`."""
     from skimage import data
 
     found: list[Pixels] = [_fitted(Image.fromarray(getattr(data, n)())) for n in PHOTOGRAPHS]
-    paths = {path.resolve() for folder in folders for path in folder.rglob("*")}
+    paths = {path.resolve() for path in folder.rglob("*")}
     for path in sorted(paths):
         if (
             path.suffix in KINDS
@@ -85,7 +79,7 @@ def _fitted(image: Image.Image) -> Pixels:
 def parts(
     pictures: Sequence[Pixels], drawn: Sequence[Pixels], share: float, seed: int
 ) -> Iterator[Tensor]:
-    """Endless parts (3, SIDE, SIDE) in [0, 1]; a `share` of them are textures."""
+    """Endless parts (1, 3, SIDE, SIDE) in [0, 1]; a `share` of them are textures."""
     rng = np.random.default_rng(seed)
     while True:
         part = _part(rng, drawn if rng.random() < share else pictures)
@@ -95,7 +89,7 @@ def parts(
         if rng.random() < 0.2:
             part = part + rng.normal(0, rng.uniform(0.01, 0.1), part.shape)
         part = part.clip(0, 1).astype(np.float32)
-        yield torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
+        yield torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None]
 
 
 def _part(rng: Generator, pictures: Sequence[Pixels]) -> np.ndarray:
