@@ -29,7 +29,7 @@ _ELSEWHERE = {
     "inbox": ("in the inbox, not yet a job", "it will be one when its pictures are there"),
     "failed": ("a job that has failed", "`nstd retry` runs it again"),
     "done batch": ("a batch that is done", "drop its sidecar again to make it once more"),
-    "done": ("done already", "drop or submit it again to make it once more"),
+    "done": ("done already", "`nstd again` makes it once more"),
 }
 
 

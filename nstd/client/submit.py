@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nstd.backends.registry import Backends
 from nstd.backends.weights import REGISTRY, require
-from nstd.client.editor import SIDECAR_LINE, keep_sidecar_schema
+from nstd.client.drop import drop_picture, drop_sidecar
+from nstd.client.editor import keep_sidecar_schema
 from nstd.client.picture_check import check_pictures
 from nstd.documents.config import Config
 from nstd.documents.grid import parse_grid
@@ -24,7 +21,7 @@ from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import Plan, make_plan, safe_name
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
-from nstd.system.numbered import distinct, numbered
+from nstd.system.numbered import distinct
 
 
 @dataclass(frozen=True)
@@ -118,17 +115,14 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
     keep_sidecar_schema(config)
     share = config.jobs.pictures == "keep"
     placed = {
-        picture: _put(picture, inbox, files, share=share).name
+        picture: drop_picture(picture, inbox, files, share=share).name
         for picture in dict.fromkeys(request.files)
     }
     sidecars = []
     for (name, is_batch), (stem, values) in zip(
         checked, request.sidecars(placed.__getitem__), strict=True
     ):
-        with _draft(inbox, ".yaml") as draft:
-            files.write(draft, SIDECAR_LINE.encode() + dump(values))
-            mtime_ns = draft.stat().st_mtime_ns
-            sidecar = files.move_to_free_name(draft, inbox / f"{stem}.yaml")
+        sidecar, mtime_ns = drop_sidecar(values, stem, inbox, files)
         sidecars.append(Submitted(sidecar, name or sidecar.stem, mtime_ns, is_batch))
     return sidecars
 
@@ -149,7 +143,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
         try:
             parsed = parse_grid(dump(values), stem)
             plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
-            _check_weights(plan, config)
+            check_weights(plan, config)
             checked.append((parsed.sidecar.output.name, bool(plan.axes)))
         except SidecarError as error:
             raise without_places(error, "command line") from None
@@ -160,7 +154,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     return checked
 
 
-def _check_weights(plan: Plan, config: Config) -> None:
+def check_weights(plan: Plan, config: Config) -> None:
     """Refuse a network whose weights are absent: the job would fail."""
     orders = [member.order for member in plan.members] or [plan.order]
     for name in {order.options.get("network") for order in orders if order.backend == "gatys"}:
@@ -182,43 +176,3 @@ def _check_library(config: Config, style: str) -> None:
     if locator.find("submitted.yaml", style) is None:
         folder = printable(config.folder("styles"))
         raise refused(style, f"no such picture file, and none of that name is in {folder}")
-
-
-def _put(picture: Path, inbox: Path, files: Files, *, share: bool) -> Path:
-    """Copy a picture into the inbox, and return its path there.
-
-    With `share`, a picture with the same name and the same bytes that is there already is used
-    instead. Not shared if the pictures of finished jobs are archived or deleted: the other one may
-    be removed at any moment.
-    """
-    if share and (same := _same(picture, inbox)) is not None:
-        return same
-    with _draft(inbox, picture.suffix) as draft:
-        files.copy_file(picture, draft)
-        return files.move_to_free_name(draft, inbox / picture.name)
-
-
-def _same(picture: Path, inbox: Path) -> Path | None:
-    """The picture in the inbox that has the same bytes and the same name, or `-2` ... of it."""
-    digest = _digest(picture)
-    for target in map(inbox.joinpath, numbered(picture.stem, picture.suffix)):
-        if not os.path.lexists(target):
-            break
-        if target.is_file() and _digest(target) == digest:
-            return target
-    return None
-
-
-@contextmanager
-def _draft(inbox: Path, suffix: str) -> Iterator[Path]:
-    """A hidden, unused name; a file with it is removed at the end."""
-    draft = inbox / f".{secrets.token_hex(8)}{suffix}.tmp"
-    try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

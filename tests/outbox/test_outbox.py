@@ -12,6 +12,7 @@ from support.disk import Killed, StepFiles, names_in
 
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import Record, make_reason
+from nstd.queue.batch import Batch, BatchPaths
 from nstd.queue.ended import EndedJobs, LiveMembers
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
@@ -249,3 +250,18 @@ def test_small_pictures_come_all_or_not_at_all(tmp_path: Path, fails: str) -> No
     files.on_step = fail
     assert shelf.publish("pier")
     assert names_in(shelf.path / "pier") == ["pier.json", "pier.log", "pier.png", "pier.yaml"]
+
+
+def test_a_batch_whose_folder_is_half_removed_keeps_what_is_published_of_it(shelf: Shelf) -> None:
+    """The sheet has left `work`; the manifest in the outbox names it nevertheless."""
+    paths = BatchPaths(shelf.paths.folder.parent / ".batches" / "b1")
+    paths.folder.mkdir(parents=True)
+    paths.sheet.write_bytes(b"sheet")
+    known: dict[str, Any] = {"id": "b1", "name": "studies", "folder": "", "sidecar": "studies.yaml"}
+    batch = Batch(**known, submitted=0, claimed=0, axes={}, members=(), sheet="sheet.png")
+    shelf.outbox.publish_batch(batch, paths)
+    paths.sheet.unlink()
+    shelf.outbox.publish_batch(batch.model_copy(update={"sheet": ""}), paths)
+    folder = shelf.path / "studies"
+    assert names_in(folder) == ["batch.json", "sheet.png"]
+    assert json.loads((folder / "batch.json").read_bytes())["sheet"] == "sheet.png"

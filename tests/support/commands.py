@@ -14,7 +14,19 @@ from unittest import mock
 from nstd.cli import main
 
 HERE = frozenset(
-    {"submit", "status", "statsu", "check", "cancel", "retry", "init", "logs", "schema", "gallery"}
+    {
+        "again",
+        "submit",
+        "status",
+        "statsu",
+        "check",
+        "cancel",
+        "retry",
+        "init",
+        "logs",
+        "schema",
+        "gallery",
+    }
 )
 """Those that look at the disk, or write to it, and end."""
 
