@@ -131,7 +131,7 @@ def _filter(
 
 def _balanced(covariance: Tensor, sizes: Sequence[int]) -> Tensor:
     """The covariance with every aim of the same variance in all."""
-    each = covariance.diag().split(list(sizes))
+    each = torch.split(covariance.diag(), list(sizes))
     scale = torch.cat([(1 / d.sum()).sqrt().expand(len(d)) for d in each])
     return covariance * scale[:, None] * scale
 

@@ -82,7 +82,8 @@ def solved(seen: Sums, unseen: Sums, name: str) -> Linear:
 def pivots(covariance: Tensor, count: int) -> list[int]:
     """The `count` variables that one after the other leave the least of all others unexplained:
     the pivots of a Cholesky decomposition."""
-    rest, found = covariance.double().clone(), []
+    rest = covariance.double().clone()
+    found: list[int] = []
     for _ in range(count):
         gains = rest.square().sum(0) / rest.diag().clamp(min=1e-12)
         gains[found] = -1.0
