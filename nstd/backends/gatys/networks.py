@@ -278,6 +278,11 @@ _STUDENT = replace(
     reaches=_reaches(FIXED["a"])
     | {layer: _reaches((FIXED["a"][0], *LEARNED))[layer] for layer in TAUGHT},
     style_layers=FIXED["a"] + TAUGHT,
+    footprints={
+        "bfloat16": Footprint(115 * MEGABYTE, 490),
+        "float32": Footprint(110 * MEGABYTE, 860),
+    },
+    general=Recipe(content_weight=0.17, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
 )
 
 NETWORKS: dict[str, Spec] = {

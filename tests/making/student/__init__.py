@@ -36,8 +36,8 @@ PACKAGES = (  # of Debian 12
     "plasma-workspace-wallpapers 4:5.27.5-2",
     "ukui-wallpapers 20.04.3-1.1",
 )
-PARTS = 1500  # of pictures, that the filters are fitted to
-CHECKS = 96  # further ones, of pictures that are kept out
+PARTS = 640  # of pictures, that the filters are fitted to
+CHECKS = 32  # further ones, of pictures that are not fitted to
 SHARE, CHECKED_SHARE = 0.45, 0.5  # of textures among the parts
 SEED, CHECKED_SEED = 0, 999
 SOURCE = REGISTRY["vgg19"]

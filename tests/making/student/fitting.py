@@ -63,7 +63,7 @@ def fit(
 ) -> Learned:
     """Filters that read the features of `first`, from parts of pictures, (1, 3, S, S) in [0, 1].
 
-    The last `kept_out` of them only decide how much the regressions are damped.
+    The last `kept_out` of them are not fitted to: they tell how well the fit does elsewhere.
     """
     places = positions(shown, rng)
     wanted = asked(teacher, shown, places)

@@ -7,8 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-RIDGES = (1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
-"""Dampings that are tried, as shares of the mean variance of the inputs."""
+RIDGE = 3e-3
+"""The damping, as a share of the mean variance of the inputs.
+
+With up to 0.3 more of unseen pictures is explained, 0.38 in place of 0.28 for relu5_1, and yet
+paintings come less close to the style: damped filters are more alike.
+"""
 
 
 class Linear(NamedTuple):
@@ -47,11 +51,11 @@ class Sums:
         mean = self._targets / self._count
         return float((self._power / self._count - mean.square()).sum())
 
-    def solution(self, ridge: float) -> Linear:
-        """The best linear map, damped by `ridge`."""
+    def solution(self) -> Linear:
+        """The best linear map, damped by `RIDGE`."""
         x, y, square = self._inputs / self._count, self._targets / self._count, self.covariance
         product = self._product / self._count - x[:, None] * y
-        damped = square + ridge * square.diag().mean() * torch.eye(len(x))
+        damped = square + RIDGE * square.diag().mean() * torch.eye(len(x))
         weight = torch.cholesky_solve(product, torch.linalg.cholesky(damped)).T
         return Linear(weight, y - weight @ x)
 
@@ -70,13 +74,11 @@ class Sums:
 
 
 def solved(seen: Sums, unseen: Sums, name: str) -> Linear:
-    """The solution of `seen` with the damping that leaves the least of `unseen`."""
-    found = {ridge: seen.solution(ridge) for ridge in RIDGES}
-    left = {ridge: unseen.unexplained(linear) for ridge, linear in found.items()}
-    best = min(left, key=left.__getitem__)
-    own = seen.unexplained(found[best])
-    print(f"{name} leaves {own:.3f}, of what it has not seen {left[best]:.3f} ({best})", flush=True)
-    return found[best]
+    """The solution of `seen`; prints what it leaves unexplained of both."""
+    found = seen.solution()
+    own, other = seen.unexplained(found), unseen.unexplained(found)
+    print(f"{name} leaves {own:.3f}, of what it has not seen {other:.3f}", flush=True)
+    return found
 
 
 def pivots(covariance: Tensor, count: int) -> list[int]:
