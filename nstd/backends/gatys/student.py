@@ -2,9 +2,9 @@
 
 One branch is the first member of `fixed`. The other reads the first stage of `fixed` with filters
 that were trained, together with a linear map H for each layer, so that H times the features
-predicts those of VGG-19 (Simonyan, Zisserman, ICLR 2015). Its layers are compared after the map
-(H^T H)^(1/2), which gives the same distances between second moments as H. What VGG-19 does not see
-would be free; the branch of `fixed` holds it.
+predicts those of VGG-19 (Simonyan, Zisserman, ICLR 2015). The map (H^T H)^(1/2) would give the same
+distances between second moments as H, but what VGG-19 does not see would be free: so the layers are
+compared after the root of H^T H and, with a weight, the inverse covariance of the features.
 """
 
 from __future__ import annotations

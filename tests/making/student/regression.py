@@ -10,8 +10,8 @@ from torch import Tensor
 RIDGE = 3e-3
 """The damping, as a share of the mean variance of the inputs.
 
-With up to 0.3 more of unseen pictures is explained, 0.38 in place of 0.28 for relu5_1, and yet
-paintings come less close to the style: damped filters are more alike.
+Layer by layer, larger ones (up to 0.3) leave less of unseen pictures unexplained, but filters that
+are damped more are more alike, and of relu5_1 0.62 were left in the end in place of 0.58.
 """
 
 
