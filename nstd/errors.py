@@ -54,6 +54,7 @@ CODES: dict[str, Code] = {
     "judge_failed": Code(False, "the judge of a bench failed, or gave no figures"),
     "bench_failed": Code(False, "a process of a bench ended early"),
     "already_running": Code(False, "another daemon holds the lock of this root"),
+    "paused": Code(False, "jobs wait, and none may start now: see `nstd status`"),
     "not_found": Code(False, "there is no such job, network or file"),
     "internal_error": Code(False, "a bug in nstd; the log has the traceback"),
 }

@@ -28,8 +28,16 @@ settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest come first: one that begins last would keep the others waiting."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """The longest come first: one that begins last would keep the others waiting.
+
+    Tests that need an executor of their own come last: each would end the one that others share.
+    """
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("long") is None,
+            bool({"own_executor", "ground"} & set(getattr(item, "fixturenames", ()))),
+        )
+    )
 
 
 @pytest.fixture(autouse=True)

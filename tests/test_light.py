@@ -14,6 +14,13 @@ MEMORY = 80 * 2**20
 """Bytes that an idle daemon may take."""
 
 
+@pytest.fixture
+def playground(playground: Playground) -> Playground:
+    """Its daemons are executed: forked ones hold what the tests have imported."""
+    playground.prefix = ["env"]
+    return playground
+
+
 def resident(pid: int) -> int:
     """Bytes of memory that a process takes."""
     size: int = psutil.Process(pid).memory_info().rss

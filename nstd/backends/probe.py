@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import EntryPoint
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from nstd.documents.error_words import in_words
 from nstd.errors import clean
 from nstd.system.child import Child, import_path, python_module
 
@@ -141,7 +142,8 @@ def may_pass(error: BaseException) -> bool:
 
 def describe(error: BaseException) -> str:
     """The error and the innermost line of its traceback: `ValueError: what (file.py:12)`."""
-    text = f"{type(error).__name__}: {clean(error)}".splitlines()[0][:500]
+    said = in_words(error) if isinstance(error, ValidationError) else clean(error)
+    text = f"{type(error).__name__}: {said}".splitlines()[0][:500]
     frames = traceback.extract_tb(error.__traceback__)
     return text + (f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else "")
 

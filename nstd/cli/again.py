@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from nstd.cli.app import config_option, job_argument
+from nstd.cli.app import NO_DAEMON, config_option, job_argument
 
 
 @click.command("again")
@@ -55,4 +55,4 @@ def command(
 
         sys.exit(0 if waiting.wait(settings, [submitted]) else 1)
     if holder(settings.folder("work") / LOCK) is None:
-        click.echo("no daemon runs on this root: `nstd run` starts one", err=True)
+        click.echo(NO_DAEMON, err=True)

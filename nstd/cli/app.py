@@ -32,10 +32,19 @@ EXIT_CODES = {
     3: "the config is missing or not valid",
     4: "another daemon works on this root",
     5: "every device is down, or the Ray cluster is out of reach",
+    6: "nothing may start now: somebody has paused it, or it is outside the hours of `schedule`",
     70: "a bug in nstd",
 }
-_EXIT_OF = {"config_invalid": 3, "already_running": 4, "cluster_failed": 5, "internal_error": 70}
+_EXIT_OF = {
+    "config_invalid": 3,
+    "already_running": 4,
+    "cluster_failed": 5,
+    "paused": 6,
+    "internal_error": 70,
+}
 
+NO_DAEMON = "no daemon runs on this root: `nstd run` starts one"
+"""What commands say whose jobs wait for one."""
 _GC_THRESHOLD = 20_000
 """The number of new objects that starts a garbage collection; Python's default is 700."""
 
@@ -51,6 +60,11 @@ _COMMANDS = {
     "cancel": "end a job that waits or runs",
     "retry": "run a failed, waiting or running job again from its inputs",
     "again": "make a finished job once more, with changes",
+    "hold": "keep a job that waits from starting",
+    "release": "let a held job start",
+    "priority": "change which job that waits is made first",
+    "pause": "start no more jobs, for a while or until `resume`",
+    "resume": "start jobs again",
     "backends": "what can make pictures, and what is wrong with the rest",
     "networks": "weights that are installed, and how to install more",
     "doctor": "check this machine",
@@ -136,6 +150,27 @@ def config_or_defaults(given: Path | None) -> Config:
             raise
         return Config.at(Path())
     return load_config(path)
+
+
+def config_to_look(given: Path | None) -> Config:
+    """The config for a command that only shows what is there.
+
+    If it is not valid, this warns on standard error and uses the folders that it names. Raises
+    ConfigError when these cannot be known.
+    """
+    from nstd.documents.config import find_config, load_config, load_folders
+    from nstd.errors import ConfigError
+
+    path = find_config(given)
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        config = load_folders(path)
+        if config is None:
+            raise
+        note = "what is there is shown all the same; a daemon that runs keeps its settings"
+        _print_error(f"{error.message} [{error.code}]", f"{error.hint}\n      {note}")
+        return config
 
 
 def _epilog() -> str:

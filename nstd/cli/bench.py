@@ -14,6 +14,7 @@ import click
 
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.errors import BenchError
+from nstd.system.units import counted
 
 if TYPE_CHECKING:
     from nstd.bench.columns import Column
@@ -188,7 +189,7 @@ def _write_blind(found: Comparison, folder: Path, settings: Config) -> None:
     from nstd.bench.quality import blind
 
     count, page = blind(found, folder, settings)
-    click.echo(f"choose, without labels, in {count} pairs: {page}", err=True)
+    click.echo(f"choose, without labels, in {counted(count, 'pair')}: {page}", err=True)
 
 
 def _track(cells: Sequence[Judged]) -> Iterable[Judged]:

@@ -7,12 +7,10 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option, job_argument
+from nstd.client.ask import ask
 from nstd.client.find import find_job
 from nstd.documents.config import find_config, load_config
-from nstd.queue.control import ControlRequest, ControlRequests
-from nstd.system.durable import Files
-from nstd.system.layout import LOCK
-from nstd.system.lock import holder
+from nstd.queue.control import ControlRequest
 
 
 @click.command("cancel")
@@ -25,7 +23,5 @@ def command(config: Path | None, job: str) -> None:
     """
     settings = load_config(find_config(config))
     target = find_job(settings, job, ("batch", "work", "inbox"))
-    work = settings.folder("work")
-    ControlRequests(work, Files()).write(ControlRequest("cancel", target.name))
-    when = " when the daemon runs again" if holder(work / LOCK) is None else ""
+    when = ask(settings, ControlRequest("cancel", target.name))
     click.echo(f"{target.name} will be cancelled{when}")

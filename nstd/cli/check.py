@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_igno
 from nstd.intake.names import is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.system.nofollow import Folder
+from nstd.system.units import counted
 
 _PICTURES = {"content", "style", "styles", "init", "series"}
 _HINT_IS_CHECK = {"sidecar_invalid", "config_invalid"}
@@ -68,7 +69,10 @@ class _Checker:
     def check(self, path: Path) -> bool:
         """Print the result of one file; whether it is valid."""
         name = printable(path)
-        if is_picture(path.name):
+        if not path.exists() and set("*?[") & set(name):
+            click.echo(f"{name}: no file is called so, and no file of this pattern was found")
+            return False
+        if is_picture(path.name) and path.exists():
             click.echo(
                 f"{name} is a picture, and no sidecar or config; "
                 f"`nstd submit {in_shell(path)} STYLE` makes a job of it"
@@ -120,8 +124,12 @@ class _Checker:
         file = parse_grid(data, name)
         plan = self._plan(path.name, file)
         self._refuse_ignored(file)
-        _show(list(self._absent(path, file)), data)
-        jobs = f", makes {len(plan.members)} jobs ({describe(plan.axes)})" if plan.axes else ""
+        self._show_absent(path, file, data)
+        jobs = (
+            f", makes {counted(len(plan.members), 'job')} ({describe(plan.axes)})"
+            if plan.axes
+            else ""
+        )
         if not is_sidecar(path.name):
             why = mistake(path.name) or "is passed over in an inbox: rename it to NAME.yaml"
             click.echo(printable(f"{name}: note: {why}"))
@@ -151,18 +159,30 @@ class _Checker:
             pass  # backend and options have problems that are already reported
         return []
 
-    def _absent(self, path: Path, file: GridFile) -> Iterator[Problem]:
-        """A note of each picture that is neither beside the sidecar nor among the styles."""
+    def _show_absent(self, path: Path, file: GridFile, data: bytes) -> None:
+        """Show a note of each picture that is neither beside the sidecar nor among the styles.
+
+        Raises SidecarError if one has the name of a pattern or a list, which no picture has.
+        """
         root, name = self._inbox_of(path)
         locator = Locator(Folder(root), Folder(self._config.folder("styles")))
+        problems, is_hopeless = list[Problem](), False
         for source in dict.fromkeys(file.pictures):
             try:
-                if locator.find(name, source) is None:
-                    near = did_you_mean(locator.nearest(name, source)) or advice_on_name(source)
-                    text = printable(f"note: '{source}' is not there yet{near}")
-                    yield Problem(file.document.file, *_place(file.document, source), text)
+                if locator.find(name, source) is not None:
+                    continue
             except (SidecarError, OSError):
                 continue  # it is where this command cannot read
+            if advice := advice_on_name(source):
+                is_hopeless, text = True, f"no picture is called '{source}'{advice}"
+            else:
+                near = did_you_mean(locator.nearest(name, source))
+                text = f"note: '{source}' is not there yet{near}"
+            place = _place(file.document, source)
+            problems.append(Problem(file.document.file, *place, printable(text)))
+        if is_hopeless:
+            raise SidecarError.of("sidecar_invalid", problems)
+        _show(problems, data)
 
     def _refuse_ignored(self, file: GridFile) -> None:
         """Raise SidecarError for pictures that will never be found, whatever comes."""

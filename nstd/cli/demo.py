@@ -19,13 +19,14 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
     from nstd.backends.weights import REGISTRY, require
     from nstd.cli.bars import Bars, on_terminal
-    from nstd.cli.lines import STARTED_EVENTS, Lines
+    from nstd.cli.lines import PACED_EVENTS, STARTED_EVENTS, Lines
     from nstd.client import samples
     from nstd.client.init import make_root
     from nstd.daemon.daemon import Daemon
     from nstd.documents.config import load_config
     from nstd.errors import in_shell
     from nstd.system.layout import CONFIG
+    from nstd.system.units import counted
 
     make_root(folder)
     path = (folder / CONFIG).resolve()
@@ -35,7 +36,8 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     sidecars = samples.copy_to(config.folder("inbox"), _extra_keys(size, preset, network))
     click.echo(f"making {len(sidecars)} pictures in {folder}", err=True)
     is_seen = on_terminal()
-    with Bars(visible=is_seen, lines=Lines({} if is_seen else STARTED_EVENTS)) as bars:
+    marks = {} if is_seen else STARTED_EVENTS | PACED_EVENTS
+    with Bars(visible=is_seen, lines=Lines(marks)) as bars:
         status = Daemon(config, once=True).run()
     for ending in bars.endings:
         output = config.folder("outbox") / ending.output
@@ -43,7 +45,9 @@ def command(folder: Path, size: int | None, preset: str | None, network: str | N
     click.echo(f"look at them:  {config.folder('outbox') / 'index.html'}", err=True)
     left = len(sidecars) - len(bars.endings)
     if left > 0:
-        click.echo(f"{left} are not done; to go on:  nstd run --once -c {in_shell(path)}", err=True)
+        what = counted(left, "picture is", "pictures are")
+        run = f"nstd run --once -c {in_shell(path)}"
+        click.echo(f"{what} not done; to go on:  {run}", err=True)
     failed = any(ending.failed for ending in bars.endings)
     sys.exit(status or (1 if left > 0 or failed else 0))
 

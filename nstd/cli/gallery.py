@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option
+from nstd.system.units import counted
 
 
 @click.command("gallery")
@@ -24,5 +25,5 @@ def command(config: Path | None, rebuild: bool) -> None:
         doing = "makes it anew" if rebuild else "keeps it up to date"
         click.echo(f"the daemon (pid {built.pid or 'not known'}) {doing}", err=True)
     else:
-        click.echo(f"{built.entries} results and failures", err=True)
+        click.echo(counted(built.entries, "result or failure", "results and failures"), err=True)
     click.echo(printable(built.page))

@@ -6,15 +6,14 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import click
 
-from nstd.cli.app import config_option, job_argument
-from nstd.client.find import SHORTEST, find_job
+from nstd.cli.app import config_option, config_to_look, job_argument
+from nstd.client.find import SHORTEST, Target, find_job
 from nstd.client.readable import check_log_readable
-from nstd.documents.config import Config, find_config, load_config
+from nstd.documents.config import Config
 from nstd.errors import StoreError, printable
 from nstd.logs.events import LEVELS
 from nstd.logs.reader import LogReader
@@ -25,6 +24,7 @@ from nstd.system.layout import LOG, LOGS, REASON
 _FREQUENT = {"job.progress"}
 """Events with so many lines that they would hide the others."""
 _POLL = 0.5
+_PLACES = ("work", "failed", "done", "inbox")
 
 
 @click.command("logs")
@@ -45,34 +45,37 @@ def command(
 
     JOB may be a batch: then of all of its jobs.
     """
-    settings = load_config(find_config(config))
+    settings = config_to_look(config)
     check_log_readable(settings)
     reader = LogReader(settings.folder("outbox") / LOGS, LOG)
-    chosen = _LineFilter(job and _id_of(settings, job), LEVELS.index(level))
+    target = None if job is None else _find(settings, job)
+    wanted = (target.id if isinstance(target, Target) else "") or job
+    chosen = _LineFilter(wanted, LEVELS.index(level))
     renderer = TextRenderer(repeat_hints=False)
     show = _printer(renderer)
     old: Iterable[Line] = filter(chosen, map(renderer.note_name, reader.read()))
     for line in old if lines is None else deque(old, maxlen=lines):
         show(line)
-    if job is not None and not chosen.ids and not follow:
-        for line in filter(chosen, _own_log(settings, job)):
-            show(line)
-    if job is not None and not follow:
-        _show_detail(settings, job)
+    if target is not None and not follow:
+        if not chosen.ids:
+            for line in filter(chosen, _own_log(settings, target)):
+                show(line)
+        _show_detail(settings, target)
     while follow:
         time.sleep(_POLL)
         for line in filter(chosen, reader.read()):
             show(line)
 
 
-def _id_of(config: Config, wanted: str) -> str:
-    """The id of the only job that is called `wanted` in work or in the outbox, else `wanted`.
+def _find(config: Config, wanted: str) -> Target | StoreError:
+    """The only job that is called `wanted`, or why there is none: the log may have it all the same.
 
     A result has another name than its job, if that was taken.
     """
-    with suppress(StoreError):  # none, or several
-        return find_job(config, wanted, ("work", "failed", "done")).id or wanted
-    return wanted
+    try:
+        return find_job(config, wanted, _PLACES)
+    except StoreError as error:  # none, or several
+        return error
 
 
 class _LineFilter:
@@ -111,12 +114,13 @@ def _names(line: Line) -> Iterator[str]:
                 yield from (path.stem, str(path.with_suffix("")) if path.name else "")
 
 
-def _own_log(config: Config, job: str) -> Iterator[Line]:
+def _own_log(config: Config, target: Target | StoreError) -> Iterator[Line]:
     """The lines of the job's own log, when the log file no longer has them.
 
     Raises StoreError `not_found` when there is no such job.
     """
-    target = find_job(config, job, ("work", "failed", "done", "inbox"))
+    if isinstance(target, StoreError):
+        raise target
     outbox = config.folder("outbox") / target.name
     folder, name = {
         "work": (config.folder("work") / target.name, "job.log"),
@@ -132,15 +136,15 @@ def _own_log(config: Config, job: str) -> Iterator[Line]:
     return LogReader(folder, name).read()
 
 
-def _show_detail(config: Config, job: str) -> None:
+def _show_detail(config: Config, target: Target | StoreError) -> None:
     """Print the traceback, or the last output of the worker, of a failed job that has it."""
-    with suppress(StoreError):  # it is none of those, or several
-        target = find_job(config, job, ("failed",))
-        reason = read_reason(config.folder("outbox") / target.name / REASON)
-        if reason is not None and reason.detail:
-            click.echo(f"\n{target.name}: {REASON} keeps this:")
-            for line in reason.detail.splitlines():
-                click.echo(f"  {printable(line)}")
+    if isinstance(target, StoreError) or target.where != "failed":
+        return
+    reason = read_reason(config.folder("outbox") / target.name / REASON)
+    if reason is not None and reason.detail:
+        click.echo(f"\n{target.name}: {REASON} keeps this:")
+        for line in reason.detail.splitlines():
+            click.echo(f"  {printable(line)}")
 
 
 def _printer(renderer: TextRenderer) -> Callable[[Line], None]:

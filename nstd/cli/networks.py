@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nstd.backends.weights import install, listing
-from nstd.cli.app import config_option
+from nstd.cli.app import config_option, config_or_defaults
 from nstd.documents.config import find_config, load_config
 from nstd.errors import WeightsError
 from nstd.system.units import format_size
@@ -21,7 +21,7 @@ def command(context: click.Context, config: Path | None) -> None:
     if context.invoked_subcommand is not None:
         context.obj = config
         return
-    folder = load_config(find_config(config)).folder("networks")
+    folder = config_or_defaults(config).folder("networks")
     _say("fixed", "embedded: the same filters for every job, nothing to install")
     _say("student", "embedded: learned from VGG-19, sees large shapes, nothing to install")
     _say("fitted", "embedded: fitted to each pair, nothing to install")

@@ -7,15 +7,14 @@ from pathlib import Path
 import click
 
 from nstd.cli.app import config_option, job_argument
+from nstd.client.ask import ask
 from nstd.client.find import find_job
 from nstd.client.retry import failed_of, missing_pictures, resubmit
 from nstd.client.retry_unreadable import resubmit_unreadable
 from nstd.documents.config import Config, find_config, load_config
 from nstd.errors import printable
-from nstd.queue.control import ControlRequest, ControlRequests
+from nstd.queue.control import ControlRequest
 from nstd.system.durable import Files
-from nstd.system.layout import LOCK
-from nstd.system.lock import holder
 
 
 @click.command("retry")
@@ -28,10 +27,8 @@ def command(config: Path | None, job: str) -> None:
     """
     settings = load_config(find_config(config))
     target = find_job(settings, job, ("failed batch", "work", "unreadable", "failed"))
-    work = settings.folder("work")
     if target.where == "work":
-        ControlRequests(work, Files()).write(ControlRequest("retry", target.name))
-        when = " when the daemon runs again" if holder(work / LOCK) is None else ""
+        when = ask(settings, ControlRequest("retry", target.name))
         click.echo(f"{target.name} starts again from its inputs{when}")
         return
     if target.where == "unreadable":

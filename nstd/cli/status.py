@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 
-from nstd.cli.app import config_option
+from nstd.cli.app import config_option, config_to_look
 from nstd.cli.status_text import render
 from nstd.client.readable import check_readable
 from nstd.client.status import pause, read_status
-from nstd.documents.config import find_config, load_config
 
 
 @click.command("status")
@@ -23,7 +22,7 @@ from nstd.documents.config import find_config, load_config
 @click.option("--watch", is_flag=True, help="Again every second, until ^C.")
 def command(config: Path | None, as_json: bool, watch: bool) -> None:
     """Show what is going on; works from the disk alone, whether the daemon runs or not."""
-    settings = load_config(find_config(config))
+    settings = config_to_look(config)
     check_readable(settings)
     if watch and not as_json and _can_draw():
         from nstd.cli.watch import watch as draw

@@ -10,7 +10,7 @@ from nstd.client.status_entries import BatchEntry, RunningEntry, Status
 from nstd.errors import printable
 from nstd.queue.health import DeviceHealth
 from nstd.queue.progress import ProgressNote
-from nstd.system.units import format_duration, format_size
+from nstd.system.units import counted, format_duration, format_size
 
 _BAR = 20
 _SHOWN = 10
@@ -25,6 +25,8 @@ def render(status: Status) -> str:
 def _lines(status: Status) -> Iterator[str]:
     who = f"{status.state}, pid {status.pid}" if status.pid else status.state
     yield f"nstd {status.root}: daemon {who}"
+    if status.start_pause is not None:
+        yield f"  no job is started: {status.start_pause.describe()}"
     if status.paused:
         yield f"  intake is paused: {status.paused}"
     if status.inbox_lost:
@@ -33,25 +35,38 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"  backend {name} cannot be used for now, and its sidecars wait: {reason}"
     yield from _devices(status.devices)
     yield (
-        f"  {len(status.inbox)} in the inbox, {len(status.waiting)} waiting, "
-        f"{len(status.running)} running, {status.done} done, {status.failed} failed"
+        f"  {len(status.inbox)} in the inbox, {len(status.waiting) - status.held} waiting, "
+        + (f"{status.held} held, " if status.held else "")
+        + f"{len(status.running)} running, {status.done} done, {status.failed} failed"
         + (f", {status.cancelled} cancelled" if status.cancelled else "")
     )
+    yield from (f"  request  {line}" for line in request_lines(status, _SHOWN))
     yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
-    yield from map(_unreadable, status.unreadable)
+    yield from (f"  held     {name}, in the inbox" for name in status.held_in_inbox[:_SHOWN])
+    yield from (f"  unreadable: {what}" for what in status.unreadable)
     yield from map(_running, status.running[:_RUNNING])
     if (more := len(status.running) - _RUNNING) > 0:
-        yield f"  ... and {more} more run"
+        yield f"  ... and {more} more of those that run"
     yield from map(_batch, status.batches)
-    for job in status.alone[:_SHOWN]:
-        yield f"  waiting  {job.id}  {job.name}"
+    for waiting in status.alone[:_SHOWN]:
+        state = "held" if waiting.is_held else "waiting"
+        yield f"  {state:7}  {waiting.job.id}  {waiting.job.name}"
     if (more := len(status.alone) - _SHOWN) > 0:
         yield f"  ... and {more} more"
     for ended in status.recent:
         what = "  ".join(filter(None, [ended.output, ended.message]))
         yield f"  {ended.state:9} {ended.end.job}  {what}"
     if status.unlisted > 0:
-        yield f"  ... and {status.unlisted} earlier ones: all are in the gallery"
+        yield f"  ... and {counted(status.unlisted, 'earlier one')}: all are in the gallery"
+
+
+def request_lines(status: Status, shown: int) -> Iterator[str]:
+    """A line for each request that the daemon has not carried out yet."""
+    when = "" if status.pid is not None else ", when the daemon runs again"
+    for request in status.requests[:shown]:
+        yield f"{request.describe()}{when}"
+    if (more := len(status.requests) - shown) > 0:
+        yield f"... and {more} more"
 
 
 def note_lines(status: Status, shown: int) -> Iterator[str]:
@@ -62,11 +77,6 @@ def note_lines(status: Status, shown: int) -> Iterator[str]:
         yield f"{note.name}{age} {note.message}"
     if (more := len(status.notes) - shown) > 0:
         yield f"... and {more} more"
-
-
-def _unreadable(error: str) -> str:
-    """The first line of the error about a job folder that cannot be read."""
-    return f"  unreadable: {error.splitlines()[0]}; `nstd retry ID` puts its sidecar back"
 
 
 def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:
@@ -83,7 +93,7 @@ def _devices(devices: Iterable[DeviceHealth]) -> Iterator[str]:
         if node not in sound[_SHOWN:]:
             yield f"  node {node}: {_health(held)}"
     if (more := len(sound) - _SHOWN) > 0:
-        yield f"  ... and {more} more nodes, all up"
+        yield f"  ... and {counted(more, 'more node')}, all up"
 
 
 def _is_down(device: DeviceHealth) -> bool:
@@ -93,7 +103,7 @@ def _is_down(device: DeviceHealth) -> bool:
 def _health(devices: list[DeviceHealth]) -> str:
     """How many devices of a node are up, and which are down."""
     down = [device.device.rpartition("/")[2] for device in devices if _is_down(device)]
-    up = f"{len(devices) - len(down)} of {len(devices)} devices up"
+    up = f"{len(devices) - len(down)} of {counted(len(devices), 'device')} up"
     which = ", ".join(down[:_SHOWN]) + (" ..." if len(down) > _SHOWN else "")
     return up + (f"; down: {which}" if down else "")
 
@@ -109,6 +119,7 @@ def counts(entry: BatchEntry) -> str:
         "cancelled": entry.cancelled,
         "running": entry.running,
         "waiting": entry.waiting,
+        "held": entry.held,
     }
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
     return ", ".join([f"{entry.done} of {len(entry.batch.members)} done", *parts])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nstd.cli.app import config_option
+from nstd.cli.app import NO_DAEMON, config_option
 
 if TYPE_CHECKING:
     from nstd.client.submit import SubmitRequest
@@ -69,7 +69,7 @@ def command(config: Path | None, wait: bool, **given: Any) -> None:
     for each in submitted:
         click.echo(f"submitted {each.sidecar}", err=wait)
     if not wait and holder(settings.folder("work") / LOCK) is None:
-        click.echo("no daemon runs on this root: `nstd run` starts one", err=True)
+        click.echo(NO_DAEMON, err=True)
     if wait:
         from nstd.cli import wait as waiting
 

@@ -10,13 +10,15 @@ from pathlib import Path
 import click
 from rich.progress import TaskID
 
+from nstd.cli.app import NO_DAEMON
 from nstd.cli.bars import STARTING, describe, make_progress
 from nstd.client.follow import Followed, FollowedBatchState, FollowedState, follow
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.outbox.record import Reason
-from nstd.system.layout import LOCK
+from nstd.queue.health import read_health
+from nstd.system.layout import HEALTH, LOCK
 from nstd.system.lock import holder
 
 _POLL = 0.3
@@ -25,6 +27,7 @@ _EVERY = 5.0
 _NOTES = {
     "inbox": "in the inbox",
     "waiting": "waits for a device",
+    "held": "held: `nstd release` lets it start",
     "finished": "done",
 }
 
@@ -34,7 +37,7 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
 
     The paths of the pictures go to standard output, one per line; the rest to standard error.
     """
-    watch = _DaemonWatch(config.folder("work") / LOCK)
+    watch = _DaemonWatch(config.folder("work"))
     ends: list[tuple[str, FollowedState]] = []
     lines = _Lines()
     with make_progress(visible=True) as progress:
@@ -60,16 +63,23 @@ def wait(config: Config, submitted: Sequence[Submitted]) -> bool:
 
 
 class _DaemonWatch:
-    """Says that no daemon runs, at first and each time that one has ended."""
+    """Says that no daemon runs, or that it starts no job, each time that this changes."""
 
-    def __init__(self, lock: Path) -> None:
-        self._lock, self._runs = lock, True
+    def __init__(self, work: Path) -> None:
+        self._work, self._said = work, ""
 
     def look(self) -> None:
-        """Look whether there is one."""
-        ran, self._runs = self._runs, holder(self._lock) is not None
-        if ran and not self._runs:
-            click.echo("no daemon runs on this root: `nstd run` starts one; waiting", err=True)
+        """Look whether there is one, and whether it starts jobs."""
+        before, self._said = self._said, self._why()
+        if self._said and self._said != before:
+            click.echo(f"{self._said}; waiting", err=True)
+
+    def _why(self) -> str:
+        if holder(self._work / LOCK) is None:
+            return NO_DAEMON
+        health = read_health(self._work / HEALTH)
+        pause = health.start_pause if health else None
+        return f"no job is started: {pause.describe()}" if pause else ""
 
 
 class _Lines:

@@ -12,14 +12,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.status_text import counts, memory, note_lines
+from nstd.cli.status_text import counts, memory, note_lines, request_lines
 from nstd.client.status import pause, read_status
 from nstd.client.status_entries import RunningEntry, Status
 from nstd.documents.config import Config
 from nstd.errors import printable
 from nstd.outbox.record import Reason
 from nstd.queue.health import DeviceHealth
-from nstd.system.units import format_duration
+from nstd.system.units import counted, format_duration
 
 _WIDE = 100
 """The width, in columns, from which optional details are shown."""
@@ -57,6 +57,10 @@ def _head(status: Status) -> Iterator[Text]:
     style = "bold red" if status.state == "not running" else "bold"
     now = f"{datetime.now().astimezone():%H:%M:%S}"
     yield _line(("nstd ", "bold"), f"{status.root}  ", (f"daemon {who}", style), f"  {now}")
+    if status.start_pause is not None:
+        yield _line((f"no job is started: {status.start_pause.describe()}", "yellow"))
+    for line in request_lines(status, _FEWEST):
+        yield _line((f"request: {line}", "yellow"))
     if status.paused:
         yield _line((f"intake is paused: {status.paused}", "yellow"))
     if status.inbox_lost:
@@ -110,7 +114,7 @@ def _running(entry: RunningEntry, is_wide: bool) -> Iterator[RenderableType]:
 def _health(device: DeviceHealth) -> Text:
     if device.state == "up":
         return Text("idle", style="dim")
-    words = f"down after {device.failures} failures"
+    words = f"down after {counted(device.failures, 'failure')}"
     if (again := device.retry_at) is not None:
         words += f", tried again in {format_duration(max(0, round(again - time.time())))}"
     return Text(words, style="red")
@@ -133,7 +137,10 @@ def _batches(status: Status) -> Iterator[RenderableType]:
 
 def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     yield _line("")
-    count = f"WAITING {len(status.waiting)}, in the inbox {len(status.inbox)}"
+    held = f", HELD {status.held}" if status.held else ""
+    held += f", in the inbox {len(status.inbox)}"
+    held += f" ({len(status.held_in_inbox)} held)" if status.held_in_inbox else ""
+    count = f"WAITING {len(status.waiting) - status.held}{held}"
     yield _line((count, "bold"))
     yield from (_line((line, "yellow")) for line in note_lines(status, _FEWEST))
     table = _table(header=False)
@@ -141,9 +148,11 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
         table.add_column(no_wrap=True, justify="right")
     table.add_column(no_wrap=True, ratio=1)
     alone = status.alone
-    for job in alone[:shown]:
+    for entry in alone[:shown]:
+        job = entry.job
         since = format_duration(max(0, round(time.time() - job.submitted)))
-        table.add_row(_text(f"priority {job.priority}"), _text(since), _text(job.name))
+        first = "held" if entry.is_held else f"priority {job.priority}"
+        table.add_row(_text(first), _text(since), _text(job.name))
     yield table
     if (more := len(alone) - shown) > 0:
         yield _line((f"  ... and {more} more", "dim"))
@@ -166,7 +175,7 @@ def _recent(status: Status, shown: int, width: int) -> Iterator[RenderableType]:
         table.add_row(mark, *map(_text, texts if width >= _WIDE else ["  ".join(texts)]))
     yield table
     if (more := status.unlisted + len(status.recent[shown:])) > 0:
-        yield _line((f"  ... and {more} earlier ones: all are in the gallery", "dim"))
+        yield _line((f"  ... and {counted(more, 'earlier one')}: all are in the gallery", "dim"))
 
 
 def _table(*, header: bool = True) -> Table:

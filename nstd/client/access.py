@@ -11,25 +11,27 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from nstd.client.finding import Finding
+from nstd.client.readable import kind_of
 from nstd.documents.config import Config
 from nstd.errors import in_shell, printable
 from nstd.intake.names import is_ignored
 from nstd.system import layout
 
-_IN = {
+_FOLDERS: dict[str, tuple[str, ...]] = {
     "inbox": (layout.CLAIMS,),
-    "work": (
-        *(layout.LOCK, layout.HEALTH, layout.GALLERY_LOCK, layout.NEW, layout.BATCHES),
-        *(layout.REQUESTS, layout.WORKERS, layout.CACHE),
-    ),
-    "outbox": (
-        *(layout.LOGS, f"{layout.LOGS}/{layout.LOG}", layout.FAILED, layout.ARCHIVE),
-        *(layout.GALLERY, layout.PAGE, layout.STAGING),
-    ),
+    "work": (layout.NEW, layout.BATCHES, layout.REQUESTS, layout.WORKERS, layout.CACHE),
+    "outbox": (layout.LOGS, layout.FAILED, layout.ARCHIVE, layout.GALLERY, layout.STAGING),
 }
+_FILES: dict[str, tuple[str, ...]] = {
+    "work": (layout.LOCK, layout.HEALTH, layout.GALLERY_LOCK),
+    "outbox": (f"{layout.LOGS}/{layout.LOG}", layout.PAGE),
+}
+_OPEN = ("inbox", "outbox")
+"""Folders that other people may write to: nstd follows no link in them."""
 
 
 def check_access(config: Config) -> Iterator[Finding]:
@@ -39,7 +41,8 @@ def check_access(config: Config) -> Iterator[Finding]:
     daemon mostly runs as; so it does for root.
     """
     user = daemon_user(config.folder("work"))
-    findings = [*_closed(config, user), *_sticky(config.folder("inbox"), user)]
+    findings = [*_misplaced(config), *_closed(config, user)]
+    findings += _sticky(config.folder("inbox"), user)
     yield from findings
     if not findings:
         yield Finding("ok", "access", f"{user_name(user)} can write all that lies in the folders")
@@ -58,19 +61,37 @@ def is_of_the_group(folder: Path) -> bool:
     return is_another and status.st_gid in (os.getgid(), *os.getgroups())
 
 
+def _own(
+    config: Config, kinds: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[str, Path, os.stat_result]]:
+    """The files or folders of nstd's own that exist, each with the name of the folder it is in."""
+    for name, inner in kinds.items():
+        for path in (config.folder(name) / each for each in inner):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                yield name, path, path.lstat()
+
+
+def _misplaced(config: Config) -> Iterator[Finding]:
+    """A failure for each file where nstd needs a folder, and the other way round."""
+    for kinds, wanted in ((_FOLDERS, stat.S_ISDIR), (_FILES, stat.S_ISREG)):
+        for name, path, status in _own(config, kinds):
+            may_be_link = name not in _OPEN and path.exists()
+            mode = (path.stat() if may_be_link else status).st_mode
+            if not wanted(mode):
+                needed = "folder" if wanted is stat.S_ISDIR else "regular file"
+                message = f"{printable(path)} is {kind_of(mode)}, and nstd needs a {needed} there"
+                away = f"mv {in_shell(path)} {in_shell(f'{path}.old')}"
+                yield Finding("fail", "access", message, f"run: {away}; nstd makes it anew")
+
+
 def _closed(config: Config, user: int) -> Iterator[Finding]:
     """Every file and folder of nstd's own that exists and cannot be written."""
-    for name, inner in _IN.items():
-        for path in (config.folder(name) / each for each in inner):
-            try:
-                status = path.lstat()
-            except FileNotFoundError:
-                continue
-            if not may_write(path, status, user):
-                owner, who = user_name(status.st_uid), user_name(user)
-                message = f"{printable(path)} belongs to {owner}, and {who} "
-                hint = f"run: sudo chown -R {_account(user)} {in_shell(path)}"
-                yield Finding("fail", "access", f"{message}cannot write it", hint)
+    for _, path, status in (*_own(config, _FOLDERS), *_own(config, _FILES)):
+        if not may_write(path, status, user):
+            owner, who = user_name(status.st_uid), user_name(user)
+            message = f"{printable(path)} belongs to {owner}, and {who} "
+            hint = f"run: sudo chown -R {_account(user)} {in_shell(path)}"
+            yield Finding("fail", "access", f"{message}cannot write it", hint)
 
 
 def may_write(path: Path, status: os.stat_result, user: int) -> bool:
@@ -103,7 +124,8 @@ def _sticky(inbox: Path, user: int) -> Iterator[Finding]:
                 f"{printable(folder)} is sticky and belongs to {user_name(status.st_uid)}: "
                 f"{user_name(user)} cannot take the sidecars of others out of it"
             )
-            hint = f"run: sudo chmod -t {in_shell(folder)}, or sudo chown {_account(user)} it"
+            place = in_shell(folder)
+            hint = f"run: sudo chmod -t {place}, or: sudo chown {_account(user)} {place}"
             yield Finding("fail", "access", message, hint)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -14,15 +15,17 @@ from pathlib import Path
 from nstd.backends.probe import BackendStatus
 from nstd.backends.registry import Backends
 from nstd.backends.weights import listing
+from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding, Level
 from nstd.client.folder_checks import access, folders, space, watching
-from nstd.client.status import list_unreadable
+from nstd.client.status import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import ClusterError, WeightsError, printable
 from nstd.executors import make_executor
 from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
 from nstd.system.layout import LOCK
 from nstd.system.lock import holder
+from nstd.system.units import counted
 
 _PACKAGES = (
     "nstd",
@@ -52,8 +55,16 @@ def examine(config: Config) -> Iterator[Finding]:
             yield from check(config)
         except OSError as error:
             what = check.__name__.removeprefix("_")
-            hint = "run `nstd doctor` as the user that the daemon runs as"
-            yield Finding("fail", what, f"cannot be looked at: {error}", hint)
+            yield Finding("fail", what, *_unseen(error, config.root))
+
+
+def _unseen(error: OSError, root: Path) -> tuple[str, str]:
+    """What kept a check from looking, and what to do."""
+    said, hint = explain_disk(error, Path(os.fsdecode(error.filename or root)))
+    if isinstance(error, PermissionError):
+        hint = "run `nstd doctor` as the user that the daemon runs as"
+    name = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
+    return f"cannot be looked at: {name}{said}", hint or "look at that place by hand"
 
 
 def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
@@ -79,7 +90,7 @@ def _devices(config: Config) -> Iterator[Finding]:
         return
     devices = resolve(config.devices)
     names = ", ".join(slot.name for slot in make_slots(devices, config.slots))
-    yield Finding("ok", "devices", f"slots {names}; {available_cores()} CPU cores")
+    yield Finding("ok", "devices", f"slots {names}; {counted(available_cores(), 'CPU core')}")
     asked = sum(device != "cpu" for device in devices)
     yield _torch(asked, len(visible_gpus()))
 
@@ -125,11 +136,12 @@ def _torch(asked: int, gpus: int) -> Finding:
         return Finding("fail", "torch", f"cannot be asked: {error}", "install torch again")
     built = f"built for CUDA {cuda}" if cuda else "built for the CPU alone"
     if asked <= usable:
-        return Finding("ok", "torch", f"{built}; it can use {usable} GPUs")
+        return Finding("ok", "torch", f"{built}; it can use {counted(usable, 'GPU')}")
     return Finding(
         "fail",
         "torch",
-        f"{built}; it can use {usable} GPUs, but the config means {asked}, nvidia-smi lists {gpus}",
+        f"{built}; it can use {counted(usable, 'GPU')}, but the config means {asked}, "
+        f"nvidia-smi lists {gpus}",
         "write `devices: [cpu]`, or install a driver and a torch that fit each other",
     )
 
@@ -164,7 +176,7 @@ def _plugins(config: Config) -> Iterator[Finding]:
 def _jobs(config: Config) -> Iterator[Finding]:
     broken = list_unreadable(config.folder("work"))
     for folder, reason in broken:
-        hint = f"`nstd retry {folder.name}` puts its sidecar back; or mend the file"
+        hint = advice_on_unreadable(folder)
         yield Finding("fail", "jobs", printable(reason.splitlines()[0]), hint)
     if not broken:
         yield Finding("ok", "jobs", "all that is in work can be read")

@@ -11,12 +11,13 @@ from pathlib import Path, PurePosixPath
 from nstd.client.readable import check_readable
 from nstd.client.status import list_jobs, list_sidecars, list_unreadable
 from nstd.documents.config import Config
-from nstd.errors import StoreError, did_you_mean, nearest
+from nstd.errors import StoreError, did_you_mean, in_shell, nearest
 from nstd.intake.names import is_sidecar
 from nstd.outbox.record import Heading
 from nstd.outbox.results import list_published, read_heading
 from nstd.queue.batch import list_batches
 from nstd.system.layout import FAILED
+from nstd.system.units import counted
 
 SHORTEST = 8  # of the beginning of an id
 _SHORT = 3  # of the beginning of a name
@@ -44,10 +45,13 @@ class Target:
     aliases: frozenset[str]
     id: str = ""
     """Of a job, where it has one."""
+    sidecar: str = ""
+    """The name of its sidecar in the inbox, where that is known."""
 
     def is_called(self, wanted: str) -> bool:
-        """Whether `wanted` is one of its names, or its id."""
-        return wanted in self.aliases
+        """Whether `wanted` is one of its names, its id, or its sidecar."""
+        names = (self.sidecar, PurePosixPath(self.sidecar).name) if self.sidecar else ()
+        return wanted in self.aliases or wanted in names
 
     def begins(self, wanted: str) -> bool:
         """Whether its id or one of its names begins with `wanted`."""
@@ -78,17 +82,26 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         raise StoreError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
     known = [alias for target in targets if target.where in places for alias in target.aliases]
     if begun := [alias for alias in known if alias.startswith(wanted)]:
-        what = "ids" if all(map(_is_id, begun)) else "ids or names"
+        so = counted(len(begun), "id or name begins", "ids or names begin")
         raise StoreError(
             "not_found",
-            f"{wanted!r} is too short: so begin {len(begun)} {what}",
+            f"{wanted!r} is too short: {so} so",
             f"give at least {SHORTEST} characters of an id, or {_SHORT} of a name",
         )
     raise StoreError(
         "not_found",
         f"no such job: {wanted!r}{did_you_mean(nearest(wanted, known))}",
-        "`nstd status` lists the jobs",
+        _what_there_is([target.name for target in targets if target.where in places]),
     )
+
+
+def _what_there_is(names: list[str]) -> str:
+    """The jobs that a command could have been asked for."""
+    if not names:
+        return "there is none that this command could take; `nstd status` shows what there is"
+    shown = ", ".join(map(in_shell, sorted(names)[:_LISTED]))
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"there are: {shown}{more}"
 
 
 def _several(wanted: str, found: list[Target]) -> StoreError:
@@ -117,13 +130,17 @@ def _targets(config: Config) -> Iterator[Target]:
     for paths in list_batches(config.folder("work")):
         with suppress(StoreError):
             live = paths.read()
-            yield Target("batch", live.id, frozenset({live.id, live.name, live.place}))
+            called, sidecar = frozenset({live.id, live.name, live.place}), live.sidecar
+            yield Target("batch", live.id, called, sidecar=str(PurePosixPath(live.folder, sidecar)))
     for job, _ in list_jobs(config.folder("work")):
         path = PurePosixPath(job.place, job.name)
-        yield Target("work", job.id, frozenset({job.id, job.name, str(path)}), job.id)
+        called = frozenset({job.id, job.name, str(path)})
+        yield Target("work", job.id, called, job.id, job.sidecar_path)
     for folder, _ in list_unreadable(config.folder("work")):
-        stems = {path.stem for path in folder.glob("*") if is_sidecar(path.name)}
-        yield Target("unreadable", folder.name, frozenset({folder.name, *stems}))
+        kept = [path for path in folder.glob("*") if is_sidecar(path.name)]
+        called = frozenset({folder.name, *(path.stem for path in kept)})
+        sidecar = kept[0].name if kept else ""
+        yield Target("unreadable", folder.name, called, sidecar=sidecar)
     for sidecar in list_sidecars(config.folder("inbox")):
         path = PurePosixPath(sidecar)
         names = {sidecar, path.name, path.stem, str(path.with_suffix(""))}
@@ -146,7 +163,7 @@ def _published(outbox: Path) -> Iterator[Target]:
             if is_failed:
                 failed.add(batch.id)
         place = "failed" if is_failed else "done"
-        yield Target(place, str(output), frozenset(names), heading.job)
+        yield Target(place, str(output), frozenset(names), heading.job, heading.sidecar or "")
     for batch_id, names in batches.items():
         place = "failed batch" if batch_id in failed else "done batch"
         yield Target(place, batch_id, frozenset(names))

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nstd.client.access import check_access, check_instances, is_of_the_group, user_name
+from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
 from nstd.errors import in_shell
 from nstd.system.mounts import filesystem_of, is_network
-from nstd.system.units import format_size
+from nstd.system.units import counted, format_size
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
 _WRITTEN = ("inbox", "work", "outbox")  # sidecars are taken out of the inbox by a rename
@@ -35,8 +36,11 @@ def _folder(name: str, path: Path) -> Finding:
     mount = filesystem_of(path)
     where = f"{path} ({mount.fstype} at {mount.point})"
     if not path.is_dir():
-        hint = f"make it: `nstd init`, or mkdir -p {in_shell(path)}"
-        return Finding("fail", name, f"{path} is not there or no folder", hint)
+        make = f"mkdir -p {in_shell(path)}"
+        if not os.path.lexists(path):
+            return Finding("fail", name, f"{path} is not there", f"make it: `nstd init`, or {make}")
+        away = f"mv {in_shell(path)} {in_shell(f'{path}.old')}"
+        return Finding("fail", name, f"{path} is no folder", f"run: {away} && {make}")
     try:
         if name in _WRITTEN:
             _try_writing(path)
@@ -46,9 +50,10 @@ def _folder(name: str, path: Path) -> Finding:
         if isinstance(error, PermissionError) and is_of_the_group(path):
             message = f"{where}: written by {user_name(path.stat().st_uid)} alone"
             return Finding("ok", name, f"{message}; you are {user_name(os.getuid())}, of its group")
+        said, disk_hint = explain_disk(error, path)
         wanted = "read and write" if name in _WRITTEN else "read"
         hint = f"let the daemon's user {wanted} it; you are user {os.getuid()} now"
-        return Finding("fail", name, f"{where}: {error.strerror or error}", hint)
+        return Finding("fail", name, f"{where}: {said}", disk_hint or hint)
     return Finding("ok", name, where)
 
 
@@ -99,7 +104,9 @@ def watching(config: Config) -> Iterator[Finding]:
         return
     limit = _number(_INOTIFY / "max_user_watches")
     count = sum(1 for _ in os.walk(inbox))
-    message = f"{count} inbox folders to watch; the kernel allows this user {limit} watches"
+    message = (
+        f"{counted(count, 'inbox folder')} to watch; the kernel allows this user {limit} watches"
+    )
     if limit is None:
         yield Finding(
             "warn", "watch", "this kernel offers no events", "write `watch: {mode: poll}`"
@@ -113,7 +120,7 @@ def watching(config: Config) -> Iterator[Finding]:
     yield from check_instances(instances)
     if instances is not None and instances < 8:
         hint = "raise it: sysctl fs.inotify.max_user_instances=128"
-        yield Finding("warn", "watch", f"this user may make {instances} watchers", hint)
+        yield Finding("warn", "watch", f"this user may make {counted(instances, 'watcher')}", hint)
 
 
 def _number(file: Path) -> int | None:

@@ -31,7 +31,7 @@ class FollowedState:
     `fraction` is the share of its work that is done, in [0, 1].
     """
 
-    state: str  # "inbox", "waiting", "running", "finished" or "failed"
+    state: str  # "inbox", "waiting", "held", "running", "finished" or "failed"
     fraction: float = 0.0
     progress: ProgressNote | None = None
     end: Record | Reason | None = None
@@ -100,7 +100,7 @@ class Followed:
         except StoreError:
             return None
         if not job.running:
-            return FollowedState("waiting")
+            return FollowedState("held" if job.held else "waiting")
         progress = read_progress(paths.progress)
         return FollowedState("running", progress.fraction if progress else 0.0, progress)
 

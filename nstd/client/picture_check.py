@@ -6,15 +6,15 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from nstd.client.whole_picture import whole_size
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError, printable
 from nstd.system.units import format_size
 
 _SECONDS = 60.0
-_START = 64 << 10
 _KINDS = (
     (stat.S_ISFIFO, "a pipe or FIFO"),
     (stat.S_ISCHR, "a device"),
@@ -24,17 +24,27 @@ _KINDS = (
 )
 
 
-def check_pictures(pictures: Iterable[Path], limits: LimitSettings) -> None:
-    """Raise PictureError for the first picture that no job could use.
+def check_files(pictures: Iterable[Path], limits: LimitSettings) -> None:
+    """Raise PictureError for the first that is no regular file, is empty, or has too many bytes.
 
-    Files that begin as JPEG, PNG or BMP are not decoded here. All others are decoded in a separate
+    Raises OSError for a file that cannot be read.
+    """
+    for picture in pictures:
+        _check_file(picture, limits.picture_bytes)
+
+
+def check_pictures(
+    pictures: Iterable[Path], limits: LimitSettings, sides: Mapping[Path, int] | None = None
+) -> None:
+    """Raise PictureError for a picture that no job could use, in the words of the job.
+
+    `sides` are the longest sides, in pixels, to which contents are to be brought. A JPEG or PNG
+    that is whole and not too large is not decoded here. All others are decoded in a separate
     process, because a decoder may be slow or crash. Raises OSError for a file that cannot be read.
     """
-    doubtful = []
-    for picture in dict.fromkeys(pictures):
-        _check_file(picture, limits.picture_bytes)
-        if not _is_plain(picture):
-            doubtful.append(picture)
+    asked = {picture: (sides or {}).get(picture, 0) for picture in pictures}
+    most = limits.picture_pixels
+    doubtful = [each for each in asked.items() if not _is_surely_fine(each[0], most, each[1])]
     if doubtful:
         _check_inside(doubtful, limits)
 
@@ -48,24 +58,24 @@ def _check_file(picture: Path, most: int) -> None:
     if not status.st_size:
         raise PictureError("picture_unreadable", f"{name} is empty", "copy the picture again")
     if status.st_size > most:
-        what = f"{name}: {format_size(status.st_size)}, more than {format_size(most)}"
+        given, limit = format_size(status.st_size), format_size(most)
+        what = f"{name}: {given}, more than the limit of {limit}"
         hint = "make it smaller, or raise limits.picture_bytes in the config"
         raise PictureError("picture_refused", what, hint)
 
 
-def _is_plain(picture: Path) -> bool:
-    with picture.open("rb") as file:
-        start = file.read(_START)
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"acTL" not in start  # else it is animated
-    return start.startswith((b"\xff\xd8\xff", b"BM"))
+def _is_surely_fine(picture: Path, most: int, side: int) -> bool:
+    """Whether it can be used without doubt: it is whole, has at most `most` pixels, and need not be
+    enlarged."""
+    size = whole_size(picture)
+    return size is not None and 0 < size.width * size.height <= most and side <= max(size)
 
 
-def _check_inside(pictures: list[Path], limits: LimitSettings) -> None:
+def _check_inside(pictures: list[tuple[Path, int]], limits: LimitSettings) -> None:
     """Have a child process decode the pictures; if the process fails, the job will check them."""
     numbers = str(limits.picture_pixels), str(limits.picture_bytes)
-    files = [str(picture.resolve()) for picture in pictures]
-    command = [sys.executable, "-P", "-m", "nstd.images.check", *numbers, *files]
+    asked = [word for picture, side in pictures for word in (str(side), str(picture.resolve()))]
+    command = [sys.executable, "-P", "-m", "nstd.images.check", *numbers, *asked]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=True
@@ -73,7 +83,7 @@ def _check_inside(pictures: list[Path], limits: LimitSettings) -> None:
         answers = json.loads(done.stdout)
     except (subprocess.SubprocessError, ValueError):
         return
-    for picture, answer in zip(pictures, answers, strict=True):
+    for (picture, _), answer in zip(pictures, answers, strict=True):
         if answer is not None:
             code, message, hint = answer
             raise PictureError(code, printable(f"{picture.parent}/{message}"), hint)

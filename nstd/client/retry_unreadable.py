@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from nstd.client.retry import failed_of, restore_all
-from nstd.client.status import list_unreadable
+from nstd.client.status import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
 from nstd.documents.sidecar import parse_sidecar
 from nstd.errors import SidecarError, StoreError
@@ -36,7 +36,7 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
     try:
         kept = _sidecar(folder)
         parts = [folder, *_members(config, folder)]
-        name = PurePosixPath(_place(parts), kept.name)
+        name = PurePosixPath(_place([*parts, *_batch_of(folder)]), kept.name)
         copies = {source: path for part in reversed(parts) for source, path in _copies(part)}
         restore_all(inbox, config, name, copies, files)
         sidecar = files.move_to_free_name(kept, inbox.path / name, below=inbox.path)
@@ -48,7 +48,7 @@ def resubmit_unreadable(config: Config, job_id: str, files: Files) -> Path:
         raise StoreError(
             "io_error",
             f"{folder} has no sidecar that can be put back: {error}",
-            "take out by hand what is of use, then remove the folder",
+            advice_on_unreadable(folder),
         ) from None
     return sidecar
 
@@ -69,6 +69,12 @@ def _members(config: Config, folder: Path) -> list[Path]:
     under_way = [each for each in folders_of_jobs(work) if each.name.startswith(f"{folder.name}-")]
     failed = [each / "inputs" for each in failed_of(config.folder("outbox"), folder.name)]
     return [*folders_of_jobs(staged), *under_way, *failed]
+
+
+def _batch_of(folder: Path) -> list[Path]:
+    """The folder of the batch that a job is staged in, which says where its sidecar came from."""
+    batch = BatchPaths(folder.parent.parent)
+    return [batch.folder] if batch.staged == folder.parent else []
 
 
 def _place(folders: list[Path]) -> str:

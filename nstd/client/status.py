@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -11,16 +12,20 @@ from pathlib import Path, PurePosixPath
 
 from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
 from nstd.documents.config import Config
-from nstd.errors import StoreError
+from nstd.documents.schedule import Schedule
+from nstd.errors import StoreError, in_shell
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
+from nstd.queue.control import ControlRequests
 from nstd.queue.health import Health, read_health
 from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Job
+from nstd.queue.overrides import read_overrides
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import read_progress
+from nstd.queue.start_pause import StartPause, read_pause
 from nstd.queue.store import JobStore, State, folders_of_jobs
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, HEALTH, LOCK, REASON
@@ -46,14 +51,19 @@ def read_status(config: Config) -> Status:
     batches = _batches(work, outbox, recent)
     notes = health.notes if is_running else _scan_inbox(config)
     has_made = bool(published or under_way)  # then pictures of earlier jobs need no note
+    inbox = sorted(list_sidecars(config.folder("inbox")))
+    overrides = read_overrides(work)
     return Status(
         root=str(config.root),
         pid=(pid or health.pid or None) if is_running else None,
         state=health.state if is_running else "not running",
         paused=health.paused,
+        start_pause=health.start_pause if is_running else _next_pause(config),
         inbox_lost=health.inbox_lost,
         devices=health.devices,
-        inbox=tuple(sorted(list_sidecars(config.folder("inbox")))),
+        inbox=tuple(inbox),
+        held_in_inbox=tuple(n for n in inbox if n in overrides and overrides[n].held),
+        requests=tuple(ControlRequests(work, Files()).pending()),
         waiting=tuple(waiting),
         running=tuple(running),
         done=len(published) - len(reasons),
@@ -61,10 +71,31 @@ def read_status(config: Config) -> Status:
         cancelled=cancelled,
         recent=recent,
         batches=tuple(_describe_batch(batch, under_way, at_work) for batch in batches),
-        unreadable=tuple(reason for _, reason in list_unreadable(work)),
+        unreadable=tuple(
+            f"{reason.splitlines()[0]}; {advice_on_unreadable(folder)}"
+            for folder, reason in list_unreadable(work)
+        ),
         unavailable=health.unavailable,
         notes=tuple(note for note in notes if not (has_made and note.kind == "unnamed")),
     )
+
+
+def _next_pause(config: Config) -> StartPause | None:
+    """Why a daemon that is started now would start no job, as far as the disk says it."""
+    now = time.time()
+    with suppress(OSError):
+        paused = read_pause(config.folder("work"))
+        if paused is not None and not paused.is_over(now):
+            return paused
+    return closed_hours(config, now)
+
+
+def closed_hours(config: Config, now: float) -> StartPause | None:
+    """The pause of the config's schedule at `now`; None where jobs may start then."""
+    schedule = Schedule(config.schedule)
+    if schedule.is_open(now):
+        return None
+    return StartPause(cause="schedule", since=now, until=schedule.next_opening(now))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -91,7 +122,7 @@ def _alive(pid: int) -> int | None:
 
 
 def _jobs(work: Path, health: Health | None) -> tuple[list[WaitingEntry], list[RunningEntry]]:
-    """The waiting jobs, in the order in which they will run, and the running ones.
+    """The waiting and held jobs, in the order in which they will run, and the running ones.
 
     `health` is that of the daemon; without a daemon, no job runs.
     """
@@ -101,8 +132,10 @@ def _jobs(work: Path, health: Health | None) -> tuple[list[WaitingEntry], list[R
             progress = read_progress(JobPaths(work / job.id).progress)
             running.append(RunningEntry(job, health.running.get(job.id, ""), progress))
         else:
-            waiting.append(WaitingEntry(job, state.value))
-    return sorted(waiting, key=lambda each: (-each.job.priority, each.job.submitted)), running
+            is_held = job.held and state is State.WAITING
+            waiting.append(WaitingEntry(job, "held" if is_held else state.value))
+    order = sorted(waiting, key=lambda e: (e.is_held, -e.job.priority, e.job.submitted))
+    return order, running
 
 
 def _scan_inbox(config: Config) -> Sequence[InboxNote]:
@@ -139,6 +172,20 @@ def list_unreadable(work: Path) -> list[tuple[Path, str]]:
     return broken
 
 
+def advice_on_unreadable(folder: Path) -> str:
+    """What a person can do about the folder of a job or batch that cannot be read."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return "look at it by hand"
+    if not names:
+        return f"it is an empty folder and no job: `rmdir {in_shell(folder)}` removes it"
+    if sum(map(is_sidecar, names)) == 1:
+        return f"`nstd retry {folder.name}` puts its sidecar back"
+    hint = "it has no sidecar to be put back: take out what is of use, then "
+    return f"{hint}`rm -r {in_shell(folder)}`"
+
+
 def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Batch]:
     """The batches under way, and the finished batches of recent jobs."""
     found: dict[str, Batch] = {}
@@ -159,7 +206,9 @@ def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Bat
 
 def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[str]) -> BatchEntry:
     """The counts of its jobs by state; a job that was put back has not ended."""
-    ours = {job.batch.index: job.id for job in under_way if job.batch and job.batch.id == batch.id}
+    members = {j.batch.index: j for j in under_way if j.batch and j.batch.id == batch.id}
+    ours = {index: job.id for index, job in members.items()}
+    held = sum(job.held and job.id not in running for job in members.values())
     ended = [m.end for index, m in enumerate(batch.members) if m.end and index not in ours]
     done = sum(end.state == "finished" for end in ended)
     cancelled = sum(end.code == "cancelled" for end in ended)
@@ -170,7 +219,8 @@ def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[
         failed=len(ended) - done - cancelled,
         cancelled=cancelled,
         running=run,
-        waiting=len(batch.members) - len(ended) - run,
+        waiting=len(batch.members) - len(ended) - run - held,
+        held=held,
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nstd.outbox.record import Reason, Record
 from nstd.queue.batch import Batch
+from nstd.queue.control import ControlRequest
 from nstd.queue.health import DeviceHealth
 from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Job
 from nstd.queue.progress import ProgressNote
+from nstd.queue.start_pause import StartPause
 
 _OF_JOB = {"name", "folder", "backend", "priority", "attempt", "submitted"}
 _OF_PROGRESS = {"job", "note", "slot", "schema_version"}
@@ -20,10 +22,15 @@ _OF_END = {"job", "name", "state", "code", "message", "hint", "finished", "devic
 
 @dataclass(frozen=True)
 class WaitingEntry:
-    """A job in the work folder that does not run; `state` is usually `waiting`."""
+    """A job in the work folder that does not run; `state` is usually `waiting`, or `held`."""
 
     job: Job
     state: str = "waiting"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person wants it not to start."""
+        return self.state == "held"
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""
@@ -85,6 +92,7 @@ class BatchEntry:
     cancelled: int
     running: int
     waiting: int
+    held: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""
@@ -98,6 +106,7 @@ class BatchEntry:
             "cancelled": self.cancelled,
             "running": self.running,
             "waiting": self.waiting,
+            "held": self.held,
             "sheet": self.batch.sheet,
         }
 
@@ -107,16 +116,21 @@ class Status:
     """The status of a root. `unreadable` are job folders that a person must repair.
 
     `unavailable` are backends that cannot be used now, and why; their sidecars wait. `notes` are
-    about files in the inbox that will not become jobs as they are.
+    about files in the inbox that will not become jobs as they are. `paused` says why nothing is
+    taken in, `start_pause` why nothing is started. `waiting` has the held jobs, too, as the last.
+    `requests` are those that the daemon has not carried out yet.
     """
 
     root: str
     pid: int | None
     state: str
     paused: str = ""
+    start_pause: StartPause | None = None
     inbox_lost: bool = False
     devices: tuple[DeviceHealth, ...] = ()
     inbox: tuple[str, ...] = ()
+    held_in_inbox: tuple[str, ...] = ()
+    requests: tuple[ControlRequest, ...] = ()
     waiting: tuple[WaitingEntry, ...] = ()
     running: tuple[RunningEntry, ...] = ()
     done: int = 0
@@ -134,14 +148,21 @@ class Status:
         return self.done + self.failed + self.cancelled - len(self.recent)
 
     @property
-    def alone(self) -> list[Job]:
+    def alone(self) -> list[WaitingEntry]:
         """The waiting jobs that are not members of a batch."""
-        return [entry.job for entry in self.waiting if entry.job.batch is None]
+        return [entry for entry in self.waiting if entry.job.batch is None]
+
+    @property
+    def held(self) -> int:
+        """How many jobs of the work folder are held."""
+        return sum(entry.is_held for entry in self.waiting)
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""
         return {
             **vars(self),
+            "start_pause": self.start_pause and self.start_pause.model_dump(),
+            "requests": [asdict(request) for request in self.requests],
             "devices": [device.model_dump() for device in self.devices],
             "waiting": [entry.as_json() for entry in self.waiting],
             "running": [entry.as_json() for entry in self.running],

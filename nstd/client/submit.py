@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,15 @@ from nstd.backends.registry import Backends
 from nstd.backends.weights import REGISTRY, require
 from nstd.client.drop import drop_picture, drop_sidecar
 from nstd.client.editor import keep_sidecar_schema
-from nstd.client.picture_check import check_pictures
+from nstd.client.picture_check import check_files, check_pictures
 from nstd.documents.config import Config
 from nstd.documents.grid import parse_grid
+from nstd.documents.sidecar import NAME_BYTES
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_sidecar
-from nstd.intake.plan import Plan, make_plan, safe_name
+from nstd.intake.plan import EffectiveSettings, Plan, make_plan, safe_name
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
 from nstd.system.numbered import distinct
@@ -89,6 +91,12 @@ class SubmitRequest:
         return [self.style, *self.more_styles]
 
     @property
+    def given(self) -> list[Path]:
+        """What there is of the contents, styles and the start, picture files or not."""
+        styles = [Path(style) for style in self.styles if Path(style).exists()]
+        return [*self.contents, *styles, *([self.init] if self.init else [])]
+
+    @property
     def files(self) -> list[Path]:
         """All pictures to be copied."""
         styles = [Path(style) for style in self.styles if Path(style).is_file()]
@@ -133,9 +141,10 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     Refuses now what the daemon would refuse later; the errors have no lines, because these
     sidecars are not files yet.
     """
-    plugins = Backends()
-    there = [Path(style) for style in request.styles if Path(style).exists()]
-    check_pictures([*request.files, *there], config.limits)
+    check_files(request.given, config.limits)
+    if request.name is not None:
+        _check_name(request.name)
+    plugins, plans = Backends(), list[Plan]()
     files = list(dict.fromkeys(request.files))
     called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
@@ -144,9 +153,11 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
             parsed = parse_grid(dump(values), stem)
             plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
             check_weights(plan, config)
+            plans.append(plan)
             checked.append((parsed.sidecar.output.name, bool(plan.axes)))
         except SidecarError as error:
-            raise without_places(error, "command line") from None
+            raise _told(error, request) from None
+    _check_pictures(config, request, plans)
     _check_names(picture.name for picture in request.files)
     for style in request.styles:
         if not Path(style).is_file():
@@ -154,9 +165,42 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     return checked
 
 
+def _told(error: SidecarError, request: SubmitRequest) -> SidecarError:
+    """An error about the sidecar that would be written, as one about the command line."""
+    told = without_places(error, "command line")
+    has_several = any("," in option for option in request.options)
+    if error.code == "options_invalid" and has_several and not request.grid:
+        more = "--grid makes a job of each of several values, like `--grid -o strength=0.5,0.7`"
+        told.hint = f"{more}; {told.hint}" if told.hint else more
+    return told
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that the sidecar and the result could not have just so."""
+    if safe_name(name) != unicodedata.normalize("NFC", name) or is_ignored(f"{name}.yaml"):
+        message = (
+            "no name for a result: it is the name of a file, so it has no / and no \\, at most "
+            f"{NAME_BYTES} bytes, and does not begin with a dot or look like a temporary file's"
+        )
+        raise refused(f"--name {name}", message)
+
+
+def _check_pictures(config: Config, request: SubmitRequest, plans: Iterable[Plan]) -> None:
+    """Refuse pictures that the job would refuse."""
+    orders = [order for plan in plans for order in _orders(plan)]
+    side = max((order.size or 0 for order in orders if order.enlarge), default=0)
+    sides = dict.fromkeys(request.contents, side)
+    check_pictures(request.files, config.limits, sides)
+
+
+def _orders(plan: Plan) -> list[EffectiveSettings]:
+    """The settings of each job of a plan."""
+    return [member.order for member in plan.members] or [plan.order]
+
+
 def check_weights(plan: Plan, config: Config) -> None:
     """Refuse a network whose weights are absent: the job would fail."""
-    orders = [member.order for member in plan.members] or [plan.order]
+    orders = _orders(plan)
     for name in {order.options.get("network") for order in orders if order.backend == "gatys"}:
         if name in REGISTRY:
             require(name, config.folder("networks"))

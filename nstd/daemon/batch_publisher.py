@@ -22,17 +22,26 @@ class LiveBatch:
     """A batch under way.
 
     `is_released` says that no member is staged any more; `lost` has the ends of members without
-    an end and without a folder, by their numbers. After an error it is tried again at `due`.
+    an end and without a folder, by their numbers. After an error it is tried again at `due`. It
+    `is_awaited` while only members are left whose sidecars may be in the inbox, put back by a
+    person.
     """
 
     batch: Batch
     paths: BatchPaths
     is_released: bool = False
     may_be_over: bool = True
+    is_awaited: bool = False
     sheet: Sheet | None = None
     due: float = 0.0
     tries: int = 0
     lost: dict[int, End] = field(default_factory=dict)
+
+    def drop_sheet(self) -> None:
+        """Another picture will come: forget the sheet that was drawn, or is being drawn."""
+        if self.sheet is not None:
+            self.sheet.discard()
+            self.sheet = None
 
     def next_check(self, now: float) -> float:
         """When to check the batch again, which may be the process that draws its sheet."""

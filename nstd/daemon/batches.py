@@ -79,6 +79,16 @@ class Batches:
     def __contains__(self, batch_id: str) -> bool:
         return batch_id in self._live
 
+    def claimed_from(self, sidecar: str) -> str:
+        """The id of the batch of the latest claim of a sidecar; an empty string for none."""
+        batches = [live.batch for live in self._live.values()]
+        ours = (b.id for b in batches if str(PurePosixPath(b.folder, b.sidecar)) == sidecar)
+        return max(ours, default="")
+
+    def is_staged(self, batch_id: str) -> bool:
+        """Whether members of the batch are not moved into the work folder yet."""
+        return not self._live[batch_id].is_released
+
     # In
 
     def add(self, batch: Batch) -> None:
@@ -186,6 +196,8 @@ class Batches:
     def _finish_all(self, now: float) -> None:
         """Publish the batches that are over, without waiting for contact sheets to be drawn."""
         for live in list(self._live.values()):
+            if live.is_awaited and not self._scheduler.members.may_come(live.batch.id):
+                live.may_be_over = True
             if now < live.due or not self._is_over(live):
                 continue
             with bound_contextvars(batch=live.batch.id):
@@ -196,11 +208,13 @@ class Batches:
                     self._postpone(live, error, now)
 
     def _is_over(self, live: LiveBatch) -> bool:
-        """Whether every member has ended; one without an end and without a folder is lost."""
+        """Whether every member has ended; one without an end, a folder and a sidecar is lost."""
         if not (self._is_loaded and live.is_released and live.may_be_over):
             return False
-        live.may_be_over = False
-        if self._scheduler.members.is_alive(live.batch.id):
+        if is_alive := self._scheduler.members.is_alive(live.batch.id):
+            live.drop_sheet()
+        live.may_be_over = live.is_awaited = False
+        if is_alive:
             return False
         with suppress(StoreError):
             live.batch = live.paths.read()
@@ -208,6 +222,9 @@ class Batches:
         left = [number for number, member in enumerate(members) if member.end is None]
         if any(self._has_folder(live, members[number].job) for number in left):
             return False  # it cannot be read, which was already logged
+        if left and self._scheduler.members.may_come(live.batch.id):
+            live.is_awaited = True
+            return False
         live.lost = {n: End(state="failed", output="", code="io_error") for n in left}
         live.may_be_over = True
         return True

@@ -10,6 +10,7 @@ from multiprocessing.connection import wait
 
 from nstd import __version__
 from nstd.backends.probe import BackendStatus
+from nstd.daemon.once import OnceRun
 from nstd.daemon.pipeline import Pipeline
 from nstd.daemon.request_handler import RequestHandler
 from nstd.daemon.systemd import Notifier
@@ -21,14 +22,13 @@ from nstd.logs.throttle import Throttle
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, LOGS
 from nstd.system.lock import Lock
+from nstd.system.units import counted
 from nstd.system.waits import USUAL, Waits
 
 EXIT_OK, EXIT_DEVICES_DOWN = 0, 5
 FIXED = ("folders", "executor", "devices", "slots", "metrics")
 """Sections of the config whose changes need a restart."""
 _LONGEST_SLEEP = 10.0
-_PATIENCE = 5.0
-"""Seconds that a run with `once` waits for an inbox that cannot be read."""
 _LOG_AGAIN = 60.0
 
 
@@ -44,10 +44,11 @@ class Daemon:
         files: Files | None = None,
         waits: Waits = USUAL,
     ) -> None:
-        self._config, self._once, self._reload = config, once, reload
+        self._config, self._reload = config, reload
         files, self._after_error = files or Files(), waits.after_error
         self._wake_pipe, self._notifier = WakePipe(), Notifier()
         self._pipeline = Pipeline(config, files, self._wake_pipe.wake, waits)
+        self._once = OnceRun(config, self._pipeline) if once else None
         work = config.folder("work")
         self._lock = Lock(work / LOCK)
         self._requests = RequestHandler(work, files, self._pipeline)
@@ -60,7 +61,8 @@ class Daemon:
         """Run until a signal, or with `once` until no work is left. Returns the exit status.
 
         Raises StoreError `already_running` when another daemon uses the root, and `io_error` when
-        `once` could not read the inbox, or when the folder `work` was taken away.
+        `once` could not read the inbox, or when the folder `work` was taken away; and `paused` when
+        `once` has work that may not start now.
         """
         self._lock.acquire()
         self._logging = Logging(self._config.folder("outbox") / LOGS, self._config.log)
@@ -69,7 +71,8 @@ class Daemon:
             self._start()
             while not self._is_done():
                 self._turn()
-            self._check_inbox()
+            if self._once is not None and not self._is_draining:
+                self._once.check()
             return EXIT_DEVICES_DOWN if self._must_give_up() else EXIT_OK
         except NstdError:
             raise
@@ -171,25 +174,11 @@ class Daemon:
             return True
         if self._is_draining:
             return not self._pipeline.scheduler.running and self._pipeline.hooks.is_idle
-        is_over = self._cannot_scan() or self._pipeline.has_no_input
-        return self._once and self._pipeline.is_idle and is_over and self._requests.is_idle
-
-    def _cannot_scan(self) -> bool:
-        return self._once and self._pipeline.admission.lost_for(time.monotonic()) > _PATIENCE
-
-    def _check_inbox(self) -> None:
-        """Raise StoreError when a run with `once` ends while the inbox cannot be read."""
-        if self._cannot_scan():
-            raise StoreError(
-                "io_error",
-                f"the inbox {printable(self._config.folder('inbox'))} cannot be read: "
-                f"{self._pipeline.admission.lost}",
-                "`nstd doctor` looks at folders, disks and rights",
-            )
+        return self._once is not None and self._once.is_over() and self._requests.is_idle
 
     def _must_give_up(self) -> bool:
         """Whether all devices are down, and the config or `once` says not to wait for them."""
-        give_up = self._once or self._config.workers.exit_when_all_down
+        give_up = self._once is not None or self._config.workers.exit_when_all_down
         return give_up and self._pipeline.scheduler.all_down
 
     def _close(self, began: float) -> None:
@@ -226,7 +215,7 @@ class Daemon:
         running = len(self._pipeline.scheduler.running)
         self._is_draining = True
         emit("daemon.stopping", reason=reason, running=running)
-        self._notifier.stopping(f"saving {running} jobs")
+        self._notifier.stopping(f"saving {counted(running, 'job')}")
         self._pipeline.drain()
 
     def _reload_config(self) -> None:
@@ -257,6 +246,13 @@ class Daemon:
         if self._unavailable - state.unavailable.keys():  # one is back, or has failed for good
             self._log_backends()
         self._unavailable = set(state.unavailable)
-        running, waiting = len(scheduler.running), len(scheduler.waiting)
+        held = sum(entry.job.held for entry in scheduler.waiting.values())
+        counts = f"{len(scheduler.running)} running, {len(scheduler.waiting) - held} waiting"
         problem = "the inbox cannot be read" if state.inbox_lost else state.paused
-        self._notifier.status(f"{running} running, {waiting} waiting {problem}".strip())
+        pause = scheduler.start_pause
+        words = [
+            counts + (f", {held} held" if held else ""),
+            pause.describe() if pause else "",
+            problem,
+        ]
+        self._notifier.status("; ".join(filter(None, words)))

@@ -73,7 +73,7 @@ class Dispatcher:
         self._checked = now
         if now < self._states.paused_until:
             return
-        if not self.scheduler.waiting:
+        if not self.scheduler.can_start_some:
             self._states.error = ""  # no job can test the disk; the next claim does
         for job, slot in self.scheduler.dispatch(now):
             with _bound(job.id, slot):
@@ -210,6 +210,10 @@ class Dispatcher:
     def drain(self) -> None:
         """Have every running job save its state and wait again, and start no more jobs."""
         self._is_draining = True
+        self.put_back()
+
+    def put_back(self) -> None:
+        """Have every running job save its state and wait again."""
         for job_id in list(self.scheduler.running):
             self.scheduler.stop(job_id)
             self.executor.stop(job_id)
@@ -233,8 +237,8 @@ class Dispatcher:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits or runs."""
-        return not self.scheduler.waiting and not self.scheduler.running
+        """Whether no job runs, and none waits that may start."""
+        return not self.scheduler.can_start_some and not self.scheduler.running
 
     def next_event(self, now: float) -> float:
         """When to act next: a retry, a time-out, a check of the workers, or another try of the

@@ -34,6 +34,7 @@ class HealthFile:
             started=self._started,
             state=state.phase,
             paused=state.paused,
+            start_pause=scheduler.start_pause,
             inbox_lost=state.inbox_lost,
             unavailable=state.unavailable,
             notes=tuple(state.notes),

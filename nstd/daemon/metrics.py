@@ -59,9 +59,10 @@ class Metrics:
             return
         self._due = now + self._settings.every
         self._meters.update(self._scheduler)
-        self._meters.jobs.labels("inbox").set(self._state.inbox)
+        self._meters.note_inbox(self._state)
         self._meters.paused.set(bool(self._state.paused))
         self._meters.lost.set(self._state.inbox_lost)
+        self._meters.pause(self._scheduler)
         for name, folder in self._folders.items():
             with suppress(OSError):
                 self._meters.free.labels(name).set(shutil.disk_usage(folder).free)
@@ -118,8 +119,9 @@ class _Meters:
         self.events = meter("Counter", "events", "Warnings and errors.", "event", "level")
         self.seconds = meter("Summary", "phase_seconds", "Of the jobs that are done.", "phase")
         self.jobs = meter("Gauge", "jobs", "Jobs by where they are.", "state")
-        self.oldest = meter("Gauge", "oldest_job_age_seconds", "Of those that wait or run.")
+        self.oldest = meter("Gauge", "oldest_job_age_seconds", "Of those not held.")
         self.paused = meter("Gauge", "intake_paused", "1 while no jobs are taken in.")
+        self.starts = meter("Gauge", "starts_paused", "1 while no job is started.", "cause")
         self.lost = meter("Gauge", "inbox_lost", "1 while the inbox cannot be read.")
         self.device = meter("Gauge", "device_up", "0 while its breaker is open.", "device")
         self.slots = meter("Gauge", "device_slots", "Jobs that it can run at once.", "device")
@@ -150,9 +152,10 @@ class _Meters:
 
     def update(self, scheduler: Scheduler) -> None:
         """Update the gauges: waiting jobs, running jobs and the state of the devices."""
-        jobs = [entry.job for entry in scheduler.waiting.values()]
+        jobs = [entry.job for entry in scheduler.waiting.values() if not entry.job.held]
+        self.jobs.labels("waiting").set(len(jobs))
+        self.jobs.labels("held").set(len(scheduler.waiting) - len(jobs))
         jobs += [entry.job for entry in scheduler.running.values()]
-        self.jobs.labels("waiting").set(len(scheduler.waiting))
         self.jobs.labels("running").set(len(scheduler.running))
         oldest = min((job.submitted for job in jobs), default=None)
         self.oldest.set(0 if oldest is None else max(0.0, time.time() - oldest))
@@ -162,6 +165,17 @@ class _Meters:
             self.device.labels(device).set(not breaker.is_open)
             self.slots.labels(device).set(slots[device])
             self.busy.labels(device).set(busy[device])
+
+    def note_inbox(self, state: DaemonState) -> None:
+        """Update the gauges of the sidecars that wait in the inbox. Comes after `update`."""
+        self.jobs.labels("inbox").set(state.inbox - state.held_in_inbox)
+        self.jobs.labels("held").inc(state.held_in_inbox)
+
+    def pause(self, scheduler: Scheduler) -> None:
+        """Update the gauges that say whether jobs are started, and who wants that."""
+        pause = scheduler.start_pause
+        for cause in ("person", "schedule"):
+            self.starts.labels(cause).set(pause is not None and pause.cause == cause)
 
     def text(self) -> bytes:
         """All metrics in the text format."""

@@ -17,6 +17,8 @@ from nstd.daemon.hooks import Hooks
 from nstd.daemon.metrics import Metrics
 from nstd.daemon.part import Part
 from nstd.daemon.recovery import Recovery
+from nstd.daemon.start_gate import StartGate
+from nstd.daemon.waiting_changes import WaitingChanges
 from nstd.documents import Config
 from nstd.executors import make_executor
 from nstd.intake import Admission, Claims, Inbox
@@ -24,9 +26,11 @@ from nstd.intake.cleanup import Cleanup
 from nstd.logs.throttle import DiskErrors
 from nstd.outbox import Outbox, Publisher
 from nstd.outbox.gallery import Gallery
-from nstd.queue import Job, JobStore, Scheduler
+from nstd.queue import JobStore, Scheduler
 from nstd.queue.daemon_state import DaemonState
 from nstd.queue.ended import EndedJobs
+from nstd.queue.lookup import claimed_from, members_of
+from nstd.queue.overrides import Overrides
 from nstd.system.durable import Files
 from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
 from nstd.system.waits import USUAL, Waits
@@ -47,21 +51,36 @@ class Pipeline:
         self._store, self.disk_errors, self.state = store, DiskErrors(), DaemonState()
         self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
         self.ended = EndedJobs(self.scheduler.members)
-        self.health = HealthFile(work / HEALTH, files)
+        self.health, overrides = HealthFile(work / HEALTH, files), Overrides(work, files)
         queue = self.scheduler, self.ended
+        self.has_requests_left = False
+        """Whether requests of people could not be carried out yet; nothing starts before that."""
         # The parts, in the order of the pipeline
         self._recovery = Recovery(
             config, store, claims, outbox, *queue, logs, self.disk_errors, waits
         )
         self.admission = Admission(
-            config, inbox, store, claims, *queue, self.backends, self.disk_errors, wake, waits
+            config,
+            *(
+                inbox,
+                overrides,
+                store,
+                claims,
+                *queue,
+                self.backends,
+                self.disk_errors,
+                wake,
+                waits,
+            ),
         )
+        self.gate = StartGate(config, files, self.scheduler)
         self.batches = Batches(
             config, store, outbox, self.scheduler, self.admission.claimed, self.disk_errors, files
         )
         self.dispatcher = Dispatcher(
             config, executor, *queue, store, self.health, self.disk_errors, waits
         )
+        self.changes = WaitingChanges(store, self.scheduler, self.batches, self.admission)
         self.publisher = Publisher(
             store, outbox, self.ended, logs, self.disk_errors, self.batches.note_end, waits
         )
@@ -70,7 +89,7 @@ class Pipeline:
         self._metrics = Metrics(config, files, self.scheduler, self.state, self.disk_errors)
         self._input_parts: tuple[Part, ...] = (self._recovery, self.admission)
         self._other_parts: tuple[Part, ...] = (
-            *(self.batches, self.dispatcher, self.publisher, self._cleanup),
+            *(self.gate, self.batches, self.dispatcher, self.publisher, self._cleanup),
             *(self.hooks, self.gallery, self._metrics),
         )
 
@@ -84,7 +103,8 @@ class Pipeline:
         """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
         entry = [] if self.state.phase == "stopping" else [self.admit]
         beside = [self._cleanup.work, self.hooks.work, self.gallery.work, self._metrics.work]
-        return [*entry, self.batches.work, self.dispatcher.work, self.publish, *beside]
+        attempts = [self.gate.work, self.batches.work, self.dispatch]
+        return [*entry, *attempts, self.publish, *beside]
 
     def recover(self, now: float) -> None:
         """disk -> queue: add the jobs that an earlier run, or an error, has left on disk."""
@@ -96,13 +116,25 @@ class Pipeline:
     def admit(self, now: float) -> None:
         """inbox -> job store -> scheduler, after the recovery of jobs of an earlier run."""
         self.recover(now)
+        if self.has_requests_left:
+            return
         reason = self.dispatcher.reason_to_pause() or self.publisher.reason_to_pause()
         self.admission.pause(reason)
         self.admission.work(now)
+        if self._recovery.is_idle:  # else a sidecar that is gone may come back
+            self.admission.forget_overrides()
         self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
+        self.state.held_in_inbox = self.admission.held
         self.state.inbox_lost = self.admission.lost is not None
         self.state.unavailable = self.backends.unavailable()
         self.state.notes = self.admission.notes
+
+    def dispatch(self, now: float) -> None:
+        """scheduler -> executor -> ended jobs."""
+        if self.has_requests_left:
+            self.dispatcher.collect(now)
+        else:
+            self.dispatcher.work(now)
 
     def publish(self, now: float) -> None:
         """ended jobs -> outbox -> cleanup, hooks and gallery."""
@@ -131,20 +163,19 @@ class Pipeline:
             self.ended.add(job)
             return True
         # It may have been claimed after it was seen in the inbox.
-        claimed = [job.id for job in self._jobs() if job.sidecar_path == name]
-        return bool(claimed) and self.dispatcher.cancel(max(claimed))
+        if batch_id := self.batches.claimed_from(name):
+            return self._cancel_batch(batch_id, now)
+        return self._cancel_all(claimed_from(self.scheduler, name))
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
         """Cancel every job of the batch that has not ended; False when there is none."""
         self.batches.release(now, budget=float("inf"))
-        ours = [job.id for job in self._jobs() if job.batch and job.batch.id == batch_id]
-        for job_id in ours:
-            self.dispatcher.cancel(job_id)
-        return bool(ours)
+        return self._cancel_all(members_of(self.scheduler, batch_id))
 
-    def _jobs(self) -> list[Job]:
-        waiting = [entry.job for entry in self.scheduler.waiting.values()]
-        return waiting + [entry.job for entry in self.scheduler.running.values()]
+    def _cancel_all(self, ids: list[str]) -> bool:
+        for job_id in ids:
+            self.dispatcher.cancel(job_id)
+        return bool(ids)
 
     def configure(self, config: Config) -> None:
         """Take over new settings; folders, slots and running jobs do not change."""

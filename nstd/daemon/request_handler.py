@@ -1,10 +1,12 @@
-"""Carries out the requests of people: to cancel a job or a batch, and to run a job again."""
+"""Carries out the requests of people: about jobs and batches, and to pause the starts of jobs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from nstd.daemon.pipeline import Pipeline
+from nstd.daemon.waiting_changes import NOT_THERE
 from nstd.errors import printable
 from nstd.logs.log import emit
 from nstd.queue.control import ControlRequest, ControlRequests
@@ -24,23 +26,45 @@ class RequestHandler:
         return self._requests.is_empty
 
     def handle_requests(self, now: float) -> None:
-        """Carry out all requests; one about an unknown job is logged as refused."""
+        """Carry out all requests; one that cannot be is logged as refused.
+
+        Raises OSError when the disk fails; the request is then carried out at the next call, and
+        nothing is claimed or started before that: it may be what must not start.
+        """
+        self._pipeline.has_requests_left = not self._requests.is_empty
         self._pipeline.recover(now)  # a request may be about a job of an earlier run
-        if not self._requests.is_empty:  # or about a member of a batch that is still staged
+        if self._pipeline.has_requests_left:  # or about a member of a batch that is still staged
             self._pipeline.batches.release(now)
         for request in self._requests.take():
-            if not self._carry_out(request, now):
-                emit(
-                    "request.refused",
-                    action=request.action,
-                    name=printable(request.job),
-                    reason="no such job waits or runs",
-                )
+            if reason := self._carry_out(request, now):
+                name = printable(request.job)
+                emit("request.refused", action=request.action, name=name, reason=reason)
+        self._pipeline.has_requests_left = False
 
-    def _carry_out(self, request: ControlRequest, now: float) -> bool:
-        if request.action == "retry":
-            return self._pipeline.dispatcher.restart(request.job)
-        return self._pipeline.cancel(request.job, now)
+    def _carry_out(self, request: ControlRequest, now: float) -> str:
+        """Carry out a request; why it cannot be, or an empty string."""
+        pipeline, is_done = self._pipeline, True
+        match request.action:
+            case "pause":
+                pipeline.gate.pause(request.until, request.reason)
+                if request.now:
+                    pipeline.dispatcher.put_back()
+            case "resume":
+                pipeline.gate.resume()
+            case "retry":
+                is_done = pipeline.dispatcher.restart(request.job)
+            case "cancel":
+                is_done = pipeline.cancel(request.job, now)
+            case _:
+                return pipeline.changes.apply(request.job, _changes(request), now)
+        return "" if is_done else NOT_THERE
+
+
+def _changes(request: ControlRequest) -> dict[str, Any]:
+    """The fields of a job that a request changes."""
+    if request.action == "priority":
+        return {"priority": request.priority}
+    return {"held": request.action == "hold"}
 
 
 def _log_unreadable(path: Path, error: OSError) -> None:

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from nstd.documents import diagnostics
 from nstd.documents.document import DocumentError, KeyPath
+from nstd.documents.error_words import in_words
 from nstd.documents.sidecar import Sidecar, SidecarFile
-from nstd.errors import BackendError, SidecarError, clean, printable
+from nstd.errors import BackendError, SidecarError, printable
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -59,7 +60,7 @@ def parse_options(
         hint = "`nstd backends` lists what each backend takes" if is_unknown else ""
         raise SidecarError.of("options_invalid", error.problems, hint) from None
     except BaseException as error:  # a plugin's own code ran, and may even call sys.exit
-        what = printable(f"{type(error).__name__}: {clean(error)}")
+        what = printable(f"{type(error).__name__}: {in_words(error)}")
         raise BackendError(
             "backend_failed",
             f"{source.document.file}: the backend broke while it read its options: {what}",

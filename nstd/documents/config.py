@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import Model
+from nstd.documents.schedule import WindowText
 from nstd.documents.settings import (
     ExecutorSettings,
     FolderSettings,
@@ -27,11 +29,13 @@ from nstd.documents.settings import (
     WatchSettings,
     WorkerSettings,
 )
-from nstd.errors import ConfigError, Problem, printable
+from nstd.errors import ConfigError, Problem, in_shell, printable
 from nstd.system.layout import CONFIG
 
 __all__ = ["Config", "LogSettings", "find_config", "load_config"]
 
+_FOLDERS = re.compile(r"^folders[ ]*:.*\n?(?:(?:[ ]+.*|[ ]*#.*|)(?:\n|\Z))*", re.MULTILINE)
+"""The section with the folders, to the next line that begins at the margin."""
 _DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 
@@ -48,7 +52,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _listed(value: object) -> object:
-    """`devices: cpu` is short for `devices: [cpu]`."""
+    """`devices: cpu` is short for `devices: [cpu]`, and so for the hours of `schedule`."""
     return [value] if isinstance(value, str) and value != "auto" else value
 
 
@@ -71,6 +75,11 @@ class Config(Model):
         {},
         description="How many jobs run at once on a device, or on each device of a kind, like "
         "{cpu: 2, cuda: 1}; 1 for all others.",
+    )
+    schedule: Annotated[list[WindowText], BeforeValidator(_listed)] = Field(
+        [],
+        description="Hours in which jobs may start, by the local clock: a list like "
+        "[mon-fri 19:00-07:00, sat-sun]; [] is always. What runs at the end of them goes on.",
     )
     jobs: JobsSettings = JobsSettings()
     backends: dict[str, dict[str, Any]] = Field(
@@ -140,8 +149,35 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
             "config_invalid", f"{printable(path)}: {error.strerror}", "make it readable"
         ) from None
     except DocumentError as error:
-        hint = "correct the file; config.example.yaml has every setting with its default"
+        hint = (
+            f"correct it: `nstd check {in_shell(path)}` shows each place; `nstd init` makes a new "
+            "root, whose config.yaml has every setting"
+        )
         raise ConfigError.of("config_invalid", error.problems, hint) from None
+
+
+def load_folders(path: Path) -> Config | None:
+    """The config with the folders that the file `path` names, and defaults for all else.
+
+    For looking at a root whose config is not valid elsewhere; None when its folders cannot be
+    known.
+    """
+    try:
+        return _load(_only_folders(path.read_bytes()), path, {})
+    except (OSError, UnicodeDecodeError, DocumentError):
+        return None
+
+
+def _only_folders(data: bytes) -> bytes:
+    """The section `folders` of a config, also of one that is no valid YAML elsewhere."""
+    try:
+        value = strict_yaml.read(data, CONFIG).value
+    except DocumentError:
+        if data.lstrip().startswith(b"{"):
+            raise
+        section = _FOLDERS.search(data[: strict_yaml.MAX_BYTES].decode())
+        return section[0].encode() if section else b"{}"
+    return json.dumps({"folders": value.get("folders")}).encode()
 
 
 def _load(data: bytes, path: Path, overrides: Mapping[str, Any]) -> Config:

@@ -12,45 +12,15 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nstd.documents.document import Document, DocumentError, KeyPath, Value, describe
+from nstd.documents.document import Document, DocumentError, KeyPath, Value, describe, no_space
+from nstd.documents.error_words import expected_of, said_of
 from nstd.documents.key_places import KeyPlaces, fields_of, keys_at
+from nstd.documents.number_advice import advice_on_number
 from nstd.errors import Problem, did_you_mean, nearest, printable
 
 M = TypeVar("M", bound=BaseModel)
 
-_EXPECTED = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "string_type": "text",
-    "path_type": "a path",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "set_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
-    "dataclass_type": "a mapping of keys to values",
-    "none_required": "nothing",
-    "literal_error": "{expected}",
-    "enum": "{expected}",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "multiple_of": "a multiple of {multiple_of}",
-    "too_short": "at least {min_length} in the list",
-    "too_long": "at most {max_length} in the list",
-    "string_too_short": "at least {min_length} characters",
-    "string_too_long": "at most {max_length} characters",
-}
-"""What was expected, by pydantic's type of error; filled in from the error's context."""
-
+_MAPPINGS = {"dict_type", "model_type", "model_attributes_type", "dataclass_type"}
 _SURELY = 0.75
 """From this similarity on, an unknown key is surely a misspelt known key."""
 _MISMATCH = re.compile(r"_type$|_parsing$|^literal_error$|^enum$|^int_from_float$")
@@ -127,6 +97,8 @@ def _finding(
     last = str(loc[-1]) if loc else ""
     if kind == "missing":
         return _Finding(path, f"missing key '{last}'", missing=last)
+    if kind == "extra_forbidden" and (advice := no_space(last)):
+        return _Finding(path, f"unknown key {describe(last)}{advice}", at_key=True, meant="")
     if kind == "extra_forbidden":
         if belongs := levels.advice(last, loc[:-1]):
             return _Finding(path, f"unknown key {describe(last)}{belongs}", at_key=True, meant="")
@@ -137,27 +109,28 @@ def _finding(
         return _Finding(path, text, at_key=True, meant=meant)
     if at_key := last == "[key]":
         came = path[-1]
-    if kind in _EXPECTED:
-        expected = _EXPECTED[kind].format_map({key: _number(each) for key, each in context.items()})
+    if expected := expected_of(error):
         came = context.get("actual_length", came)
-        text = f"got {describe(came)}{_advice(kind, came, expected)}"
+        takes_list = levels.at[:1] == ("options",)
+        text = f"got {describe(came)}{_advice(kind, came, expected, takes_list)}"
         return _Finding(path, text, expected, at_key)
-    text = printable(str(context.get("error") or error["msg"]))
+    text = said_of(error)
     if text.startswith("expected "):
         text += f", got {describe(came)}"
     return _Finding(path, text, at_key=at_key)
 
 
-def _number(limit: object) -> object:
-    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
-
-
-def _advice(kind: str, came: object, expected: str) -> str:
+def _advice(kind: str, came: object, expected: str, takes_list: bool) -> str:
     if kind == "string_type" and isinstance(came, bool | int | float):
         return "; put it in quotes"
-    if kind in ("literal_error", "enum") and isinstance(came, str):
+    if not isinstance(came, str):
+        return ""
+    if kind in ("literal_error", "enum"):
         return did_you_mean(nearest(came, re.findall("'([^']*)'", expected)))
-    return ""
+    if kind.startswith(("int_", "float_")):
+        is_whole = kind.startswith("int_")
+        return advice_on_number(came, is_whole=is_whole, takes_list=takes_list)
+    return no_space(came) if kind in _MAPPINGS else ""
 
 
 def _fit(loc: Iterable[str | int], value: object) -> tuple[KeyPath, object]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from nstd.errors import Problem
+from nstd.errors import Problem, printable
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 Mark: TypeAlias = tuple[int, int]
@@ -43,6 +44,18 @@ class Document:
     def problem(self, path: KeyPath, message: str, key: bool = False) -> Problem:
         """The problem `message` at the place of `path`."""
         return Problem(self.file, *self.mark(path, key), message)
+
+
+_NO_SPACE = re.compile(r"([A-Za-z_]\w*):(?![\s/])(\S.*)")
+
+
+def no_space(text: str) -> str:
+    """What to write for a text like `size:512`, as the end of a message; else an empty string."""
+    match = _NO_SPACE.fullmatch(text.strip())
+    if match is None:
+        return ""
+    written = printable(f"{match[1]}: {match[2]}")[:80]
+    return f"; write a space after the colon: `{written}`"
 
 
 def describe(value: object) -> str:

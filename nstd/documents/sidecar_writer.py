@@ -17,7 +17,10 @@ from nstd.errors import Problem, SidecarError, in_shell, printable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*")
 _TOP = {"output", "backend", "options", "priority", "timeout"}
-_BELONGS = dict.fromkeys(("size", "format", "name"), "say -o {option}") | {
+_BELONGS = {
+    "size": "say --size {text}",
+    "name": "say --name {text}",
+    "format": "say -o {option}",
     "content": "the pictures to be painted come first: nstd submit CONTENT... STYLE",
     "style": "it comes last: nstd submit CONTENT... STYLE; or say --style {text}",
     "styles": "say --grid --style STYLE, as often as you like",

@@ -16,7 +16,15 @@ from typing import Protocol
 
 import yaml
 
-from nstd.documents.document import Document, DocumentError, KeyPath, Mark, Value, describe
+from nstd.documents.document import (
+    Document,
+    DocumentError,
+    KeyPath,
+    Mark,
+    Value,
+    describe,
+    no_space,
+)
 from nstd.errors import Problem, printable
 
 MAX_BYTES = 64 * 1024
@@ -63,7 +71,8 @@ def read(data: bytes, file: str) -> Document:
     if not reader.problems:
         if isinstance(value, dict):
             return Document(reader.file, value, reader.values, reader.keys)
-        reader.add(reader.values[()], f"expected 'key: value' lines, got {describe(value)}")
+        if not reader.blame_space(len(reader.lines)):
+            reader.add(reader.values[()], f"expected 'key: value' lines, got {describe(value)}")
     raise DocumentError(sorted(reader.problems))
 
 
@@ -77,6 +86,7 @@ class _Reader:
         self.keys: dict[KeyPath, Mark] = {}
         self.events: Iterator[yaml.Event] = iter(())
         self.nodes = 0
+        self.lines: list[str] = []
 
     def add(self, mark: Mark, message: str) -> None:
         self.problems.append(Problem(self.file, *mark, message))
@@ -102,7 +112,18 @@ class _Reader:
             raise self.stop(_after(text[: match.start()]), f"control character {char}")
         if (tab := text.find("\t")) >= 0:
             raise self.stop(_after(text[:tab]), "a tab; use spaces")
+        self.lines = re.split("\r\n|\r|\n", text)
         return text
+
+    def blame_space(self, last: int) -> bool:
+        """Add a problem for the first line, up to the line `last`, that lacks a space behind its
+        colon, like `size:512`; whether there is one."""
+        for number, line in enumerate(self.lines[:last], start=1):
+            if advice := no_space(line.partition(" #")[0]):
+                column = len(line) - len(line.lstrip()) + 1
+                self.add((number, column), advice.removeprefix("; "))
+                return True
+        return False
 
     def document(self, text: str) -> Value:
         """The only document of `text`."""
@@ -163,17 +184,19 @@ class _Reader:
 
     def _mapping(self, path: KeyPath) -> dict[str, Value]:
         mapping: dict[str, Value] = {}
+        before: Value = None
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            key = self._key(event)
+            key = self._key(event, before)
             here, mark = (*path, key), _mark(event.start_mark)
             if here in self.keys:
                 first = self.keys[here][0]
                 self.add(mark, f"key {describe(key)} stands twice; first in line {first}")
             self.keys[here] = mark
-            mapping[key] = self._node(next(self.events), here)
+            mapping[key] = before = self._node(next(self.events), here)
         return mapping
 
-    def _key(self, event: yaml.Event) -> str:
+    def _key(self, event: yaml.Event, before: Value) -> str:
+        """The key; `before` is the value before it in the mapping."""
         mark = _mark(event.start_mark)
         self._admit(event)
         if not isinstance(event, yaml.ScalarEvent):
@@ -181,6 +204,9 @@ class _Reader:
         key = self._scalar(event)
         if key == "<<":
             self.add(mark, "merge key '<<'; write the values out")
+        elif type(before) is int and event.value.isdecimal():  # `{weight: 0,7}`
+            number = f"{before}.{event.value}"
+            self.add(mark, f"a comma ends the value here; write {number}, with a point")
         elif not isinstance(key, str):
             self.add(mark, f"a key must be text, got {describe(key)}; put it in quotes")
         return str(key)
@@ -207,6 +233,8 @@ class _Reader:
         start = error.context_mark if any(words in what for words in _AT_START) else None
         known = (advice for pattern, advice in _ADVICE if re.search(pattern, what))
         mark = _mark(start or error.problem_mark)
+        if self.blame_space(mark[0]):
+            return DocumentError(sorted(self.problems))
         return self.stop(mark, next(known, f"not valid YAML: {what}"))
 
 

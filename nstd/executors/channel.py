@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from nstd.documents.error_words import in_words
 from nstd.documents.model import Model
 
 Received = TypeVar("Received")
@@ -109,5 +110,4 @@ def _decode(line: bytes | bytearray, received: TypeAdapter[Received]) -> Receive
     except RecursionError:
         raise ValueError("a message that is nested too deeply") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ValueError(f"no such message: {first['loc']}: {first['msg']}") from None
+        raise ValueError(f"no such message: {in_words(error)}") from None

@@ -29,6 +29,7 @@ from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
 from nstd.system.durable import Files
+from nstd.system.units import counted
 
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
 _LAST_WORDS = 0.5
@@ -185,7 +186,7 @@ class LocalExecutor:
         elif worker.is_outdated:
             self._end(slot, RELOADED)
         elif worker.jobs >= self._config.workers.recycle:
-            self._end(slot, f"replaced after {worker.jobs} jobs")
+            self._end(slot, f"replaced after {counted(worker.jobs, 'job')}")
 
     def _check(
         self, slot: Slot, worker: SlotWorker, now: float, has_ended: bool

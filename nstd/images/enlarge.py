@@ -30,15 +30,18 @@ class Enlarging:
         longest = max(image.size)
         width, height = (max(1, round(each * self.side / longest)) for each in image.size)
         if self.side > longest:
-            self._check(image, width * height)
+            self.check(image)
             given = f"{image.width} x {image.height}"
             self.notes = (f"enlarged from {given} to {width} x {height} pixels, as was asked for",)
         if (width, height) == image.size:
             return image
         return image.resize((width, height), Image.Resampling.LANCZOS)
 
-    def _check(self, image: Image.Image, pixels: int) -> None:
+    def check(self, image: Image.Image) -> None:
+        """Raise the error if `image` may not be enlarged to that size."""
         longest = max(image.size)
+        width, height = (max(1, round(each * self.side / longest)) for each in image.size)
+        pixels = width * height
         if self.side > MOST * longest:
             raise PictureError(
                 "picture_refused",
@@ -46,7 +49,7 @@ class Enlarging:
                 f"{self.side} is more than {MOST} times that",
                 f"ask for an output.size of at most {MOST * longest}, or take a larger picture",
             )
-        if pixels > self.max_pixels:
+        if self.side > longest and pixels > self.max_pixels:
             raise PictureError(
                 "picture_refused",
                 f"{self.name}: enlarged to output.size {self.side} it has {pixels:,} pixels, more "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
@@ -15,7 +16,8 @@ from nstd.intake.claim import Claims, log_claimed
 from nstd.intake.inbox import Inbox
 from nstd.intake.names import is_sidecar
 from nstd.intake.plan import Plan, make_plan, plain_order
-from nstd.intake.ready import Ready
+from nstd.intake.ready import Ready, claimable
+from nstd.intake.space import short_of_space
 from nstd.intake.staging import place_of
 from nstd.intake.watcher import Watcher
 from nstd.logs.log import emit
@@ -24,11 +26,11 @@ from nstd.queue.batch import Batch, free_name
 from nstd.queue.ended import EndedJobs
 from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Failure, Job
+from nstd.queue.overrides import Overrides
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
 from nstd.system.nofollow import join
 from nstd.system.primitives import is_full
-from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
 
 BUDGET = 0.5
@@ -52,6 +54,7 @@ class Admission:
         self,
         config: Config,
         inbox: Inbox,
+        overrides: Overrides,
         store: JobStore,
         claims: Claims,
         scheduler: Scheduler,
@@ -62,6 +65,7 @@ class Admission:
         waits: Waits = USUAL,
     ) -> None:
         self.inbox, self._store, self._claims = inbox, store, claims
+        self._overrides, self._held = overrides, 0
         self._scheduler, self._ended = scheduler, ended
         self._backends, self._disk_errors, self._wake = backends, disk_errors, wake
         self.claimed: deque[Batch] = deque()
@@ -97,7 +101,7 @@ class Admission:
 
     def pause(self, reason: str) -> None:
         """Claim nothing while there is a `reason`, the caller's or our own; logs each change."""
-        reason = reason or self._full or self._short_of_space()
+        reason = reason or self._full or short_of_space(self._config)
         if self.paused and not reason:
             emit("intake.resumed", reason=self.paused)
         if reason and not self.paused:
@@ -105,7 +109,11 @@ class Admission:
         self.paused = reason
 
     def work(self, now: float) -> None:
-        """Scan the inbox when it is time, and claim ready sidecars while the queue has room."""
+        """Scan the inbox when it is time, and claim ready sidecars while the queue has room.
+
+        Raises OSError when it is not known what is held.
+        """
+        self._overrides.load()
         self._scan(now)
         while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
@@ -132,8 +140,11 @@ class Admission:
             return
         self.watcher.check()
         try:
-            self._ready = self.inbox.ready(now)
+            found = self.inbox.ready(now)
+            self._ready = claimable(found, self._overrides)
+            self._held = len(found) - len(self._ready)
             self.notes = self.inbox.notes()
+            self._scheduler.members.note_inbox(self.inbox.batches)
             self._note_lost(None, now)
         except OSError as error:
             self._ready = []
@@ -145,6 +156,27 @@ class Admission:
         deadline = now + LOST_SCAN_INTERVAL if self.lost else self.inbox.deadline
         soon = min(deadline, now + self.watcher.interval)
         self._next_scan = max(soon, now + 0.05, now + REST_FACTOR * self._spent) + self._spent
+
+    def override(self, name: str, changes: Mapping[str, Any]) -> bool:
+        """Change the fields `changes` of the sidecar `name`, ready or not; False when there is
+        none. Raises OSError."""
+        found = self._find(name)
+        if found is None:
+            return False
+        if self._overrides.change(found.name, changes):
+            emit("sidecar.changed", sidecar=printable(found.name), **changes)
+        self.scan_again()
+        return True
+
+    @property
+    def held(self) -> int:
+        """How many sidecars of the inbox are held."""
+        return self._overrides.held
+
+    def forget_overrides(self) -> None:
+        """Forget those of sidecars that are not in the inbox any more. Raises OSError."""
+        if self._has_scanned and self.lost is None:
+            self._overrides.forget(*self.inbox.present)
 
     def _note_lost(self, error: OSError | None, now: float) -> None:
         path = printable(self.inbox.root.path)
@@ -162,15 +194,18 @@ class Admission:
 
     def cancel(self, name: str, now: float) -> Job | None:
         """Claim the sidecar `name`, ready or not, as a job that fails as cancelled."""
+        found = self._find(name)
+        error = SidecarError("cancelled", "cancelled before it was claimed")
+        return None if found is None else self.claim(replace(found, error=error), now)
+
+    def _find(self, name: str) -> Ready | None:
+        """The sidecar `name` as it is in the inbox; None when there is none."""
         try:
             name = join("", name)
             signature = self.inbox.root.signature(name)
         except (OSError, NstdError):
             return None
-        if not is_sidecar(PurePosixPath(name).name):
-            return None
-        error = SidecarError("cancelled", "cancelled before it was claimed")
-        return self.claim(Ready(name, signature, error=error), now)
+        return Ready(name, signature) if is_sidecar(PurePosixPath(name).name) else None
 
     def claim(self, ready: Ready, now: float) -> Job | None:
         """Claim one sidecar as a job or a batch; after an error it stays in the inbox for now."""
@@ -191,6 +226,7 @@ class Admission:
             self._postpone(ready, now, error)
             return None
         self._full = ""
+        self._overrides.discard(ready.name)
         if job is not None:
             log_claimed(job, self._store.paths(job.id).log)
         return job
@@ -200,7 +236,8 @@ class Admission:
         try:
             if ready.error is not None or ready.parsed is None:
                 raise ready.error or StoreError("internal_error", "a sidecar that was not read")
-            return make_plan(ready.name, ready.parsed, self._config, self._backends), None
+            plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
+            return plan.with_priority(self._overrides.get(ready.name).priority), None
         except NstdError as error:
             plan = Plan(plain_order(ready.name, ready.parsed, self._config))
             return plan, Failure.of(error)
@@ -211,6 +248,7 @@ class Admission:
         name = free_name(outbox, work, place_of(ready), plan.order.name)
         batch = self._claims.claim_batch(ready, plan, name)
         self._full = ""
+        self._overrides.discard(ready.name)
         if batch is not None:
             self.claimed.append(batch)
 
@@ -222,25 +260,14 @@ class Admission:
         else:
             self.inbox.holds.add_error(ready.name, now)
 
-    def _short_of_space(self) -> str:
-        least = self._config.limits.min_free
-        for name in ("work", "outbox"):
-            path = printable(self._config.folder(name))
-            try:
-                free = shutil.disk_usage(self._config.folder(name)).free
-            except OSError as error:
-                return f"{name}, {path}, cannot be used: {error.strerror}"
-            if free < least:
-                return f"{name}, {path}: less than limits.min_free is free ({format_size(least)})"
-        return ""
-
     # What the loop needs to know
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is ready, and nothing in the inbox will be ready soon."""
         is_read = self._has_scanned and self.lost is None
-        return is_read and not self._ready and not self.inbox.pending and not self.claimed
+        may_come = self.inbox.pending > self._held
+        return is_read and not self._ready and not may_come and not self.claimed
 
     def next_event(self, now: float) -> float:
         """When the inbox is scanned next, or 0 while something ready can be claimed at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nstd.documents.config import Config
 from nstd.errors import SidecarError
+from nstd.intake.archive import Archive
 from nstd.intake.inbox import Inbox
 from nstd.intake.locator import normal
 from nstd.logs.log import emit
@@ -27,7 +28,7 @@ class Cleanup:
     def configure(self, config: Config) -> None:
         """Take over new settings."""
         self._action = config.jobs.pictures
-        self._archive = config.folder("outbox") / ARCHIVE
+        self._archive = Archive(config.folder("outbox") / ARCHIVE, self._files)
 
     def add(self, job: Job) -> None:
         """The job is finished: its pictures may be archived or deleted."""
@@ -73,7 +74,7 @@ class Cleanup:
         except (FileNotFoundError, SidecarError):
             return False
         if self._action == "archive":
-            self._files.move_to_free_name(path, self._archive / name, below=self._archive.parent)
+            self._archive.take(path, name)
         else:
             self._files.unlink(path)
         return True

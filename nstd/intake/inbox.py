@@ -61,7 +61,11 @@ class Inbox:
         self.count = 0
         """Sidecars found by the last scan, and folders that could not be read but may be readable
         soon."""
+        self.present: tuple[set[str], tuple[str, ...]] = set(), ()
+        """The sidecars of the last scan, and how the names begin that it could not see."""
         self._stuck = 0
+        self._batches: set[str] = set()  # in this scan
+        self._has_unread = True  # in this scan
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -80,6 +84,7 @@ class Inbox:
         """
         names, unreadable = self._listing.read()
         self._now, self._stuck = now, 0
+        self._batches, self._has_unread = set(), False
         self._stability.begin(now)
         self._throttle.begin()
         self._failed, self._failing, self._errors = self._failing, {}, {}
@@ -111,6 +116,11 @@ class Inbox:
         """How many entries of the last scan may become ready by waiting alone: not those without
         their pictures, nor those that cannot be read for long."""
         return self.count - self._stuck
+
+    @property
+    def batches(self) -> frozenset[str] | None:
+        """The batches that sidecars of the last scan are members of; None while one is not read."""
+        return None if self._has_unread else frozenset(self._batches)
 
     def notes(self) -> list[InboxNote]:
         """Notes about the files of the last scan that will not become jobs as they are."""
@@ -152,11 +162,14 @@ class Inbox:
             if signature.size > _NO_SIDECAR:
                 raise SidecarError("path_refused", f"{format_size(signature.size)} is no sidecar")
             if not self._stability.is_stable(name, signature):
+                self._has_unread = True
                 return None
             known = self._sidecars.get(name, signature)
             if known is None:
+                self._has_unread = True
                 self._stability.check_again(self._now)
                 return None
+            self._batches.add(known.batch)
             if known.error is not None:
                 return Ready(name, signature, error=known.error)
             return self._with_pictures(name, known)
@@ -200,11 +213,15 @@ class Inbox:
             self._stability.check_again(since + self._orphan_wait)
             self._stuck += 1
             return None
-        near = self.locator.nearest(name, missing[0])
+        nearest = notes.nearest_names(self.locator, name, missing)
+        several = len(missing) > 1
+        meant = ", ".join(
+            f"{near!r} for {each!r}" if several else repr(near) for each, near in nearest.items()
+        )
         error = SidecarError(
             "picture_missing",
             f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time",
-            (f"did you mean {near!r}? " if near else "")
+            (f"did you mean {meant}? " if meant else "")
             + "put the picture into the inbox, then run `nstd retry` for this job",
         )
         return Ready(name, signature, error=error)
@@ -231,6 +248,7 @@ class Inbox:
     def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:
         """Forget removed files, but not those in folders that cannot be read now."""
         hidden = tuple(f"{folder}/" for folder in unreadable)
+        self.present = names, hidden
         self._sidecars.forget(names, hidden)
         self._orphans.forget(names, hidden)
         self.holds.forget(names, hidden)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, did_you_mean, in_shell
@@ -14,6 +15,7 @@ from nstd.intake.sidecar_cache import SidecarCache
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.nofollow import Folder, join
 
+_NEAR = 10
 _BUDGET = 1.0
 """Seconds that `scan_once` spends on reading sidecars."""
 
@@ -29,21 +31,48 @@ def unnamed(
     pictures: Iterable[str], named: set[str], notes_so_far: Iterable[InboxNote]
 ) -> Iterator[InboxNote]:
     """A note for each picture that no sidecar names, or seems to mean by another name."""
-    meant = {join(n.name.rpartition("/")[0], n.nearest) for n in notes_so_far if n.nearest}
+    meant = {
+        join(note.name.rpartition("/")[0], near)
+        for note in notes_so_far
+        for near in note.nearest.values()
+    }
     for name in pictures:
         if name not in named and name not in meant:
             message = f"is named by no sidecar: `nstd submit {in_shell(name)} STYLE` makes a job"
             yield InboxNote(name=name, kind="unnamed", message=message)
 
 
-def waiting(sidecar: str, missing: Iterable[str], nearest: str, since: float) -> InboxNote:
-    """The note of a sidecar whose pictures have not come."""
+def waiting(
+    sidecar: str, missing: Iterable[str], nearest: Mapping[str, str], since: float
+) -> InboxNote:
+    """The note of a sidecar whose pictures have not come; `nearest` has names that are similar."""
     names = tuple(missing)
-    advice = did_you_mean(nearest) or advice_on_name(names[0])
-    message = f"waits for {', '.join(map(repr, names))}{advice}"
+    advice = [advice_on_name(name) or did_you_mean(nearest.get(name, "")) for name in names]
+    if len(names) == 1:
+        message = f"waits for {names[0]!r}{advice[0]}"
+    else:
+        each = (
+            f"{name!r}" + (f" ({said.removeprefix('; ')})" if said else "")
+            for name, said in zip(names, advice, strict=True)
+        )
+        message = f"waits for {', '.join(each)}"
     return InboxNote(
-        name=sidecar, kind="waiting", message=message, missing=names, nearest=nearest, since=since
+        name=sidecar,
+        kind="waiting",
+        message=message,
+        missing=names,
+        nearest=dict(nearest),
+        since=since,
     )
+
+
+def nearest_names(locator: Locator, sidecar: str, missing: Iterable[str]) -> dict[str, str]:
+    """For each missing picture the existing one that was probably meant, where there is one.
+
+    Only for the first `_NEAR` of them: each search compares all names in a folder.
+    """
+    found = {name: locator.nearest(sidecar, name) for name in islice(missing, _NEAR)}
+    return {name: near for name, near in found.items() if near}
 
 
 def unreadable(name: str, error: Exception) -> InboxNote:
@@ -95,4 +124,4 @@ def _note_of(
             named.add(found.name)
     if missing:
         since = min(signature.ctime_ns / 1e9, time.time())
-        yield waiting(name, missing, locator.nearest(name, missing[0]), since)
+        yield waiting(name, missing, nearest_names(locator, name, missing), since)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nstd.errors import printable
 from nstd.intake import notes
@@ -24,7 +24,7 @@ class _Orphan:
     since: float  # of the monotonic clock
     arrived: float  # in seconds since the epoch
     missing: list[str]
-    nearest: str = ""
+    nearest: dict[str, str] = field(default_factory=dict)  # by missing picture
     seen: int = -1  # how many files the inbox had when `nearest` was searched for
     is_late: bool = False
 
@@ -71,7 +71,7 @@ class Orphans:
         self, name: str, orphan: _Orphan, missing: Sequence[str], locator: Locator, seen: int
     ) -> None:
         began = time.monotonic()
-        orphan.nearest, orphan.seen = locator.nearest(name, missing[0]), seen
+        orphan.nearest, orphan.seen = notes.nearest_names(locator, name, missing), seen
         self._spent += time.monotonic() - began
 
     def remove(self, name: str) -> None:

@@ -54,6 +54,15 @@ class Plan(NamedTuple):
     axes: tuple[Axis, ...] = ()
     members: tuple[PlannedJob, ...] = ()
 
+    def with_priority(self, priority: int | None) -> Plan:
+        """The plan with another priority for all of its jobs, if one is given."""
+        if priority is None:
+            return self
+        change = {"priority": priority}
+        order = self.order.model_copy(update=change)
+        members = (m._replace(order=m.order.model_copy(update=change)) for m in self.members)
+        return self._replace(order=order, members=tuple(members))
+
 
 def make_plan(sidecar: str, file: GridFile, config: Config, plugins: Backends) -> Plan:
     """The plan of the sidecar named `sidecar`.

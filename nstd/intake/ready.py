@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from nstd.documents.grid import GridFile
 from nstd.errors import NstdError
 from nstd.intake.locator import Found
+from nstd.queue.overrides import Overrides
 from nstd.system.nofollow import Signature
 
 _FIRST = 101  # above every priority: refused sidecars are answered first
@@ -36,3 +38,14 @@ class Ready:
         is taken from the scan before the claim.
         """
         return min(self.signature.ctime_ns / 1e9, time.time())
+
+
+def claimable(found: Iterable[Ready], overrides: Overrides) -> list[Ready]:
+    """Those of `found` that nobody holds, in the order of the priorities that people gave them."""
+    free = [ready for ready in found if not overrides.get(ready.name).held]
+    changed = [_with_priority(ready, overrides.get(ready.name).priority) for ready in free]
+    return sorted(changed, key=lambda ready: -ready.priority)  # the same are left in their order
+
+
+def _with_priority(ready: Ready, priority: int | None) -> Ready:
+    return ready if priority is None or ready.error else replace(ready, priority=priority)

@@ -27,6 +27,7 @@ class CachedSidecar(NamedTuple):
     signature: Signature
     sources: tuple[str, ...] = ()
     priority: int | None = None
+    batch: str = ""  # the id of the batch that it is a member of
     error: NstdError | None = None
 
 
@@ -55,7 +56,9 @@ class SidecarCache:
             data = file.read(MAX_BYTES + 1)
         try:
             parsed = parse_grid(data, name)
-            known = CachedSidecar(signature, tuple(parsed.pictures), parsed.sidecar.priority)
+            said = parsed.sidecar
+            batch = said.batch.id if said.batch else ""
+            known = CachedSidecar(signature, tuple(parsed.pictures), said.priority, batch)
         except SidecarError as error:
             known = CachedSidecar(signature, error=error)
         self._sidecars[name] = known

@@ -79,7 +79,8 @@ EVENTS: dict[str, Event] = {
     "inbox.waiting": Event(
         "info",
         "sidecar missing [nearest] [waited]",
-        "a sidecar whose pictures have not come; nearest: a name that is there. After a minute it "
+        "a sidecar whose pictures have not come; nearest: names that are there, for each of these. "
+        "After a minute it "
         "is told again, with `waited` in seconds, as a warning",
         serious="waited",
     ),
@@ -93,17 +94,30 @@ EVENTS: dict[str, Event] = {
     "watch.degraded": Event("warning", "reason", "no kernel events; timed rescans go on"),
     "intake.paused": Event("warning", "reason", "no new claims until the reason is gone"),
     "intake.resumed": Event("info", "reason", "claims go on"),
+    "starts.paused": Event(
+        "info",
+        "cause [until] [reason]",
+        "no job is started; running ones go on. cause: `person`, or `schedule` outside of its "
+        "hours",
+    ),
+    "starts.resumed": Event("info", "cause", "jobs are started again"),
     "disk.full": Event(
         "error", "path error [job]", "a disk is full; what is done waits to be written"
     ),
     "disk.failed": Event("error", "path error [job]", "a file operation failed; it is repeated"),
     "request.refused": Event(
-        "warning", "action name reason", "a cancel or retry of a job that is not there"
+        "warning", "action name reason", "what a person has asked for cannot be done"
     ),
     "job.claimed": Event(
         "info",
         "job name sidecar backend priority [batch]",
         "the sidecar left the inbox; inputs are safe",
+    ),
+    "job.changed": Event(
+        "info", "job held priority", "a person has held or released it, or changed its priority"
+    ),
+    "sidecar.changed": Event(
+        "info", "sidecar [held] [priority]", "the same for one that is still in the inbox"
     ),
     "job.recovered": Event("info", "job found", "a job of an earlier run, and its state"),
     "job.unreadable": Event(

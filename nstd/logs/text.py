@@ -9,12 +9,19 @@ from typing import Any
 import click
 
 from nstd.errors import printable
-from nstd.system.units import format_duration
+from nstd.system.units import counted, format_duration
 
 Line = Mapping[str, Any]
 _HEAD = {"timestamp", "level", "event", "job", "name"}
 _COLORS = {"error": "red", "warning": "yellow"}
-_GREEN = {"job.finished", "batch.finished", "device.up", "intake.resumed", "inbox.back"}
+_GREEN = {
+    "job.finished",
+    "batch.finished",
+    "device.up",
+    "intake.resumed",
+    "inbox.back",
+    "starts.resumed",
+}
 _BAR = 10
 _NAMES = 10_000
 """How many names of jobs are remembered; a daemon that runs for months has many more jobs."""
@@ -142,6 +149,17 @@ def _retried(line: Line) -> str:
     return f"{line['code']}: {message}; again in {format_duration(line['delay'])}"
 
 
+def _paused(line: Line) -> str:
+    until = f" until {_local(line['until'])}" if "until" in line else ""
+    reason = f" ({line['reason']})" if "reason" in line else ""
+    cause = "paused" if line["cause"] == "person" else "outside the hours of `schedule`"
+    return f"no job is started: {cause}{until}{reason}"
+
+
+def _changed(line: Line) -> str:
+    return f"priority {line['priority']}{', held' if line['held'] else ''}"
+
+
 def _batch_finished(line: Line) -> str:
     ended = f"{line['finished']} done, {line['failed']} failed"
     return f"{ended} in {format_duration(round(line['seconds']))}: {line['output']}"
@@ -154,7 +172,10 @@ _PHRASES: dict[str, Callable[[Line], str]] = {
     "job.finished": _finished,
     "job.failed": _failed,
     "job.retried": _retried,
+    "job.changed": _changed,
+    "starts.paused": _paused,
+    "starts.resumed": lambda _: "jobs are started again",
     "job.requeued": lambda line: f"waits again: {line['reason']}",
-    "batch.started": lambda line: f"{line['jobs']} jobs from {line['sidecar']}",
+    "batch.started": lambda line: f"{counted(line['jobs'], 'job')} from {line['sidecar']}",
     "batch.finished": _batch_finished,
 }

@@ -120,11 +120,16 @@ class Outbox:
         """Put the manifest, sheet and sidecar of a batch beside the results of its members.
 
         Each file is put there by one rename and replaces that of an earlier round; the manifest,
-        which describes the others, is the last. A round that is already published is only made
-        durable: its sheet may have left `work` since. Raises OSError.
+        which describes the others, is the last. What is already published is only made durable:
+        the sheet may have left `work` since. Raises OSError.
         """
         folder = self.path / batch.place
-        if self.has_batch(batch):
+        known = read_manifest(folder)
+        if known and (known.id, known.round, known.members) == (
+            batch.id,
+            batch.round,
+            batch.members,
+        ):
             self._files.sync_folder(folder)
             return
         self._files.make_folder(folder, below=self.path)

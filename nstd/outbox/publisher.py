@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from structlog.contextvars import bound_contextvars
 
 from nstd.documents.config import Config
-from nstd.errors import clean, printable
+from nstd.documents.error_words import in_words
+from nstd.errors import printable
 from nstd.logs.log import emit, keep_job_log
 from nstd.logs.reader import has_ended
 from nstd.logs.throttle import DiskErrors
@@ -218,7 +219,7 @@ class Publisher:
 def _unpublishable(what: str, error: Exception) -> Failure:
     return Failure(
         code="internal_error",
-        message=f"the {what} cannot be published: {type(error).__name__}: {clean(error)}",
+        message=f"the {what} cannot be published: {type(error).__name__}: {in_words(error)}",
         hint="report it, with `detail`",
         detail="".join(traceback.format_exception(error))[-4000:],
     )

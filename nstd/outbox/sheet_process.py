@@ -59,6 +59,12 @@ class Sheet:
             self._process.kill()
             self._process = None
 
+    def discard(self) -> None:
+        """Kill the process, and remove the sheet. Raises OSError."""
+        self.kill()
+        self._files.unlink(self._draft)
+        self._files.unlink(self._paths.sheet)
+
     def next_check(self, now: float) -> float:
         """When to check the process again."""
         return now if self._process is None else min(now + CHECK_INTERVAL, self._process.deadline)

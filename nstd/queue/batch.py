@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from nstd.documents.error_words import in_words
 from nstd.documents.model import BATCH_ID, Membership, StoredModel, Version
 from nstd.errors import StoreError
 from nstd.system.layout import BATCHES, FAILED
@@ -92,7 +93,9 @@ class BatchPaths:
         try:
             batch = Batch.model_validate_json(self.manifest.read_bytes())
         except (OSError, ValidationError) as error:
-            raise StoreError("io_error", f"{self.manifest} cannot be read: {error}") from None
+            raise StoreError(
+                "io_error", f"{self.manifest} cannot be read: {in_words(error)}"
+            ) from None
         members = (
             member.model_copy(update={"end": self._read_end(index) or member.end})
             for index, member in enumerate(batch.members)

@@ -15,6 +15,7 @@ class DaemonState:
     phase: str = "running"  # or "stopping", "stopped"
     paused: str = ""  # why nothing is claimed
     inbox: int = 0  # sidecars that wait in the inbox
+    held_in_inbox: int = 0  # of these, how many are held
     inbox_lost: bool = False  # whether the inbox cannot be read
     unavailable: dict[str, str] = field(default_factory=dict)  # backends, and why
     notes: Sequence[InboxNote] = ()  # about files in the inbox that will not become jobs

@@ -24,9 +24,11 @@ class EndedJob:
 
 
 class LiveMembers:
-    """How many jobs of each batch are waiting, running or not yet published."""
+    """How many jobs of each batch are waiting, running or not yet published, and the batches of
+    which a sidecar is in the inbox."""
 
     def __init__(self) -> None:
+        self._in_inbox: frozenset[str] | None = None
         self._live: dict[str, set[str]] = defaultdict(set)
         self._arrived: dict[str, Job] = {}
         self._names: dict[str, set[str]] = defaultdict(set)
@@ -57,6 +59,14 @@ class LiveMembers:
     def is_alive(self, batch_id: str) -> bool:
         """Whether a job of the batch is live."""
         return batch_id in self._live
+
+    def note_inbox(self, batches: frozenset[str] | None) -> None:
+        """The ids of the batches of which a sidecar is in the inbox; None: not known yet."""
+        self._in_inbox = batches
+
+    def may_come(self, batch_id: str) -> bool:
+        """Whether a sidecar in the inbox is, or may be, that of a job of the batch."""
+        return self._in_inbox is None or batch_id in self._in_inbox
 
     def take_arrived(self) -> list[Job]:
         """The first live job of each batch that had no live job at the last call."""

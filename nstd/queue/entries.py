@@ -23,6 +23,10 @@ class Waiting:
         """The order of waiting jobs: by priority, then oldest first. Smaller values run first."""
         return -self.job.priority, self.job.submitted, self.job.id
 
+    def is_due(self, now: float) -> bool:
+        """Whether it may start at `now`."""
+        return not self.job.held and self.not_before <= now
+
 
 @dataclass
 class Running:

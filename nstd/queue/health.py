@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from nstd.documents.model import StoredModel, Text, Version
 from nstd.queue.inbox_note import InboxNote
+from nstd.queue.start_pause import StartPause
 
 
 class DeviceHealth(StoredModel):
@@ -24,7 +25,8 @@ class Health(StoredModel):
     """The whole content of `work/daemon.json`.
 
     `running` has the slot of each running job, `unavailable` the backends that cannot be used for
-    now, and why; `version` is that of nstd.
+    now, and why; `version` is that of nstd. `paused` says why nothing is claimed, `start_pause` why
+    nothing is started.
     """
 
     pid: int
@@ -32,6 +34,7 @@ class Health(StoredModel):
     started: float = 0.0
     state: str = "starting"
     paused: Text = ""
+    start_pause: StartPause | None = None
     inbox_lost: bool = False
     devices: tuple[DeviceHealth, ...] = ()
     notes: tuple[InboxNote, ...] = ()

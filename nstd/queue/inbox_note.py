@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from nstd.documents.model import StoredModel, Text
 from nstd.errors import printable
@@ -21,6 +21,14 @@ ShownName = Annotated[str, BeforeValidator(_shown)]
 """The name of a file as people see it: it may hold bytes that are no text."""
 
 
+def _by_missing(value: object) -> object:
+    """Earlier versions wrote one name, or an empty text."""
+    return {} if isinstance(value, str) else value
+
+
+NearestNames = Annotated[dict[ShownName, Text], BeforeValidator(_by_missing)]
+
+
 class InboxNote(StoredModel):
     """One file of the inbox, and why it does not become a job."""
 
@@ -29,5 +37,6 @@ class InboxNote(StoredModel):
     """It waits for pictures; cannot be read; looks like a mistake; a picture no sidecar names."""
     message: Text  # what happens and what to do, for a person
     missing: tuple[ShownName, ...] = ()  # the pictures it waits for, as the sidecar calls them
-    nearest: Text = ""  # the existing picture that was probably meant
+    nearest: NearestNames = Field(default_factory=dict)
+    """The existing pictures that were probably meant, by the missing ones."""
     since: float | None = None  # seconds since the epoch

@@ -103,6 +103,7 @@ class Job(StoredModel):
     running: bool = False
     crashes: int = 0
     target: str | None = None
+    held: bool = False  # a person wants it not to start
     batch: Membership | None = None
     schema_version: Version = 1
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from nstd.documents.error_words import in_words
 from nstd.errors import StoreError
 from nstd.queue.job import Job
 from nstd.queue.result import FailureRecord
@@ -45,7 +46,7 @@ class JobPaths:
         try:
             return Job.model_validate_json(self.job.read_bytes())
         except (OSError, ValidationError) as error:
-            raise StoreError("io_error", f"{self.job} cannot be read: {error}") from None
+            raise StoreError("io_error", f"{self.job} cannot be read: {in_words(error)}") from None
 
     def sidecar(self, job: Job) -> Path:
         """The sidecar, as it was in the inbox."""

@@ -16,6 +16,7 @@ from nstd.queue.ended import LiveMembers
 from nstd.queue.entries import Decision, Resolution, Running, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
+from nstd.queue.start_pause import StartPause
 from nstd.system.backoff import backoff
 from nstd.system.waits import USUAL, Waits
 
@@ -44,6 +45,8 @@ class Scheduler:
         self._proven: dict[str, set[str]] = {}  # the devices on which each backend has done well
         self._died: dict[str, set[str]] = {}  # the devices on which each job has lost its worker
         self.members = LiveMembers()
+        self.start_pause: StartPause | None = None
+        """Why no job is started now; set by the caller."""
         self._has_removed_device = False  # whether a job runs on a device that was removed
         self.configure(config)
         self.set_slots(slots)
@@ -73,10 +76,9 @@ class Scheduler:
 
     def admits(self, priority: int) -> bool:
         """Whether to claim a sidecar of this priority: the queue is short, or it would run
-        first."""
-        if len(self.waiting) < self._jobs.queue:
-            return True
-        return all(priority > waiting.job.priority for waiting in self.waiting.values())
+        first. Held jobs do not count."""
+        free = [waiting.job for waiting in self.waiting.values() if not waiting.job.held]
+        return len(free) < self._jobs.queue or all(priority > job.priority for job in free)
 
     def add(
         self, job: Job, not_before: float = 0.0, *, avoided: frozenset[str] = frozenset()
@@ -84,6 +86,20 @@ class Scheduler:
         """Add a waiting job. It gets no slot of an `avoided` node while another is up."""
         self.members.enter(job)
         self.waiting[job.id] = Waiting(job, not_before, avoided)
+
+    def change(self, job: Job) -> None:
+        """Replace a waiting job: it is held now, or has another priority."""
+        self.waiting[job.id].job = job
+
+    @property
+    def can_start_some(self) -> bool:
+        """Whether a job waits that may start as soon as a slot is free."""
+        return self.start_pause is None and self.has_free
+
+    @property
+    def has_free(self) -> bool:
+        """Whether a job waits that is not held."""
+        return any(not waiting.job.held for waiting in self.waiting.values())
 
     def drop(self, job_id: str) -> Job | None:
         """Remove a waiting job from the queue and return it; None when it does not wait."""
@@ -94,10 +110,10 @@ class Scheduler:
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
         """Jobs to start now, each with its slot; the caller must call `started` for each."""
-        if not self.waiting:
+        if not self.waiting or self.start_pause is not None:
             return
         sound, suspect = self._free_slots()
-        due = [waiting for waiting in self.waiting.values() if waiting.not_before <= now]
+        due = [waiting for waiting in self.waiting.values() if waiting.is_due(now)]
         for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
             affinity, admits = waiting.job.affinity, partial(self._admits, now)
             avoided = waiting.avoided if self._is_another_up(waiting.avoided) else frozenset()

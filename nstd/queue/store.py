@@ -5,6 +5,7 @@ A job is a folder `work/<id>`. Its files decide what is done with it:
 | files in work/<id>            | state    | at start                                            |
 |-------------------------------|----------|-----------------------------------------------------|
 | job.json                      | waiting  | wait again; an attempt that was running is forgiven |
+| job.json with `held`          | held     | wait until a person releases it                     |
 | job.json, checkpoint          | waiting  | the same; the next attempt resumes                  |
 | job.json, picture, result.json| finished | publish the picture                                 |
 | job.json, reason.json         | failed   | publish the reason                                  |

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `30m`, `1h30m`, `2GiB`; and back again."""
+"""Durations, sizes and counts as people write them: `30m`, `2GiB`, `1 job`; and back again."""
 
 from __future__ import annotations
 
@@ -61,6 +61,11 @@ def format_size(size: float) -> str:
             return f"{size:.4g}{unit}"
         size /= 1024
     return f"{size:.4g}TiB"
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """`1 job` or `3 jobs`; `several` is the plural, where it is not the singular with an s."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
 @dataclass(frozen=True)

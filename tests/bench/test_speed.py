@@ -45,7 +45,7 @@ FOUND: dict[str, Any] = {
         "ours": {"seconds": 0.5, "peak_memory": 1_000_000_000},
     },
     "race": {
-        "plain": {"size": 256, "loss": 0.1, "evaluations": 150, "seconds": 60.0},
+        "plain": {"size": 256, "loss": 0.1, "evaluations": 150, "seconds": 60.0, "of": 200},
         "ours": {"evaluations": 100, "seconds": 12.0},
     },
     "pictures": {"fixed": 10.0, "fitted": 15.0},
@@ -132,7 +132,7 @@ def test_ratios_are_the_plain_loop_over_ours() -> None:
 
 def test_a_race_at_full_length_is_not_projected() -> None:
     """At the size of the evaluations, and to their full number."""
-    race = {"plain": FOUND["race"]["plain"] | {"size": 512, "evaluations": 500}, "ours": None}
+    race = {"plain": FOUND["race"]["plain"] | {"size": 512, "of": 500}, "ours": None}
     made = report.make_report(FOUND | {"race": race})
     assert not made["vgg19"]["projected"]
     assert made["vgg19"]["seconds_to_loss_ratio"] is None

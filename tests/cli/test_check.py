@@ -94,8 +94,8 @@ def test_check_notes_pictures_that_are_not_there(playground: Playground) -> None
 @pytest.mark.parametrize(
     ("said", "words", "code"),
     [
-        ("'*.jpg'", "note: '*.jpg' is not there yet; a sidecar takes no patterns", 0),
-        ("a.jpg, b.jpg", "several pictures are a list: [a.jpg, b.jpg]", 0),
+        ("'*.jpg'", "no picture is called '*.jpg'; a sidecar takes no patterns", 1),
+        ("a.jpg, b.jpg", "several pictures are a list: [a.jpg, b.jpg]", 1),
         ("Chelsea.JPG", "did you mean 'chelsea.jpg'?", 0),
         ("sub/chelsea.jpg", "did you mean 'chelsea.jpg'?", 0),
         ("scraem.png", "did you mean 'scream.png'?", 0),
@@ -119,6 +119,25 @@ def test_check_says_which_names_are_hopeless_and_what_to_write(
     assert words in done.stdout
     assert f"{sidecar}:1:10: " in done.stdout
     assert done.returncode == code
+
+
+def test_check_of_a_pattern_that_no_file_has_says_so(playground: Playground) -> None:
+    """A shell that finds nothing passes it on as it is."""
+    done = playground.command("check", "*.jpg", "*.yaml")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        f"{name}: no file is called so, and no file of this pattern was found"
+        for name in ("*.jpg", "*.yaml")
+    ]
+
+
+def test_check_takes_a_picture_that_is_called_like_a_pattern(playground: Playground) -> None:
+    """Such a name is odd, and possible."""
+    playground.picture("*.png")
+    playground.picture("style.png")
+    sidecar = playground.sidecar("a", content="*.png", style="style.png")
+    done = playground.command("check", str(sidecar))
+    assert (done.returncode, done.stdout) == (0, f"{sidecar}: fine\n")
 
 
 def test_check_looks_for_pictures_where_the_daemon_will(playground: Playground) -> None:

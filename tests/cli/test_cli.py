@@ -127,6 +127,71 @@ def test_a_wrong_config_says_where_and_what_was_meant(playground: Playground) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("jobs:\n  priorty: 3\n", "config.yaml:2:3: unknown key 'priorty'"),
+        ("folders: {outbox: results}\njobs: [\n", "config.yaml:3:1: "),
+        ("folders:\n  outbox: results\nlog: loud\n", "config.yaml:3:6: log: expected a mapping"),
+    ],
+)
+def test_a_wrong_config_does_not_blind_those_who_look(
+    playground: Playground, text: str, words: str
+) -> None:
+    """What is there is shown, with a warning that names the mistake and how to see it."""
+    outbox = "results" if "results" in text else "outbox"
+    playground.configure(folders={"outbox": outbox})
+    playground.outbox = playground.root / outbox
+    playground.pair("beach")
+    playground.once()
+    playground.config_path.write_text(text)
+    status = playground.command("status")
+    assert status.returncode == 0, status.stderr
+    assert "0 running, 1 done" in status.stdout
+    logs = playground.command("logs", "beach")
+    assert "job.finished" in logs.stdout
+    for done in (status, logs):
+        assert words in done.stderr
+        assert f"`nstd check {playground.config_path}` shows each place" in done.stderr
+    checked = playground.command("check", str(playground.config_path))
+    assert words in checked.stdout
+
+
+@pytest.mark.parametrize("text", ["folders: {inbox: 3}\n", "{jobs: [\n", "folders:\n  - [\n"])
+def test_a_config_whose_folders_cannot_be_known_is_an_error_with_a_hint(
+    playground: Playground, text: str
+) -> None:
+    """Nothing is shown of a root that is not the one meant."""
+    playground.config_path.write_text(text)
+    done = playground.command("status")
+    assert done.returncode == 3
+    assert not done.stdout
+    assert "[config_invalid]" in done.stderr
+    assert f"`nstd check {playground.config_path}`" in done.stderr
+
+
+def test_doctor_tells_a_wrong_config_and_looks_at_the_rest(playground: Playground) -> None:
+    """Its hints lead to the place."""
+    playground.config_path.write_text("jobs: {priorty: 3}\n")
+    done = playground.command("doctor")
+    assert done.returncode == 1
+    first = done.stdout.splitlines()[0]
+    assert first == f"FAIL  config: {playground.config_path}:1:8: unknown key 'priorty'; " + (
+        "did you mean 'priority'?"
+    )
+    assert "ok    inbox: " in done.stdout
+
+
+def test_networks_are_listed_without_a_root(playground: Playground) -> None:
+    """Who reads about styles has none yet."""
+    done = playground.command("networks", env={"NSTD_CONFIG": ""})
+    assert done.returncode == 0, done.stderr
+    assert {"fixed", "fitted", "vgg16"} <= {line.split(" ")[0] for line in done.stdout.splitlines()}
+    installing = playground.command("networks", "install", "vgg16", env={"NSTD_CONFIG": ""})
+    assert installing.returncode == 3
+    assert "make one with `nstd init ROOT`" in installing.stderr
+
+
 def test_a_second_daemon_on_the_same_root_is_refused(playground: Playground) -> None:
     """Exit code 4, with the first one's pid."""
     first = playground.start()

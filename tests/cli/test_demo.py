@@ -8,12 +8,14 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from support.playground import Playground, everything_from, on_a_terminal
 
 from nstd.backends.weights import REGISTRY
+from nstd.cli import lines
 
 QUICK = ("--size", "32", "--preset", "draft")
 
@@ -39,6 +41,30 @@ def test_demo_makes_two_pictures_and_prints_where_they_are(playground: Playgroun
     assert (playground.folder / "here" / "config.yaml").exists()
     samples = {path.name for path in (playground.folder / "here" / "inbox").glob("*.jpg")}
     assert samples == {"harbour.jpg", "mosaic.jpg", "sunflowers.jpg", "swirls.jpg"}
+
+
+def test_demo_tells_in_a_pipe_how_far_it_is(playground: Playground) -> None:
+    """Else it would be silent for minutes on a slow machine."""
+    playground.sabotage("import nstd.cli.lines\nnstd.cli.lines.PACE = 0.0\n")
+    done = playground.command("demo", "here", *QUICK)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("works ")]
+    assert any("harbour-in-swirls  [" in line and "scale " in line for line in told)
+
+
+def test_progress_is_told_at_a_calm_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each job by itself, and not at once."""
+    now = 0.0
+    monkeypatch.setattr(lines, "time", SimpleNamespace(monotonic=lambda: now))
+    shown = lines.Lines(lines.PACED_EVENTS)
+    times: dict[str, list[float]] = {"a": [], "b": []}
+    for tick in range(400):
+        now = tick / 10
+        for job in "a" if tick < 50 else "ab":
+            line = {"event": "job.progress", "level": "info", "job": job, "fraction": 0.5}
+            if shown.of(line | {"scale": "1/2", "losses": {}, "eta": None}):
+                times[job].append(now)
+    assert times == {"a": [10.0, 20.0, 30.0], "b": [15.0, 25.0, 35.0]}
 
 
 def test_demo_with_another_network(playground: Playground) -> None:

@@ -169,6 +169,24 @@ def test_logs_tells_what_has_happened_to_all_and_to_one(playground: Playground) 
     assert "daemon.stopped" in shown(playground, "-n", "1")[0]
 
 
+@pytest.mark.parametrize("name", ["logs", "logs/nstd.jsonl"])
+def test_logs_that_cannot_be_there_are_an_error_that_doctor_explains(
+    playground: Playground, name: str
+) -> None:
+    """A file in the place of the folder, a folder in that of the log: nothing is no answer."""
+    path = playground.outbox / name
+    if name == "logs":
+        path.rmdir()
+        path.touch()
+    else:
+        path.mkdir()
+    done = playground.command("logs")
+    assert done.returncode == 1
+    kind = "a file" if name == "logs" else "a folder"
+    assert f"nstd: {path} cannot be read: it is {kind} [io_error]" in done.stderr
+    assert "`nstd doctor` says what to do" in done.stderr
+
+
 def test_logs_of_a_result_with_a_number_are_those_of_its_job(playground: Playground) -> None:
     """A name that was taken: the lines of the start tell the name of before."""
     for sidecar in ("one", "two"):

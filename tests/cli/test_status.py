@@ -81,15 +81,36 @@ def test_status_says_what_sidecars_wait_for_and_what_looks_like_a_mistake(
     notes = wait_for(lambda: [n for n in status(playground)["notes"] if n["kind"] == "waiting"])
     (note,) = notes
     assert (note["name"], note["missing"]) == ("first.yaml", ["chelsea.jpg", "s.jpg"])
-    assert note["nearest"] == "chelsea.JPG"
+    assert note["nearest"] == {"chelsea.jpg": "chelsea.JPG"}
     assert 0 <= time.time() - note["since"] < 600
     text = playground.command("status").stdout
-    told = r"first.yaml \(for \d+s\) waits for 'chelsea.jpg', 's.jpg'; did you mean 'chelsea.JPG'"
+    told = (
+        r"first.yaml \(for \d+s\) waits for 'chelsea.jpg' \(did you mean 'chelsea.JPG'\?\), 's.jpg'"
+    )
     assert re.search(told, text)
     assert "b.yaml.txt is no sidecar" in text
     assert "closed.yaml cannot be read: 'closed.yaml' is a symbolic link" in text
     assert "other.png is named by no sidecar" in text
     assert "chelsea.JPG is named" not in text
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_status_names_what_was_meant_by_each_missing_picture(
+    playground: Playground, runs: bool
+) -> None:
+    """Of both pictures of a pair, and none of them is told to have no sidecar."""
+    playground.picture("beach.png")
+    playground.picture("starry.png")
+    playground.sidecar("first", content="beech.png", style="stary.png")
+    if runs:
+        playground.start()
+    wait_for(lambda: status(playground)["notes"])
+    text = playground.command("status").stdout
+    assert (
+        "waits for 'beech.png' (did you mean 'beach.png'?), 'stary.png' (did you mean 'starry"
+        in text
+    )
+    assert "is named by no sidecar" not in text
 
 
 def test_status_leaves_pictures_alone_once_something_was_made(playground: Playground) -> None:

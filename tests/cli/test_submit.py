@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -193,6 +194,72 @@ def test_submit_refuses_what_is_no_picture_at_once(
     assert not [path for path in playground.inbox.iterdir() if not path.name.startswith(".")]
 
 
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("cut JPEG", "is truncated"),
+        ("cut PNG", "broken or truncated"),
+        ("damaged PNG", "broken or truncated"),
+        ("cut BMP", "broken or truncated"),
+        ("too many pixels", "more than the limit of 500 pixels"),
+        ("too many bytes", "more than the limit of 1KiB"),
+    ],
+)
+def test_submit_refuses_a_picture_in_the_words_in_which_its_job_would_fail(
+    playground: Playground, harm: str, words: str
+) -> None:
+    """At once, and nothing is copied; the same file beside a sidecar fails so."""
+    what, kind = harm.rsplit(" ", 1) if harm[-1].isupper() else (harm, "PNG")
+    buffer = io.BytesIO()
+    Image.effect_noise((40, 30), 50).convert("RGB").save(buffer, kind)
+    data = bytearray(buffer.getvalue())
+    if what == "cut":
+        del data[len(data) * 2 // 3 :]
+    elif what == "damaged":
+        data[len(data) // 2] ^= 0xFF
+    elif "pixels" in what:
+        playground.configure(limits={"picture_pixels": 500})
+    else:
+        playground.configure(limits={"picture_bytes": "1KiB"})
+    odd, style = playground.folder / "odd.pic", playground.folder / "style.png"
+    odd.write_bytes(data)
+    Image.new("RGB", (16, 12), "navy").save(style)
+    done = playground.command("submit", str(odd), str(style))
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not [path for path in playground.inbox.iterdir() if not path.name.startswith(".")]
+    (playground.inbox / "odd.pic").write_bytes(data)
+    playground.pair("job", content="odd.pic")
+    playground.once()
+    said = playground.reason("job")
+    assert f"[{said['code']}]" in done.stderr
+    if "bytes" not in what:  # that is refused before it is copied
+        assert f"{playground.folder}/{said['message']} [" in done.stderr
+        assert said["hint"] in done.stderr
+
+
+def test_submit_refuses_a_size_that_the_content_cannot_be_enlarged_to(
+    playground: Playground, pictures: Path
+) -> None:
+    """Four times is the most."""
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", "--size", "65")
+    assert done.returncode == 1
+    assert "output.size 65 is more than 4 times that [picture_refused]" in done.stderr
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", "--size", "64")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "", ".x", "a\\b", "x" * 201, "~x", "x\n"])
+def test_submit_refuses_a_name_that_no_result_can_have(
+    playground: Playground, pictures: Path, name: str
+) -> None:
+    """It is not changed in silence; what a name may be is said."""
+    done = playground.command("submit", "mine/beach.png", "mine/starry.png", "--name", name)
+    assert done.returncode == 1
+    assert "no / and no \\, at most 200 bytes" in done.stderr
+    assert not list(playground.inbox.iterdir())
+
+
 def test_submit_refuses_a_network_without_weights(
     playground: Playground, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,8 +282,12 @@ def test_submit_says_that_no_daemon_runs(playground: Playground, pictures: Path)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("-o", "size=1024"), "size is no option: say -o output.size=1024"),
-        (("-o", "name=my 'beach'"), """-o 'output.name=my '"'"'beach'"'"''"""),
+        (("-o", "size=1024"), "size is no option: say --size 1024"),
+        (("-o", "name=my 'beach'"), """--name 'my '"'"'beach'"'"''"""),
+        (("-o", "format=jpg"), "format is no option: say -o output.format=jpg"),
+        (("-o", "pause=0.5,0.7"), "--grid makes a job of each of several values"),
+        (("-o", "pause=0,7"), "expected a number, got '0,7'; write 0.7, with a point"),
+        (("-o", "pause=70%"), "expected a number, got '70%'; write 0.7"),
         (("-o", "style=x"), "it comes last: nstd submit CONTENT... STYLE"),
         (("-o", "step=3"), "did you mean 'steps'?"),
         (("--size", "3"), "size: expected at least 16, got 3"),
@@ -239,13 +310,13 @@ def test_submit_takes_a_size_and_mixes_several_styles(
     """It says how it read them."""
     Image.new("RGB", (16, 12), "red").save(pictures / "scream.png")
     styles = ("--style", "mine/starry.png", "--style", "mine/scream.png")
-    done = playground.command("submit", "mine/beach.png", *styles, "--size", "1024")
+    done = playground.command("submit", "mine/beach.png", *styles, "--size", "48")
     assert done.returncode == 0, done.stderr
     assert "read as: beach.png, in a mix of the styles starry.png, scream.png\n" in done.stderr
     assert wishes(playground.inbox / "beach-in-starry+scream.yaml") == {
         "content": "beach.png",
         "style": ["starry.png", "scream.png"],
-        "output": {"size": 1024},
+        "output": {"size": 48},
     }
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.mounts import mount, needs_mounts
+from support.playground import Playground
 from support.plugins import install
 
 from nstd.client import access, doctor, folder_checks
@@ -87,10 +89,10 @@ def test_gpus_that_torch_cannot_use_are_a_failure(root: Path, site: Path) -> Non
     """A driver without a fitting torch would fail every job."""
     (site / "torch.py").write_text(TORCH.format(cuda="12.4", count=1))
     [finding] = about(look(root, devices=["cuda:0"]), "torch")
-    assert (finding.level, finding.message) == ("ok", "built for CUDA 12.4; it can use 1 GPUs")
+    assert (finding.level, finding.message) == ("ok", "built for CUDA 12.4; it can use 1 GPU")
     [finding] = about(look(root, devices=["cuda:0", "cuda:1"]), "torch")
     assert finding.level == "fail"
-    assert "it can use 1 GPUs, but the config means 2" in finding.message
+    assert "it can use 1 GPU, but the config means 2" in finding.message
     assert "devices: [cpu]" in finding.hint
 
 
@@ -131,6 +133,65 @@ def test_a_folder_that_refuses_a_file_is_a_failure(root: Path) -> None:
     assert "(proc at /proc)" in finding.message
     [finding] = about(look(root, devices=["cpu"], folders={"work": "/proc/self"}), "folders")
     assert "different filesystems" in finding.message
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("size=64k", "the disk at {} is full: 0B of 64KiB are free"),
+        ("size=1m,nr_inodes=3", "the disk at {} takes no more files: it has 3"),
+    ],
+)
+def test_a_full_disk_is_told_with_what_is_free_and_what_to_do(
+    playground: Playground, options: str, words: str
+) -> None:
+    """Nobody's rights are to blame for it, and none are advised."""
+    (playground.site / "torch.py").write_text(TORCH.format(cuda=None, count=0))
+    work = playground.work
+    mount(playground, work, options)
+    fill = f'head -c 1m /dev/zero >{work}/a; touch {work}/b {work}/c; exec "$@"'
+    playground.prefix = [*playground.prefix, "sh", "-c", fill, "sh"]
+    done = playground.command("doctor")
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("FAIL  work: ")]
+    assert words.format(work) in told
+    after = done.stdout.partition(told)[2].splitlines()[1]
+    assert "old results in the outbox" in after
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("outbox/logs", "file", "is a file, and nstd needs a folder there"),
+        ("work/.requests", "file", "is a file, and nstd needs a folder there"),
+        ("outbox/index.html", "folder", "is a folder, and nstd needs a regular file there"),
+        ("outbox/gallery", "link", "is a symbolic link, and nstd needs a folder there"),
+    ],
+)
+def test_a_thing_of_another_kind_in_a_place_of_nstd_is_a_failure(
+    root: Path, name: str, kind: str, words: str
+) -> None:
+    """With the command that moves it away."""
+    path = root / name
+    if kind == "file":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(root)
+    (finding,) = about(look(root, devices=["cpu"]), "access")
+    assert (finding.level, finding.message) == ("fail", f"{path} {words}")
+    assert finding.hint == f"run: mv {path} {path}.old; nstd makes it anew"
+
+
+def test_a_folder_of_the_root_that_is_a_file_is_told_as_such(root: Path) -> None:
+    """`mkdir` alone would not help."""
+    (root / "styles").rmdir()
+    (root / "styles").touch()
+    (finding,) = about(look(root, devices=["cpu"]), "styles")
+    assert finding.message == f"{root / 'styles'} is no folder"
+    assert finding.hint.startswith(f"run: mv {root / 'styles'} ")
 
 
 def test_too_little_space_is_a_failure(root: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,83 @@ def test_a_staged_job_that_cannot_be_read_holds_up_none_of_its_batch(
     playground.once()
     (ended,) = playground.events("batch.finished")
     assert (ended["finished"], ended["failed"]) == (4, 0)
+
+
+def test_a_member_that_was_put_back_is_waited_for_where_it_came_from(
+    playground: Playground,
+) -> None:
+    """It is not lost while its sidecar settles in the inbox, in the folder of its batch."""
+    batch = torn_grid(playground, "members/{staged}/job.json")
+    playground.once()
+    (torn,) = (batch / "members").iterdir()
+    done = playground.command("retry", torn.name)
+    assert done.stdout.startswith(f"{playground.inbox / 'sub'}/"), done.stdout + done.stderr
+    playground.configure(watch={"settle": "4s"})  # the sheet would be drawn long before
+    playground.once()
+    (ended,) = playground.events("batch.finished")
+    assert (ended["finished"], ended["failed"], ended["output"]) == (4, 0, "sub/studies")
+
+
+def test_a_member_that_somebody_took_away_is_told_as_lost(playground: Playground) -> None:
+    """The batch ends all the same."""
+    batch = torn_grid(playground, "members/{staged}/job.json")
+    playground.once()
+    (torn,) = (batch / "members").iterdir()
+    shutil.rmtree(torn)
+    playground.once()
+    (ended,) = playground.events("batch.finished")
+    assert (ended["finished"], ended["failed"]) == (3, 1)
+
+
+def test_a_refused_sidecar_is_found_by_the_name_of_its_file(playground: Playground) -> None:
+    """Also where its result has another name; and what can be retried is listed."""
+    playground.pair("w4", output={"name": "pier"}, options={"stepps": 1})
+    playground.once()
+    absent = playground.command("retry", "w5.yaml")
+    assert absent.returncode == 1
+    assert "there are: failed/" in absent.stderr
+    done = playground.command("retry", "w4.yaml")
+    assert done.returncode == 0, done.stderr
+    assert (playground.inbox / "w4.yaml").exists()
+    nothing = playground.command("retry", "w4.yaml")
+    assert "in the inbox, not yet a job" in nothing.stderr
+    (playground.inbox / "w4.yaml").unlink()
+    assert "there is none that this command could take" in (
+        playground.command("retry", "w4.yaml").stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("left", "advice"), [([], "`rmdir {}` removes it"), (["content.png"], "then `rm -r {}`")]
+)
+def test_a_folder_in_work_that_cannot_be_retried_is_not_said_to_be(
+    playground: Playground, left: list[str], advice: str
+) -> None:
+    """An empty one, and one without a sidecar: what it is, and what removes it."""
+    folder = playground.work / "20261128-120000-0a1b2c"
+    folder.mkdir()
+    for name in left:
+        (folder / name).touch()
+    told = advice.format(folder)
+    assert told in playground.command("status").stdout
+    assert [told in f.hint for f in _jobs(playground.config) if f.level == "fail"] == [True]
+    assert told in playground.command("retry", folder.name).stderr
+
+
+def test_a_job_file_with_a_wrong_value_is_told_in_plain_words(playground: Playground) -> None:
+    """Which key, and what it is: not what a library calls it."""
+    folder = playground.work / "20261128-120000-0a1b2c"
+    folder.mkdir()
+    said = {"id": folder.name, "name": "x", "folder": "", "sidecar": "x.yaml", "priority": "high"}
+    (folder / "job.json").write_text(json.dumps(said | {"submitted": 1, "claimed": 1}))
+    text = playground.command("status").stdout
+    assert (
+        f"{folder}/job.json cannot be read: priority: expected a whole number, got 'high'" in text
+    )
+    (folder / "job.json").write_text('{"id": "cut')
+    text = playground.command("status").stdout
+    assert "cannot be read: not valid JSON (" in text
+    assert "validation error" not in text
 
 
 def test_a_picture_of_which_no_copy_is_left_is_named_by_retry(playground: Playground) -> None:

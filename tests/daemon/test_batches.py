@@ -170,6 +170,31 @@ def test_retry_puts_the_failed_ones_back_and_renews_the_sheet(playground: Playgr
     assert playground.command("retry", "studies").returncode == 1
 
 
+def test_a_member_that_is_put_back_while_the_sheet_is_drawn_is_on_it(
+    playground: Playground,
+) -> None:
+    """The sheet of the others is given up; the batch ends once, when all is made."""
+    flag, hang = playground.folder / "flag", playground.folder / "hang"
+    playground.sabotage(
+        "import os, sys, time\n"
+        "if 'nstd.outbox.contact_sheet' in sys.orig_argv and os.path.exists(os.environ['HANG']):\n"
+        "    time.sleep(600)\n"
+    )
+    for path in (flag, hang):
+        path.touch()
+    options = {"act": ["", "raise"], "flag": str(flag)}
+    grid(playground, content="beach.png", **ONE_STYLE, options=options)
+    process = playground.start(env={"HANG": str(hang)})
+    wait_for(lambda: playground.ended() == 2)
+    wait_for(lambda: not list(playground.work.glob("2*")))
+    for path in (flag, hang):
+        path.unlink()
+    assert playground.command("retry", "studies", env={"HANG": str(hang)}).returncode == 0
+    (ended,) = wait_for(lambda: playground.events("batch.finished"))
+    assert (ended["finished"], ended["failed"], ended["sheet"], ended["round"]) == (2, 0, True, 1)
+    playground.stop(process)
+
+
 def test_a_batch_whose_summary_is_gone_is_not_renewed(playground: Playground) -> None:
     """Somebody took its folder away: the job that is put back is one of its own."""
     flag = playground.folder / "flag"

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,7 @@ SCENES: list[tuple[str, dict[str, str]]] = [
             'nstd_jobs_ended_total{instance="a",outcome="finished",code=""}': "9x30",
         },
     ),
+    ("NstdPauseForgotten", {'nstd_starts_paused{instance="a",cause="person"}': "1x30"}),
     (
         "NstdServiceFails",
         {'nstd_jobs_ended_total{instance="a",outcome="failed",code="worker_died"}': "0+1x30"},
@@ -247,14 +248,20 @@ FINE = {
     'nstd_disk_free_bytes{instance="a",folder="work"}': "50000000000x30",
     'nstd_start_time_seconds{instance="a"}': "7x30",
     'nstd_inbox_lost{instance="a"}': "0x30",
+    'nstd_starts_paused{instance="a",cause="person"}': "0x30",
 }
+OLD: dict[str, str] = {
+    'nstd_jobs{instance="a",state="waiting"}': "4x30",
+    'nstd_jobs_ended_total{instance="a",outcome="finished",code=""}': "9x30",
+    'nstd_oldest_job_age_seconds{instance="a"}': "90000x30",
+}
+"""Jobs that wait for days, while none ends."""
 
 
-def firing(folder: Path, series: dict[str, str]) -> set[str]:
-    """The alerts that promtool sees fire after half an hour of the series."""
-    names = sorted({rule["alert"] for rule in alert_rules()})
+def firing(folder: Path, series: dict[str, str], names: Iterable[str] = ()) -> set[str]:
+    """Those of the alerts `names`, or of all, that promtool sees fire after half an hour."""
     fired = set()
-    for name in names:
+    for name in names or sorted({rule["alert"] for rule in alert_rules()}):
         test = {
             "interval": "1m",
             "input_series": [{"series": k, "values": v} for k, v in series.items()],
@@ -275,7 +282,7 @@ def test_each_alert_fires_when_it_should(
     tmp_path: Path, alert: str, series: dict[str, str]
 ) -> None:
     """And not while all is well, which the last test shows."""
-    assert alert in firing(tmp_path, series)
+    assert firing(tmp_path, series, [alert]) == {alert}
 
 
 @needs_promtool
@@ -283,3 +290,12 @@ def test_nothing_fires_while_all_is_well(tmp_path: Path) -> None:
     """Wrong sidecars are no alert."""
     assert {name for name, _ in SCENES} == {rule["alert"] for rule in alert_rules()}
     assert firing(tmp_path, FINE) == set()
+
+
+@needs_promtool
+@pytest.mark.parametrize("cause", ["person", "schedule"])
+def test_jobs_that_wait_because_nothing_may_start_are_no_alert(tmp_path: Path, cause: str) -> None:
+    """A person wants that, or the schedule; that it is not forgotten is an alert of its own."""
+    assert firing(tmp_path, OLD) == {"NstdStuck", "NstdBacklog"}
+    quiet = {f'nstd_starts_paused{{instance="a",cause="{cause}"}}': "0+1x1 1x28"}
+    assert firing(tmp_path, OLD | quiet) == set()

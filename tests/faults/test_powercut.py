@@ -24,6 +24,8 @@ from support.powercut import State, cuts
 
 from nstd.client.status import read_status
 from nstd.documents.config import load_config
+from nstd.queue.control import ControlRequest, ControlRequests
+from nstd.system.durable import Files
 
 pytestmark = pytest.mark.xdist_group("power cuts")  # one mill for all
 
@@ -33,7 +35,17 @@ RUNS: dict[str, tuple[str, dict[str, dict[str, object]]]] = {
     **{kind: (kind, {}) for kind in KINDS},
     "archived": ("finished", {"jobs": {"pictures": "archive"}}),
     "rotated": ("finished", {"log": {"size": "500B", "keep": 9}}),
+    "asked": ("finished", {}),
 }
+SIDECAR = "sub/beach.yaml"
+ASKED = (
+    ControlRequest("pause"),
+    ControlRequest("hold", SIDECAR),
+    ControlRequest("priority", SIDECAR, priority=7),
+    ControlRequest("release", SIDECAR),
+    ControlRequest("resume"),
+)
+"""What people ask in the run of that name: in the end, the job has this priority."""
 
 
 class Mill:
@@ -48,6 +60,8 @@ class Mill:
         kind, settings = RUNS[run]
         plot = self.farm.plant(kind)
         self.configure(plot, settings)
+        for request in ASKED if run == "asked" else ():
+            ControlRequests(plot.work, Files()).write(request)
         return plot, self.record_on(plot)
 
     def record_on(self, plot: Plot) -> Path:
@@ -157,7 +171,11 @@ def test_a_power_cut_loses_nothing(mill: Mill, run: str) -> None:
     found = list(cuts(record))
     assert len(found) > 150, "too few states to be true"
     for moment, cut in random.sample(found, TRIED):
-        shutil.rmtree(survive(mill, plot, moment, cut).root)
+        left = survive(mill, plot, moment, cut)
+        if run == "asked":
+            record = json.loads((left.outbox / "sub" / "beach" / "beach.json").read_text())
+            assert record["settings"]["priority"] == 7, f"look {moment}, {cut.variant}"
+        shutil.rmtree(left.root)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from nstd.intake.inbox import Inbox
 from nstd.intake.ready import Ready
 from nstd.logs.throttle import DiskErrors
 from nstd.queue.ended import EndedJobs
+from nstd.queue.overrides import Overrides
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
@@ -41,6 +42,7 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
     intake = Admission(
         config,
         inbox,
+        Overrides(tmp_path / "work", Files()),
         store,
         Claims(store, inbox.root, Files()),
         scheduler,

@@ -16,6 +16,7 @@ from nstd.intake.inbox import Inbox
 from nstd.intake.locator import Found
 from nstd.intake.ready import Ready
 from nstd.logs.log import listen
+from nstd.queue.inbox_note import InboxNote
 
 SETTLE, ORPHAN = 5.0, 60.0
 
@@ -169,12 +170,12 @@ def test_waiting_for_a_picture_becomes_a_warning_after_a_minute(tmp_path: Path) 
         desk.look(60)
     stop()
     first, late = desk.events("inbox.waiting")
-    assert (first["level"], first["nearest"]) == ("info", "Chelsea.JPG")
+    assert (first["level"], first["nearest"]) == ("info", {"chelsea.jpg": "Chelsea.JPG"})
     assert late["level"] == "warning"
     assert late["waited"] >= 60
     (note,) = desk.inbox.notes()
     assert (note.name, note.kind, note.missing) == ("a.yaml", "waiting", ("chelsea.jpg",))
-    assert note.nearest == "Chelsea.JPG"
+    assert note.nearest == {"chelsea.jpg": "Chelsea.JPG"}
     assert note.message == "waits for 'chelsea.jpg'; did you mean 'Chelsea.JPG'?"
     assert note.since is not None
     assert began - 60 < note.since <= time.time()
@@ -198,6 +199,14 @@ def test_what_looks_like_a_mistake_is_noted(desk: Desk) -> None:
     desk.pair("e.yaml")
     desk.look(SETTLE)
     assert "unnamed" not in {note.kind for note in desk.inbox.notes()}
+
+
+def test_a_note_that_an_earlier_version_wrote_is_read() -> None:
+    """It had one name instead of one for each picture."""
+    note = InboxNote.model_validate(
+        {"name": "a.yaml", "kind": "waiting", "message": "", "nearest": "b.png"}
+    )
+    assert note.nearest == {}
 
 
 @pytest.mark.parametrize(

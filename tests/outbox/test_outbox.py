@@ -12,7 +12,7 @@ from support.disk import Killed, StepFiles, names_in
 
 from nstd.outbox.outbox import Outbox
 from nstd.outbox.record import Record, make_reason
-from nstd.queue.batch import Batch, BatchPaths
+from nstd.queue.batch import Batch, BatchPaths, End, Member
 from nstd.queue.ended import EndedJobs, LiveMembers
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
@@ -265,3 +265,7 @@ def test_a_batch_whose_folder_is_half_removed_keeps_what_is_published_of_it(shel
     folder = shelf.path / "studies"
     assert names_in(folder) == ["batch.json", "sheet.png"]
     assert json.loads((folder / "batch.json").read_bytes())["sheet"] == "sheet.png"
+    again = Member(job="j1", name="a", axes={}, end=End(state="finished", output="studies/a"))
+    shelf.outbox.publish_batch(batch.model_copy(update={"members": (again,)}), paths)
+    (member,) = json.loads((folder / "batch.json").read_bytes())["members"]
+    assert member["name"] == "a"

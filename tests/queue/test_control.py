@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.disk import StepFiles
@@ -108,6 +110,66 @@ def test_a_note_that_cannot_be_removed_is_told_once_and_passed_over(tmp_path: Pa
     assert [path.name for path in told] == ["0.json"]
     assert requests.is_empty, "a run with --once must not wait for it"
     assert [r.job for r in ControlRequests(tmp_path, Files()).take()] == ["x"], "given back, it is"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"priority": 101}, {"priority": -1}, {"priority": 5.5}, {"priority": "9"}, {}),
+        *({"priority": True}, {"priority": 7, "job": ""}, {"priority": 7, "job": None}),
+    ],
+)
+def test_a_priority_with_wrong_values_asks_nothing(
+    requests: ControlRequests, tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    """It is dropped, as what is no note."""
+    note(tmp_path, json.dumps({"action": "priority", "job": "beach"} | fields).encode())
+    assert list(requests.take()) == []
+    assert requests.is_empty
+
+
+def test_every_value_of_a_note_arrives(requests: ControlRequests) -> None:
+    """Also a name that ends with a slash, which is a folder; a look takes nothing away."""
+    asked = [
+        ControlRequest("priority", "starry/", priority=0),
+        ControlRequest("pause", until=1.9e9, reason="why", now=True),
+        ControlRequest("release", "b\udcff.yaml"),
+    ]
+    for request in asked:
+        requests.write(request)
+    assert requests.pending() == asked
+    assert list(requests.take()) == asked
+    words = [request.describe() for request in asked]
+    assert words[0] == "priority starry/ 0"
+    assert words[1].startswith("pause: paused until ")
+    assert words[1].endswith(" (why)")
+
+
+def test_the_order_of_notes_survives_a_copy(requests: ControlRequests, tmp_path: Path) -> None:
+    """As of a backup, which may set other times: the names have the order."""
+    asked = [ControlRequest("hold", "a"), ControlRequest("release", "a"), ControlRequest("pause")]
+    for request in asked:
+        requests.write(request)
+    for path in (tmp_path / ".requests").glob("*.json"):
+        os.utime(path, ns=(0, random.randrange(2**60)))
+    assert requests.pending() == asked
+
+
+def test_a_note_that_cannot_be_removed_after_it_was_carried_out_is_not_again(
+    tmp_path: Path,
+) -> None:
+    """A pause that comes back with every look could not be ended."""
+
+    class Stuck(Files):
+        def step(self, operation: str, path: Path) -> None:
+            if operation == "unlink":
+                raise PermissionError(13, "no", str(path))
+
+    requests = ControlRequests(tmp_path, Stuck())
+    ControlRequests(tmp_path, Files()).write(ControlRequest("pause"))
+    assert [request.action for request in requests.take()] == ["pause"]
+    assert list(requests.take()) == []
+    assert requests.is_empty
 
 
 # Through the commands and the daemon
@@ -271,5 +333,5 @@ def test_a_beginning_that_is_too_short_is_told_what_it_takes(playground: Playgro
     for wanted in (job[:4], "pi"):
         done = playground.command("cancel", wanted)
         assert done.returncode == 1
-        assert f"{wanted!r} is too short: so begin 1 " in done.stderr
+        assert f"{wanted!r} is too short: 1 id or name begins so" in done.stderr
         assert "give at least 8 characters of an id, or 3 of a name" in done.stderr

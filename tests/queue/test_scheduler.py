@@ -14,6 +14,7 @@ from nstd.queue.entries import Decision, Resolution
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.slots import Slot
+from nstd.queue.start_pause import StartPause
 
 CPU = Slot("cpu", 0)
 TWO = [Slot("cpu", 0), Slot("cpu", 1)]
@@ -62,6 +63,47 @@ def failed(job: str, code: str = "worker_died", **flags: bool) -> Outcome:
 
 def finished(job: str) -> Outcome:
     return Outcome(job=job, ending=Ending.FINISHED)
+
+
+# Held jobs, and pauses
+
+
+def test_a_held_job_is_passed_over_and_counts_for_nothing() -> None:
+    """Others start before it, whatever its priority; it takes no room in the queue."""
+    scheduler = make(jobs={"queue": 1})
+    scheduler.add(make_job("held", priority=99, held=True))
+    assert not scheduler.has_free
+    assert scheduler.admits(0)
+    scheduler.add(make_job("other", priority=1))
+    assert not scheduler.admits(1)
+    assert scheduler.admits(2)
+    assert set(start(scheduler)) == {"other"}
+    assert start(scheduler) == {}
+
+
+def test_a_job_that_is_released_or_gets_another_priority_takes_its_new_place() -> None:
+    """What it waits for before another attempt stays as it was."""
+    scheduler = make()
+    held = make_job("held", held=True)
+    scheduler.add(held, 5.0)
+    scheduler.add(make_job("other"))
+    scheduler.change(held.model_copy(update={"held": False, "priority": 99}))
+    assert set(start(scheduler, 0.0)) == {"other"}
+    scheduler.resolve(finished("other"), 0.0)
+    assert set(start(scheduler, 5.0)) == {"held"}
+
+
+def test_nothing_starts_while_starts_are_paused() -> None:
+    """And what runs is not touched."""
+    scheduler = make(TWO)
+    run(scheduler, make_job("running"))
+    scheduler.add(make_job("waiting"))
+    scheduler.start_pause = StartPause(cause="person", since=0.0)
+    assert start(scheduler) == {}
+    assert (scheduler.has_free, scheduler.can_start_some) == (True, False)
+    assert set(scheduler.running) == {"running"}
+    scheduler.start_pause = None
+    assert set(start(scheduler)) == {"waiting"}
 
 
 # Order and slots

@@ -26,6 +26,9 @@ _needs_ray = pytest.mark.skipif(
     reason="ray is not installed: pip install 'nstd[ray]'",
 )
 
+HURRIED = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Ray's workers are nice, by 15: beside busy cores each would take far longer to start."""
+
 
 def needs_ray(group: str) -> tuple[pytest.MarkDecorator, pytest.MarkDecorator]:
     """The marks of tests that share a cluster, in one process, as `group`."""
@@ -46,7 +49,7 @@ class RayCluster:
         self._log = (site / "ray.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(TESTS / "support" / "ray_cluster.py")],
-            env=os.environ | places | {"PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"},
+            env=os.environ | places | HURRIED | {"PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

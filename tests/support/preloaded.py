@@ -20,12 +20,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
-from support import CHECKOUT, TESTS
+from support import CHECKOUT, TESTS, forked
 
 
 def serve() -> None:
     """Fork for each order until there are no more."""
     import jinja2  # noqa: F401 - what a daemon imports only when it needs it
+    from PIL import Image
 
     import nstd.backends.color_transfer
     import nstd.backends.gatys
@@ -33,9 +34,13 @@ def serve() -> None:
     import nstd.daemon.daemon
     import nstd.documents.schema
     import nstd.executors.local
+    import nstd.executors.worker.main
+    import nstd.executors.worker.output
+    import nstd.outbox.contact_sheet
     import nstd.outbox.gallery.page  # noqa: F401
     import support.hurried  # noqa: F401
 
+    Image.init()
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
@@ -63,12 +68,13 @@ def _become(
         descriptor = os.open(path, flags)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - a descriptor
+    forked.reopen_outputs()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     places = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
     sys.path[:] = [*places, *(place for place in sys.path if place != str(TESTS))]
+    forked.fork_children(places[0])
     if waits:
         from support import hurried
 

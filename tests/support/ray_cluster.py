@@ -15,6 +15,8 @@ from ray.cluster_utils import Cluster
 HEAD = {
     "include_dashboard": False,
     "dashboard_agent_listen_port": 0,
+    "include_log_monitor": False,
+    "no_monitor": True,  # of the autoscaler
     # A node that is gone is missed after two seconds, not after twenty.
     "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
 }

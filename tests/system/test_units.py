@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.tables import table
 
-from nstd.system.units import format_duration, format_size, parse_duration, parse_size
+from nstd.system.units import counted, format_duration, format_size, parse_duration, parse_size
 
 
 @table(
@@ -108,3 +108,10 @@ def test_no_text_raises_anything_but_value_error(text: str) -> None:
             assert 0 <= parse(text) < float("inf")
         except ValueError as error:
             assert "write it like" in str(error)
+
+
+def test_one_is_one() -> None:
+    """Counts have their singular."""
+    assert [counted(n, "job") for n in (0, 1, 2)] == ["0 jobs", "1 job", "2 jobs"]
+    assert counted(1, "picture is", "pictures are") == "1 picture is"
+    assert counted(3, "picture is", "pictures are") == "3 pictures are"

@@ -8,9 +8,11 @@ from operator import mul
 from typing import Protocol
 
 from nstd.backends.gatys.pyramid import Level
+from nstd.system.units import format_duration
 
 LEAST = 8  # evaluations below which a finer level is not worth its start
 OVERHEAD = 32768  # pixels whose work takes as long as what an evaluation costs at any size
+FAR = 0.5  # a share of the plan's work; if less than that is done, the user is told
 START = 2  # evaluations that the start of a level takes: the targets of content and styles
 
 
@@ -32,6 +34,11 @@ class Budget(Protocol):
         """The share of the budget that is used, in [0, 1]."""
         ...
 
+    def shortfall(self, level: int, used: int, spent: int) -> str:
+        """What to tell the user if the run ends far before the plan, after `used` evaluations of
+        `level` and `spent` ones before; else an empty string."""
+        ...
+
 
 class Count:
     """A budget of evaluations: the plan's number for each level."""
@@ -51,10 +58,11 @@ class Count:
 
     def fraction(self, level: int, used: int) -> float:
         """By work: an evaluation costs its level's pixels, and what it costs at any size."""
-        costs = [each.pixels + OVERHEAD for each in self._levels]
-        counts = [each.evaluations for each in self._levels]
-        done = [*counts[:level], min(used, counts[level])]
-        return float(sum(map(mul, costs, done)) / sum(map(mul, costs, counts)))
+        return _share_done(self._levels, level, used)
+
+    def shortfall(self, level: int, used: int, spent: int) -> str:  # noqa: ARG002
+        """Nothing: the plan is the budget."""
+        return ""
 
 
 class Clock:
@@ -106,6 +114,33 @@ class Clock:
     def fraction(self, level: int, used: int) -> float:  # noqa: ARG002
         """The share of the time."""
         return min(1.0, self._elapsed() / self._seconds)
+
+    def shortfall(self, level: int, used: int, spent: int) -> str:
+        """The share of the plan's work that was done, if it is less than FAR.
+
+        All levels get the same share of their plan, unless a plateau ends one: so the levels before
+        have done at least the share of this one.
+        """
+        planned = [each.evaluations for each in self._levels]
+        begun = spent / sum(planned[:level]) if level else 1.0
+        before = min(1.0, max(begun, used / planned[level]))
+        share = _share_done(self._levels, level, used, before)
+        if share >= FAR:
+            return ""
+        return (
+            f"the budget of {format_duration(self._seconds)} ended the work after {spent + used} "
+            f"of the {sum(planned)} steps of the preset, about {max(share, 0.01):.0%} of its work: "
+            "give it more time, or ask for a smaller picture"
+        )
+
+
+def _share_done(levels: Sequence[Level], level: int, used: int, before: float = 1.0) -> float:
+    """The share of the plan's work that is done after `used` evaluations on `level`, and the share
+    `before` of those planned for the levels before it."""
+    costs = [each.pixels + OVERHEAD for each in levels]
+    counts = [each.evaluations for each in levels]
+    done = [*(before * count for count in counts[:level]), min(used, counts[level])]
+    return float(sum(map(mul, costs, done)) / sum(map(mul, costs, counts)))
 
 
 def _share(levels: Sequence[Level], used: int, work: float) -> list[int]:

@@ -5,7 +5,7 @@ Gatys et al. (2016), equation 1, as a mean, so that it does not depend on the re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.statistic import Statistic, as_map, by_position
+from nstd.backends.gatys.structure import StructureContent
 from nstd.backends.gatys.tensors import EPSILON, wide
 from nstd.backends.gatys.tiled_features import EVERYWHERE, Sums, statistic_of
 
@@ -23,7 +24,7 @@ FLOOR = 1e-3  # least scale of a turned layer, relative to its features: roundin
 class ContentLayer(Protocol):
     """A content layer."""
 
-    def reference(self, content: Tensor) -> Tensor:
+    def reference(self, content: Tensor) -> Tensor | None:
         """The tensor that features are compared with, from the content's features (1, C, H, W)."""
         ...
 
@@ -79,25 +80,27 @@ class ContentTerm:
     def __init__(
         self,
         network: Network,
-        content: Mapping[str, Statistic],
+        start: Sums,
+        layers: Sequence[str],
         styles: Mapping[str, Statistic],
         *,
         relative: bool,
     ) -> None:
-        """`content` has its statistics, `styles` those of the paintings, by layer.
+        """`start` are the content's sums, `styles` the statistics of the paintings, by layer.
 
         A relative distance is 1 for a picture that has the style's statistics and is independent of
         the content: the mean squared distance of two independent maps is the sum of their
         variances.
         """
         self._layers = {
-            name: _layer(statistic, styles[name], network.turn(name), relative=relative)
-            for name, statistic in content.items()
+            name: _layer(start, name, styles[name], network.turn(name), relative=relative)
+            for name in layers
         }
 
     def references(self, content: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
         """The tensors that features are compared with, from the features of the content."""
-        return {name: self._layers[name].reference(features) for name, features in content}
+        found = ((name, self._layers[name].reference(features)) for name, features in content)
+        return {name: reference for name, reference in found if reference is not None}
 
     def __call__(self, sums: Sums) -> Tensor:
         """The distance, a scalar."""
@@ -107,8 +110,11 @@ class ContentTerm:
 
 
 def _layer(
-    content: Statistic, style: Statistic, turn: Tensor | None, *, relative: bool
+    start: Sums, layer: str, style: Statistic, turn: Tensor | None, *, relative: bool
 ) -> ContentLayer:
+    if ("cells", layer, EVERYWHERE) in start:
+        return StructureContent.of(start["cells", layer, EVERYWHERE], turn, relative=relative)
+    content = statistic_of(start, layer, EVERYWHERE)
     variances = content.covariance + style.covariance
     channels = len(variances)
     if turn is None:

@@ -98,9 +98,12 @@ class Recipe:
     `relative` terms are divided by their value at the start, so that the weights suit any
     network; the others have their own units. `layer_weights` are relative to each other; a style
     layer without one has 1. `diagonals` is the share of diagonal neighbours in total variation.
+    `structure_weight` is the content's weight where its structure is compared; with more, flat
+    parts of the picture show the cells.
     """
 
     content_weight: float = 0.3
+    structure_weight: float = 0.06
     tv_weight: float = 0.5
     relative: bool = True
     layer_weights: Mapping[str, float] = field(default_factory=dict)

@@ -26,12 +26,10 @@ from nstd.backends.gatys.style_term import StyleTerm
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.targets import targets_of
 from nstd.backends.gatys.tiled_features import (
-    EVERYWHERE,
     Sums,
     View,
     added,
     number_of,
-    statistic_of,
 )
 from nstd.backends.gatys.tiles import Tile
 from nstd.backends.gatys.total_variation import total_variation
@@ -75,7 +73,8 @@ class Objective:
         _, content_layers = options.layers
         self._content = ContentTerm(
             network,
-            {layer: statistic_of(start, layer, EVERYWHERE) for layer in content_layers},
+            start,
+            content_layers,
             {
                 layer: mixed([(t[layer], share) for t, share in zip(targets, shares, strict=True)])
                 for layer in content_layers

@@ -113,9 +113,10 @@ class Descent:
             if begun or self._left(number, 0):
                 at = self._level(number, at)
         assert at is not None  # a budget has at least one evaluation
-        done = _Meter(self._budget, at.level, at.used, at.spent).progress()
-        self._report_progress(replace(done, fraction=1.0), at, at.iterate.point)
         early = at.plateau(self._tolerance) and self._left(at.level, at.used)
+        note = "" if early else self._budget.shortfall(at.level, at.used, at.spent)
+        done = _Meter(self._budget, at.level, at.used, at.spent).progress()
+        self._report_progress(replace(done, fraction=1.0, note=note), at, at.iterate.point)
         return self._full_size(at), "plateau" if early else self._budget.ends
 
     def _level(self, number: int, at: Standing | None) -> Standing:

@@ -57,7 +57,8 @@ class Options(BaseModel):
         ge=0,
         le=1000,
         description="How much the content's shapes count; more keeps more. "
-        f"{usual(lambda spec: spec.usual.content_weight)}.",
+        f"{usual(lambda spec: spec.usual.content_weight)}. "
+        f"With content_loss structure {Recipe.structure_weight:g}.",
     )
     style_weight: float = Field(1.0, ge=0, le=1000, description="How much the style counts.")
     tv_weight: float | None = Field(
@@ -83,6 +84,12 @@ class Options(BaseModel):
         "auto",
         description="gram: Gram matrices; moments: means and covariances; w2: Wasserstein "
         f"distance. auto: {usual(lambda spec: spec.style_loss)}.",
+    )
+    content_loss: Literal["features", "structure"] = Field(
+        "features",
+        description="features: each place looks as it does in the content; structure: places are "
+        "as alike to each other as in the content, whatever they look like, so that shapes are "
+        "painted anew and much of the content goes.",
     )
     pooling: Literal["auto", "max", "average", "l2"] = Field(
         "auto",
@@ -171,9 +178,12 @@ class Options(BaseModel):
         """
         usual = self.spec.recipe(self.style_loss_used)
         content, tv = self.content_weight, self.tv_weight
+        if content is None:
+            by_place = self.content_loss == "features"
+            content = usual.content_weight if by_place else usual.structure_weight
         return replace(
             usual,
-            content_weight=self._relaxed(usual.content_weight if content is None else content),
+            content_weight=self._relaxed(content),
             tv_weight=usual.tv_weight if tv is None else tv,
         )
 

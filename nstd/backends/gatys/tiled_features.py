@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
+from nstd.backends.gatys.cells import Cells
 from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic, compared, gap, shares, weighted
@@ -15,7 +16,7 @@ from nstd.backends.gatys.tiles import Tile, positions, tiles_of
 EVERYWHERE = -1  # used instead of the number of a region
 
 Sums = dict[tuple[str, str, int], Tensor]
-"""By kind (`mean`, `second`, `overlap` or `gap`), layer and number of a region."""
+"""By kind (`mean`, `second`, `overlap`, `gap` or `cells`), layer and number of a region."""
 
 
 class View:
@@ -47,6 +48,8 @@ class View:
             for number, where in enumerate(wheres)
             if where is not None
         }
+        compared_cells = self._content_layers if options.content_loss == "structure" else ()
+        self._cells = {layer: Cells.of(*self._sizes[layer]) for layer in compared_cells}
         self._is_whole = any(where is None for where in wheres)
         self.tiles = tiles_of(options, *size)
 
@@ -84,7 +87,8 @@ class View:
         for layer, x in features:
             share = math.prod(x.shape[2:]) / math.prod(self._sizes[layer])
             reference = references.get(layer)
-            turned = layer in self._content_layers and self._network.turn(layer) is not None
+            by_place = layer in self._content_layers and layer not in self._cells
+            turned = by_place and self._network.turn(layer) is not None
             if turned or everywhere or (self._is_whole and layer in self._style_layers):
                 statistic, overlap = compared(x, reference if turned else None)
                 found |= _named(layer, EVERYWHERE, statistic, share)
@@ -92,6 +96,9 @@ class View:
                     found["overlap", layer, EVERYWHERE] = overlap * share
             if not turned and reference is not None:
                 found["gap", layer, EVERYWHERE] = gap(x, reference) * share
+            if layer in self._cells:
+                cells = self._cells[layer].means(x, tile, self._strides[layer])
+                found["cells", layer, EVERYWHERE] = cells
             for (masked, number), mask in self._masks.items():
                 if masked == layer:
                     part = tile.place(mask, self._strides[layer])

@@ -33,14 +33,15 @@ class PlainContestant:
 
         content, style = (to_tensor(pixels, "cpu") for pixels in pictures(setup.size))
         self._plain = PlainOptimiser(Path(setup.weights), content, style)
+        self._losses: list[float] = []
 
     def evaluate(self, count: int) -> list[float]:
         """Seconds of each of the next `count` evaluations, with their steps."""
-        return list(_timed(self._plain.step, count))
+        return list(_timed(lambda: self._losses.append(self._plain.step()), count))
 
-    def loss(self) -> float:
-        """The loss of the current picture."""
-        return float(self._plain.loss(self._plain.picture).item())
+    def losses(self) -> list[float]:
+        """The loss that each evaluation has found so far."""
+        return self._losses
 
     @torch.no_grad()
     def judge(self, path: str) -> float:

@@ -22,7 +22,7 @@ def make_report(found: Mapping[str, Any]) -> dict[str, Any]:
     """
     plain, ours = (found["evaluations"][name] for name in ("plain", "ours"))
     race, machine = found["race"], found["machine"]
-    whole = race["plain"]["evaluations"] >= WHOLE and race["plain"]["size"] == machine["size"]
+    whole = race["plain"]["of"] >= WHOLE and race["plain"]["size"] == machine["size"]
     vgg = {
         "seconds_per_evaluation": {"plain": plain["seconds"], "ours": ours["seconds"]},
         "seconds_per_evaluation_ratio": plain["seconds"] / ours["seconds"],

@@ -25,6 +25,7 @@ from nstd.executors.messages import Ended, Reported
 from nstd.executors.worker.failures import as_failure
 from nstd.queue.job import Ending, Failure, Outcome
 from nstd.system.durable import Files
+from nstd.system.units import counted
 
 _POLL_SECONDS = 5.0
 _REPLACED_AFTER = {"out_of_memory", "device_failed"}
@@ -192,7 +193,7 @@ class RemoteWorker:
         elif self._actor.is_outdated:
             self._actor.end(RELOADED)
         elif self._actor.jobs >= workers.recycle:
-            self._actor.end(f"replaced after {self._actor.jobs} jobs")
+            self._actor.end(f"replaced after {counted(self._actor.jobs, 'job')}")
 
     def replace(self) -> None:
         """Replace the worker, after the attempt that it runs: a plug-in may have changed."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from nstd.backend import Backend, Interrupted, Progress, Task
+from nstd.documents.error_words import in_words
 from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment
-from nstd.executors.worker.checks import check_preview, check_progress, check_result
+from nstd.executors.worker.checks import check_preview, check_result, check_state, checked
 from nstd.executors.worker.failures import as_failure
 from nstd.executors.worker.inputs import Decoded, Decoder, flatten
 from nstd.executors.worker.reporter import ProgressReporter
@@ -132,7 +133,7 @@ class Attempt:
             return backend.Options.model_validate(self._job.options)
         except ValidationError as error:
             hint = "`nstd backends` lists what each backend takes"
-            raise BackendError("options_invalid", str(error), hint) from None
+            raise BackendError("options_invalid", in_words(error), hint) from None
 
     def _state(self) -> bytes | None:
         try:
@@ -146,7 +147,7 @@ class Attempt:
 
     def report(self, progress: Progress) -> None:
         """The backend's callback: note the losses, write what is due, stop if asked to."""
-        check_progress(progress, self._job.backend)
+        progress = checked(progress, self._job.backend)
         now = self._reporter.elapsed
         self._reporter.keep_losses(progress)
         if (request := self._end_request()) is not None:
@@ -155,15 +156,19 @@ class Attempt:
         if self._is_due("report", now, REPORT_EVERY) or is_last or progress.note:
             self._reporter.send(progress)
         if progress.state and self._is_due("checkpoint", now, self._assignment.checkpoint):
-            self._write(self._paths.checkpoint, progress.state())
+            self._save(progress.state)
         if progress.picture and self._is_due("preview", now, PREVIEW_EVERY):
             self._show(progress.picture())
 
     def _interrupt(self, request: str, progress: Progress) -> None:
         self._ending = Ending.STOPPED if request == "stop" else Ending.CANCELLED
         if request == "stop" and progress.state:
-            self._write(self._paths.checkpoint, progress.state())
+            self._save(progress.state)
         raise Interrupted
+
+    def _save(self, state: Callable[[], bytes]) -> None:
+        """Write a checkpoint."""
+        self._write(self._paths.checkpoint, check_state(state(), self._job.backend))
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write a file while the backend runs; an error is not the backend's."""

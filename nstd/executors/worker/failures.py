@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import traceback
 
+from pydantic import ValidationError
+
+from nstd.documents.error_words import in_words
 from nstd.errors import CODES, NstdError, clean
 from nstd.queue.job import Failure
 from nstd.system.primitives import is_full
@@ -21,7 +24,8 @@ def as_failure(error: BaseException, backend: str, *, is_ours: bool = True) -> F
     """
     if isinstance(error, NstdError) and error.code in CODES:
         return Failure(code=error.code, message=clean(error.message), hint=clean(error.hint))
-    text = clean(error).strip() or type(error).__name__
+    said = in_words(error) if isinstance(error, ValidationError) else clean(error).strip()
+    text = said or type(error).__name__
     code, message, hint = _judged(error, text, backend, is_ours=is_ours)
     detail = "".join(traceback.format_exception(error))[-_DETAIL:]
     return Failure(code=code, message=message, hint=hint, detail=detail)

@@ -23,6 +23,7 @@ from nstd.executors.channel import WorkerEnd
 from nstd.executors.contract import Assignment, Begun
 from nstd.executors.messages import TO_WORKER, Assign, Ended, Reported, ToWorker, WorkerReady
 from nstd.executors.worker.attempt import Attempt
+from nstd.executors.worker.output import attributed
 from nstd.queue.progress import Report
 from nstd.system.child import die_with_parent
 from nstd.system.durable import Files
@@ -44,8 +45,6 @@ class Worker:
         """Serve assignments for ever; `_listen` ends the process when the daemon is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._channel.send(WorkerReady(pid=os.getpid()))
-        from nstd.executors.worker.output import attributed  # slow import: after Ready
-
         while True:
             assignment = self._assignments.get()
             self._channel.send(Begun(job=assignment.job.id))  # from now on the attempt counts

@@ -9,13 +9,10 @@ from __future__ import annotations
 import io
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
-
-import structlog
-from structlog.processors import TimeStamper
-from structlog.typing import EventDict, WrappedLogger
 
 from nstd.executors.contract import Assignment
 
@@ -34,22 +31,19 @@ class AttemptOutput(io.TextIOBase):
         self._file = open(  # noqa: SIM115 - a descriptor, which lasts as we do
             _STDERR, "w", encoding="utf-8", errors="backslashreplace", closefd=False
         )
-        self._unbound = self._log = structlog.wrap_logger(
-            structlog.PrintLogger(self._file),
-            processors=[TimeStamper(fmt="%H:%M:%S", utc=False), _line_of],
-        )
+        self._about: tuple[str, ...] = ()
         self._rest = ""
         self._lock = threading.RLock()
 
     @contextmanager
-    def bound(self, **about: str) -> Iterator[None]:
-        """Bind `about` while the attempt lasts, for all threads."""
-        self._log = self._unbound.bind(**about)
+    def bound(self, *about: str) -> Iterator[None]:
+        """Print `about` before each line while the attempt lasts, for all threads."""
+        self._about = about
         try:
             yield
         finally:
             self.flush()
-            self._log = self._unbound
+            self._about = ()
 
     def write(self, text: str) -> int:
         """Print the lines that are complete; `\\r` also ends a line."""
@@ -68,9 +62,10 @@ class AttemptOutput(io.TextIOBase):
             self._print(rest)
 
     def _print(self, line: str) -> None:
-        with suppress(OSError):  # on a full disk the line is lost, not the job
-            if line:
-                self._log.info(line)
+        if line:
+            head = " ".join([time.strftime("%H:%M:%S"), *self._about])
+            with suppress(OSError):  # on a full disk the line is lost, not the job
+                print(f"{head}  {line}", file=self._file, flush=True)
 
     def writable(self) -> bool:
         """Always true."""
@@ -89,13 +84,8 @@ def attributed(assignment: Assignment) -> Iterator[None]:
     """Lines printed inside this context begin with the job and the slot of the assignment."""
     output = _output()
     with (
-        output.bound(job=assignment.job.id, slot=assignment.slot),
+        output.bound(assignment.job.id, assignment.slot),
         redirect_stdout(output),
         redirect_stderr(output),
     ):
         yield
-
-
-def _line_of(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
-    head = [line[name] for name in ("timestamp", "job", "slot") if name in line]
-    return f"{' '.join(head)}  {line['event']}"

@@ -69,7 +69,9 @@ def build(config: Config, *, rebuild: bool) -> Built:
         now.open(config.folder("outbox"))
         for _ in gallery.refresh():
             pass
-        now.write_stopped({"state": "stopped", "paused": "", "revision": gallery.entries.revision})
+        now.write_stopped(
+            {"state": "stopped", "paused": "", "starts": None, "revision": gallery.entries.revision}
+        )
     finally:
         lock.release()
     return Built(page, gallery.entries.count, None)

@@ -30,6 +30,7 @@ _KEPT = {
     "device_name",
     "inputs",
     "network",
+    "notes",
     "peak_memory",
     "seconds",
     "seed",

@@ -48,7 +48,7 @@ class Now:
         entries = list(scheduler.running.values())
         running = [self._running(each.job, each.slot.device) for each in entries[:_SHOWN]]
         waiting = [entry.job for entry in scheduler.waiting.values()]
-        waiting.sort(key=lambda job: (-job.priority, job.submitted))
+        waiting.sort(key=lambda job: (job.held, -job.priority, job.submitted))
         facts |= {
             "running": running,
             "waiting": [_describe(job) for job in waiting[:_LISTED]],
@@ -97,6 +97,8 @@ def _describe(job: Job) -> dict[str, Any]:
         "content": printable(job.given("content")[0].source) if job.inputs else "",
         "styles": [printable(style.source) for style in job.given("style")],
     }
+    if job.held:
+        described["held"] = True
     if job.batch is not None:
         described["batch"] = job.batch.model_dump(mode="json")
     return described

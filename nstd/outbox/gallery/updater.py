@@ -98,10 +98,19 @@ class Gallery:
         return {
             "state": self._state.phase,
             "paused": self._state.paused,
+            "starts": self._starts(),
             "inbox": self._state.inbox,
             "notes": self._notes(),
             "revision": self._gallery_files.entries.revision,
         }
+
+    def _starts(self) -> dict[str, Any] | None:
+        """Why no job is started; until when in milliseconds. None while jobs are started."""
+        pause = self._scheduler.start_pause
+        if pause is None:
+            return None
+        until = None if pause.until is None else round(pause.until * 1000)
+        return {"cause": pause.cause, "until": until, "reason": printable(pause.reason)}
 
     def _notes(self) -> list[dict[str, Any]]:
         """Notes about files of the inbox that will not become jobs; times are in milliseconds."""

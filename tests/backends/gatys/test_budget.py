@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from itertools import pairwise
 
@@ -162,6 +163,33 @@ def test_a_resumed_run_does_not_get_its_budget_twice(monkeypatch: pytest.MonkeyP
         Gatys().run(task(budget=12, tolerance=0), interrupt)
     again = job(saved[0])
     assert again.step == pytest.approx(whole.step, rel=0.1)
+
+
+def test_a_budget_that_ends_far_before_the_preset_is_told() -> None:
+    """How many steps and what share of the work; a level that was left out counts as not done."""
+    clock = Clock(LEVELS, 5, lambda: 0.0)
+    assert "5s ended the work after 2 of the 300 steps of the preset, about 1% of" in (
+        clock.shortfall(0, 2, 0)
+    )
+    assert "after 250 of the 300 steps" in Clock(
+        [*LEVELS[:2], Level(4000, 4000, 50)], 5, lambda: 0.0
+    ).shortfall(1, 100, 150)
+    assert clock.shortfall(2, 30, 250) == ""
+    assert clock.shortfall(2, 50, 20) == ""  # plateaus have ended the levels before
+    assert Count(LEVELS).shortfall(0, 2, 0) == ""
+
+
+def test_the_last_report_of_a_run_tells_a_budget_that_was_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And none of a run that had the time it needs."""
+    seconds = itertools.count(step=0.1)
+    monkeypatch.setattr(engine, "now", lambda: next(seconds))
+    monkeypatch.setattr(gatys, "perf_counter", lambda: next(seconds))
+    _, seen = run(task(budget=2, tolerance=0))
+    assert "the budget of 2s ended the work after" in seen[-1].note
+    _, seen = run(task(budget="1h", tolerance=0.5))
+    assert not any(progress.note for progress in seen)
 
 
 @pytest.mark.parametrize("options", [{"budget": 0}, {"budget": "60"}, {"budget": 9, "steps": 9}])

@@ -51,9 +51,11 @@ def distance_to(
     content: Tensor, turn: Tensor | None = None, style: Tensor | None = None
 ) -> Callable[[Tensor], Tensor]:
     """The distance of features to `content`; relative where a style is given."""
+    own = statistic(content)
     term = ContentTerm(
         Same(turn),
-        {"same": statistic(content)},
+        {("mean", "same", EVERYWHERE): own.mean, ("second", "same", EVERYWHERE): own.second},
+        ["same"],
         {"same": statistic(content if style is None else style)},
         relative=style is not None,
     )

@@ -102,7 +102,7 @@ def test_it_tells_pictures_apart_as_its_teacher_does() -> None:
             np.corrcoef(wanted, seen("fixed", other))[0, 1]
             for other in NETWORKS["fixed"].style_layers
         ]
-        assert ours > 0.93 > max(theirs), (layer, ours, theirs)
+        assert ours > 0.9 > max(theirs), (layer, ours, theirs)
 
 
 def test_its_file_is_small() -> None:

@@ -287,6 +287,19 @@ def test_losses_are_drawn_and_told(page: Page, outbox: Path) -> None:
     page.resize(WIDE)
 
 
+def test_notes_of_a_result_are_shown(page: Page, outbox: Path) -> None:
+    """What was odd about its pictures, or a budget that was short; nothing where nothing was."""
+    put_result(outbox, 1, notes=["the budget of 5s ended the work after 2 of the 190 steps", "<b>"])
+    put_result(outbox, 2)
+    show(page, outbox, f"#job={job_id(1)}")
+    assert page.texts("#detail li:not(.files li)")[:2] == [
+        "the budget of 5s ended the work after 2 of the 190 steps",
+        "<b>",
+    ]
+    page.open(outbox, f"#job={job_id(2)}")
+    assert "Notes" not in page.texts("#detail h3")
+
+
 def test_facts_and_files_are_named(page: Page, outbox: Path) -> None:
     """Time, device, seed; and links to the picture, the record, the sidecar and the log."""
     put_result(outbox, 1)
@@ -358,6 +371,28 @@ def test_files_that_are_not_taken_in_are_named(page: Page, outbox: Path) -> None
     page.wait(lambda: page.texts("#notes li"))
     (line,) = page.texts("#notes li")
     assert line.startswith("<b>.yaml waits for 'x.png' (since ")
+
+
+@pytest.mark.parametrize(
+    ("starts", "words"),
+    [
+        ({"cause": "person", "until": None, "reason": "<b>disk"}, "started (paused: <b>disk)."),
+        ({"cause": "schedule", "until": 1.7e12, "reason": ""}, "2023"),
+    ],
+)
+def test_the_page_says_that_no_job_is_started_and_which_are_held(
+    page: Page, outbox: Path, starts: dict[str, Any], words: str
+) -> None:
+    """Until when and why, as text and not as markup."""
+    put_result(outbox, 1)
+    show(page, outbox)
+    waiting = [running_job(2), running_job(3, held=True)]
+    tell_now(outbox, starts=starts, waiting=waiting, written=2)
+    page.open(outbox)
+    page.wait(lambda: "No job is started" in page.one("#stale").text)
+    assert words in page.one("#stale").text
+    page.run("document.querySelector('#waiting').open = true")
+    assert page.texts("#waiting-list li") == ["run-2 b", "run-3 b, held"]
 
 
 def test_a_result_without_small_pictures_is_shown_by_itself(page: Page, outbox: Path) -> None:

@@ -39,7 +39,7 @@ function detailParts(entry, found) {
         `${entry.batch.name}: ${memberWords(entry.batch)}`))),
     make("div", { class: "columns" },
       make("div", { class: "pictures" }, entry.state === "failed" ? failure(entry, found) : comparison(entry),
-        ingredients(entry, found), lossPart(found)),
+        ingredients(entry, found), notesPart(found), lossPart(found)),
       make("div", { class: "facts" }, recipe(found), facts(entry, found), files(entry, found))),
   ];
 }
@@ -121,6 +121,12 @@ function ingredient(address, role, name, extra) {
   return make("figure", {},
     address ? make("img", { src: address, alt: `${role}: ${bare(name)}`, loading: "lazy" }) : make("div", { class: "nothing", "aria-hidden": "true" }),
     make("figcaption", {}, make("b", {}, role), " ", name, ...extra.filter(Boolean).map((word) => make("span", { class: "small" }, word))));
+}
+
+/** What was odd about a picture or about the work, as the record says it. */
+function notesPart(found) {
+  if (!found.notes?.length) return null;
+  return make("section", {}, make("h3", {}, "Notes"), make("ul", {}, found.notes.map((note) => make("li", {}, note))));
 }
 
 function lossPart(found) {

@@ -68,13 +68,14 @@ function showWaiting(told) {
   const { waiting } = told.counts;
   const box = byId("waiting");
   box.hidden = !waiting;
-  const names = told.waiting.map((job) => job.name).join("\n");
+  const names = told.waiting.map((job) => `${job.name}${job.held ?? ""}`).join("\n");
   if (!waiting || (box.dataset.names === names && box.dataset.count === String(waiting))) return;
   Object.assign(box.dataset, { names, count: waiting });
   const more = waiting - told.waiting.length;
   byId("waiting-count").textContent = counted(waiting, "job waits", "jobs wait");
   byId("waiting-list").replaceChildren(
-    ...told.waiting.map((job) => make("li", {}, job.name, make("span", { class: "small" }, ` ${listed(job.styles.map(bare))}`))),
+    ...told.waiting.map((job) => make("li", {}, job.name,
+      make("span", { class: "small" }, ` ${listed(job.styles.map(bare))}${job.held ? ", held" : ""}`))),
     ...(more > 0 ? [make("li", {}, `and ${WHOLE.format(more)} more`)] : []));
 }
 
@@ -88,11 +89,19 @@ function showNotes(notes) {
   box.hidden = !notes.length;
 }
 
+/** Why no job is started, and until when. */
+function startWords(starts) {
+  if (!starts) return "";
+  const until = starts.until ? ` until ${MOMENT.format(starts.until)}` : "";
+  const why = starts.cause === "schedule" ? "outside of its hours" : ["paused", starts.reason].filter(Boolean).join(": ");
+  return `No job is started${until} (${why}).`;
+}
+
 function showStale(told) {
   const silence = Date.now() - running.heard;
   const words = told.running.length && silence > STALE
     ? `No news for ${seconds(silence / 1000)}: the daemon may have ended.`
-    : told.paused ? `No new jobs are taken in: ${told.paused}` : "";
+    : [startWords(told.starts), told.paused ? `No new jobs are taken in: ${told.paused}` : ""].filter(Boolean).join(" ");
   const box = byId("stale");
   if (box.textContent !== words) box.textContent = words;
   box.hidden = !words;
