@@ -17,12 +17,13 @@ from nstd.system.units import format_size
 @config_option
 @click.pass_context
 def command(context: click.Context, config: Path | None) -> None:
-    """List the networks with their SHA-256; `fitted` and `fixed` are always there."""
+    """List the networks with their SHA-256; `fixed`, `student` and `fitted` are always there."""
     if context.invoked_subcommand is not None:
         context.obj = config
         return
     folder = config_or_defaults(config).folder("networks")
     _say("fixed", "embedded: the same filters for every job, nothing to install")
+    _say("student", "embedded: learned from VGG-19, sees large shapes, nothing to install")
     _say("fitted", "embedded: fitted to each pair, nothing to install")
     for name, weights, found in listing(folder):
         if isinstance(found, WeightsError):

@@ -77,12 +77,25 @@ def _scaling() -> dict[str, Any]:
     }
 
 
+def _learn() -> None:
+    from making.student import make
+
+    make(_STUDENT)
+
+
+def _learning() -> dict[str, Any]:
+    from making.student import facts
+
+    return facts()
+
+
 def _paths(folder: Path, names: Iterable[str]) -> tuple[Path, ...]:
     return tuple(folder / f"{name}.jpg" for name in names)
 
 
 _SAMPLES = Path(str(files("nstd.client.samples")))
 _FIXED = Path(str(files("nstd.backends.gatys"))) / "fixed.npz"
+_STUDENT = _FIXED.with_name("student.npz")
 _SCALES = _FIXED.with_name("vgg19_scales.json")
 MADE = {
     "samples": Made(
@@ -92,6 +105,7 @@ MADE = {
         _qualities,
     ),
     "fixed": Made("tests/making/fixed.py", (_FIXED,), _fit, _fitting),
+    "student": Made("tests/making/student/__init__.py", (_STUDENT,), _learn, _learning),
     "vgg19-scales": Made("tests/making/vgg19_scales.py", (_SCALES,), _scale, _scaling),
 }
 

@@ -16,9 +16,9 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys.networks import STAGES, NetworkRequest
-from nstd.backends.gatys.pooling import pool, tap
+from nstd.backends.gatys.pooling import pool
 from nstd.backends.gatys.pyramid import shrink
-from nstd.backends.gatys.stage import Filter, responses
+from nstd.backends.gatys.stage import Filter, chain, in_use, responses
 
 WIDTHS = (16, 32, 64, 96, 128)  # components per stage; each makes two channels
 SIDE = 256  # longest side, in pixels, of the pictures while fitting
@@ -40,24 +40,15 @@ class Fitted:
     ) -> None:
         """One filter for each stage; they compute in `dtype`, by default their own."""
         self._filters = list(filters)
-        self._used = [
-            (weight.to(dtype=dtype, memory_format=torch.channels_last), bias.to(dtype=dtype))
-            for weight, bias in filters
-        ]
+        self._used = [in_use(filter_, dtype) for filter_ in filters]
         self._pooling = pooling
         self.sha256 = sha256(tensor for filter_ in filters for tensor in filter_)
 
     def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1]: stage n has 2 WIDTHS[n - 1] channels."""
-        depth = max((STAGES.index(layer) + 1 for layer in layers), default=0)
         like, _ = self._used[0]
         x = normalised(picture).to(dtype=like.dtype, memory_format=torch.channels_last)
-        for stage, filter_ in zip(STAGES[:depth], self._used, strict=False):
-            shown = responses(x, filter_)
-            if stage != STAGES[depth - 1]:
-                shown, x = tap(shown, self._pooling)
-            if stage in layers:
-                yield stage, shown
+        yield from chain(x, dict(zip(STAGES, self._used, strict=False)), layers, self._pooling)
 
     def turn(self, layer: str) -> None:
         """None: the features are already white on the pictures."""

@@ -160,12 +160,16 @@ def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
     )
 
 
+def stage_of(layer: str) -> int:
+    """The number of poolings before a layer, plus 1: the first digit of its name."""
+    return int(next(filter(str.isdigit, layer)))
+
+
 def _reaches(layers: Sequence[str]) -> dict[str, Reach]:
-    """The reaches of consecutive 3x3 convolutions; the first digit of a name counts poolings +
-    1."""
+    """The reaches of consecutive 3x3 convolutions."""
     found, halo = {}, 0
     for layer in layers:
-        stride = 2 ** (int(next(filter(str.isdigit, layer))) - 1)
+        stride = 2 ** (stage_of(layer) - 1)
         halo += stride
         found[layer] = Reach(stride, halo)
     return found
@@ -227,6 +231,12 @@ STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 FIXED = {member: tuple(f"{stage}{member}" for stage in STAGES[:4]) for member in "ab"}
 """The layers of `fixed`, by member: two networks side by side, with different errors."""
 
+LEARNED = tuple(f"stage{unit}" for unit in ("2c1", "3c1", "3c2", "4c1", "4c2", "5c1", "5c2"))
+"""The learned layers of `student`, one after the other, from its first stage on."""
+
+TAUGHT = ("stage3c2", "stage4c2", "stage5c2")
+"""Those that have a map and so can be compared."""
+
 _FITTED = Spec(
     loader="nstd.backends.gatys.fitted:load",
     reaches=_reaches(STAGES),
@@ -245,27 +255,43 @@ _FITTED = Spec(
     general=Recipe(content_weight=0.22),
 )
 
+_FIXED = replace(
+    _FITTED,
+    loader="nstd.backends.gatys.fixed:load",
+    reaches=_reaches(FIXED["a"]) | _reaches(FIXED["b"]),
+    # The first stage would keep the finest detail of the photograph.
+    content_layers=FIXED["a"][1:],
+    style_layers=FIXED["a"] + FIXED["b"][1:],  # the first stages of both are nearly the same
+    warm=True,
+    footprints={
+        "bfloat16": Footprint(90 * MEGABYTE, 430),
+        "float32": Footprint(50 * MEGABYTE, 860),
+    },
+    budgets={
+        "draft": (60, 40, 20, 10, 6),
+        "normal": (70, 60, 28, 20, 12),
+        "fine": (400, 250, 150, 60, 30),
+    },
+    general=Recipe(content_weight=0.17),
+)
+
+_STUDENT = replace(
+    _FIXED,
+    loader="nstd.backends.gatys.student:load",
+    reaches=_reaches(FIXED["a"])
+    | {layer: _reaches((FIXED["a"][0], *LEARNED))[layer] for layer in TAUGHT},
+    style_layers=FIXED["a"] + TAUGHT,
+    footprints={
+        "bfloat16": Footprint(115 * MEGABYTE, 490),
+        "float32": Footprint(110 * MEGABYTE, 860),
+    },
+    general=Recipe(content_weight=0.23, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
+)
+
 NETWORKS: dict[str, Spec] = {
     "fitted": _FITTED,
-    "fixed": replace(
-        _FITTED,
-        loader="nstd.backends.gatys.fixed:load",
-        reaches=_reaches(FIXED["a"]) | _reaches(FIXED["b"]),
-        # The first stage would keep the finest detail of the photograph.
-        content_layers=FIXED["a"][1:],
-        style_layers=FIXED["a"] + FIXED["b"][1:],  # the first stages of both are nearly the same
-        warm=True,
-        footprints={
-            "bfloat16": Footprint(90 * MEGABYTE, 430),
-            "float32": Footprint(50 * MEGABYTE, 860),
-        },
-        budgets={
-            "draft": (60, 40, 20, 10, 6),
-            "normal": (70, 60, 28, 20, 12),
-            "fine": (400, 250, 150, 60, 30),
-        },
-        general=Recipe(content_weight=0.17),
-    ),
+    "fixed": _FIXED,
+    "student": _STUDENT,
     "vgg19": _ORIGINAL,
     "vgg19-torchvision": _RETRAINED,
     "vgg16": _vgg(2, 2, 3, 3, 3),

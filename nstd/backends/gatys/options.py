@@ -28,10 +28,10 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["fitted", "fixed", "vgg19", "vgg19-torchvision", "vgg16"] = Field(
+    network: Literal["fitted", "fixed", "student", "vgg19", "vgg19-torchvision", "vgg16"] = Field(
         "fixed",
-        description="What sees the pictures; fitted and fixed are always there, see "
-        "`nstd networks`.",
+        description="What sees the pictures; fixed, student and fitted are always "
+        "there, see `nstd networks`.",
     )
     preset: Literal["draft", "normal", "fine"] = Field(
         "normal", description="How much work is spent; nothing else changes."

@@ -1,13 +1,18 @@
-"""One stage of the networks `fitted` and `fixed`: 3x3 filters and both signs of their responses."""
+"""One stage of the embedded networks: 3x3 filters and both signs of their responses."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from nstd.backends.gatys.networks import stage_of
+from nstd.backends.gatys.pooling import tap
 
 Filter = tuple[Tensor, Tensor]  # weight (K, C, 3, 3) and bias (K,)
 
@@ -21,6 +26,30 @@ def responses(x: Tensor, filter_: Filter) -> Tensor:
     """
     rectified: Tensor = _Responses.apply(x, *filter_)
     return rectified
+
+
+def in_use(filter_: Filter, dtype: torch.dtype | None) -> Filter:
+    """The filter in the data type and the memory format that it computes in; None: its own type."""
+    weight, bias = filter_
+    return weight.to(dtype=dtype, memory_format=torch.channels_last), bias.to(dtype=dtype)
+
+
+def chain(
+    x: Tensor, filters: Mapping[str, Filter], layers: Collection[str], pooling: str
+) -> Iterator[tuple[str, Tensor]]:
+    """The features of those `layers` that are in `filters`, which read one another, x the first.
+
+    Before the first filter of a further stage there is pooling by two. Filters after the last
+    layer that is wanted are not computed.
+    """
+    names = list(filters)
+    depth = max((number for number, name in enumerate(names, 1) if name in layers), default=0)
+    for name, following in zip_longest(names[:depth], names[1:depth]):
+        shown = x = responses(x, filters[name])
+        if following and stage_of(following) > stage_of(name):
+            shown, x = tap(shown, pooling)
+        if name in layers:
+            yield name, shown
 
 
 class _Responses(torch.autograd.Function):

@@ -37,6 +37,7 @@ STYLES = {
 }
 NETWORKS: dict[str, dict[str, Any]] = {
     "fixed": {"network": "fixed"},
+    "student": {"network": "student"},
     "fitted": {},
     "fitted-w2": {"style_loss": "w2"},
     "fitted-adam": {"optimizer": "adam", "style_loss": "gram"},

@@ -38,6 +38,7 @@ def test_what_a_job_asks_for_counts() -> None:
     usual = needed(of_size(900))
     assert needed(of_size(900, tile=256)) < usual
     assert needed(of_size(900, precision="float32")) > usual
+    assert needed(of_size(900, network="student")) > usual
     assert needed(of_size(900, network="vgg19")) > usual
 
 

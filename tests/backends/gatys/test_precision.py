@@ -71,7 +71,9 @@ def test_the_gradient_in_bfloat16_is_that_in_float32() -> None:
     assert error < 0.01
 
 
-@pytest.mark.parametrize("options", [{"network": "fixed"}, {"network": "fitted"}, VGG])
+@pytest.mark.parametrize(
+    "options", [{"network": "fixed"}, {"network": "student"}, {"network": "fitted"}, VGG]
+)
 def test_a_picture_in_bfloat16_is_like_that_in_float32(
     options: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ from nstd.backends.gatys.tiles import tiles, whole
 
 NETS: dict[str, dict[str, Any]] = {
     "fixed": {"network": "fixed"},
+    "student": {"network": "student"},
     "fitted": {"network": "fitted"},
     "vgg19": VGG,
 }
@@ -139,12 +140,23 @@ def test_a_small_picture_is_one_tile() -> None:
     assert Options(tile=64).tile_side(65, 64) == 64
 
 
-@pytest.mark.parametrize("layer", ["stage4a", "relu5_4", "relu1_1", "stage1b"])
-def test_layers_tell_what_they_depend_on(layer: str) -> None:
+@pytest.mark.parametrize(
+    ("network", "layer", "expected"),
+    [
+        ("fixed", "stage4a", (8, 15)),
+        ("fixed", "stage1b", (1, 1)),
+        ("student", "stage4a", (8, 15)),
+        ("student", "stage3c2", (4, 11)),
+        ("student", "stage5c2", (16, 59)),
+        ("vgg19", "relu1_1", (1, 1)),
+        ("vgg19", "relu5_4", (16, 118)),
+    ],
+)
+def test_layers_tell_what_they_depend_on(
+    network: str, layer: str, expected: tuple[int, int]
+) -> None:
     """Each convolution sees one position further on every side, at its own stride."""
-    reaches = NETWORKS["vgg19" if layer.startswith("relu") else "fixed"].reaches
-    expected = {"stage4a": (8, 15), "stage1b": (1, 1), "relu1_1": (1, 1), "relu5_4": (16, 118)}
-    assert reaches[layer] == expected[layer]
+    assert NETWORKS[network].reaches[layer] == expected
 
 
 def test_a_job_in_tiles_makes_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
