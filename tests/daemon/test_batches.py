@@ -178,6 +178,7 @@ def test_a_member_that_is_put_back_while_the_sheet_is_drawn_is_on_it(
     playground.sabotage(
         "import os, sys, time\n"
         "if 'nstd.outbox.contact_sheet' in sys.orig_argv and os.path.exists(os.environ['HANG']):\n"
+        "    os.rename(os.environ['HANG'], os.environ['HANG'] + 's')\n"
         "    time.sleep(600)\n"
     )
     for path in (flag, hang):
@@ -185,10 +186,9 @@ def test_a_member_that_is_put_back_while_the_sheet_is_drawn_is_on_it(
     options = {"act": ["", "raise"], "flag": str(flag)}
     grid(playground, content="beach.png", **ONE_STYLE, options=options)
     process = playground.start(env={"HANG": str(hang)})
-    wait_for(lambda: playground.ended() == 2)
-    wait_for(lambda: not list(playground.work.glob("2*")))
-    for path in (flag, hang):
-        path.unlink()
+    wait_for((playground.folder / "hangs").exists)
+    assert playground.ended() == 2
+    flag.unlink()
     assert playground.command("retry", "studies", env={"HANG": str(hang)}).returncode == 0
     (ended,) = wait_for(lambda: playground.events("batch.finished"))
     assert (ended["finished"], ended["failed"], ended["sheet"], ended["round"]) == (2, 0, True, 1)
