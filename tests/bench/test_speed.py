@@ -48,7 +48,7 @@ FOUND: dict[str, Any] = {
         "plain": {"size": 256, "loss": 0.1, "evaluations": 150, "seconds": 60.0, "of": 200},
         "ours": {"evaluations": 100, "seconds": 12.0},
     },
-    "pictures": {"fixed": 10.0, "fitted": 15.0},
+    "pictures": {"student": 12.0, "fixed": 10.0, "fitted": 15.0},
     "daemon": {
         "slots": 1,
         "jobs": 6,

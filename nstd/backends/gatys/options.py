@@ -29,7 +29,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Literal["fitted", "fixed", "student", "vgg19", "vgg19-torchvision", "vgg16"] = Field(
-        "fixed",
+        "student",
         description="What sees the pictures; fixed, student and fitted are always "
         "there, see `nstd networks`.",
     )

@@ -101,7 +101,7 @@ def _rows(report: Mapping[str, Any]) -> Iterator[Row]:
             f"{race['ours'][what]:.0f}{unit}" if race["ours"] else "not reached",
             _times(vgg[f"{what}_to_loss_ratio"]),
         )
-    for network in ("fixed", "fitted"):
+    for network in ("student", "fixed", "fitted"):
         found = report[network]
         yield (
             f"a whole picture, {size} px, {network}",

@@ -183,7 +183,7 @@ def _race(plan: SpeedPlan, setup: Setup, folder: Path, show_step: ShowStep) -> d
 def _pictures(setup: Setup, show_step: ShowStep) -> dict[str, float]:
     """Seconds of a picture of each embedded network."""
     found = {}
-    for network in ("fixed", "fitted"):
+    for network in ("student", "fixed", "fitted"):
         show_step(f"a picture of {setup.size} px: {network}")
         with Contestant("ours", setup) as ours:
             found[network] = ours.ask("picture", network=network, preset="normal")
