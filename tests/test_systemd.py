@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nstd.system.layout import REQUESTS
+from nstd.client.notify.secrets import SMTP_PASSWORD, WEBHOOK, WEBHOOK_TOKEN
+from nstd.system.layout import NOTICES, REQUESTS
 
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 
@@ -20,10 +21,10 @@ needs_analyze = pytest.mark.skipif(
 )
 
 
-def units(folder: Path, *, cpu_only: bool) -> Path:
+def units(folder: Path, *, cpu_only: bool = False, name: str = "nstd.service") -> Path:
     """The unit in `folder`, as installed but for a program that exists here; with the drop-in?"""
-    text = (SYSTEMD / "nstd.service").read_text()
-    unit = folder / "nstd.service"
+    text = (SYSTEMD / name).read_text()
+    unit = folder / name
     unit.write_text(text.replace("/opt/nstd/bin/nstd", str(shutil.which("true"))))
     if cpu_only:
         drop_ins = SYSTEMD / "nstd.service.d"
@@ -87,6 +88,43 @@ def test_the_service_is_hardened(tmp_path: Path, cpu_only: bool, most: float) ->
     assert float(found[1]) <= most
 
 
+@needs_analyze
+def test_the_unit_that_sends_notices_is_clean_and_hardened(tmp_path: Path) -> None:
+    """It has the network, so it has nothing else."""
+    unit = units(tmp_path, name="nstd-notify.service")
+    assert run("systemd-analyze", "verify", "--man=no", unit) == ""
+    if "--offline" not in run("systemd-analyze", "--help"):
+        pytest.skip("this systemd-analyze cannot look at a file")
+    report = run("systemd-analyze", "security", "--offline=yes", "--no-pager", unit)
+    found = re.search(r"Overall exposure level for nstd-notify\.service: ([\d.]+)", report)
+    assert found, report
+    assert float(found[1]) <= 2.0
+
+
+def test_the_unit_that_sends_notices_sees_the_notices_and_a_copy_of_the_config() -> None:
+    """As a user of its own: the files of nstd are not there, and its secrets are credentials."""
+    notify = settings(SYSTEMD / "nstd-notify.service")
+    folder = f"/srv/nstd/work/{NOTICES}"
+    assert notify["TemporaryFileSystem"] == "/srv:ro"
+    assert notify["BindPaths"] == folder
+    assert "ReadWritePaths" not in notify
+    assert notify["User"] == notify["Group"] == "nstd-notify"
+    assert notify["LoadCredential"] == "config.yaml:/srv/nstd/config.yaml"
+    assert "${CREDENTIALS_DIRECTORY}/config.yaml" in notify["ExecStart"]
+    assert notify["ExecStart"].endswith(f"--notices {folder}")
+    assert notify["RestartPreventExitStatus"].split() == ["2", "3"]
+    assert "\nu nstd-notify " in (SYSTEMD / "nstd.sysusers").read_text()
+    text = (SYSTEMD / "nstd-notify.service").read_text()
+    for name in (SMTP_PASSWORD, WEBHOOK, WEBHOOK_TOKEN):
+        assert f"# LoadCredential={name}:/etc/nstd/{name}\n" in text
+    closed = settings(SYSTEMD / "nstd.service")
+    keys = ("ProtectSystem", "ProtectHome", "PrivateTmp", "NoNewPrivileges", "RestrictNamespaces")
+    assert all(notify[key] == closed[key] == "yes" or key == "ProtectSystem" for key in keys)
+    assert notify["ProtectSystem"] == "strict"
+    assert notify["CapabilityBoundingSet"] == ""
+    assert closed["IPAddressDeny"] == "any", "the daemon's own unit stays closed"
+
+
 def test_what_torch_needs_stays_open() -> None:
     """Each of these, closed, was seen to break torch or to make it several times slower."""
     unit = settings(SYSTEMD / "nstd.service")
@@ -137,6 +175,9 @@ def test_people_of_the_group_can_hand_in_and_take_out(tmp_path: Path) -> None:
         "networks": 0o2750,
     }, output
     assert stat.S_IMODE((base / "work" / REQUESTS).stat().st_mode) == 0o2770
+    notices = (base / "work" / NOTICES).stat()
+    assert stat.S_IMODE(notices.st_mode) == 0o2770
+    assert notices.st_gid not in {0, base.stat().st_gid}
     dropped = base / "inbox" / "holiday"
     old = os.umask(0o077)
     try:

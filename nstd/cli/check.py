@@ -1,4 +1,4 @@
-"""`nstd check`: validate sidecars, or a config, without running them."""
+"""`nstd check`: validate sidecars, recipes or a config, and survey folders, without running."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import click
 
 from nstd.backends.registry import Backends
 from nstd.cli.app import config_option, config_or_defaults
+from nstd.cli.check_folder import check_folder, describe_recipe
 from nstd.cli.excerpt import excerpt, lines_of
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.axis import describe
 from nstd.documents.config import Config, find_config, load_config
 from nstd.documents.document import Document, DocumentError, Mark, Value
 from nstd.documents.grid import GridFile, GridSidecar, parse_grid
+from nstd.documents.recipe import parse_recipe
 from nstd.documents.sidecar import MAX_BYTES
 from nstd.documents.template import CONFIG_SCHEMA
 from nstd.errors import (
@@ -31,8 +33,9 @@ from nstd.errors import (
     printable,
 )
 from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_ignored
-from nstd.intake.names import is_sidecar, mistake
+from nstd.intake.names import is_recipe, is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
+from nstd.intake.recipe_cache import count_jobs
 from nstd.system.nofollow import Folder
 from nstd.system.units import counted
 
@@ -47,7 +50,8 @@ _HINT_IS_CHECK = {"sidecar_invalid", "config_invalid"}
 def command(config: Path | None, files: tuple[Path, ...]) -> None:
     """Say what is wrong with sidecars: file, line, column, and the nearest right key.
 
-    Pictures may come later: one that is not there yet is only noted. A config is checked, too.
+    Pictures may come later: one that is not there yet is only noted. A config is checked, too. Of a
+    folder with a recipe, each file is named with what becomes of it.
     """
     checker = _Checker(config)
     wrong = [path for path in files if not checker.check(path)]
@@ -79,8 +83,7 @@ class _Checker:
             )
             return False
         if path.is_dir():
-            click.echo(f"'{name}' is a folder; name the files in it")
-            return False
+            return check_folder(path, self._config, self._plugins)
         try:
             with Folder(path.parent).open(path.name) as file:
                 data = file.read(MAX_BYTES + 1)
@@ -98,10 +101,13 @@ class _Checker:
             if config is None:
                 load_config(path)
                 click.echo(f"{name}: fine, a config")
+            elif is_recipe(path.name):
+                self._check_recipe(path, data, name)
             else:
                 self._check_sidecar(path, data, name)
         except FileError as error:
-            more = self._option_problems(data, name) if error.code == "sidecar_invalid" else []
+            is_sidecar_wrong = error.code == "sidecar_invalid" and not is_recipe(path.name)
+            more = self._option_problems(data, name) if is_sidecar_wrong else []
             _show(sorted({*error.problems, *more}), data)
             if error.code not in _HINT_IS_CHECK:
                 click.echo(f"  {error.hint}")
@@ -119,6 +125,13 @@ class _Checker:
             return find_config(self._given).samefile(path)
         except NstdError:
             return False
+
+    def _check_recipe(self, path: Path, data: bytes, name: str) -> None:
+        recipe = parse_recipe(data, name)
+        jobs = count_jobs(
+            f"{printable(path.parent.name)}/{path.name}", recipe, self._config, self._plugins
+        )
+        click.echo(f"{name}: fine, {describe_recipe(jobs)}")
 
     def _check_sidecar(self, path: Path, data: bytes, name: str) -> None:
         file = parse_grid(data, name)

@@ -19,9 +19,10 @@ from nstd.queue.control import ControlRequest
 def command(config: Path | None, job: str) -> None:
     """Keep JOB, an id or a name, from starting until `nstd release JOB`.
 
-    JOB may be a batch: all of its jobs that wait are held, and those that run go on.
+    JOB may be a batch: all of its jobs that wait are held, and those that run go on. A name that
+    ends with a slash is a folder with a recipe: its pictures wait in the inbox.
     """
     settings = load_config(find_config(config))
-    name = find_waiting(settings, job).name
+    name = find_waiting(settings, job, folders=True).name
     when = ask(settings, ControlRequest("hold", name))
     click.echo(f"{printable(name)} will be held{when}; `nstd release` lets it start")

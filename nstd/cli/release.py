@@ -19,9 +19,10 @@ from nstd.queue.control import ControlRequest
 def command(config: Path | None, job: str) -> None:
     """Let JOB, an id or a name, start, which `nstd hold` has kept from it.
 
-    JOB may be a batch: all of its held jobs may start.
+    JOB may be a batch: all of its held jobs may start. A name that ends with a slash is a folder
+    with a recipe: all of its pictures that are held may start.
     """
     settings = load_config(find_config(config))
-    name = find_waiting(settings, job).name
+    name = find_waiting(settings, job, folders=True).name
     when = ask(settings, ControlRequest("release", name))
     click.echo(f"{printable(name)} may start{when}")

@@ -6,8 +6,8 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from nstd.client.status_entries import BatchEntry, RunningEntry, Status
-from nstd.errors import printable
+from nstd.client.status_entries import BatchEntry, RecipeEntry, RunningEntry, Status
+from nstd.errors import in_shell, printable
 from nstd.queue.health import DeviceHealth
 from nstd.queue.progress import ProgressNote
 from nstd.system.units import counted, format_duration, format_size
@@ -48,6 +48,7 @@ def _lines(status: Status) -> Iterator[str]:
     if (more := len(status.running) - _RUNNING) > 0:
         yield f"  ... and {more} more of those that run"
     yield from map(_batch, status.batches)
+    yield from map(_folder, status.recipes)
     for waiting in status.alone[:_SHOWN]:
         state = "held" if waiting.is_held else "waiting"
         yield f"  {state:7}  {waiting.job.id}  {waiting.job.name}"
@@ -110,6 +111,18 @@ def _health(devices: list[DeviceHealth]) -> str:
 
 def _batch(entry: BatchEntry) -> str:
     return f"  batch    {entry.batch.id}  {entry.batch.name}  {counts(entry)}"
+
+
+def _folder(entry: RecipeEntry) -> str:
+    """`folder starry/: 3 waiting, 800 held (nstd release starry/), 30 done`."""
+    numbers = {"waiting": entry.waiting, "held": entry.held, "done": entry.done}
+    numbers["failed"] = entry.failed
+    parts = [f"{number} {state}" for state, number in numbers.items() if number]
+    if entry.held:
+        parts.append(f"`nstd release {in_shell(f'{entry.folder}/')}` lets the held ones go")
+    if entry.error:
+        parts.append(f"the recipe is not followed: {entry.error.splitlines()[0]}")
+    return f"  folder   {entry.folder}/  {', '.join(parts) or 'nothing yet'}"
 
 
 def counts(entry: BatchEntry) -> str:

@@ -50,8 +50,7 @@ def command(config: Path | None, repair: bool, since: str | None, as_json: bool)
         click.echo(json.dumps({**run.counts, "wrong": wrong, "repaired": mended}, indent=2))
     else:
         _print(left, repaired)
-        said = ", ".join(f"{count} {name}" for name, count in run.counts.items())
-        click.echo(f"{said}: {_verdict(len(left), len(repaired))}")
+        click.echo(f"{_counts(run.counts)}: {_verdict(len(left), len(repaired))}")
     sys.exit(1 if left else 0)
 
 
@@ -61,6 +60,13 @@ def _print(left: list[Damage], repaired: list[Damage]) -> None:
     for damage in left:
         click.echo(f"wrong     {damage.place} {damage.message}")
         click.echo(f"          {damage.hint}")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    from nstd.system.units import counted
+
+    words = {"results": "result", "failures": "failure", "batches": "batch"}
+    return ", ".join(counted(count, words[name], name) for name, count in counts.items())
 
 
 def _verdict(wrong: int, repaired: int) -> str:

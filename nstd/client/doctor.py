@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,9 +24,11 @@ from nstd.documents.config import Config
 from nstd.errors import ClusterError, WeightsError, printable
 from nstd.executors import make_executor
 from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
-from nstd.system.layout import LOCK
+from nstd.queue.notices import NoticeFolder
+from nstd.system.durable import Files
+from nstd.system.layout import LOCK, NOTICES
 from nstd.system.lock import holder
-from nstd.system.units import counted
+from nstd.system.units import counted, format_duration
 
 _PACKAGES = (
     "nstd",
@@ -38,6 +41,8 @@ _PACKAGES = (
     "watchdog",
 )
 _TORCH_SECONDS = 60.0
+_UNSENT = 900.0
+"""Seconds after which a notice should have been sent, also by one of several tries."""
 _TORCH = """
 import json, torch
 usable = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -69,7 +74,7 @@ def _unseen(error: OSError, root: Path) -> tuple[str, str]:
 
 def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
     before = (_python, _devices, folders, access, space)
-    return (*before, watching, _weights, _plugins, _jobs, _daemon)
+    return (*before, watching, _weights, _plugins, _jobs, _notices, _daemon)
 
 
 def _python(_: Config) -> Iterator[Finding]:
@@ -180,6 +185,21 @@ def _jobs(config: Config) -> Iterator[Finding]:
         yield Finding("fail", "jobs", printable(reason.splitlines()[0]), hint)
     if not broken:
         yield Finding("ok", "jobs", "all that is in work can be read")
+
+
+def _notices(config: Config) -> Iterator[Finding]:
+    """Whether somebody sends the notices that the daemon writes."""
+    folder = NoticeFolder(config.folder("work") / NOTICES, Files())
+    names = folder.names()
+    if waited := folder.waited(time.time()):
+        message = f"{len(names)} wait, the first for {format_duration(round(waited))}"
+        if waited > _UNSENT:
+            hint = "let `nstd notify` run: `journalctl -u nstd-notify`, `nstd help service`"
+            yield Finding("warn", "notices", message, hint)
+        else:
+            yield Finding("ok", "notices", message)
+    elif config.notify.on:
+        yield Finding("ok", "notices", "all are sent")
 
 
 def _daemon(config: Config) -> Iterator[Finding]:

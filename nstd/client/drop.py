@@ -27,7 +27,7 @@ def drop_picture(picture: Path, inbox: Path, files: Files, *, share: bool) -> Pa
     """
     if share and (same := _same(picture, inbox)) is not None:
         return same
-    with _draft(inbox, picture.suffix) as draft:
+    with draft_file(inbox, picture.suffix) as draft:
         files.copy_file(picture, draft)
         return files.move_to_free_name(draft, inbox / picture.name)
 
@@ -38,7 +38,7 @@ def drop_known(source: Folder, name: str, target: Path, sha256: str, files: File
     Raises OSError, SidecarError where it is no regular file any more, and StoreError if its bytes
     are not those of `sha256` any more.
     """
-    with _draft(target.parent, target.suffix) as draft:
+    with draft_file(target.parent, target.suffix) as draft:
         with source.open(name) as file:
             copied = files.copy(file, draft)
         if copied != sha256:
@@ -54,7 +54,7 @@ def drop_sidecar(
     Returns its path and the time of its last change, in nanoseconds. Raises OSError.
     """
     files.make_folder(folder, below=below)
-    with _draft(folder, ".yaml") as draft:
+    with draft_file(folder, ".yaml") as draft:
         head = SIDECAR_LINE if below in {None, folder} else ""  # the schema lies at the top
         files.write(draft, head.encode() + dump(values))
         changed = draft.stat().st_mtime_ns
@@ -79,7 +79,7 @@ def _same(picture: Path, inbox: Path) -> Path | None:
 
 
 @contextmanager
-def _draft(folder: Path, suffix: str) -> Iterator[Path]:
+def draft_file(folder: Path, suffix: str) -> Iterator[Path]:
     """A hidden, unused name; a file with it is removed at the end."""
     draft = folder / f".{secrets.token_hex(8)}{suffix}.tmp"
     try:

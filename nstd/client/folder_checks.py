@@ -23,7 +23,9 @@ _WRITTEN = ("inbox", "work", "outbox")  # sidecars are taken out of the inbox by
 def folders(config: Config) -> Iterator[Finding]:
     """Whether each folder exists and can be used, and whether they share one filesystem."""
     for name in type(config.folders).model_fields:
-        yield _folder(name, config.folder(name))
+        yield _folder(name, config.folder(name), is_written=name in _WRITTEN)
+    if config.move_to is not None:
+        yield _folder("move_to", config.move_to, is_written=True)
     mounts = {filesystem_of(config.folder(name)).point for name in _WRITTEN}
     if len(mounts) == 1:
         yield Finding("ok", "folders", "inbox, work and outbox share one filesystem")
@@ -32,17 +34,18 @@ def folders(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "folders", message)
 
 
-def _folder(name: str, path: Path) -> Finding:
+def _folder(name: str, path: Path, *, is_written: bool) -> Finding:
     mount = filesystem_of(path)
     where = f"{path} ({mount.fstype} at {mount.point})"
     if not path.is_dir():
         make = f"mkdir -p {in_shell(path)}"
         if not os.path.lexists(path):
-            return Finding("fail", name, f"{path} is not there", f"make it: `nstd init`, or {make}")
+            first = "mount it" if name == "move_to" else "make it: `nstd init`"
+            return Finding("fail", name, f"{path} is not there", f"{first}, or {make}")
         away = f"mv {in_shell(path)} {in_shell(f'{path}.old')}"
         return Finding("fail", name, f"{path} is no folder", f"run: {away} && {make}")
     try:
-        if name in _WRITTEN:
+        if is_written:
             _try_writing(path)
         else:
             next(path.iterdir(), None)
@@ -51,7 +54,7 @@ def _folder(name: str, path: Path) -> Finding:
             message = f"{where}: written by {user_name(path.stat().st_uid)} alone"
             return Finding("ok", name, f"{message}; you are {user_name(os.getuid())}, of its group")
         said, disk_hint = explain_disk(error, path)
-        wanted = "read and write" if name in _WRITTEN else "read"
+        wanted = "read and write" if is_written else "read"
         hint = f"let the daemon's user {wanted} it; you are user {os.getuid()} now"
         return Finding("fail", name, f"{where}: {said}", disk_hint or hint)
     return Finding("ok", name, where)

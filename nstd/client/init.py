@@ -10,10 +10,41 @@ from pathlib import Path
 from nstd.documents.config import load_config
 from nstd.documents.template import config_template
 from nstd.errors import ConfigError
+from nstd.intake.names import RECIPES
 from nstd.system.durable import Files
 from nstd.system.layout import CONFIG, INNER
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+_EXAMPLE = """\
+# A recipe: every picture that comes into this folder, or below it, is painted so. It is a sidecar
+# without a content. Take the # from the lines that you want, and name a style that is there.
+# `nstd help folders` explains every key, `nstd check inbox/example` what would be done.
+
+# style: starry.jpg                 # a picture in this folder, or a name in the folder styles/
+# output: {size: 1024}
+# options: {strength: 0.6}
+# match: "*.jpg"                    # only such pictures
+# pictures: keep                    # or: archive, delete
+"""
+
+
+def make_example(root: Path) -> None:
+    """Make the folder `example` in the inbox of `root`, with a recipe that is commented out.
+
+    Raises ConfigError when it cannot be made.
+    """
+    folder = load_config((root / CONFIG).resolve()).folder("inbox") / "example"
+    try:
+        files = Files()
+        files.make_folder(folder)
+        files.write_new(folder / RECIPES[0], iter([_EXAMPLE.encode()]))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        hint = "choose a folder you can write to"
+        raise ConfigError("config_invalid", f"{folder}: {error.strerror}", hint) from None
 
 
 def make_root(root: Path) -> bool:

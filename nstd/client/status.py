@@ -11,10 +11,11 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
+from nstd.client.status_folders import describe_folders
 from nstd.documents.config import Config
 from nstd.documents.schedule import Schedule
 from nstd.errors import StoreError, in_shell
-from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.names import is_ignored, is_recipe, is_sidecar
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
@@ -25,6 +26,7 @@ from nstd.queue.job import Job
 from nstd.queue.overrides import read_overrides
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import read_progress
+from nstd.queue.recipe_state import RecipeState
 from nstd.queue.start_pause import StartPause, read_pause
 from nstd.queue.store import JobStore, State, folders_of_jobs
 from nstd.system.durable import Files
@@ -50,6 +52,7 @@ def read_status(config: Config) -> Status:
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     batches = _batches(work, outbox, recent)
     notes = health.notes if is_running else _scan_inbox(config)
+    recipes = health.recipes if is_running else _survey(config)
     has_made = bool(published or under_way)  # then pictures of earlier jobs need no note
     inbox = sorted(list_sidecars(config.folder("inbox")))
     overrides = read_overrides(work)
@@ -71,6 +74,7 @@ def read_status(config: Config) -> Status:
         cancelled=cancelled,
         recent=recent,
         batches=tuple(_describe_batch(batch, under_way, at_work) for batch in batches),
+        recipes=describe_folders(recipes, under_way, [path for _, path in published], outbox),
         unreadable=tuple(
             f"{reason.splitlines()[0]}; {advice_on_unreadable(folder)}"
             for folder, reason in list_unreadable(work)
@@ -142,6 +146,16 @@ def _scan_inbox(config: Config) -> Sequence[InboxNote]:
     from nstd.intake.notes import scan_once  # only needed if no daemon reads the sidecars
 
     return scan_once(config)
+
+
+def _survey(config: Config) -> Sequence[RecipeState]:
+    if not any(_names_in(config.folder("inbox"), is_recipe)):
+        return []
+    from nstd.intake.survey import Survey  # only needed if no daemon reads the recipes
+
+    with suppress(OSError):
+        return [each.state for each in Survey(config).folders() if each.folder]
+    return []
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
@@ -226,10 +240,14 @@ def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[
 
 def list_sidecars(inbox: Path) -> Iterator[str]:
     """The sidecars in the inbox, by their names relative to it."""
+    return _names_in(inbox, is_sidecar)
+
+
+def _names_in(inbox: Path, is_meant: Callable[[str], bool]) -> Iterator[str]:
     for folder, folders, files in os.walk(inbox):
         folders[:] = [name for name in folders if not is_ignored(name)]
         for name in files:
-            if is_sidecar(name):
+            if is_meant(name):
                 yield str((Path(folder) / name).relative_to(inbox))
 
 

@@ -112,6 +112,22 @@ class BatchEntry:
 
 
 @dataclass(frozen=True)
+class RecipeEntry:
+    """A folder with a recipe; `waiting` has all that has not ended and is not held."""
+
+    folder: str
+    waiting: int
+    held: int
+    done: int
+    failed: int
+    error: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For `nstd status --json`."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
 class Status:
     """The status of a root. `unreadable` are job folders that a person must repair.
 
@@ -138,6 +154,7 @@ class Status:
     cancelled: int = 0
     recent: tuple[EndedEntry, ...] = ()
     batches: tuple[BatchEntry, ...] = ()
+    recipes: tuple[RecipeEntry, ...] = ()
     unreadable: tuple[str, ...] = ()
     unavailable: dict[str, str] = field(default_factory=dict)
     notes: tuple[InboxNote, ...] = ()
@@ -168,6 +185,7 @@ class Status:
             "running": [entry.as_json() for entry in self.running],
             "recent": [entry.as_json() for entry in self.recent],
             "batches": [entry.as_json() for entry in self.batches],
+            "recipes": [entry.as_json() for entry in self.recipes],
             "notes": [note.model_dump(mode="json") for note in self.notes],
         }
 

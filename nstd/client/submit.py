@@ -19,7 +19,7 @@ from nstd.documents.sidecar import NAME_BYTES
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.intake.locator import Locator
-from nstd.intake.names import is_ignored, is_sidecar
+from nstd.intake.names import is_ignored, is_recipe, is_sidecar
 from nstd.intake.plan import EffectiveSettings, Plan, make_plan, safe_name
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder
@@ -149,6 +149,8 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     called = dict(zip(files, distinct([path.name for path in files]), strict=True))
     checked = []
     for stem, values in request.sidecars(called.__getitem__):
+        if is_recipe(f"{stem}.yaml"):
+            raise refused(stem, "a sidecar cannot be called so: recipe.yaml is that of a folder")
         try:
             parsed = parse_grid(dump(values), stem)
             plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
@@ -158,10 +160,10 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
         except SidecarError as error:
             raise _told(error, request) from None
     _check_pictures(config, request, plans)
-    _check_names(picture.name for picture in request.files)
+    check_names(picture.name for picture in request.files)
     for style in request.styles:
         if not Path(style).is_file():
-            _check_library(config, style)
+            check_library(config, style)
     return checked
 
 
@@ -206,15 +208,15 @@ def check_weights(plan: Plan, config: Config) -> None:
             require(name, config.folder("networks"))
 
 
-def _check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
     """Refuse names that the inbox would ignore, or treat as sidecars."""
     for name in names:
-        if is_ignored(name) or is_sidecar(name):
+        if is_ignored(name) or is_sidecar(name) or is_recipe(name):
             message = "in an inbox, a file of this name is no picture; rename it"
             raise refused(name, message)
 
 
-def _check_library(config: Config, style: str) -> None:
+def check_library(config: Config, style: str) -> None:
     """Refuse a style that is neither a file nor in the library: its job would wait for it."""
     locator = Locator(Folder(config.folder("inbox")), Folder(config.folder("styles")))
     if locator.find("submitted.yaml", style) is None:

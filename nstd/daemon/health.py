@@ -38,6 +38,7 @@ class HealthFile:
             inbox_lost=state.inbox_lost,
             unavailable=state.unavailable,
             notes=tuple(state.notes),
+            recipes=tuple(state.recipes),
             devices=tuple(_devices(scheduler)),
             running={job_id: running.slot.name for job_id, running in scheduler.running.items()},
         )

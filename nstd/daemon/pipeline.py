@@ -12,9 +12,11 @@ from typing import Any
 from nstd.backends import Backends
 from nstd.daemon.batches import Batches
 from nstd.daemon.dispatcher import Dispatcher
+from nstd.daemon.expiry import Expiry
 from nstd.daemon.health import HealthFile
 from nstd.daemon.hooks import Hooks
 from nstd.daemon.metrics import Metrics
+from nstd.daemon.notice_writer import NoticeWriter
 from nstd.daemon.part import Part
 from nstd.daemon.recovery import Recovery
 from nstd.daemon.start_gate import StartGate
@@ -32,7 +34,7 @@ from nstd.queue.ended import EndedJobs
 from nstd.queue.lookup import claimed_from, members_of
 from nstd.queue.overrides import Overrides
 from nstd.system.durable import Files
-from nstd.system.layout import HEALTH, INNER, LOGS, WORKERS
+from nstd.system.layout import ARCHIVE, HEALTH, INNER, LOGS, WORKERS
 from nstd.system.waits import USUAL, Waits
 
 
@@ -45,11 +47,12 @@ class Pipeline:
         work, logs = config.folder("work"), config.folder("outbox") / LOGS
         _make_folders(config, files)
         # What the parts share
-        store, inbox = JobStore(work, files), Inbox(config, waits)
-        outbox = Outbox(config.folder("outbox"), files)
-        claims, executor = Claims(store, inbox.root, files), make_executor(config, work / WORKERS)
+        self.backends, outbox = Backends(), Outbox(config.folder("outbox"), files)
+        store, inbox = JobStore(work, files), Inbox(config, waits, files, self.backends)
+        claims = Claims(store, inbox.root, files, inbox.made, outbox.path / ARCHIVE)
+        executor = make_executor(config, work / WORKERS)
         self._store, self.disk_errors, self.state = store, DiskErrors(), DaemonState()
-        self.backends, self.scheduler = Backends(), Scheduler(executor.slots(), config, waits)
+        self.scheduler = Scheduler(executor.slots(), config, waits)
         self.ended = EndedJobs(self.scheduler.members)
         self.health, overrides = HealthFile(work / HEALTH, files), Overrides(work, files)
         queue = self.scheduler, self.ended
@@ -86,11 +89,17 @@ class Pipeline:
         )
         self._cleanup, self.hooks = Cleanup(config, inbox, files), Hooks(config)
         self.gallery = Gallery(config, files, self.scheduler, self.state, waits)
+        self._expiry = Expiry(config, waits)
         self._metrics = Metrics(config, files, self.scheduler, self.state, self.disk_errors)
+        self._notices = NoticeWriter(config, files, self.scheduler, self.state, self.disk_errors)
         self._input_parts: tuple[Part, ...] = (self._recovery, self.admission)
         self._other_parts: tuple[Part, ...] = (
             *(self.gate, self.batches, self.dispatcher, self.publisher, self._cleanup),
-            *(self.hooks, self.gallery, self._metrics),
+<<<<<<< HEAD
+            *(self.hooks, self.gallery, self._expiry, self._metrics),
+=======
+            *(self.hooks, self._notices, self.gallery, self._metrics),
+>>>>>>> hand
         )
 
     def open(self) -> None:
@@ -102,9 +111,13 @@ class Pipeline:
     def steps(self) -> list[Callable[[float], None]]:
         """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
         entry = [] if self.state.phase == "stopping" else [self.admit]
-        beside = [self._cleanup.work, self.hooks.work, self.gallery.work, self._metrics.work]
+<<<<<<< HEAD
+        beside: list[Part] = [self._cleanup, self.hooks, self.gallery, self._expiry, self._metrics]
+=======
+        beside: list[Part] = [self._cleanup, self.hooks, self._notices, self.gallery, self._metrics]
+>>>>>>> hand
         attempts = [self.gate.work, self.batches.work, self.dispatch]
-        return [*entry, *attempts, self.publish, *beside]
+        return [*entry, *attempts, self.publish, *(part.work for part in beside)]
 
     def recover(self, now: float) -> None:
         """disk -> queue: add the jobs that an earlier run, or an error, has left on disk."""
@@ -124,10 +137,11 @@ class Pipeline:
         if self._recovery.is_idle:  # else a sidecar that is gone may come back
             self.admission.forget_overrides()
         self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
+        self.state.has_input = not self.has_no_input
         self.state.held_in_inbox = self.admission.held
         self.state.inbox_lost = self.admission.lost is not None
         self.state.unavailable = self.backends.unavailable()
-        self.state.notes = self.admission.notes
+        self.state.notes, self.state.recipes = self.admission.notes, self.admission.recipes
 
     def dispatch(self, now: float) -> None:
         """scheduler -> executor -> ended jobs."""
@@ -166,6 +180,13 @@ class Pipeline:
         if batch_id := self.batches.claimed_from(name):
             return self._cancel_batch(batch_id, now)
         return self._cancel_all(claimed_from(self.scheduler, name))
+
+    def hold_folder(self, folder: str, *, is_held: bool) -> str:
+        """Hold the pictures in the folder of a recipe, or let them go; why not, or "".
+
+        Raises OSError.
+        """
+        return "" if self.admission.hold(folder, is_held=is_held) else "it has no recipe"
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
         """Cancel every job of the batch that has not ended; False when there is none."""

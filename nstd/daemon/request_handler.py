@@ -8,7 +8,7 @@ from typing import Any
 from nstd.daemon.pipeline import Pipeline
 from nstd.daemon.waiting_changes import NOT_THERE
 from nstd.errors import printable
-from nstd.logs.log import emit
+from nstd.logs.log import emit, log_bug
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 
@@ -36,10 +36,20 @@ class RequestHandler:
         if self._pipeline.has_requests_left:  # or about a member of a batch that is still staged
             self._pipeline.batches.release(now)
         for request in self._requests.take():
-            if reason := self._carry_out(request, now):
+            if reason := self._try(request, now):
                 name = printable(request.job)
                 emit("request.refused", action=request.action, name=name, reason=reason)
         self._pipeline.has_requests_left = False
+
+    def _try(self, request: ControlRequest, now: float) -> str:
+        """Carry out a request; a bug must not keep the others, and all jobs, waiting for ever."""
+        try:
+            return self._carry_out(request, now)
+        except OSError:
+            raise
+        except Exception as error:
+            log_bug(error)
+            return "a bug in nstd: see daemon.error in the log"
 
     def _carry_out(self, request: ControlRequest, now: float) -> str:
         """Carry out a request; why it cannot be, or an empty string."""
@@ -55,6 +65,9 @@ class RequestHandler:
                 is_done = pipeline.dispatcher.restart(request.job)
             case "cancel":
                 is_done = pipeline.cancel(request.job, now)
+            case "hold" | "release" if request.job.endswith("/"):
+                is_held = request.action == "hold"
+                return pipeline.hold_folder(request.job.strip("/"), is_held=is_held)
             case _:
                 return pipeline.changes.apply(request.job, _changes(request), now)
         return "" if is_done else NOT_THERE

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import Model
+from nstd.documents.retention import RetentionSettings
 from nstd.documents.schedule import WindowText
 from nstd.documents.settings import (
     ExecutorSettings,
@@ -26,6 +27,7 @@ from nstd.documents.settings import (
     LimitSettings,
     LogSettings,
     MetricsSettings,
+    NotifySettings,
     WatchSettings,
     WorkerSettings,
 )
@@ -88,7 +90,9 @@ class Config(Model):
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
     hooks: HooksSettings = HooksSettings()
+    notify: NotifySettings = NotifySettings()
     gallery: GallerySettings = GallerySettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
 
@@ -110,6 +114,12 @@ class Config(Model):
         """The absolute path of the folder `name`, a field of `FolderSettings`."""
         path: Path = getattr(self.folders, name)
         return self.root / os.path.expanduser(path)  # noqa: PTH111 - the other one can raise
+
+    @property
+    def move_to(self) -> Path | None:
+        """The absolute path of the folder that takes what expires, if there is one."""
+        path = self.retention.move_to
+        return None if path is None else self.root / os.path.expanduser(path)  # noqa: PTH111
 
 
 def find_config(given: str | os.PathLike[str] | None) -> Path:
@@ -219,3 +229,18 @@ def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
             continue
         said = [name for name in (second, first) if ("folders", name) in document.values]
         yield document.problem(("folders", *said[:1]), message)
+    yield from _overlaps_of_retention(config, document, paths)
+
+
+def _overlaps_of_retention(
+    config: Config, document: Document, paths: Mapping[str, Path]
+) -> Iterator[Problem]:
+    """A problem for the first folder that meets the one that takes what expires."""
+    if config.move_to is None:
+        return
+    there = Path(os.path.realpath(config.move_to))
+    for name, path in paths.items():
+        if there == path or there in path.parents or path in there.parents:
+            message = f"move_to: lies inside {name} or contains it; give it a folder of its own"
+            yield document.problem(("retention", "move_to"), message)
+            return

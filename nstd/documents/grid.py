@@ -34,7 +34,8 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-def _no_style(_: object) -> object:
+def refuse_style(_: object) -> object:
+    """Refuse `style` beside `styles`."""
     raise ValueError("stands beside styles; say one of the two")
 
 
@@ -62,7 +63,7 @@ class GridSidecar(OptionalKeys, json_schema_extra=_either):
 
 
 class _ManyStyles(GridSidecar):
-    style: Annotated[Styles, BeforeValidator(_no_style)] = Field([])
+    style: Annotated[Styles, BeforeValidator(refuse_style)] = Field([])
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,17 @@ class GridFile:
 
     sidecar: GridSidecar
     document: Document
+
+    @classmethod
+    def of(cls, document: Document) -> GridFile:
+        """The sidecar that `document` says. Raises SidecarError `sidecar_invalid`."""
+        try:
+            has_styles = document.value.get("styles") is not None
+            model = _ManyStyles if has_styles else GridSidecar
+            value = diagnostics.without_blanks(model, document.value)
+            return cls(diagnostics.validate(model, value, document), document)
+        except DocumentError as error:
+            raise invalid(error.problems) from None
 
     @property
     def pictures(self) -> list[str]:
@@ -153,12 +165,9 @@ def parse_grid(data: bytes, file: str) -> GridFile:
     """
     try:
         document = strict_yaml.read(data, file)
-        has_styles = document.value.get("styles") is not None
-        model = _ManyStyles if has_styles else GridSidecar
-        value = diagnostics.without_blanks(model, document.value)
-        return GridFile(diagnostics.validate(model, value, document), document)
     except DocumentError as error:
         raise invalid(error.problems) from None
+    return GridFile.of(document)
 
 
 def member_sidecar(part: SidecarFile, name: str, batch: Mapping[str, Any]) -> dict[str, Any]:

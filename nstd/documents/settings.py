@@ -5,6 +5,7 @@ The descriptions and defaults become the commented file that `nstd init` writes.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -155,6 +156,11 @@ class JobsSettings(Model):
         description="What happens to pictures in the inbox when their job is done and no other "
         "sidecar waits for them: keep, delete, or archive, which moves them to outbox/archive.",
     )
+    remember: Seconds = Field(
+        90 * 86400.0,
+        description="A picture in the folder of a recipe is made once; when it has been gone for "
+        "this long, it is forgotten, and would be made again if it came back.",
+    )
 
 
 class LimitSettings(Model):
@@ -165,6 +171,12 @@ class LimitSettings(Model):
     )
     picture_bytes: Bytes = Field(
         512 * 2**20, gt=0, description="Larger files are not read, but refused."
+    )
+    folder_first: int = Field(
+        200,
+        ge=1,
+        description="The most jobs that are made of what lies in a folder when its recipe is seen "
+        "first; the other pictures wait for `nstd release FOLDER/`.",
     )
     min_free: Bytes = Field(
         256 * 2**20, description="No job is taken in while a disk has less free space than this."
@@ -219,6 +231,58 @@ class HooksSettings(Model):
         description="A command that takes longer is killed, with everything that it started.",
     )
     at_once: int = Field(2, ge=1, le=64, description="This many run at the same time; others wait.")
+
+
+def check_url(text: str) -> str:
+    """The address `text` of a webhook. Raises ValueError."""
+    if not re.fullmatch(r"https?://[^/\s?#@]+(?:[/?][!-~]*)?", text):
+        raise ValueError("expected an address like https://hooks.example.org/x, without spaces")
+    return text
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", text):
+        raise ValueError("expected an address like ops@example.org")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class EmailSettings(Model):
+    """How notices are sent as email."""
+
+    to: list[Address] = Field(min_length=1, description="Who is told.")
+    sender: Address | None = Field(None, description="The sender; null: the first of `to`.")
+    host: str = Field("localhost", min_length=1, description="The mail server.")
+    port: int = Field(25, ge=1, le=65535, description="Its port: mostly 25, 587 or 465.")
+    security: Literal["none", "starttls", "tls"] = Field(
+        "none", description="none: in the clear, for a server on this machine; starttls; tls."
+    )
+    user: str | None = Field(None, description="For a server that wants a password, too.")
+
+
+class NotifySettings(Model):
+    """Notices for people who are elsewhere. The daemon writes them, and `nstd notify` sends them,
+    which nstd-notify.service runs: see `nstd help service`."""
+
+    on: list[Literal["failure", "batch", "idle"]] = Field(
+        [],
+        description="What is told: failure, of a job; batch, that one is done; idle, that nothing "
+        "is left to do. At most once a minute, summed up; [] is nothing.",
+    )
+    email: EmailSettings | None = Field(
+        None,
+        description="Like {to: [ops@example.org], sender: nstd@example.org, host: "
+        "mail.example.org, port: 587, security: starttls, user: nstd}; the password is the "
+        "credential smtp-password.",
+    )
+    webhook: Annotated[str, AfterValidator(check_url)] | None = Field(
+        None,
+        description="An address to which JSON is posted, as Slack and ntfy take it; if it is "
+        "secret, it is the credential webhook instead.",
+    )
+    timeout: Seconds = Field(20.0, gt=0, description="The longest one try of sending may take.")
 
 
 class GallerySettings(Model):

@@ -22,9 +22,11 @@ __all__ = [
     "OptionalKeys",
     "Output",
     "PictureReference",
+    "SharedKeys",
     "Sidecar",
     "SidecarFile",
     "StyleEntry",
+    "check_picture_path",
     "invalid",
     "parse_sidecar",
 ]
@@ -33,7 +35,8 @@ NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a
 SERIES = 100  # pictures at most; each job of a series has a copy of all
 
 
-def _picture_path(text: str) -> str:
+def check_picture_path(text: str) -> str:
+    """`text`, if a sidecar may name a picture so. Raises ValueError."""
     _no_controls(text)
     if "\\" in text:
         raise ValueError("must have / between folders, not \\")
@@ -83,7 +86,7 @@ def _styles(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-PicturePath = Annotated[str, AfterValidator(_picture_path)]
+PicturePath = Annotated[str, AfterValidator(check_picture_path)]
 
 
 class PictureReference(NamedTuple):
@@ -157,8 +160,8 @@ def _membership(batch: Membership) -> Membership:
     return batch
 
 
-class OptionalKeys(Model):
-    """The keys of a sidecar that have defaults: all but the content and the style."""
+class SharedKeys(Model):
+    """The keys with defaults that sidecars and recipes share."""
 
     init: PicturePath | None = Field(
         None, description="A picture that the work starts at, instead of the content."
@@ -177,6 +180,10 @@ class OptionalKeys(Model):
     timeout: Seconds | None = Field(
         None, description="The longest one attempt may take, such as 30m."
     )
+
+
+class OptionalKeys(SharedKeys):
+    """The keys of a sidecar that have defaults: all but the content and the style."""
 
     batch: Annotated[Membership, AfterValidator(_membership)] | None = Field(
         None, description="Which member of a batch this is; nstd itself writes it."

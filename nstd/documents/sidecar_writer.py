@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from typing import Any
 
 import yaml
@@ -30,12 +31,19 @@ _BELONGS = {
 """Keys that are not options of a backend, and how they are given on the command line."""
 
 
-def set_option(values: dict[str, Any], option: str, *, lists: bool = False) -> None:
+def set_option(
+    values: dict[str, Any],
+    option: str,
+    *,
+    lists: bool = False,
+    more: Collection[str] = (),
+) -> None:
     """Put `option`, a text like `output.size=1024`, into `values`, the values of a sidecar.
 
     A key without a known first part is an option of the backend: `preset=fine` is short for
-    `options.preset=fine`. With `lists`, an option may have several values: `seed=1,2,3`. Raises
-    SidecarError for a text that is not an option.
+    `options.preset=fine`. With `lists`, an option may have several values: `seed=1,2,3`. `more` are
+    keys that a recipe has beside those of a sidecar. Raises SidecarError for a text that is not an
+    option.
     """
     key, equals, text = option.partition("=")
     if not equals or not key:
@@ -44,7 +52,7 @@ def set_option(values: dict[str, Any], option: str, *, lists: bool = False) -> N
     if belongs := _BELONGS.get(key):
         words = belongs.format(option=in_shell(f"output.{option}"), text=in_shell(text))
         raise refused(option, f"{key} is no option: {words}")
-    if path[0] not in _TOP:
+    if path[0] not in _TOP and path[0] not in more:
         path.insert(0, "options")
     value = _value(text)
     if lists and path[0] == "options" and isinstance(value, str) and value == text and "," in text:

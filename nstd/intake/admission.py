@@ -13,8 +13,9 @@ from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.intake.claim import Claims, log_claimed
+from nstd.intake.forgetting import Forgetting
 from nstd.intake.inbox import Inbox
-from nstd.intake.names import is_sidecar
+from nstd.intake.names import RECIPES, is_sidecar
 from nstd.intake.plan import Plan, make_plan, plain_order
 from nstd.intake.ready import Ready, claimable
 from nstd.intake.space import short_of_space
@@ -27,8 +28,10 @@ from nstd.queue.ended import EndedJobs
 from nstd.queue.inbox_note import InboxNote
 from nstd.queue.job import Failure, Job
 from nstd.queue.overrides import Overrides
+from nstd.queue.recipe_state import RecipeState
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
+from nstd.queue.turns import Turns
 from nstd.system.nofollow import join
 from nstd.system.primitives import is_full
 from nstd.system.waits import USUAL, Waits
@@ -78,6 +81,9 @@ class Admission:
         self._lost_since = 0.0
         self.notes: list[InboxNote] = []
         """Notes about files of the last scan that will not become jobs as they are."""
+        self.recipes: list[RecipeState] = []
+        """The folders with a recipe in the last scan."""
+        self._turns, self._forgetting = Turns(), Forgetting(inbox.made, disk_errors)
         self._full, self._try_at, self._full_pause = "", 0.0, waits.full
         self.paused = ""
         self.configure(config)
@@ -86,6 +92,7 @@ class Admission:
         """Take over new settings."""
         self._config = config
         self.inbox.configure(config)
+        self._forgetting.configure(config)
         self.watcher.stop()
         self.watcher = Watcher(config.folder("inbox"), config.watch, self._wake)
 
@@ -115,11 +122,15 @@ class Admission:
         """
         self._overrides.load()
         self._scan(now)
+        if not self.lost:
+            self._forgetting.work(now)
         while self._can_claim(now) and time.monotonic() < now + BUDGET:
             ready = self.inbox.read(self._ready.pop(0))
             if ready is None:  # it changed: a later scan finds it again
                 continue
             job = self.claim(ready, now)
+            if ready.recipe is not None:  # a picture that is kept gives no event of the kernel
+                self.scan_soon()
             if job is None:
                 continue
             if ready.error is not None or not job.inputs:
@@ -141,9 +152,10 @@ class Admission:
         self.watcher.check()
         try:
             found = self.inbox.ready(now)
-            self._ready = claimable(found, self._overrides)
-            self._held = len(found) - len(self._ready)
-            self.notes = self.inbox.notes()
+            ready = claimable(found, self._overrides)
+            self._ready = list(self._turns.order(ready, lambda r: r.priority, lambda r: r.folder))
+            self._held = len(found) - len(ready)
+            self.notes, self.recipes = self.inbox.notes(), self.inbox.folders.states
             self._scheduler.members.note_inbox(self.inbox.batches)
             self._note_lost(None, now)
         except OSError as error:
@@ -213,6 +225,9 @@ class Admission:
         if failure is not None and failure.code == "backend_unavailable":
             self.inbox.holds.add(ready.name, now + BACKEND_PAUSE)  # it may work later
             return None
+        if failure is not None and ready.recipe is not None:  # its pictures wait
+            self.inbox.recipes.refuse_use(ready.recipe, failure)
+            return None
         try:
             if plan.axes:
                 self._claim_batch(ready, plan)
@@ -228,6 +243,7 @@ class Admission:
         self._full = ""
         self._overrides.discard(ready.name)
         if job is not None:
+            self._turns.taken(ready.folder)
             log_claimed(job, self._store.paths(job.id).log)
         return job
 
@@ -250,7 +266,22 @@ class Admission:
         self._full = ""
         self._overrides.discard(ready.name)
         if batch is not None:
+            self._turns.taken(ready.folder)
             self.claimed.append(batch)
+
+    def hold(self, folder: str, *, is_held: bool) -> bool:
+        """Hold the pictures in the folder of a recipe, or let them go; False where there is no
+        recipe. Raises OSError."""
+        try:
+            folder = join("", folder)
+        except SidecarError:
+            return False
+        if not any((self.inbox.root.path / folder / name).is_file() for name in RECIPES):
+            return False
+        if self.inbox.hold(folder, is_held=is_held) and not is_held:
+            emit("recipe.released", folder=printable(folder))
+        self.scan_again()
+        return True
 
     def _postpone(self, ready: Ready, now: float, error: OSError) -> None:
         self._disk_errors.log(error, ready.name)

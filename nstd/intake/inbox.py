@@ -1,4 +1,6 @@
-"""Which sidecars are ready. Kernel events are only hints: the directory itself is read.
+"""What can be claimed: sidecars, and pictures in the folder of a recipe.
+
+Kernel events are only hints: the directory itself is read.
 
 A sidecar is ready when it and every picture that it names are stable. It is also ready, with an
 error, when it can never become a valid job.
@@ -8,21 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
+from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import SidecarError, printable
 from nstd.intake import notes
+from nstd.intake.first_look import FirstLooks
 from nstd.intake.holds import Holds
-from nstd.intake.locator import Found, Locator, normal, too_large
+from nstd.intake.locator import Locator, too_large
+from nstd.intake.made import Made
 from nstd.intake.orphans import WARN_AFTER, Orphans
+from nstd.intake.pictures import Pictures
 from nstd.intake.ready import Ready
+from nstd.intake.recipe_cache import RecipeCache
+from nstd.intake.recipe_folders import RecipeFolders
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import CachedSidecar, SidecarCache
 from nstd.intake.stability import Stability
 from nstd.logs.log import emit
 from nstd.logs.throttle import Throttle
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
+from nstd.system.durable import Files
 from nstd.system.nofollow import Folder, Signature
 from nstd.system.units import format_size
 from nstd.system.waits import USUAL, Waits
@@ -35,23 +43,29 @@ _PASSING = 5.0
 """Seconds for which a disk error is treated as temporary."""
 
 
-class PictureState(NamedTuple):
-    """The state of a picture in this scan."""
-
-    picture: Found | None
-    is_stable: bool
-
-
 class Inbox:
     """What the scans of the inbox have found. All of it is in memory and can be found again."""
 
-    def __init__(self, config: Config, waits: Waits = USUAL) -> None:
+    def __init__(
+        self,
+        config: Config,
+        waits: Waits = USUAL,
+        files: Files | None = None,
+        backends: Backends | None = None,
+    ) -> None:
+        """Without `backends`, recipes are taken for valid whatever their options are."""
         self.holds = Holds(waits.claim)
         self._stability, self._throttle = Stability(config.watch.settle), Throttle()
-        inbox = Folder(config.folder("inbox"))
+        inbox, files = Folder(config.folder("inbox")), files or Files()
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
-        self._pictures: dict[tuple[str, str], PictureState] = {}  # in this scan
-        self._orphans = Orphans()
+        self._pictures, self._orphans = Pictures(self._stability), Orphans()
+        self.made, self._looks = Made(inbox, files), FirstLooks(inbox, files)
+        self.recipes = RecipeCache(inbox, config, backends)
+        self.folders = RecipeFolders(
+            inbox, self.made, self._looks, self.recipes, self._pictures, self._stability
+        )
+        self._named: set[str] = set()  # pictures that sidecars name, in this scan
+        self._unread: set[str] = set()  # folders with a sidecar that is not read yet
         self._failing: dict[str, float] = {}  # in this scan: since when
         self._errors: dict[str, Exception] = {}  # in this scan: why
         self._failed = self._failing  # in the scan before
@@ -73,6 +87,7 @@ class Inbox:
         self.root = Folder(config.folder("inbox"))
         self.locator = Locator(self.root, Folder(config.folder("styles")))
         self._stability.settle = config.watch.settle
+        self.folders.configure(config)
         self._most_bytes = config.limits.picture_bytes
         self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority
 
@@ -89,22 +104,44 @@ class Inbox:
         self._throttle.begin()
         self._failed, self._failing, self._errors = self._failing, {}, {}
         self._orphans.begin()
-        self._pictures.clear()
+        self._pictures.begin(self.locator)
         self._sidecars.begin()
+        self._named, self._unread = set(), set()
         passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
         found = [ready for name in names if (ready := self._check(name)) is not None]
-        self.scans, self.count = self.scans + 1, len(names) + sum(passing)
-        self._forget(set(names), unreadable)
+        found += self._in_folders()
+        self.scans, self.count = self.scans + 1, len(names) + sum(passing) + self.folders.count
+        self._forget({*names, *self._listing.recipes, *(ready.name for ready in found)}, unreadable)
         free = [ready for ready in found if not self._is_held(ready.name)]
         return sorted(free, key=lambda r: (-r.priority, r.arrived, r.name))
 
+    def _in_folders(self) -> list[Ready]:
+        """The pictures in folders with a recipe that can be claimed."""
+        found = list(
+            self.folders.ready(self._now, self._listing, self._named, self._unread, self._may_pass)
+        )
+        self._stuck += self.folders.stuck
+        for name, (signature, missing) in self.folders.missing.items():
+            self._wait_for(name, signature, missing)
+        for name in self._listing.recipes:
+            if name not in self.folders.missing:
+                self._orphans.remove(name)
+        return found
+
     def read(self, ready: Ready) -> Ready | None:
         """`ready` with the content of its sidecar; None when the file changed since the scan."""
+        if ready.recipe is not None:
+            return self.recipes.read(ready, ready.recipe)
         try:
             parsed = self._sidecars.read(ready.name, ready.signature)
         except SidecarError as error:
             return replace(ready, error=ready.error or error)
         return replace(ready, parsed=parsed) if parsed is not None else None
+
+    def hold(self, folder: str, *, is_held: bool) -> bool:
+        """Hold the pictures in the folder of a recipe, or let them go; False where that changes
+        nothing. Raises OSError."""
+        return self._looks.hold(folder, is_held=is_held)
 
     @property
     def deadline(self) -> float:
@@ -115,7 +152,7 @@ class Inbox:
     def pending(self) -> int:
         """How many entries of the last scan may become ready by waiting alone: not those without
         their pictures, nor those that cannot be read for long."""
-        return self.count - self._stuck
+        return max(0, self.count - self._stuck)
 
     @property
     def batches(self) -> frozenset[str] | None:
@@ -126,14 +163,15 @@ class Inbox:
         """Notes about the files of the last scan that will not become jobs as they are."""
         unread = [notes.unreadable(name, error) for name, error in self._errors.items()]
         found = [*self._orphans.notes(), *unread, *notes.mistaken(self._listing.mistakes)]
+        found += self.folders.notes
         if not self.pending:  # else a sidecar that is not read yet may name the pictures
-            pictures = [each.picture for each in self._pictures.values() if each.picture]
+            pictures = self._pictures.found()
             named = {picture.name for picture in pictures if picture.root == self.root}
             found += notes.unnamed(self._listing.pictures, named, found)
         return found[:MOST_NOTES]
 
     def needed(self) -> set[str] | None:
-        """The inbox pictures that sidecars name now, in Unicode normal form.
+        """The inbox pictures that sidecars and recipes name now, in Unicode normal form.
 
         None while there is a sidecar that is not read yet. Raises OSError.
         """
@@ -145,31 +183,30 @@ class Inbox:
             known = self._sidecars.cached(name, self.root.signature(name))
             if known is None:
                 return None
-            for source in known.sources:
-                pictures |= self._beside(name, source)
-        return pictures
+            pictures |= self._beside(name, known.sources)
+        by_recipes = self.recipes.named(self._listing.recipes)
+        return None if by_recipes is None else pictures | by_recipes
 
-    def _beside(self, sidecar: str, source: str) -> set[str]:
-        try:
-            places = self.locator.places(sidecar, source)
-            return {normal(name) for root, name in places if root == self.root}
-        except SidecarError:  # a refused path names no picture
-            return set()
+    def _beside(self, sidecar: str, sources: Iterable[str]) -> set[str]:
+        places = (self.locator.beside(sidecar, source) for source in sources)
+        return {place for place in places if place is not None}
 
     def _check(self, name: str) -> Ready | None:
         try:
             signature = self.root.signature(name)
             if signature.size > _NO_SIDECAR:
                 raise SidecarError("path_refused", f"{format_size(signature.size)} is no sidecar")
-            if not self._stability.is_stable(name, signature):
-                self._has_unread = True
-                return None
-            known = self._sidecars.get(name, signature)
+            is_stable = self._stability.is_stable(name, signature)
+            known = self._sidecars.get(name, signature) if is_stable else None
             if known is None:
                 self._has_unread = True
-                self._stability.check_again(self._now)
+                self._unread.add(name.rpartition("/")[0])
+                if is_stable:
+                    self._stability.check_again(self._now)
                 return None
             self._batches.add(known.batch)
+            if self._listing.governed:
+                self._named |= self._beside(name, known.sources)
             if known.error is not None:
                 return Ready(name, signature, error=known.error)
             return self._with_pictures(name, known)
@@ -181,7 +218,7 @@ class Inbox:
 
     def _with_pictures(self, name: str, known: CachedSidecar) -> Ready | None:
         try:
-            looked = [self._picture_state(name, source) for source in known.sources]
+            looked = [self._pictures.look(name, source) for source in known.sources]
         except SidecarError as error:
             return Ready(name, known.signature, error=error)
         found = tuple(each.picture for each in looked if each.picture is not None)
@@ -190,26 +227,17 @@ class Inbox:
             missing = [source for source, each in sources if each.picture is None]
             return self._orphan(name, known.signature, list(dict.fromkeys(missing)))
         self._orphans.remove(name)
+        noted = self._listing.in_scopes(found)
         priority = self._priority if known.priority is None else known.priority
         refusal = too_large(name, found, self._most_bytes)
-        ready = Ready(name, known.signature, pictures=found, error=refusal, priority=priority)
+        ready = Ready(
+            name, known.signature, pictures=found, error=refusal, priority=priority, noted=noted
+        )
         return ready if all(each.is_stable for each in looked) else None
 
-    def _picture_state(self, name: str, source: str) -> PictureState:
-        """The state of one picture; a picture named by many sidecars is checked once in a scan."""
-        key = (name.rpartition("/")[0], source)
-        if key not in self._pictures:
-            found = self.locator.find(name, source)
-            stable = found is not None and self._stability.is_stable(found.key, found.signature)
-            self._pictures[key] = PictureState(found, stable)
-        return self._pictures[key]
-
     def _orphan(self, name: str, signature: Signature, missing: list[str]) -> Ready | None:
-        seen = self._listing.files
-        since = self._orphans.add(name, signature, missing, self.locator, seen, self._now)
+        since = self._wait_for(name, signature, missing)
         if self._now - since < self._orphan_wait:
-            if self._now - since < WARN_AFTER:
-                self._stability.check_again(since + WARN_AFTER)
             self._stability.check_again(since + self._orphan_wait)
             self._stuck += 1
             return None
@@ -218,13 +246,23 @@ class Inbox:
         meant = ", ".join(
             f"{near!r} for {each!r}" if several else repr(near) for each, near in nearest.items()
         )
+        taker = self.folders.taker(self.locator.beside(name, missing[0]) or "")
         error = SidecarError(
             "picture_missing",
-            f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time",
+            f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time"
+            + (f", or was taken by {taker}" if taker else ""),
             (f"did you mean {meant}? " if meant else "")
             + "put the picture into the inbox, then run `nstd retry` for this job",
         )
         return Ready(name, signature, error=error)
+
+    def _wait_for(self, name: str, signature: Signature, missing: list[str]) -> float:
+        """Note that a sidecar or a recipe waits for pictures; returns since when."""
+        seen = self._listing.files
+        since = self._orphans.add(name, signature, missing, self.locator, seen, self._now)
+        if self._now - since < WARN_AFTER:
+            self._stability.check_again(since + WARN_AFTER)
+        return since
 
     def _is_held(self, name: str) -> bool:
         until = self.holds.until(name)
@@ -251,4 +289,5 @@ class Inbox:
         self.present = names, hidden
         self._sidecars.forget(names, hidden)
         self._orphans.forget(names, hidden)
+        self.recipes.forget(names, hidden)
         self.holds.forget(names, hidden)

@@ -65,6 +65,14 @@ class Locator:
             for suffix in ("", *SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)):
                 yield self._styles, join("", source + suffix)
 
+    @staticmethod
+    def beside(sidecar: str, source: str) -> str | None:
+        """The normal name of the inbox picture that `sidecar` may mean; None for a refused path."""
+        try:
+            return normal(join(sidecar.rpartition("/")[0], source))
+        except SidecarError:
+            return None
+
     def nearest(self, sidecar: str, source: str) -> str:
         """The existing picture whose name is most similar to `source`, which does not exist.
 

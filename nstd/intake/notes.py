@@ -66,6 +66,12 @@ def waiting(
     )
 
 
+def wrong_recipe(name: str, error: NstdError) -> InboxNote:
+    """The note of a recipe that is not valid."""
+    message = f"is not followed, and the pictures in its folder wait: {error.message}"
+    return InboxNote(name=name, kind="recipe", message=message)
+
+
 def nearest_names(locator: Locator, sidecar: str, missing: Iterable[str]) -> dict[str, str]:
     """For each missing picture the existing one that was probably meant, where there is one.
 

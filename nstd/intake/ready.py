@@ -1,4 +1,4 @@
-"""A sidecar that can be claimed."""
+"""What can be claimed: a sidecar, or a picture in the folder of a recipe."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nstd.documents.grid import GridFile
+from nstd.documents.recipe import PictureMode, RecipeFile
 from nstd.errors import NstdError
 from nstd.intake.locator import Found
 from nstd.queue.overrides import Overrides
@@ -16,18 +17,37 @@ _FIRST = 101  # above every priority: refused sidecars are answered first
 
 
 @dataclass(frozen=True, slots=True)
+class RecipeUse:
+    """The recipe by which a picture becomes a job, and what becomes of the picture."""
+
+    name: str  # relative to the inbox
+    signature: Signature
+    file: RecipeFile
+    pictures: PictureMode
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A sidecar that can be claimed: with all its pictures, or with its error.
 
-    `parsed` is set when the sidecar was read for its claim.
+    `parsed` is set when the sidecar was read for its claim. With a `recipe`, it is a picture, and
+    `parsed` is the sidecar that the recipe makes for it. `noted` are the pictures that lie in
+    folders of recipes, by name: from the claim on, they are no new contents there.
     """
 
-    name: str  # relative to the inbox
+    name: str  # relative to the inbox: the sidecar, or the picture of a recipe folder
     signature: Signature
     parsed: GridFile | None = None
     pictures: tuple[Found, ...] = ()
     error: NstdError | None = None
     priority: int = _FIRST
+    recipe: RecipeUse | None = None
+    noted: frozenset[str] = frozenset()
+
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in; "" at the top."""
+        return self.name.rpartition("/")[0]
 
     @property
     def arrived(self) -> float:

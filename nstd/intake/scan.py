@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 
 from nstd.errors import SidecarError
-from nstd.intake.locator import SUFFIXES
-from nstd.intake.names import is_ignored, is_sidecar, mistake
+from nstd.intake.locator import SUFFIXES, Found
+from nstd.intake.names import is_ignored, is_recipe, is_sidecar, mistake
 from nstd.system.mounts import filesystem_of
-from nstd.system.nofollow import Folder
+from nstd.system.nofollow import Folder, FolderEntry
 
 DEPTH = 16
 """How deep sub-folders are read."""
@@ -27,6 +28,10 @@ class Scan:
         """Files whose names look like a mistake for a sidecar or a picture."""
         self.pictures: list[str] = []
         """The names of pictures, or of some if there are many."""
+        self.recipes: list[str] = []
+        """The names of the recipes."""
+        self.governed: dict[str, str] = {}
+        """The folders whose pictures a recipe is for, with the name of the nearest recipe."""
         self.files = 0
         """The number of files and folders in the last scan."""
 
@@ -36,9 +41,10 @@ class Scan:
         names: list[str] = []
         unreadable: dict[str, Exception] = {}
         self.mistakes, self.pictures, self.files = [], [], 0
-        folders = [""]
+        self.recipes, self.governed = [], {}
+        folders = [("", "")]
         while folders:
-            folder = folders.pop()
+            folder, recipe = folders.pop()
             try:
                 entries = self._root.entries(folder)
             except (OSError, SidecarError) as error:
@@ -47,16 +53,33 @@ class Scan:
                 unreadable[folder] = error
                 continue
             self.files += len(entries)
+            recipe = self._recipe(folder, entries) or recipe
+            if recipe:
+                self.governed[folder] = recipe
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_folder:
                     if name.count("/") < DEPTH and not is_ignored(entry.name):
-                        folders.append(name)
+                        folders.append((name, recipe))
                 elif is_sidecar(entry.name):
                     names.append(name)
-                else:
+                elif not recipe:
                     self._note(name, entry.name)
         return sorted(names), unreadable
+
+    def _recipe(self, folder: str, entries: list[FolderEntry]) -> str:
+        """The recipe in a folder, by its name; at the top of the inbox there can be none."""
+        leaves = sorted(e.name for e in entries if is_recipe(e.name) and not e.is_folder)
+        self.recipes += [f"{folder}/{leaf}" if folder else leaf for leaf in leaves[:1]]
+        self.mistakes += [f"{folder}/{leaf}" if folder else leaf for leaf in leaves[1:]]
+        return self.recipes[-1] if leaves and folder else ""
+
+    def in_scopes(self, pictures: Iterable[Found]) -> frozenset[str]:
+        """Those of the pictures that lie in a folder with a recipe, by name."""
+        if not self.governed:
+            return frozenset()
+        names = (each.name for each in pictures if each.root == self._root)
+        return frozenset(name for name in names if name.rpartition("/")[0] in self.governed)
 
     def _note(self, name: str, leaf: str) -> None:
         """Remember a file that is not a sidecar, if it may be shown to people."""

@@ -24,14 +24,15 @@ class Stability:
         self._before, self._seen = self._seen, {}
         self._deadlines, self._now = [], now
 
-    def is_stable(self, key: str, signature: Signature) -> bool:
-        """Whether the file has not changed for the settle time."""
+    def is_stable(self, key: str, signature: Signature, settle: float | None = None) -> bool:
+        """Whether the file has not changed for the settle time, or for `settle` seconds."""
+        wait = self.settle if settle is None else settle
         known = self._seen.get(key) or self._before.get(key)
         since = known[1] if known and known[0] == signature else self._now
         self._seen[key] = (signature, since)
-        if self._now - since >= self.settle:
+        if self._now - since >= wait:
             return True
-        self.check_again(since + self.settle)
+        self.check_again(since + wait)
         return False
 
     def check_again(self, at: float) -> None:

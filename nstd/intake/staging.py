@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from nstd.documents.grid import member_sidecar
 from nstd.documents.model import Membership
@@ -12,6 +14,7 @@ from nstd.documents.sidecar import Sidecar, SidecarFile
 from nstd.documents.sidecar_writer import dump
 from nstd.errors import StoreError, printable
 from nstd.intake.locator import Found
+from nstd.intake.names import is_recipe
 from nstd.intake.plan import EffectiveSettings, Plan, safe_name
 from nstd.intake.ready import Ready
 from nstd.queue.batch import Batch, BatchPaths, Member
@@ -26,20 +29,42 @@ def place_of(ready: Ready) -> str:
     return "/".join(safe_name(part) for part in PurePosixPath(ready.name).parent.parts)
 
 
+def sidecar_name(ready: Ready) -> str:
+    """The file name of the sidecar in the folder of its job."""
+    path = PurePosixPath(ready.name)
+    if ready.recipe is None:
+        return f"{safe_name(path.stem)}{path.suffix}"
+    name = f"{safe_name(path.stem)}.yaml"
+    return f"{safe_name(path.name)}.yaml" if is_recipe(name) else name
+
+
+class CopiedPicture(NamedTuple):
+    """A picture of the inbox that was copied into the folder, and the SHA-256 of its bytes."""
+
+    picture: Found
+    sha256: str
+
+
 class Staging:
-    """Fills `folder`, which no other part reads yet, from a ready sidecar, now at `claim`."""
+    """Fills `folder`, which no other part reads yet, from what is claimed.
+
+    That is a sidecar, now at `claim`, or a picture of a recipe, which lies there if it was taken
+    out of the inbox. `copied` are the pictures of the inbox, by name.
+    """
 
     def __init__(
-        self, files: Files, inbox: Folder, ready: Ready, claim: Path, folder: Path
+        self, files: Files, inbox: Folder, ready: Ready, claim: Path | None, folder: Path
     ) -> None:
         self._files, self._inbox, self._ready = files, inbox, ready
         self._folder, self._id = folder, folder.name
-        self._sidecar = Found(claim.name, Folder(claim.parent), claim.name, ready.signature)
-        relative = PurePosixPath(ready.name)
-        self._place = place_of(ready)
-        self._name = f"{safe_name(relative.stem)}{relative.suffix}"
+        self._claimed_file: Found | None = None
+        if claim is not None:
+            place = Folder(claim.parent)
+            self._claimed_file = Found(claim.name, place, claim.name, ready.signature)
+        self._place, self._name = place_of(ready), sidecar_name(ready)
         self._claimed = time.time()
         self._copies: dict[str, tuple[Path, str]] = {}
+        self.copied: dict[str, CopiedPicture] = {}
 
     def job(self, order: EffectiveSettings, failure: Failure | None) -> Job:
         """One job; with a `failure`, the job that publishes why the sidecar was refused."""
@@ -50,7 +75,7 @@ class Staging:
             inputs = tuple(self._inputs(part, paths))
         membership = parsed.sidecar.batch if parsed is not None else None
         job = self._job(self._id, self._name, order, inputs, membership)
-        self._copy(self._sidecar, paths.folder / job.sidecar)
+        self._put_sidecar(paths.folder / job.sidecar)
         if failure is not None:
             self._files.write(paths.reason, failure.model_dump_json().encode())
         self._files.write(paths.job, job.model_dump_json(indent=1).encode())
@@ -72,12 +97,21 @@ class Staging:
                 for index, member in enumerate(plan.members)
             ),
         )
-        self._copy(self._sidecar, paths.folder / batch.sidecar)
+        self._put_sidecar(paths.folder / batch.sidecar)
         for index, member in enumerate(plan.members):
             self._stage(paths, batch, index, member.parsed, member.order)
         self._files.sync_folder(paths.staged)
         self._files.write(paths.manifest, batch.model_dump_json(indent=1).encode())
         return batch
+
+    def _put_sidecar(self, target: Path) -> None:
+        """The sidecar as it was dropped, or the one that the recipe makes for the picture."""
+        if self._ready.recipe is None:
+            assert self._claimed_file is not None
+            self._copy(self._claimed_file, target)
+        else:
+            assert self._ready.parsed is not None
+            self._files.write_new(target, iter([dump(self._ready.parsed.document.value)]))
 
     def _stage(
         self,
@@ -128,23 +162,32 @@ class Staging:
         found = dict(zip(self._ready.parsed.pictures, self._ready.pictures, strict=True))
         sidecar: Sidecar = part.sidecar
         for reference in sidecar.references:
-            picture = found[reference.source]
+            picture = self._where(found[reference.source])
             file = reference.label + PurePosixPath(picture.name).suffix.lower()
             style = None if reference.style is None else sidecar.style[reference.style]
             origin = self._origin(picture)
-            put = self._link if linked else self._copy
+            sha256 = (self._link if linked else self._copy)(picture, paths.folder / file)
+            if picture.root == self._inbox:
+                self.copied.setdefault(picture.name, CopiedPicture(picture, sha256))
             yield Input(
                 role=reference.role,
                 style=reference.style,
                 source=picture.source,
                 file=file,
-                sha256=put(picture, paths.folder / file),
+                sha256=sha256,
                 bytes=picture.signature.size,
                 weight=style.weight if style else 1.0,
                 scale=style.scale if style else 1.0,
                 origin=origin,
-                signature=picture.signature if origin else None,
+                signature=picture.signature if origin and not self._ready.recipe else None,
             )
+
+    def _where(self, picture: Found) -> Found:
+        """Where a picture lies now: that of a recipe may have been taken out of the inbox."""
+        is_taken = picture.root == self._inbox and picture.name == self._ready.name
+        if not is_taken or self._claimed_file is None:
+            return picture
+        return replace(self._claimed_file, source=picture.source)
 
     def _origin(self, picture: Found) -> str | None:
         """The name in the inbox; None for pictures of the library, and for names that are not

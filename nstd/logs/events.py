@@ -84,6 +84,26 @@ EVENTS: dict[str, Event] = {
         "is told again, with `waited` in seconds, as a warning",
         serious="waited",
     ),
+    "recipe.loaded": Event(
+        "info", "recipe jobs", "a new or changed recipe; jobs: how many each picture makes"
+    ),
+    "recipe.invalid": Event(
+        "warning",
+        "recipe code message hint",
+        "a recipe is wrong; it stays where it is, and the pictures in its folder wait",
+    ),
+    "recipe.held": Event(
+        "warning",
+        "recipe held taken hint",
+        "the folder was full when its recipe was seen first: so many pictures wait for a release",
+    ),
+    "recipe.released": Event("info", "folder", "what was held in the folder of a recipe goes on"),
+    "picture.passed_over": Event(
+        "warning",
+        "path reason",
+        "a picture in the folder of a recipe that will not be made; of a kind that cannot be read, "
+        "one is named",
+    ),
     "inbox.lost": Event(
         "error", "path error", "the inbox cannot be read; no file counts as deleted"
     ),
@@ -170,6 +190,15 @@ EVENTS: dict[str, Event] = {
         "the gallery cannot be written; jobs go on, and it is tried again",
     ),
     "pictures.cleared": Event("info", "job files action", "inbox pictures archived or deleted"),
+    "outbox.expired": Event(
+        "info",
+        "path kind bytes [moved_to]",
+        "a result, failure, batch or archived picture was deleted or moved: it was too old, or the "
+        "outbox too large",
+    ),
+    "expiry.failed": Event(
+        "warning", "reason", "a sweep for what is too old has failed; it is tried again"
+    ),
     "worker.started": Event("info", "slot pid device seconds", "a worker process is ready"),
     "worker.ended": Event(
         "info",

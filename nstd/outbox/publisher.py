@@ -135,7 +135,9 @@ class Publisher:
             if is_new:
                 self._log_end(pending.job, failure)
             self._count(pending, failure, is_new=is_new)
-        self._note_end(pending.job)
+        if not pending.is_noted:
+            self._note_end(pending.job)
+            pending.is_noted = True
         self._store.remove(pending.job)
 
     def _count(self, pending: EndedJob, failure: Failure | None, *, is_new: bool) -> None:

@@ -113,8 +113,13 @@ class ControlRequests:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no request that can be taken."""
-        return not {path for path in self._folder.glob("*.json") if _is_request(path)} - self._stuck
+        """Whether there is no request that can be taken; a folder that cannot be read has none
+        once `take` has told of it."""
+        try:
+            paths = _requests(self._folder)
+        except OSError:
+            return self._folder in self._stuck
+        return not paths - self._stuck
 
     def take(self) -> Iterator[ControlRequest]:
         """Every request, oldest first, to be carried out before the next one is asked for.
@@ -145,14 +150,10 @@ class ControlRequests:
 
     def _paths(self, before: set[Path]) -> list[Path]:
         try:
-            names = os.listdir(self._folder)  # noqa: PTH208 - glob hides a folder that is closed
-        except FileNotFoundError:
-            return []
+            return sorted(_requests(self._folder), key=_age)
         except OSError as error:
             self._skip(self._folder, error, before)
             return []
-        paths = (self._folder / name for name in names if name.endswith(".json"))
-        return sorted(filter(_is_request, paths), key=_age)
 
     def _skip(self, path: Path, error: OSError, before: set[Path]) -> None:
         self._stuck.add(path)
@@ -160,9 +161,17 @@ class ControlRequests:
             self._refuse(path, error)
 
 
-def _is_request(path: Path) -> bool:
-    """Whether it may be a request: anything but a folder, which cannot be removed as a file."""
-    return path.is_symlink() or not path.is_dir()
+def _requests(folder: Path) -> set[Path]:
+    """What may be a request: anything but a folder, which cannot be removed as a file.
+
+    Raises OSError.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - glob hides a folder that is closed
+    except FileNotFoundError:
+        return set()
+    paths = (folder / name for name in names if name.endswith(".json"))
+    return {path for path in paths if path.is_symlink() or not path.is_dir()}
 
 
 def _age(path: Path) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from nstd.documents.model import StoredModel, Text, Version
 from nstd.queue.inbox_note import InboxNote
+from nstd.queue.recipe_state import RecipeState
 from nstd.queue.start_pause import StartPause
 
 
@@ -38,6 +39,7 @@ class Health(StoredModel):
     inbox_lost: bool = False
     devices: tuple[DeviceHealth, ...] = ()
     notes: tuple[InboxNote, ...] = ()
+    recipes: tuple[RecipeState, ...] = ()
     running: dict[str, str] = Field(default_factory=dict)
     unavailable: dict[str, Text] = Field(default_factory=dict)
     schema_version: Version = 1

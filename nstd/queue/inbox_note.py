@@ -33,8 +33,9 @@ class InboxNote(StoredModel):
     """One file of the inbox, and why it does not become a job."""
 
     name: ShownName  # relative to the inbox
-    kind: Literal["waiting", "unreadable", "mistake", "unnamed"]
-    """It waits for pictures; cannot be read; looks like a mistake; a picture no sidecar names."""
+    kind: Literal["waiting", "unreadable", "mistake", "unnamed", "recipe"]
+    """It waits for pictures; cannot be read; looks like a mistake; a picture no sidecar names; a
+    recipe that is wrong."""
     message: Text  # what happens and what to do, for a person
     missing: tuple[ShownName, ...] = ()  # the pictures it waits for, as the sidecar calls them
     nearest: NearestNames = Field(default_factory=dict)

@@ -7,7 +7,7 @@ decisions, and reports what happened.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from nstd.documents.config import Config
@@ -17,6 +17,7 @@ from nstd.queue.entries import Decision, Resolution, Running, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
 from nstd.queue.start_pause import StartPause
+from nstd.queue.turns import Turns
 from nstd.system.backoff import backoff
 from nstd.system.waits import USUAL, Waits
 
@@ -44,7 +45,7 @@ class Scheduler:
         self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
         self._proven: dict[str, set[str]] = {}  # the devices on which each backend has done well
         self._died: dict[str, set[str]] = {}  # the devices on which each job has lost its worker
-        self.members = LiveMembers()
+        self.members, self._turns = LiveMembers(), Turns()
         self.start_pause: StartPause | None = None
         """Why no job is started now; set by the caller."""
         self._has_removed_device = False  # whether a job runs on a device that was removed
@@ -114,7 +115,7 @@ class Scheduler:
             return
         sound, suspect = self._free_slots()
         due = [waiting for waiting in self.waiting.values() if waiting.is_due(now)]
-        for waiting in sorted(due, key=lambda waiting: waiting.rank) if sound or suspect else ():
+        for waiting in self._in_order(due) if sound or suspect else ():
             affinity, admits = waiting.job.affinity, partial(self._admits, now)
             avoided = waiting.avoided if self._is_another_up(waiting.avoided) else frozenset()
             avoided |= self._kept_for_other_trials(waiting.job, due, now)
@@ -123,6 +124,11 @@ class Scheduler:
                 yield waiting.job, slot
             elif not avoided:
                 return
+
+    def _in_order(self, due: Iterable[Waiting]) -> Iterator[Waiting]:
+        """The highest priority first; of the same priority each folder in turn, oldest first."""
+        ranked = sorted(due, key=lambda waiting: waiting.rank)
+        return self._turns.order(ranked, lambda w: w.job.priority, lambda w: w.job.folder)
 
     def _kept_for_other_trials(self, job: Job, due: list[Waiting], now: float) -> set[str]:
         """The nodes on which another job should test the device whose breaker is open.
@@ -165,6 +171,7 @@ class Scheduler:
         self.running[job.id] = Running(job, slot, avoided=avoided)
         self._warm[slot] = job.affinity
         self.breakers[slot.device].start(job.id)
+        self._turns.taken(job.folder)
 
     def begun(self, job_id: str, now: float) -> None:
         """A worker has taken the job: its time limit counts from now."""

@@ -90,6 +90,26 @@ class Files(FilePrimitives):
                 raise
             self.copy_file(source, target)
 
+    def link_new(self, source: Path, target: Path) -> bool:
+        """Make `target` durably, as a hard link to `source`; False when that name is taken.
+
+        Of several processes one succeeds. Where hard links are impossible, it is a copy.
+        """
+        self.step("link", target)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except FileExistsError:  # it can be ours: NFS repeats a link
+            return os.path.samestat(source.lstat(), target.lstat())
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            try:
+                self.write_new(target, iter([source.read_bytes()]))
+            except FileExistsError:
+                return False
+        self.sync_folder(target.parent)
+        return True
+
     def move_to_free_name(self, source: Path, target: Path, *, below: Path | None = None) -> Path:
         """Move `source` durably to `target`, or to `target-2` ... if the name is taken.
 

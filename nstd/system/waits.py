@@ -27,6 +27,9 @@ class Waits:
     """Until the gallery is written again, after that failed; grows."""
     gallery_scan: float = 60.0
     """Between scans of the outbox for results that people have removed."""
+    expire: float = 600.0
+    """From the start of the daemon to its first sweep for what is too old: a clock that was wrong
+    when the machine started is right by then. Between sweeps it is six times as long."""
 
 
 USUAL = Waits()

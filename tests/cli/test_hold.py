@@ -278,6 +278,25 @@ def test_a_sidecar_that_was_claimed_meanwhile_is_held_as_the_job_that_it_is(
     wait_for(lambda: len(playground.events("job.failed", code="cancelled")) == 2)
 
 
+def test_a_bug_in_a_request_costs_that_request_alone(playground: Playground) -> None:
+    """The others are carried out, and jobs start."""
+    playground.sabotage(
+        "from nstd.daemon.waiting_changes import WaitingChanges\n"
+        "def broken(*arguments):\n    raise KeyError('a bug')\n"
+        "WaitingChanges.apply = broken\n"
+    )
+    playground.pair("beach")
+    requests = ControlRequests(playground.work, Files())
+    for request in (ControlRequest("hold", "beach.yaml"), ControlRequest("cancel", "beach.yaml")):
+        requests.write(request)
+    playground.pair("other")
+    assert playground.once().returncode == 0
+    assert "KeyError" in playground.events("daemon.error")[0]["error"]
+    assert playground.events("request.refused")[0]["reason"].startswith("a bug in nstd")
+    assert playground.reason("beach")["code"] == "cancelled"
+    assert order(playground) == ["other"]
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"sidecars": 3}', '{"sidecars": {"a": 1}}', ""])
 def test_a_damaged_file_of_overrides_stops_nobody(playground: Playground, text: str) -> None:
     """Only a person can have damaged it: what it said is forgotten, and jobs go on."""

@@ -95,6 +95,32 @@ def test_wait_tells_why_a_job_has_failed(
     ]
 
 
+def test_wait_says_that_no_job_is_started_and_that_the_job_is_held(
+    playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
+) -> None:
+    """Each once; it goes on after the resume and the release."""
+    assert playground.command("pause", "--reason", "a new disk").returncode == 0
+    wait_for(lambda: playground.events("starts.paused"))
+    said = playground.folder / "said"
+    with said.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nstd", "submit", "--wait", *pair],
+            env=playground.environment | {"NSTD_CONFIG": str(playground.config_path)},
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            cwd=playground.folder,
+        )
+    words = "no job is started: paused until `nstd resume` (a new disk); waiting"
+    wait_for(lambda: words in said.read_text())
+    wait_for(lambda: playground.events("job.claimed"))
+    assert playground.command("hold", "beach-in-starry").returncode == 0
+    wait_for(lambda: "held: `nstd release` lets it start" in said.read_text())
+    assert said.read_text().count(words) == 1
+    for command in (["resume"], ["release", "beach-in-starry"]):
+        assert playground.command(*command).returncode == 0
+    assert process.wait(timeout=120) == 0
+
+
 def test_wait_says_that_the_daemon_has_gone(
     playground: Playground, daemon: subprocess.Popen[bytes], pair: tuple[str, str]
 ) -> None:

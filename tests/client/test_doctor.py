@@ -126,6 +126,22 @@ def test_a_folder_that_is_not_there_is_a_failure(root: Path) -> None:
     assert "nstd init" in finding.hint
 
 
+def test_a_folder_that_takes_what_expires_must_be_there_and_take_a_file(root: Path) -> None:
+    """Else nothing could go, which the log would tell ten minutes after the start."""
+    there = root.parent / "old"
+    config = Config.at(root, retention={"results": "90d", "move_to": there})
+    levels = [
+        finding.level for finding in folder_checks.folders(config) if finding.what == "move_to"
+    ]
+    assert levels == ["fail"]
+    there.mkdir()
+    levels = [
+        finding.level for finding in folder_checks.folders(config) if finding.what == "move_to"
+    ]
+    assert levels == ["ok"]
+    assert list(there.iterdir()) == []
+
+
 def test_a_folder_that_refuses_a_file_is_a_failure(root: Path) -> None:
     """Not even root can write into /proc."""
     [finding] = about(look(root, devices=["cpu"], folders={"work": "/proc/self"}), "work")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.playground import Playground, wait_for
+from support.playground import Playground, on_a_terminal, wait_for
 
 from nstd.client.verify import picture_reader
 from nstd.client.verify.picture_reader import PictureReader
@@ -263,7 +263,7 @@ def test_nothing_is_wrong_with_what_a_daemon_has_made(sound: Playground) -> None
     """Results, failures and batches are counted; the exit code is 0."""
     done = sound.command("verify")
     assert done.returncode == 0, done.stdout
-    assert done.stdout == "4 results, 1 failures, 1 batches: nothing is wrong\n"
+    assert done.stdout == "4 results, 1 failure, 1 batch: nothing is wrong\n"
 
 
 @pytest.mark.parametrize("make", DAMAGES, ids=lambda make: make.__name__)
@@ -317,10 +317,17 @@ def test_the_text_for_people_has_a_line_of_what_and_one_of_what_to_do(sound: Pla
     assert done.returncode == 1
     wrong, hint, end = done.stdout.splitlines()
     assert re.fullmatch(r"wrong +beach its picture has \S+ instead of \S+", wrong)
-    assert end == "4 results, 1 failures, 1 batches: 1 wrong"
+    assert end == "4 results, 1 failure, 1 batch: 1 wrong"
     command = re.search(r"`nstd (.+?)`", hint)
     assert command
     assert sound.command(*command[1].split()).returncode == 0
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(sound: Playground) -> None:
+    """Of all folders of the outbox that it looks at."""
+    drawn = on_a_terminal(sound, "verify", "-c", str(sound.config_path))
+    assert "6 of 6 folders" in drawn
+    assert "100%" in drawn
 
 
 def test_a_picture_that_kills_or_stops_its_decoder_does_not_end_the_rest(
@@ -359,13 +366,16 @@ def test_beside_a_running_daemon_there_is_no_false_alarm(playground: Playground)
     for number in range(12):
         playground.pair(f"beach{number}", options={"steps": 3, "pause": 0.1})
     playground.pair("studies", options={"steps": [1, 2, 3]})
-    looks = 0
-    while playground.ended() < 15 and looks < 60:
+    counts = set[int]()
+
+    def look() -> bool:
         code, found = verify(playground)
         assert (code, found["wrong"]) == (0, [])
-        looks += 1
-    assert playground.ended() == 15
-    assert looks >= 2
+        counts.add(found["results"])
+        return bool(found["results"] == 15)
+
+    wait_for(look, pause=0.2)
+    assert len(counts) > 2, "it never looked while they were made"
 
 
 def test_beside_a_running_daemon_damage_is_found_and_the_gallery_made_anew(

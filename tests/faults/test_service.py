@@ -160,6 +160,37 @@ def test_two_daemons_race_over_a_crowd(
     assert playground.stop(steady) == neighbour.stop(last) == 0
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("count", [30, pytest.param(300, marks=pytest.mark.slow)])
+def test_two_daemons_make_each_picture_of_a_recipe_once(
+    playground: Playground, neighbour: Playground, count: int
+) -> None:
+    """Pictures that are kept look the same before and after; one daemon dies in the middle, and
+    what it had taken it makes when it is back."""
+    polling = {"mode": "poll", "poll": "100ms", "settle": "1s"}
+    for each in (playground, neighbour):
+        each.configure(watch=polling, jobs={"queue": 4})
+    steady, doomed = playground.start(), neighbour.start()
+    playground.picture("starry/style.png", color="orange")
+    (playground.inbox / "starry" / "recipe.yaml").write_text("style: style.png\n")
+    names = {f"photo-{number:04}" for number in range(count)}
+    for number, name in enumerate(sorted(names)):
+        playground.picture(f"starry/{name}.png", color=f"rgb({number % 256},{number // 256},9)")
+    wait_for(lambda: playground.ended() and neighbour.ended() > count // 10, what="the race")
+    doomed.kill()
+    doomed.wait(timeout=120)
+    last = neighbour.start()
+    wait_for(lambda: finished(playground) | finished(neighbour) == names, 250, "all pictures")
+    assert finished(playground).isdisjoint(finished(neighbour))
+    assert playground.stop(steady) == neighbour.stop(last) == 0
+    for each in (playground, neighbour):
+        assert each.once().returncode == 0
+    assert playground.ended() + neighbour.ended() == count
+    notes = list((playground.inbox / ".nstd" / "made" / "starry").glob("[0-9a-f]*.json"))
+    assert len(notes) == count + 1  # one is that of the style
+    assert {path.name for path in (playground.inbox / ".nstd").iterdir()} == {"made"}
+
+
 def jobs_in(playground: Playground) -> list[dict[str, Any]]:
     """What the job folders hold."""
     return [json.loads(path.read_text()) for path in playground.work.glob("2*/job.json")]

@@ -44,7 +44,7 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
         inbox,
         Overrides(tmp_path / "work", Files()),
         store,
-        Claims(store, inbox.root, Files()),
+        Claims(store, inbox.root, Files(), inbox.made, tmp_path / "outbox" / "archive"),
         scheduler,
         EndedJobs(scheduler.members),
         Backends(),

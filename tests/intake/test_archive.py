@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,19 @@ def test_the_same_bytes_are_kept_once(desk: Desk, is_restarted: bool) -> None:
     assert names_in(desk.folder / "sub") == ["copy.png"]
     assert (desk.folder / "sub" / "copy.png").samefile(desk.folder / "style.png")
     assert desk.contents() == {b"one", b"two"}
+
+
+def test_a_picture_that_is_used_again_is_new_again_for_retention(desk: Desk) -> None:
+    """Its last change is now, that of its content is as it was."""
+    desk.archive.take(desk.drop("beach.jpg", b"beach"), "beach.jpg")
+    (kept,) = desk.folder.rglob("*.jpg")
+    os.utime(kept, (1e9, 1e9))
+    before = kept.stat()
+    time.sleep(0.05)
+    desk.archive.take(desk.drop("beach.jpg", b"beach"), "beach.jpg")
+    after = kept.stat()
+    assert after.st_ctime_ns > before.st_ctime_ns
+    assert after.st_mtime_ns == before.st_mtime_ns
 
 
 def test_what_others_did_to_the_archive_is_seen(desk: Desk) -> None:

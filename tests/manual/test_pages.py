@@ -34,7 +34,9 @@ from nstd.backends import Backends
 from nstd.cli.app import app
 from nstd.documents.config import load_config
 from nstd.documents.grid import parse_grid
+from nstd.documents.recipe import parse_recipe
 from nstd.intake.plan import make_plan
+from nstd.intake.recipe_cache import count_jobs
 
 TESTS = SOURCE / "tests"
 PICTURES = ("beach.jpg", "pier.jpg", "starry.jpg", "scream.jpg", "waves.jpg")
@@ -190,12 +192,18 @@ def problem(arguments: str) -> str | None:
 
 
 def test_each_example_of_a_sidecar_or_a_config_is_valid(playground: Playground) -> None:
-    """In YAML; what is no sidecar is a part of a config."""
+    """In YAML; what is no sidecar is a recipe, or a part of a config."""
     playground.configure(jobs={"backend": "gatys"})
     config = playground.config
     found = [block for path in DOCUMENTS for block in blocks(path, "yaml")]
     sidecars = [block.text for block in found if re.search("^content:", block.text, re.MULTILINE)]
-    configs = [block.text for block in found if block.text not in sidecars]
+    others = [block.text for block in found if block.text not in sidecars]
+    recipes = [text for text in others if re.search("^styles?:", text, re.MULTILINE)]
+    configs = [text for text in others if text not in recipes]
+    assert len(recipes) >= 2
+    for text in recipes:
+        recipe = parse_recipe(text.encode(), "recipe.yaml")
+        count_jobs("starry/recipe.yaml", recipe, config, Backends())
     assert len(sidecars) >= 6
     assert len(configs) >= 3
     for text in sidecars:

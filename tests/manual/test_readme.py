@@ -20,7 +20,6 @@ from manual.session import Session, draw
 from manual.test_pages import GATE, pasted
 
 MADE = {
-    "harbour-in-mosaic",
     "large",
     "stronger",
     "gentler",
@@ -61,6 +60,7 @@ def test_readme_can_be_pasted_from_the_first_line_to_the_last(playground: Playgr
     assert not (outbox / "failed").exists(), said
     made = {path.stem: path for path in outbox.glob("*/*.png")}
     assert set(made) == MADE
+    assert (outbox / "stones" / "harbour" / "harbour.png").is_file()
     settings = {
         name: json.loads(path.with_suffix(".json").read_text())["settings"]
         for name, path in made.items()

@@ -304,3 +304,16 @@ def test_a_reason_that_cannot_be_written_becomes_an_internal_error(
     assert press.ends() == [("job.failed", "failed/bad")]
     reason = json.loads((press.outbox / "failed" / "bad" / "reason.json").read_text())
     assert reason["code"] == "internal_error"
+
+
+def test_a_folder_that_is_half_removed_is_not_asked_how_its_job_has_ended(press: Press) -> None:
+    """Its batch was told while the folder was whole; without the reason, a failure looks fine."""
+    job = press.job()
+    press.ended.add(job, Failure(code="timed_out", message="too late", hint="hurry"))
+    press.fail("fsync_folder", errno.EIO, ".new")
+    press.work_at(0)
+    assert not press.store.paths(job.id).folder.exists()
+    press.mend()
+    press.work_at(LONGEST)
+    assert press.publisher.is_idle
+    assert press.noted == [job.id]

@@ -15,6 +15,7 @@ from support.playground import Playground, wait_for
 
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
+from nstd.system.layout import REQUESTS
 
 LONG = {"steps": 5000, "pause": 0.02}
 
@@ -110,6 +111,26 @@ def test_a_note_that_cannot_be_removed_is_told_once_and_passed_over(tmp_path: Pa
     assert [path.name for path in told] == ["0.json"]
     assert requests.is_empty, "a run with --once must not wait for it"
     assert [r.job for r in ControlRequests(tmp_path, Files()).take()] == ["x"], "given back, it is"
+
+
+def test_a_folder_that_cannot_be_read_is_told_of_and_then_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails once is looked at again; one that fails for long ends no daemon."""
+    told: list[Path] = []
+    requests = ControlRequests(tmp_path, Files(), lambda path, _: told.append(path))
+    requests.write(ControlRequest("cancel", "a"))
+
+    def broken(path: Path) -> list[str]:
+        raise OSError(5, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nstd.queue.control.os.listdir", broken)
+        assert not requests.is_empty
+        assert list(requests.take()) == list(requests.take()) == []
+        assert requests.is_empty
+    assert told == [tmp_path / REQUESTS]
+    assert list(requests.take()) == [ControlRequest("cancel", "a")]
 
 
 @pytest.mark.parametrize(

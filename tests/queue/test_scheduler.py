@@ -23,11 +23,10 @@ TWO = [Slot("cpu", 0), Slot("cpu", 1)]
 def make_job(name: str, **fields: Any) -> Job:
     """A job called `name` that wants the network `fields["network"]`."""
     network = fields.pop("network", "fitted")
-    given = {"submitted": 0.0, "timeout": 100.0, **fields}
+    given = {"submitted": 0.0, "timeout": 100.0, "folder": "", **fields}
     return Job(
         id=name,
         name=name,
-        folder="",
         sidecar=f"{name}.yaml",
         backend="gatys",
         options={"network": network},
@@ -122,6 +121,21 @@ def test_the_highest_priority_runs_first_then_the_oldest() -> None:
         scheduler.resolve(finished(job), 0.0)
         order.append(job)
     assert order == ["urgent", "early", "late", "never mind"]
+
+
+def test_folders_take_turns_among_jobs_of_the_same_priority() -> None:
+    """The oldest of each; a folder of many that came first does not keep another waiting."""
+    scheduler = make([Slot("cpu", 0)])
+    for number in range(4):
+        scheduler.add(make_job(f"a{number}", folder="a", submitted=float(number)))
+    scheduler.add(make_job("b0", folder="b", submitted=10.0))
+    scheduler.add(make_job("b1", folder="b", submitted=11.0))
+    ran = []
+    for now in range(6):
+        (job,) = start(scheduler, float(now))
+        scheduler.resolve(finished(job), float(now))
+        ran.append(job)
+    assert ran == ["a0", "b0", "a1", "b1", "a2", "a3"]
 
 
 def test_a_job_goes_to_the_slot_that_is_warm_for_it() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from PIL import Image
 
-from soak.judge import CLAIMS, sidecars
+from soak.judge import CLAIMS, RECIPE, RECIPE_FOLDERS, recipe_pictures, sidecars
 
 FINISHED = ""
 """Where an error code would stand: the job has made its picture."""
@@ -43,6 +43,8 @@ KINDS = {
     "no picture": Kind(3, frozenset({"picture_missing"})),
     "not YAML": Kind(5, frozenset({"sidecar_invalid"})),
     "bad options": Kind(4, frozenset({"options_invalid"}), {"stripes": 3}),
+    # in the folder of a recipe, without a sidecar
+    **{folder: Kind(8, _BLOWS | {FINISHED}) for folder in RECIPE_FOLDERS},
 }
 
 
@@ -82,8 +84,20 @@ class Dropper:
         job = Submission(f"job-{number:06}", kind, color)
         self.ledger[job.name] = job
         folder = self._inbox / self._draw.choice(FOLDERS)
+        if kind in RECIPE_FOLDERS:
+            self._put_for_recipe(job)
+            return
         folder.mkdir(parents=True, exist_ok=True)
         self._put(job, folder, self._sidecar(job))
+
+    def _put_for_recipe(self, job: Submission) -> None:
+        """The picture alone; with the recipe, if the folder was deleted or is not there yet."""
+        folder = self._inbox / job.kind
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / RECIPE).exists():
+            text = f"style: {STYLE}\npictures: {RECIPE_FOLDERS[job.kind]}\n"
+            (folder / RECIPE).write_text(text)
+        self._picture(job, folder)
 
     def bring_late_pictures(self) -> None:
         """Put those pictures into the inbox whose sidecars are there already."""
@@ -130,3 +144,5 @@ class Dropper:
             self.ledger[name].may_be_gone = True
         for name in {path.stem for path in paths} - claimed:
             del self.ledger[name]
+        for name in recipe_pictures(inbox, set()):
+            self.ledger[name].may_be_gone = True

@@ -20,7 +20,9 @@ from PIL import Image
 
 from nstd.queue.job import JOB_ID
 
-CLAIMS = ".nstd"
+CLAIMS, MADE, RECIPE = ".nstd", "made", "recipe.yaml"
+RECIPE_FOLDERS = {"kept": "keep", "archived": "archive", "deleted": "delete"}
+"""Folders with a recipe, and what becomes of the pictures in each."""
 NOT_RESULTS = {".staging", "logs", "archive", "gallery", "index.html"}
 TERMINAL = {"job.finished", "job.failed"}
 
@@ -63,7 +65,8 @@ class Judge:
         for job, name in jobs.items():
             if job not in published:
                 places[name].append("work")
-        for name in self._sidecars(published | jobs.keys()):
+        known = published | jobs.keys()
+        for name in [*self._sidecars(known), *recipe_pictures(self._inbox, known)]:
             places[name].append("inbox")
         return places
 
@@ -81,6 +84,7 @@ class Judge:
         """What must not be there when every job has ended."""
         places = (self._work / ".new", self._inbox / CLAIMS, self._outbox / ".staging")
         left = [path for place in places if place.is_dir() for path in place.iterdir()]
+        left = [path for path in left if path.name != MADE]
         return left + [path for path in self._work.iterdir() if JOB_ID.fullmatch(path.name)]
 
     # The outbox
@@ -135,8 +139,33 @@ def sidecars(inbox: Path) -> Iterator[Path]:
     """Every sidecar, those of claims too; a daemon may move them meanwhile."""
     for folder, _, names in os.walk(inbox):
         for name in names:
-            if name.endswith(".yaml") and not name.startswith("."):
+            if name.endswith(".yaml") and not name.startswith(".") and name != RECIPE:
                 yield Path(folder, name)
+
+
+def recipe_pictures(inbox: Path, known: set[str]) -> Iterator[str]:
+    """The pictures of recipes that are no jobs yet, or in a claim in flight; by their stems.
+
+    One that is kept has a note once it is claimed. A claim of a `known` job is a spare copy.
+    """
+    seen: set[int] = set()
+    for folder, mode in RECIPE_FOLDERS.items():
+        claims = [] if mode == "keep" else inbox.glob(f"{CLAIMS}/2*/.{mode}/{folder}/job-*.png")
+        paths = [path for path in claims if path.relative_to(inbox).parts[1] not in known]
+        for path in [*inbox.glob(f"{folder}/job-*.png"), *paths]:
+            inode = path.stat().st_ino
+            if inode not in seen and (mode != "keep" or not _is_claimed(inbox, path, known)):
+                yield path.stem
+            seen.add(inode)
+
+
+def _is_claimed(inbox: Path, path: Path, known: set[str]) -> bool:
+    """Whether the note of a picture that is kept is taken, and by no claim in flight."""
+    name = Path(path.parent.name, f"{hashlib.sha256(path.read_bytes()).hexdigest()}.json")
+    if not (inbox / CLAIMS / MADE / name).exists():
+        return False
+    claims = inbox.glob(f"{CLAIMS}/2*/.made/{name}")
+    return all(claim.relative_to(inbox).parts[1] in known for claim in claims)
 
 
 def has_entries(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from support.playground import Playground
 
 from soak.disks import Disk
 from soak.dropper import STYLE, Dropper
-from soak.judge import Judge, has_entries, sidecars
+from soak.judge import Judge, has_entries, recipe_pictures, sidecars
 from soak.manager import Manager
 from soak.report import Report
 from soak.schedule import DISKS, Blow, Event, schedule
@@ -238,7 +238,8 @@ class Storm:
 
     def _is_empty(self) -> bool:
         ground = self._ground
-        return not list(sidecars(ground.inbox)) and not list(ground.work.glob("2*"))
+        waiting = [*sidecars(ground.inbox), *recipe_pictures(ground.inbox, set())]
+        return not waiting and not list(ground.work.glob("2*"))
 
     def _sum_up(self) -> None:
         report, manager = self.report, self._manager

@@ -23,10 +23,11 @@ class Bench:
         for folder in (self.inbox, self.work, root / "styles"):
             folder.mkdir(parents=True, exist_ok=True)
         self.config = Config.at(root, watch={"settle": 0})
-        self.look = Inbox(self.config)
         self.files = files or Files()
+        self.look = Inbox(self.config, files=self.files)
         self.store = JobStore(self.work, self.files)
-        self.claims = Claims(self.store, self.look.root, self.files)
+        archive = root / "outbox" / "archive"
+        self.claims = Claims(self.store, self.look.root, self.files, self.look.made, archive)
 
     def pair(self, name: str = "a.yaml") -> Path:
         """Put a sidecar and its pictures into the inbox."""

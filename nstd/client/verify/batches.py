@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nstd.client.verify.damage import Damage, Repair
 from nstd.client.verify.picture_reader import PictureReader
-from nstd.client.verify.survey import OutboxFolder
 from nstd.errors import printable
+from nstd.outbox.survey import OutboxFolder
 from nstd.queue.batch import MANIFEST, Batch, list_batches, read_manifest
 
 _AGAIN = "drop its sidecar into the inbox to make the batch once more"

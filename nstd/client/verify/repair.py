@@ -13,6 +13,7 @@ from nstd.client.verify.damage import Damage
 from nstd.documents.config import Config
 from nstd.errors import StoreError
 from nstd.intake.claim import Claims
+from nstd.intake.made import Made
 from nstd.logs.reader import has_ended
 from nstd.outbox.gallery.build import build
 from nstd.outbox.outbox import Outbox
@@ -20,7 +21,7 @@ from nstd.outbox.sheet_process import Sheet, make_command
 from nstd.queue.batch import BatchPaths
 from nstd.queue.store import JobStore
 from nstd.system.durable import Files
-from nstd.system.layout import LOCK, LOGS
+from nstd.system.layout import ARCHIVE, LOCK, LOGS
 from nstd.system.lock import Lock, holder
 from nstd.system.nofollow import Folder, refuse_links
 from nstd.system.ownership import inherit_owner
@@ -66,6 +67,7 @@ def _remove_leftovers(config: Config) -> None:
             Outbox(outbox, files).clean(set())
             store, inbox = JobStore(work, files), Folder(config.folder("inbox"))
             log_has_end = partial(has_ended, outbox / LOGS)
-            Claims(store, inbox, files).undo(time.monotonic(), log_has_end)
+            claims = Claims(store, inbox, files, Made(inbox, files), outbox / ARCHIVE)
+            claims.undo(time.monotonic(), log_has_end)
         finally:
             lock.release()

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from nstd.client.verify.damage import Damage
 from nstd.client.verify.picture_reader import PictureReader
-from nstd.client.verify.survey import OutboxFolder
 from nstd.errors import SidecarError, in_shell, printable
-from nstd.outbox.record import Heading, Reason, Record
+from nstd.outbox.own import is_record_of
+from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended
+from nstd.outbox.survey import OutboxFolder
 from nstd.queue.job import JOB_ID
-from nstd.system.layout import FAILED
 from nstd.system.nofollow import Folder
 from nstd.system.units import format_size
 
@@ -57,7 +57,7 @@ class ResultChecks:
                 f"{_SIDECAR}; then remove this folder",
             )
             return
-        is_own = _is_of(record, place)
+        is_own = is_record_of(record, place.path)
         other = self._jobs.setdefault(record.job, place.path) if is_own else place.path
         if other != place.path or not is_own:
             said = f"as in {printable(other)}" if is_own else "of another name"
@@ -134,13 +134,3 @@ class ResultChecks:
 
     def _damage(self, kind: str, place: OutboxFolder, message: str, hint: str) -> Damage:
         return Damage(kind, printable(place.path), message, hint, unit=place.path)
-
-
-def _is_of(record: Heading, place: OutboxFolder) -> bool:
-    """Whether the record can be that of this folder."""
-    is_failure = place.path.split("/")[0] == FAILED
-    if isinstance(record, Record):
-        file = PurePosixPath(record.output.file)
-        is_own = file.name == record.output.file and file.stem == PurePosixPath(place.path).name
-        return is_own and not is_failure
-    return is_failure

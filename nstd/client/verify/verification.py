@@ -15,10 +15,10 @@ from nstd.client.verify.gallery import check_gallery
 from nstd.client.verify.picture_reader import PictureReader
 from nstd.client.verify.repair import repair_all
 from nstd.client.verify.results import ResultChecks
-from nstd.client.verify.survey import OutboxFolder, look_at, survey
 from nstd.client.verify.work import check_work
 from nstd.documents.config import Config
 from nstd.outbox.gallery.entry_store import EntryStore
+from nstd.outbox.survey import OutboxFolder, look_at, survey
 from nstd.system.durable import Files
 from nstd.system.layout import GALLERY, LOCK
 from nstd.system.lock import holder

@@ -13,7 +13,8 @@ from nstd.queue.batch import list_batches
 from nstd.queue.job import JOB_ID, Job
 from nstd.queue.paths import JobPaths
 from nstd.queue.store import folders_of_jobs
-from nstd.system.layout import BATCHES, NEW, STAGING
+from nstd.system.layout import BATCHES, EXPIRED, EXPIRY_LOCK, NEW, STAGING
+from nstd.system.lock import holder
 
 _UNIT = "work"
 _RETRY = "`nstd retry {}` puts its sidecar back into the inbox"
@@ -31,7 +32,7 @@ def check_work(config: Config, *, is_running: bool) -> Iterator[Damage]:
             hint = _RETRY.format(paths.folder.name)
             yield _damage("work_unreadable", paths.folder, printable(error.message), hint)
     yield from _strays(work)
-    if not is_running:
+    if not is_running and holder(work / EXPIRY_LOCK) is None:
         yield from _leftovers(config)
 
 
@@ -78,6 +79,10 @@ def _strays(work: Path) -> Iterator[Damage]:
 
 def _leftovers(config: Config) -> Iterator[Damage]:
     """What the next start of a daemon removes."""
+    for path in _entries(config.folder("outbox") / EXPIRED):
+        said = "was on its way out of the outbox when its sweep was killed; the next one goes on"
+        hint = "`nstd expire` finishes it; if you want to keep it, move it away before that"
+        yield _damage("expiry_left", path, said, hint)
     for parent in (config.folder("work") / NEW, config.folder("outbox") / STAGING):
         for path in _entries(parent):
             said = "was left by a daemon that was killed; the next start removes it"

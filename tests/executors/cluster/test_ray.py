@@ -326,7 +326,7 @@ def test_a_head_that_is_lost_and_comes_back_costs_no_attempt(
         daemon = playground.start()
         playground.pair("beach", options={"steps": 100, "pause": 0.05})
         wait_for(lambda: playground.events("job.progress"))
-        assert ": 1 of 1 devices up" in playground.command("status").stdout
+        assert ": 1 of 1 device up" in playground.command("status").stdout
         cluster.behead()
         lost = wait_for(lambda: playground.events("cluster.lost"))[0]
         assert not lost["reason"].endswith(": "), "an error without words tells nobody anything"

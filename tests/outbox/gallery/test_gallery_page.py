@@ -108,6 +108,29 @@ def test_failures_show_their_reason_and_hint(page: Page, outbox: Path) -> None:
     assert page.one("#detail .failure pre").text == "Traceback ..."
 
 
+def test_the_results_of_a_folder_alone(page: Page, outbox: Path) -> None:
+    """Also of those below it, of failures and of batches; there is no choice without folders."""
+    put_result(outbox, 1)
+    show(page, outbox)
+    page.wait(lambda: page.texts(SHOWN) == ["beach-1"])
+    assert not any(each.is_displayed() for each in page.all("select[name=folder]"))
+    member = {"id": job_id(9), "name": "grid", "index": 0, "of": 1, "axes": {}}
+    put_result(outbox, 2, "starry/a")
+    put_result(outbox, 3, "starry/2024/b")
+    put_result(outbox, 4, "starry-not/c")
+    put_result(outbox, 5, "starry/grid/d", batch=member)
+    put_failure(outbox, 6, "starry/e")
+    show(page, outbox)
+    page.wait(lambda: len(page.texts(SHOWN)) == 6)
+    folders = Select(page.one("select[name=folder]"))
+    words = [option.text for option in folders.options]
+    assert words == ["All folders", "starry/", "starry-not/", "starry/2024/"]
+    folders.select_by_value("starry")
+    page.wait(lambda: page.texts(SHOWN) == ["e", "d", "b", "a"])
+    show(page, outbox, "#folder=starry%2F2024")
+    page.wait(lambda: page.texts(SHOWN) == ["b"])
+
+
 def test_search_and_filters(page: Page, outbox: Path) -> None:
     """By words, style, status and dates, together; and all of it can be cleared."""
     for number in range(14):

@@ -1,7 +1,7 @@
 // What is shown stands behind the # of the address, so that it can be sent and gone back to:
 // `#job=ID`, `#batch=ID`, or the filter, `#q=beach&status=failed`.
 
-const FILTERS = ["q", "style", "status", "from", "to"];
+const FILTERS = ["q", "folder", "style", "status", "from", "to"];
 
 function address() {
   return new URLSearchParams(location.hash.slice(1));

@@ -11,8 +11,8 @@ function showFilter(filter) {
   for (const name of FILTERS) {
     const field = filterForm.elements[name];
     const value = filter[name] ?? "";
-    if (name === "style" && value && ![...field.options].some((option) => option.value === value)) {
-      field.append(make("option", { value }, bare(value)));
+    if (["folder", "style"].includes(name) && value && ![...field.options].some((option) => option.value === value)) {
+      field.append(make("option", { value }, name === "style" ? bare(value) : `${value}/`));
     }
     if (document.activeElement !== field) field.value = value;
   }
@@ -40,8 +40,30 @@ function filtered(entries, filter) {
   return entries.filter((entry) =>
     (!filter.status || outcome(entry) === filter.status) &&
     (!filter.style || entry.styles.includes(filter.style)) &&
+    (!filter.folder || `${folderOf(entry)}/`.startsWith(`${filter.folder}/`)) &&
     entry.when >= from && entry.when < until &&
     words.every((word) => haystack(entry).includes(word)));
+}
+
+/** The folder of the inbox that an entry comes from; "" for the top. */
+function folderOf(entry) {
+  const parts = entry.at.split("/").slice(entry.state === "failed" ? 1 : 0, entry.batch ? -2 : -1);
+  return parts.join("/");
+}
+
+/** Offer every folder that there is, and those that it lies in. */
+function offerFolders(entries) {
+  const folders = new Set();
+  for (const entry of entries) {
+    const parts = folderOf(entry).split("/").filter(Boolean);
+    parts.forEach((_, number) => folders.add(parts.slice(0, number + 1).join("/")));
+  }
+  const select = filterForm.elements.folder;
+  const chosen = select.value;
+  const options = [...folders].sort().map((folder) => make("option", { value: folder }, `${folder}/`));
+  select.replaceChildren(make("option", { value: "" }, "All folders"), ...options);
+  select.value = chosen;
+  select.closest("label").hidden = !folders.size;
 }
 
 /** Offer every style that there is, those that are used most first. */

@@ -62,6 +62,7 @@ async function look() {
 
 /** Show what is new, and leave alone what somebody is reading. */
 function update() {
+  offerFolders(data.entries);
   offerStyles(data.entries);
   if (byId("detail").hidden || !detail.id) render();
 }

@@ -1,0 +1,1 @@
+"""Sends the notices that the daemon has written: as email, and to a webhook."""

@@ -1,0 +1,252 @@
+"""Folders with a recipe: which of their pictures can be claimed, and what becomes of the others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+from nstd.documents.config import Config
+from nstd.documents.recipe import PICTURE
+from nstd.errors import SidecarError, printable
+from nstd.intake import notes
+from nstd.intake.contents import Candidate, NamedPictures, what_else, why_no_content
+from nstd.intake.first_look import FirstLook, FirstLooks
+from nstd.intake.locator import Found, too_large
+from nstd.intake.made import Made
+from nstd.intake.names import unsupported
+from nstd.intake.pictures import Pictures
+from nstd.intake.ready import Ready, RecipeUse
+from nstd.intake.recipe_cache import KnownRecipe, RecipeCache
+from nstd.intake.scan import Scan
+from nstd.intake.stability import Stability
+from nstd.logs.log import emit
+from nstd.logs.throttle import Throttle
+from nstd.queue.inbox_note import MOST_NOTES, InboxNote
+from nstd.queue.recipe_state import RecipeState
+from nstd.system.nofollow import Folder, Signature
+
+_BACKEND_PAUSE = 5.0
+"""Seconds until a recipe is tried again whose backend cannot be used now."""
+Trouble = Callable[[str, Exception], bool]
+"""Logs that a file or folder cannot be used; whether that may soon pass by itself."""
+
+
+class RecipeFolders:
+    """What one scan finds in the folders that have a recipe, or are below one that has."""
+
+    def __init__(
+        self,
+        root: Folder,
+        made: Made,
+        looks: FirstLooks,
+        recipes: RecipeCache,
+        pictures: Pictures,
+        stability: Stability,
+    ) -> None:
+        self._root, self._made, self._looks, self._recipes = root, made, looks, recipes
+        self._pictures, self._stability = pictures, stability
+        self._throttle = Throttle()
+        self.count = self.stuck = 0
+        """The pictures that wait; and those of them that do not become ready by waiting alone."""
+        self._known: dict[str, KnownRecipe | None] = {}
+        self.states: list[RecipeState] = []
+        self.notes: list[InboxNote] = []
+        self.missing: dict[str, tuple[Signature, list[str]]] = {}
+        """The recipes that wait for pictures, and which these are."""
+
+    def configure(self, config: Config) -> None:
+        """Take over new settings."""
+        self._recipes.configure(config)
+        self._mode, self._priority = config.jobs.pictures, config.jobs.priority
+        self._most, self._most_bytes = config.limits.folder_first, config.limits.picture_bytes
+
+    def ready(
+        self, now: float, scan: Scan, named: set[str], unread: set[str], trouble: Trouble
+    ) -> Iterator[Ready]:
+        """The pictures that can be claimed.
+
+        `named` are the pictures that sidecars name, by normal names. `unread` are the folders with
+        a sidecar that is not read yet, and may name any picture.
+        """
+        self._now, self._trouble, self._scan = now, trouble, scan
+        self._unread = {scan.governed.get(folder) for folder in unread}
+        self.count = self.stuck = 0
+        self.states, self.notes, self.missing = [], [], {}
+        self._passed_over: set[object] = set()
+        self._throttle.begin()
+        self._looks.forget({name.rpartition("/")[0] for name in scan.recipes})
+        known = self._known = {name: self._recipe(name) for name in scan.recipes}
+        valid = [(name, each.file) for name, each in known.items() if each and each.file]
+        self._named = NamedPictures(named, valid)
+        scopes: dict[str, list[str]] = defaultdict(list)
+        for folder, name in sorted(scan.governed.items()):
+            scopes[name].append(folder)
+        for name, recipe in known.items():
+            yield from self._scope(name, recipe, scopes[name])
+
+    def taker(self, name: str) -> str:
+        """The recipe that takes pictures like `name` out of the inbox; empty if none does."""
+        recipe = self._scan.governed.get(name.rpartition("/")[0], "")
+        known = self._known.get(recipe)
+        if known is None or known.file is None:
+            return ""
+        mode = known.file.recipe.pictures or self._mode
+        return "" if mode == "keep" else f"{printable(recipe)} (pictures: {mode})"
+
+    def _recipe(self, name: str) -> KnownRecipe | None:
+        """The recipe, valid or not; None while it is not known."""
+        try:
+            signature = self._root.signature(name)
+            if not self._stability.is_stable(name, signature):
+                return None
+            known = self._recipes.get(name, signature)
+        except FileNotFoundError:
+            return None
+        except (OSError, SidecarError) as error:
+            self._trouble(name, error)
+            return None
+        if known is None:
+            self._stability.check_again(self._now + _BACKEND_PAUSE)
+        return known
+
+    def _scope(self, name: str, recipe: KnownRecipe | None, folders: list[str]) -> Iterator[Ready]:
+        """The pictures of one recipe that can be claimed."""
+        found = [each for folder in folders for each in self._candidates(folder, name, recipe)]
+        settle = recipe.file.recipe.when.settle if recipe and recipe.file else None
+        for each in found:
+            # By another recipe it settles again: one that is replaced may be away for a moment.
+            key = f"{name}//{each.name}"
+            each.is_stable = self._stability.is_stable(key, each.signature, settle)
+        self.count += len(found)
+        state = RecipeState(folder=name.rpartition("/")[0], waiting=len(found))
+        if recipe is not None and recipe.error is not None:
+            self.stuck += len(found)
+            if found or not recipe.is_blank:
+                self.notes.append(notes.wrong_recipe(name, recipe.error))
+            state = state.model_copy(update={"error": recipe.error.message})
+        elif recipe is not None:
+            stuck = self.stuck
+            try:
+                look = self._first_look(name, recipe, found)
+                free = [each for each in found if not look.holds(each.rank)]
+                held = len(found) - len(free)
+                self.stuck += held
+                state = state.model_copy(update={"held": held, "waiting": len(free)})
+                if self._has_pictures(name, recipe, len(free)):
+                    yield from filter(None, (self._check(each, name, recipe) for each in free))
+            except OSError as error:
+                self.stuck = stuck + (0 if self._trouble(name, error) else len(found))
+            except SidecarError as error:
+                self._recipes.refuse(recipe, error)
+                self.stuck = stuck + len(found)
+        if state.folder and (found or recipe is None or not recipe.is_blank):
+            self.states.append(state)
+
+    def _candidates(
+        self, folder: str, name: str, recipe: KnownRecipe | None
+    ) -> Iterator[Candidate]:
+        """The contents in one folder that are not made; those that are cost a stat each."""
+        file = recipe.file if recipe else None
+        try:
+            for leaf, signature in self._root.signatures(folder).items():
+                if self._made.is_known(folder, leaf, signature):
+                    continue
+                if not why_no_content(folder, leaf, name, file, self._named):
+                    yield Candidate(folder, leaf, signature)
+                elif kind := unsupported(leaf):  # named once in each folder
+                    self._pass_over(f"{folder}/{leaf}", (folder, kind), f"is {what_else(leaf)}")
+        except FileNotFoundError:
+            return
+        except (OSError, SidecarError) as error:
+            self._trouble(folder, error)
+
+    def _first_look(self, name: str, recipe: KnownRecipe, found: list[Candidate]) -> FirstLook:
+        """What was here when the recipe was seen first; looks now if nobody has. Raises OSError."""
+        folder = name.rpartition("/")[0]
+        look = self._looks.get(folder)
+        if look is None:
+            most = max(1, self._most // recipe.jobs)
+            look = self._looks.note(folder, [each.rank for each in found], most)
+            if held := sum(look.holds(each.rank) for each in found):
+                emit(
+                    "recipe.held",
+                    recipe=printable(name),
+                    held=held,
+                    taken=len(found) - held,
+                    hint=f"`nstd release {printable(folder)}/` lets the rest go",
+                )
+        return look
+
+    def _has_pictures(self, name: str, recipe: KnownRecipe, waiting: int) -> bool:
+        """Whether all that the recipe names for every picture is there."""
+        assert recipe.file is not None
+        sources = [source for source in recipe.file.sources if PICTURE not in source]
+        missing = [each for each in sources if self._pictures.look(name, each).picture is None]
+        if missing:
+            self.missing[name] = recipe.signature, list(dict.fromkeys(missing))
+            self.stuck += waiting
+        return not missing
+
+    def _check(self, each: Candidate, name: str, recipe: KnownRecipe) -> Ready | None:
+        """The picture with all that its job needs, if it can be claimed now."""
+        assert recipe.file is not None
+        stem = PurePosixPath(each.leaf).stem
+        sources = [source.replace(PICTURE, stem) for source in recipe.file.sources]
+        try:
+            looked = [(source, self._pictures.look(name, source)) for source in sources]
+        except (OSError, SidecarError) as error:  # of a mask for this picture
+            self.stuck += not self._trouble(each.name, error)
+            return None
+        if not each.is_stable or name in self._unread:
+            return None
+        if missing := [source for source, state in looked if state.picture is None]:
+            self._wait_for(each, missing)
+            return None
+        if not all(state.is_stable for _, state in looked):
+            return None
+        return self._claimable(
+            each, recipe, [state.picture for _, state in looked if state.picture]
+        )
+
+    def _wait_for(self, each: Candidate, missing: list[str]) -> None:
+        self.stuck += 1
+        if len(self.notes) < MOST_NOTES:
+            since = each.signature.ctime_ns / 1e9
+            self.notes.append(notes.waiting(each.name, dict.fromkeys(missing), {}, since))
+
+    def _claimable(self, each: Candidate, recipe: KnownRecipe, named: list[Found]) -> Ready | None:
+        assert recipe.file is not None
+        content = Found(each.leaf, self._root, each.name, each.signature)
+        if refusal := too_large(each.name, [content], self._most_bytes):
+            self.stuck += 1
+            self._pass_over(each.name, each.name, f"is too large: {refusal.hint}")
+            return None
+        try:
+            self._root.signature(each.name)  # whether it can be opened
+        except FileNotFoundError:
+            return None
+        except (OSError, SidecarError) as error:
+            self.stuck += not self._trouble(each.name, error)
+            return None
+        pictures = (content, *named)
+        said = recipe.file.recipe
+        return Ready(
+            each.name,
+            each.signature,
+            pictures=pictures,
+            priority=self._priority if said.priority is None else said.priority,
+            recipe=RecipeUse(
+                recipe.name, recipe.signature, recipe.file, said.pictures or self._mode
+            ),
+            noted=self._scan.in_scopes(pictures),
+        )
+
+    def _pass_over(self, name: str, key: object, reason: str) -> None:
+        """Tell once that a file, or each of a kind, is passed over."""
+        if key in self._passed_over:
+            return
+        self._passed_over.add(key)
+        self.notes.append(InboxNote(name=name, kind="mistake", message=reason))
+        if self._throttle.is_new(key, reason):
+            emit("picture.passed_over", path=printable(name), reason=printable(reason))

@@ -1,0 +1,147 @@
+"""A daemon that dies, or whose disk fails, at any step makes a picture of a recipe exactly once."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from support import powercut
+from support.farm import Farm
+from support.forge import Forge
+from support.powercut import State, cuts
+from support.recipe_farm import MODES, RecipePlot, plant_recipe
+
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("recipes")]  # one forge
+SOME = 29
+"""The short form tries every 29th step, from one that each run draws; the slow one tries all."""
+TRIED = 8
+"""States after a power cut that the short form draws for each mode."""
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """One forge for all tests of this module."""
+    farm = Farm(tmp_path_factory.mktemp("farm"))
+    yield farm
+    farm.forge.close()
+
+
+def settle(farm: Farm, plot: RecipePlot) -> None:
+    """Run a daemon, and another one: the second finds nothing to do."""
+    for _ in range(2):
+        assert farm.run(plot)[0] == 0
+        plot.check_end()
+
+
+@pytest.mark.parametrize("stride", [SOME, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", MODES)
+def test_sigkill_the_daemon_at_every_step_of_a_recipe(farm: Farm, mode: str, stride: int) -> None:
+    """Then a restart: the picture is made once, and once only, whatever becomes of the file."""
+    for at in range(random.randint(1, stride), 1000, stride):
+        plot = plant_recipe(farm, mode)
+        status, _ = farm.run(plot, fault="kill", at=at)
+        if status == 0:
+            assert at > 50, "too few steps to be true"
+            plot.check_end()
+            return
+        assert status == -9
+        try:
+            plot.check_after_fault()
+            settle(farm, plot)
+        except AssertionError as error:
+            raise AssertionError(f"after a kill at step {at}: {plot.root}") from error
+        plot.remove()
+
+
+@pytest.mark.slow
+def test_sigkill_the_daemon_of_a_recipe_again_while_it_recovers(farm: Farm) -> None:
+    """Two deaths, the second at any step of the recovery; drawn at random."""
+    draw = random.Random(3)
+    for mode in MODES * 20:
+        plot = plant_recipe(farm, mode)
+        first, second = draw.randrange(1, 120), draw.randrange(1, 120)
+        for at in (first, second):
+            farm.run(plot, fault="kill", at=at)
+            plot.check_after_fault()
+        settle(farm, plot)
+        plot.remove()
+
+
+@pytest.mark.parametrize("stride", [61, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("fault", "lasting"), [("EIO", 0.0), ("ENOSPC", 0.3)])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("reads", [False, True])
+def test_fail_the_nth_file_operation_of_a_recipe(
+    farm: Farm, mode: str, fault: str, lasting: float, reads: bool, stride: int
+) -> None:
+    """The picture is made once, whichever change or read fails, once or for a while."""
+    if reads and fault == "ENOSPC":
+        return
+    for at in range(random.randint(20, 19 + stride) if stride > 1 else 1, 1000, stride):
+        plot = plant_recipe(farm, mode)
+        status, steps = farm.run(plot, fault=fault, at=at, lasting=lasting, reads=reads)
+        try:
+            plot.check_after_fault()
+            if status != 0:  # it could not even start
+                assert at < 20
+            settle(farm, plot)
+        except AssertionError as error:
+            raise AssertionError(f"{fault} at step {at}: {plot.root}") from error
+        plot.remove()
+        if steps < at:
+            assert at > 50, "too few steps to be true"
+            return
+
+
+class Cutter:
+    """Records runs, and starts daemons on what a power cut would have left of them."""
+
+    def __init__(self, farm: Farm) -> None:
+        self.farm, self._recorder = farm, Forge(farm.seed.environment, powercut.__file__)
+
+    def record(self, mode: str) -> tuple[RecipePlot, list[tuple[int, State]]]:
+        """A whole run, and what cuts may leave of it."""
+        plot = plant_recipe(self.farm, mode)
+        record = plot.root.with_suffix(".record")
+        config = plot.root / "config.yaml"
+        status, _ = self._recorder.run(config, root=str(plot.root), record=str(record))
+        assert status == 0
+        return plot, list(cuts(record))
+
+    def survive(self, original: RecipePlot, moment: int, cut: State) -> None:
+        """Lay down what a cut left, start the daemon twice, and look."""
+        left = RecipePlot(self.farm.folder / "cut", original.mode)
+        cut.lay_down(left.root)
+        left.inputs = original.inputs
+        try:
+            left.check_after_fault()
+            settle(self.farm, left)
+        except Exception as error:
+            raise AssertionError(f"power cut at look {moment}, {cut.variant}") from error
+        shutil.rmtree(left.root)
+
+    def close(self) -> None:
+        """End the recorder."""
+        self._recorder.close()
+
+
+@pytest.fixture
+def cutter(farm: Farm) -> Iterator[Cutter]:
+    """One that is closed in the end."""
+    cutter = Cutter(farm)
+    yield cutter
+    cutter.close()
+
+
+@pytest.mark.parametrize("tried", [TRIED, pytest.param(10**6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_power_cut_with_a_recipe_loses_and_repeats_nothing(
+    cutter: Cutter, mode: str, tried: int
+) -> None:
+    """Whatever was not fsynced may be gone or torn, at any moment."""
+    plot, found = cutter.record(mode)
+    assert len(found) > 150, "too few states to be true"
+    for moment, cut in random.sample(found, min(tried, len(found))):
+        cutter.survive(plot, moment, cut)
