@@ -95,11 +95,7 @@ class Pipeline:
         self._input_parts: tuple[Part, ...] = (self._recovery, self.admission)
         self._other_parts: tuple[Part, ...] = (
             *(self.gate, self.batches, self.dispatcher, self.publisher, self._cleanup),
-<<<<<<< HEAD
-            *(self.hooks, self.gallery, self._expiry, self._metrics),
-=======
-            *(self.hooks, self._notices, self.gallery, self._metrics),
->>>>>>> hand
+            *(self.hooks, self._notices, self.gallery, self._expiry, self._metrics),
         )
 
     def open(self) -> None:
@@ -111,11 +107,8 @@ class Pipeline:
     def steps(self) -> list[Callable[[float], None]]:
         """The steps of one turn, in order. While the daemon drains, nothing is claimed."""
         entry = [] if self.state.phase == "stopping" else [self.admit]
-<<<<<<< HEAD
-        beside: list[Part] = [self._cleanup, self.hooks, self.gallery, self._expiry, self._metrics]
-=======
-        beside: list[Part] = [self._cleanup, self.hooks, self._notices, self.gallery, self._metrics]
->>>>>>> hand
+        told: list[Part] = [self._cleanup, self.hooks, self._notices, self.gallery]
+        beside = [*told, self._expiry, self._metrics]
         attempts = [self.gate.work, self.batches.work, self.dispatch]
         return [*entry, *attempts, self.publish, *(part.work for part in beside)]
 
