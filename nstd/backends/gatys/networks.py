@@ -285,7 +285,7 @@ _STUDENT = replace(
         "bfloat16": Footprint(115 * MEGABYTE, 490),
         "float32": Footprint(110 * MEGABYTE, 860),
     },
-    general=Recipe(content_weight=0.23, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
+    general=Recipe(content_weight=0.27, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
 )
 
 NETWORKS: dict[str, Spec] = {
