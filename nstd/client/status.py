@@ -15,7 +15,7 @@ from nstd.client.status_folders import describe_folders
 from nstd.documents.config import Config
 from nstd.documents.schedule import Schedule
 from nstd.errors import StoreError, in_shell
-from nstd.intake.names import is_ignored, is_recipe, is_sidecar
+from nstd.intake.names import is_blank, is_ignored, is_recipe, is_sidecar
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
@@ -149,13 +149,22 @@ def _scan_inbox(config: Config) -> Sequence[InboxNote]:
 
 
 def _survey(config: Config) -> Sequence[RecipeState]:
-    if not any(_names_in(config.folder("inbox"), is_recipe)):
-        return []
-    from nstd.intake.survey import Survey  # only needed if no daemon reads the recipes
-
+    inbox = config.folder("inbox")
     with suppress(OSError):
+        if all(_is_example(inbox / name) for name in _names_in(inbox, is_recipe)):
+            return []
+        from nstd.intake.survey import Survey  # only needed if no daemon reads the recipes
+
         return [each.state for each in Survey(config).folders() if each.folder]
     return []
+
+
+def _is_example(recipe: Path) -> bool:
+    """Whether a recipe says nothing and lies alone, as the one that `nstd init` makes.
+
+    Raises OSError.
+    """
+    return len(os.listdir(recipe.parent)) == 1 and is_blank(recipe.read_bytes())  # noqa: PTH208
 
 
 def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:

@@ -72,3 +72,8 @@ def mistake(name: str) -> str:
     if suffix in _FILMS:
         return "is a film; nstd paints single pictures: export one, and name it in a sidecar"
     return ""
+
+
+def is_blank(data: bytes) -> bool:
+    """Whether a recipe has comments alone."""
+    return all(not line.strip() or line.lstrip().startswith(b"#") for line in data.splitlines())

@@ -11,6 +11,7 @@ from nstd.documents.recipe import PICTURE, RecipeFile, parse_recipe
 from nstd.documents.sidecar import MAX_BYTES
 from nstd.errors import NstdError, SidecarError, printable
 from nstd.intake.locator import Locator
+from nstd.intake.names import is_blank
 from nstd.intake.plan import make_plan
 from nstd.intake.ready import Ready, RecipeUse
 from nstd.intake.recipe_sidecar import with_sidecar
@@ -43,11 +44,6 @@ class KnownRecipe:
     def is_blank(self) -> bool:
         """Whether it says nothing, as the one that `nstd init` makes: nobody has made a mistake."""
         return self.error is not None and self.error.message.endswith(_BLANK)
-
-
-def is_blank(data: bytes) -> bool:
-    """Whether a recipe has comments alone."""
-    return all(not line.strip() or line.lstrip().startswith(b"#") for line in data.splitlines())
 
 
 def count_jobs(name: str, file: RecipeFile, config: Config, backends: Backends) -> int:
