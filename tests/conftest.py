@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +11,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import settings
 from structlog.testing import capture_logs
+from support.berlin import BERLIN
 from support.clusters import RayCluster, ray_cluster
 from support.executors import install_backends
 from support.playground import Playground
@@ -44,6 +46,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_reservations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests reserve of the machine's memory is not this one's concern."""
     monkeypatch.setattr(reservations, "FOLDER", tmp_path / "reserved")
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine is in Berlin, where the clocks change."""
+    monkeypatch.setenv("TZ", BERLIN.key)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import pytest
+from support.berlin import at
 
 from nstd.client.points_in_time import parse_point
 
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@pytest.fixture(autouse=True)
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The machine is in a zone whose clocks change: on 29 March and 25 October of 2026."""
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-def at(text: str, fold: int = 0) -> float:
-    """The seconds since the epoch of a local time."""
-    return datetime.fromisoformat(text).replace(tzinfo=BERLIN, fold=fold).timestamp()
+pytestmark = pytest.mark.usefixtures("berlin")
 
 
 @pytest.mark.parametrize(

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.berlin import BERLIN, at
 
 from nstd.documents.config import load_config
 from nstd.documents.schedule import Schedule
 from nstd.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("berlin")
+
 NIGHTS = ["mon-fri 19:00-07:00", "sat-sun"]
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@pytest.fixture(autouse=True)
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The machine is in a zone whose clocks change: on 29 March and 25 October of 2026."""
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-def at(text: str, fold: int = 0) -> float:
-    """The seconds since the epoch of a local time; `fold` is 1 for the second of the same."""
-    return datetime.fromisoformat(text).replace(tzinfo=BERLIN, fold=fold).timestamp()
 
 
 def shown(when: float | None) -> str:
