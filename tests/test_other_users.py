@@ -88,6 +88,7 @@ def serve(playground: Playground) -> None:
         is_open = path.name in {"inbox", "styles", ".requests"} or "outbox" in path.parts
         path.chmod((0o2770 if is_open else 0o2750) if path.is_dir() else 0o660)
     playground.config_path.chmod(0o640)
+    (playground.work / ".notices").chmod(0o2700)  # of another group, that of the unit that sends
 
 
 def test_a_member_of_the_service_s_group_is_told_no_wrong_thing_by_doctor(
@@ -100,6 +101,7 @@ def test_a_member_of_the_service_s_group_is_told_no_wrong_thing_by_doctor(
     assert "chown" not in done.stdout
     assert f"written by user {SERVICE} alone; you are" in done.stdout
     assert f"user {SERVICE} can write all that lies in the folders" in done.stdout
+    assert "only root and the service may look at them" in done.stdout
     os.chown(playground.outbox / "logs" / "nstd.jsonl", 0, 0)
     (playground.outbox / "logs" / "nstd.jsonl").chmod(0o644)
     done = ask(playground, "doctor", groups=f"--groups={SERVICE}")
