@@ -74,6 +74,7 @@ class RecipeFolders:
         self.count = self.stuck = 0
         self.states, self.notes, self.missing = [], [], {}
         self._passed_over: set[object] = set()
+        self._closed: set[str] = set()  # recipes that cannot be read for long
         self._throttle.begin()
         self._looks.forget({name.rpartition("/")[0] for name in scan.recipes})
         known = self._known = {name: self._recipe(name) for name in scan.recipes}
@@ -104,7 +105,8 @@ class RecipeFolders:
         except FileNotFoundError:
             return None
         except (OSError, SidecarError) as error:
-            self._trouble(name, error)
+            if not self._trouble(name, error):
+                self._closed.add(name)
             return None
         if known is None:
             self._stability.check_again(self._now + _BACKEND_PAUSE)
@@ -120,6 +122,8 @@ class RecipeFolders:
             each.is_stable = self._stability.is_stable(key, each.signature, settle)
         self.count += len(found)
         state = RecipeState(folder=name.rpartition("/")[0], waiting=len(found))
+        if name in self._closed:
+            self.stuck += len(found)
         if recipe is not None and recipe.error is not None:
             self.stuck += len(found)
             if found or not recipe.is_blank:

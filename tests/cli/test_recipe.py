@@ -45,6 +45,22 @@ def test_a_recipe_is_made_and_paints_what_is_dropped(playground: Playground, sty
     assert playground.stop(process) == 0
 
 
+def test_a_run_ends_though_a_recipe_cannot_be_opened_and_pictures_wait(
+    playground: Playground,
+) -> None:
+    """A link is not followed: it may lead anywhere. What waits for it does not hold up the rest."""
+    playground.pair("beach")
+    playground.picture("linked/a.png", color="red")
+    (playground.folder / "elsewhere.yaml").write_text("style: a.png\n")
+    (playground.inbox / "linked" / "recipe.yaml").symlink_to(playground.folder / "elsewhere.yaml")
+    done = playground.once()
+    assert done.returncode == 0
+    assert finished(playground) == {"beach"}
+    assert (playground.inbox / "linked" / "a.png").exists()
+    (line,) = playground.events("inbox.unreadable")
+    assert line["path"] == "linked/recipe.yaml"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

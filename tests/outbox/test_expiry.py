@@ -97,6 +97,15 @@ def test_what_is_too_old_goes_and_the_rest_stays(
     assert {path for name in ("inbox", "styles") for path in (root / name).rglob("*")} == others
 
 
+def test_what_is_no_picture_in_the_archive_is_not_the_daemons(root: Path) -> None:
+    """Somebody keeps a list there; it stays, whatever its age."""
+    notes = root / "outbox" / "archive" / "list.txt"
+    notes.write_text("mine")
+    assert "archive/list.txt" not in due(root, pictures="1h")
+    assert expired(root, pictures="1h") == ["archive/old.png", "archive/sub/older.png"]
+    assert notes.read_text() == "mine"
+
+
 def test_the_oldest_goes_first_until_the_outbox_is_small_enough(root: Path) -> None:
     """Of all kinds together; the size is what the files take on disk."""
     outbox = root / "outbox"

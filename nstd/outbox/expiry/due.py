@@ -17,6 +17,23 @@ from nstd.queue.store import JobStore
 from nstd.system.durable import Files
 from nstd.system.layout import ARCHIVE
 
+_PICTURES = {
+    *(
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".apng",
+        ".webp",
+        ".avif",
+        ".avifs",
+        ".tif",
+        ".tiff",
+    ),
+    *(".bmp", ".dib", ".gif", ".pbm", ".pgm", ".pnm", ".ppm", ".pam", ".pfm"),
+}
+"""Other files of the archive are not the daemon's, which puts nothing but pictures there."""
 NEWEST = 3600.0
 """Seconds: nothing that changed within this time goes, whatever the config says."""
 
@@ -92,9 +109,10 @@ def _units(outbox: Path, until: float) -> Iterator[DueUnit]:
         inner[:] = [name for name in inner if name[0] != "."]
         for name in names:
             path = Path(folder, name)
-            if name[0] != "." and not path.is_symlink():
-                with suppress(OSError):
-                    yield _unit(outbox, str(path.relative_to(outbox)), "picture")
+            if name[0] == "." or path.is_symlink() or path.suffix.lower() not in _PICTURES:
+                continue
+            with suppress(OSError):
+                yield _unit(outbox, str(path.relative_to(outbox)), "picture")
 
 
 def _unit(
