@@ -184,8 +184,16 @@ class _Checker:
             try:
                 if locator.find(name, source) is not None:
                     continue
-            except (SidecarError, OSError):
+            except OSError:
                 continue  # it is where this command cannot read
+            except SidecarError as error:
+                if (
+                    root != self._config.folder("inbox").resolve()
+                ):  # not dropped yet, who knows where
+                    continue
+                place = _place(file.document, source)
+                problem = Problem(file.document.file, *place, error.message)
+                raise SidecarError.of(error.code, [problem], error.hint) from None
             if advice := advice_on_name(source):
                 is_hopeless, text = True, f"no picture is called '{source}'{advice}"
             else:

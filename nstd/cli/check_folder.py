@@ -8,8 +8,10 @@ import click
 
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.errors import in_shell, printable
+from nstd.errors import SidecarError, in_shell, printable
+from nstd.intake.names import RECIPES
 from nstd.intake.survey import RecipeSurvey, Survey
+from nstd.system.nofollow import Folder, join
 
 
 def check_folder(path: Path, config: Config, backends: Backends) -> bool:
@@ -25,12 +27,29 @@ def check_folder(path: Path, config: Config, backends: Backends) -> bool:
         click.echo(f"{printable(path)}: {error.strerror}")
         return False
     ours = [each for each in found if _is_about(each, folder)]
+    if not ours and (why := _why_closed(Folder(inbox), folder)):
+        click.echo(f"{why}\n  its pictures wait")
+        return False
     if not ours:
         name = in_shell(folder or "FOLDER")
         click.echo(f"no recipe is for '{printable(path)}': `nstd recipe {name} STYLE` makes one")
         return False
     valid = [_show(each, folder) for each in ours]
     return all(valid)
+
+
+def _why_closed(inbox: Folder, folder: str) -> str:
+    """Why a recipe of a folder cannot be read; "" if it can, or if there is none."""
+    for name in (join(folder, leaf) for leaf in RECIPES):
+        try:
+            inbox.open(name).close()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            return f"{printable(inbox.path / name)}: {error.strerror}"
+        except SidecarError as error:
+            return f"{error.message}\n  {error.hint}".rstrip()
+    return ""
 
 
 def describe_recipe(jobs: int) -> str:

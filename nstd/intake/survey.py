@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from nstd.backends.registry import Backends
@@ -70,6 +70,7 @@ class Survey:
         scan = Scan(self._root)
         sidecars, _ = scan.read()
         self._governed = scan.governed
+        self._locator = Locator(self._root, Folder(config.folder("styles")))
         cache = RecipeCache(self._root, config, backends)
         self.recipes = {name: self._recipe(name, cache) for name in scan.recipes}
         valid = [(name, known.file) for name, known in self.recipes.items() if known and known.file]
@@ -77,9 +78,18 @@ class Survey:
 
     def _recipe(self, name: str, cache: RecipeCache) -> KnownRecipe | None:
         try:
-            return cache.get(name, self._root.signature(name))
+            known = cache.get(name, self._root.signature(name))
         except (OSError, SidecarError):
             return None
+        try:
+            for source in known.file.sources if known and known.file else ():
+                self._locator.find(name, source)
+        except OSError:
+            pass  # it is where this command cannot read
+        except SidecarError as error:
+            assert known is not None
+            return replace(known, file=None, error=error)
+        return known
 
     def _by(self, sidecars: list[str]) -> set[str]:
         """The pictures that sidecars name."""

@@ -257,3 +257,25 @@ def test_a_failed_picture_of_a_recipe_is_made_by_retry(playground: Playground) -
     assert {line["output"] for line in playground.events("job.finished")} == {"keep/a", "delete/a"}
     assert playground.once().returncode == 0
     assert playground.ended() == 4
+
+
+def test_check_refuses_what_the_daemon_refuses(playground: Playground, style: Path) -> None:
+    """Pictures outside the inbox, in a recipe and in a sidecar; and recipes that are links."""
+    playground.picture("out/a.png", color="red")
+    recipe = playground.inbox / "out" / "recipe.yaml"
+    recipe.write_text(f"style: ../../{style.name}\n")
+    done = playground.command("check", str(playground.inbox / "out"))
+    assert done.returncode == 1
+    assert "out/a.png: waits for the recipe" in done.stdout
+    assert f"'../../{style.name}'" in done.stdout
+    sidecar = playground.inbox / "b.yaml"
+    sidecar.write_text(f"content: ../{style.name}\nstyle: ../{style.name}\n")
+    done = playground.command("check", str(sidecar))
+    assert done.returncode == 1
+    assert "fine" not in done.stdout
+    recipe.unlink()
+    recipe.symlink_to(style)
+    done = playground.command("check", str(playground.inbox / "out"))
+    assert done.returncode == 1
+    assert "out/recipe.yaml" in done.stdout
+    assert "its pictures wait" in done.stdout
