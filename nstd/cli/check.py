@@ -187,9 +187,7 @@ class _Checker:
             except OSError:
                 continue  # it is where this command cannot read
             except SidecarError as error:
-                if (
-                    root != self._config.folder("inbox").resolve()
-                ):  # not dropped yet, who knows where
+                if root != self._config.folder("inbox").resolve():  # not dropped yet
                     continue
                 place = _place(file.document, source)
                 problem = Problem(file.document.file, *place, error.message)
