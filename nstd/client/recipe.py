@@ -75,8 +75,10 @@ def make_recipe(config: Config, request: RecipeRequest) -> Path:
 
 
 def _name_of(inbox: Path, folder: str) -> str:
-    """The folder, relative to the inbox."""
+    """The folder, relative to the inbox, which may be named itself: `inbox/starry`."""
     path = Path(folder)
+    if path.parts[:1] == (inbox.name,) and not path.is_dir() and not (inbox / inbox.name).is_dir():
+        path = path.relative_to(inbox.name)
     if path.is_absolute() or path.is_dir():
         path = path.resolve()
         if not path.is_relative_to(inbox.resolve()):

@@ -83,6 +83,8 @@ class Scan:
 
     def _note(self, name: str, leaf: str) -> None:
         """Remember a file that is not a sidecar, if it may be shown to people."""
+        if is_recipe(leaf):
+            return  # remembered already
         if leaf.lower().endswith(SUFFIXES):
             if len(self.pictures) < _SOME:
                 self.pictures.append(name)

@@ -279,3 +279,16 @@ def test_check_refuses_what_the_daemon_refuses(playground: Playground, style: Pa
     assert done.returncode == 1
     assert "out/recipe.yaml" in done.stdout
     assert "its pictures wait" in done.stdout
+
+
+def test_the_inbox_may_be_named_in_the_name_of_a_folder(
+    playground: Playground, style: Path
+) -> None:
+    """As `nstd check inbox/starry` has it; and one recipe at the top is not called a second one."""
+    assert playground.command("recipe", "inbox/starry", str(style)).returncode == 0
+    assert (playground.inbox / "starry" / "recipe.yaml").exists()
+    (playground.inbox / "recipe.yaml").write_text("style: a.png\n")
+    process = playground.start()
+    wait_for(lambda: "sub-folder" in playground.command("status").stdout)
+    assert "second recipe" not in playground.command("status").stdout
+    assert playground.stop(process) == 0

@@ -266,6 +266,16 @@ def test_nothing_is_wrong_with_what_a_daemon_has_made(sound: Playground) -> None
     assert done.stdout == "4 results, 1 failure, 1 batch: nothing is wrong\n"
 
 
+def test_hints_name_the_folder_of_the_inbox_and_know_an_empty_folder(sound: Playground) -> None:
+    """A sidecar finds its pictures beside it; an empty folder has no sidecar to be put back."""
+    (sound.outbox / "sub" / "pier" / "pier.json").write_text("{")
+    (sound.work / "20261128-000000-abcdef").mkdir()
+    done = sound.command("verify")
+    assert "copy that into inbox/sub; then remove this folder" in done.stdout
+    assert "rmdir" in done.stdout
+    assert "nstd retry" not in done.stdout
+
+
 @pytest.mark.parametrize("make", DAMAGES, ids=lambda make: make.__name__)
 def test_a_damage_is_told_with_what_to_do_and_nothing_is_changed(
     sound: Playground, make: Make

@@ -14,11 +14,11 @@ from nstd.outbox.own import is_record_of
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended
 from nstd.outbox.survey import OutboxFolder
+from nstd.queue.batch import MANIFEST
 from nstd.queue.job import JOB_ID
+from nstd.system.layout import FAILED
 from nstd.system.nofollow import Folder
 from nstd.system.units import format_size
-
-_SIDECAR = "its sidecar beside it makes the job once more: copy that into the inbox"
 
 
 class ResultChecks:
@@ -39,7 +39,10 @@ class ResultChecks:
             )
         elif place.kind == "no record":
             yield self._damage(
-                "record_missing", place, "has a result or a failure, but no record", _SIDECAR
+                "record_missing",
+                place,
+                "has a result or a failure, but no record",
+                self._again(place),
             )
         else:
             yield from self._links(place)
@@ -54,7 +57,7 @@ class ResultChecks:
                 "record_torn",
                 place,
                 f"{PurePosixPath(place.record).name} cannot be read, or is no record",
-                f"{_SIDECAR}; then remove this folder",
+                f"{self._again(place)}; then remove this folder",
             )
             return
         is_own = is_record_of(record, place.path)
@@ -66,7 +69,7 @@ class ResultChecks:
                 place,
                 f"has the record of another job, {printable(record.name)} ({record.job}), {said}",
                 "if it is a copy of that folder, move it out of the outbox; else "
-                f"{_SIDECAR}, and remove this folder",
+                f"{self._again(place)}, and remove this folder",
             )
         elif isinstance(record, Record):
             yield from self._picture(record, place)
@@ -131,6 +134,16 @@ class ResultChecks:
             said = f"its copy of {source} is {'changed' if sha256 else 'missing'}"
             hint = f"before `nstd retry`, put {source} into the inbox again"
             yield self._damage("copy_changed" if sha256 else "copy_missing", place, said, hint)
+
+    def _again(self, place: OutboxFolder) -> str:
+        """How the sidecar beside a damaged record makes the job once more: from the folder of the
+        inbox that the outbox mirrors."""
+        folder = PurePosixPath(place.path).parent
+        folder = folder.relative_to(FAILED) if folder.parts[:1] == (FAILED,) else folder
+        if (self._outbox / place.path).parent.joinpath(MANIFEST).exists():
+            folder = folder.parent  # a batch has a folder of its own
+        into = in_shell(PurePosixPath("inbox", folder))
+        return f"its sidecar beside it makes the job once more: copy that into {into}"
 
     def _damage(self, kind: str, place: OutboxFolder, message: str, hint: str) -> Damage:
         return Damage(kind, printable(place.path), message, hint, unit=place.path)

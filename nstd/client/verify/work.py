@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from nstd.client.status import advice_on_unreadable
 from nstd.client.verify.damage import Damage
 from nstd.documents.config import Config
 from nstd.documents.model import BATCH_ID
@@ -17,7 +18,6 @@ from nstd.system.layout import BATCHES, EXPIRED, EXPIRY_LOCK, NEW, STAGING
 from nstd.system.lock import holder
 
 _UNIT = "work"
-_RETRY = "`nstd retry {}` puts its sidecar back into the inbox"
 
 
 def check_work(config: Config, *, is_running: bool) -> Iterator[Damage]:
@@ -29,7 +29,7 @@ def check_work(config: Config, *, is_running: bool) -> Iterator[Damage]:
         try:
             paths.read()
         except StoreError as error:
-            hint = _RETRY.format(paths.folder.name)
+            hint = advice_on_unreadable(paths.folder)
             yield _damage("work_unreadable", paths.folder, printable(error.message), hint)
     yield from _strays(work)
     if not is_running and holder(work / EXPIRY_LOCK) is None:
@@ -44,7 +44,7 @@ def _job(folder: Path) -> Iterator[Damage]:
     try:
         job = paths.read_job()
     except StoreError as error:
-        hint = _RETRY.format(folder.name)
+        hint = advice_on_unreadable(folder)
         yield _damage("work_unreadable", folder, printable(error.message), hint)
         return
     if job.id != folder.name:
