@@ -21,7 +21,7 @@ from nstd.logs.log import emit
 from nstd.logs.throttle import DiskErrors
 from nstd.outbox.outbox import Outbox
 from nstd.queue.batch import Batch, BatchPaths, End, list_batches, read_manifest
-from nstd.queue.job import Job
+from nstd.queue.job import Failure, Job
 from nstd.queue.scheduler import Scheduler
 from nstd.queue.store import JobStore
 from nstd.system.backoff import backoff
@@ -168,17 +168,16 @@ class Batches:
 
     # Out
 
-    def note_end(self, job: Job) -> None:
+    def note_end(self, job: Job, failure: Failure | None) -> None:
         """Note how a published job has ended, if it is a member, before its folder is removed.
 
-        Raises OSError.
+        To be said again while that fails: the batch is not over before. Raises OSError.
         """
         self.reopen(job)
         if job.batch is None or job.batch.id not in self._live:
             return
         live, index = self._live[job.batch.id], job.batch.index
         if index < len(live.batch.members):
-            failure = self._store.paths(job.id).read_failure()
             state = "finished" if failure is None else "failed"
             picture = f"{PurePosixPath(str(job.target)).name}.{job.format}"
             self._store.note_end(

@@ -57,7 +57,7 @@ class Publisher:
         ended: EndedJobs,
         logs: Path,
         disk_errors: DiskErrors,
-        note_end: Callable[[Job], None],
+        note_end: Callable[[Job, Failure | None], None],
         waits: Waits = USUAL,
     ) -> None:
         """`note_end` writes durably how a batch's member ended, before its folder is removed."""
@@ -135,13 +135,12 @@ class Publisher:
             if is_new:
                 self._log_end(pending.job, failure)
             self._count(pending, failure, is_new=is_new)
-        if not pending.is_noted:
-            self._note_end(pending.job)
-            pending.is_noted = True
+        self._note_end(pending.job, pending.logged)
         self._store.remove(pending.job)
 
     def _count(self, pending: EndedJob, failure: Failure | None, *, is_new: bool) -> None:
-        pending.is_logged, record = True, self._outbox.record_of(pending.job)
+        pending.is_logged, pending.logged = True, failure
+        record = self._outbox.record_of(pending.job)
         self._published.append(Published(pending.job, failure, record, is_new))
         if failure is None:
             self.finished += 1

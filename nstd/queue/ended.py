@@ -20,8 +20,8 @@ class EndedJob:
     tries: int = 0
     error: OSError | None = None  # the error of the last try to publish it
     is_replaced: bool = False  # `failure` says that the result, or the reason, cannot be written
-    is_logged: bool = False  # its batch has to be told, and its folder to be removed
-    is_noted: bool = False  # only its folder is left to be removed, perhaps a part of it
+    is_logged: bool = False  # only its folder is left to be removed, perhaps a part of it
+    logged: Failure | None = None  # why it failed, as it was logged; the folder may have lost it
 
 
 class LiveMembers:

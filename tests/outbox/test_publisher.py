@@ -48,7 +48,7 @@ class Press:
         self.store = JobStore(self.work, self.files)
         self.cleared: list[str] = []
         self.hooked: list[tuple[str, Path]] = []
-        self.noted: list[str] = []
+        self.noted: list[tuple[str, str]] = []
         self.now, self._number = 0.0, 0
         self.log = Logging(self.outbox / "logs", LogSettings(console="none"))
         self.publisher = self.started()
@@ -57,8 +57,12 @@ class Press:
         """A publisher as a new daemon has it."""
         outbox = Outbox(self.outbox, self.files)
         self.ended = EndedJobs(LiveMembers())
-        noted = lambda job: self.noted.append(job.id)  # noqa: E731
-        return Publisher(self.store, outbox, self.ended, self.outbox / "logs", DiskErrors(), noted)
+        logs = self.outbox / "logs"
+        return Publisher(self.store, outbox, self.ended, logs, DiskErrors(), self.note)
+
+    def note(self, job: Job, failure: Failure | None) -> None:
+        """How a job has ended, as its batch is told."""
+        self.noted.append((job.id, failure.code if failure else ""))
 
     def take(self) -> None:
         """Hear of what was published."""
@@ -307,7 +311,7 @@ def test_a_reason_that_cannot_be_written_becomes_an_internal_error(
 
 
 def test_a_folder_that_is_half_removed_is_not_asked_how_its_job_has_ended(press: Press) -> None:
-    """Its batch was told while the folder was whole; without the reason, a failure looks fine."""
+    """Its batch is told the same again; without the reason, a failure would look fine."""
     job = press.job()
     press.ended.add(job, Failure(code="timed_out", message="too late", hint="hurry"))
     press.fail("fsync_folder", errno.EIO, ".new")
@@ -316,4 +320,4 @@ def test_a_folder_that_is_half_removed_is_not_asked_how_its_job_has_ended(press:
     press.mend()
     press.work_at(LONGEST)
     assert press.publisher.is_idle
-    assert press.noted == [job.id]
+    assert press.noted == [(job.id, "timed_out")] * 2
