@@ -195,6 +195,27 @@ def test_a_member_that_is_put_back_while_the_sheet_is_drawn_is_on_it(
     playground.stop(process)
 
 
+def test_a_batch_ends_though_the_folder_of_a_member_cannot_be_removed_at_first(
+    playground: Playground,
+) -> None:
+    """What is left of the folder says nothing; the failure stays one, and the batch is over."""
+    playground.sabotage(
+        "import shutil\n"
+        "real, broken = shutil.rmtree, []\n"
+        "def rmtree(path, *rest, **more):\n"
+        "    if '.new' in str(path) and str(path).endswith('-001') and len(broken) < 2:\n"
+        "        broken.append(path)\n"
+        "        raise OSError(5, 'Input/output error', str(path))\n"
+        "    return real(path, *rest, **more)\n"
+        "shutil.rmtree = rmtree\n"
+    )
+    grid(playground, content="beach.png", **ONE_STYLE, options={"act": ["", "refuse"]})
+    assert playground.once().returncode == 0
+    assert playground.events("disk.failed")
+    (ended,) = playground.events("batch.finished")
+    assert (ended["finished"], ended["failed"], ended["sheet"]) == (1, 1, True)
+
+
 def test_a_batch_whose_summary_is_gone_is_not_renewed(playground: Playground) -> None:
     """Somebody took its folder away: the job that is put back is one of its own."""
     flag = playground.folder / "flag"
