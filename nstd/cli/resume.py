@@ -9,9 +9,10 @@ import click
 
 from nstd.cli.app import config_option
 from nstd.client.ask import ask
-from nstd.client.status import closed_hours
 from nstd.documents.config import find_config, load_config
+from nstd.documents.schedule import Schedule
 from nstd.queue.control import ControlRequest
+from nstd.queue.start_pause import closed_hours
 
 
 @click.command("resume")
@@ -20,6 +21,6 @@ def command(config: Path | None) -> None:
     """Start jobs again, after `nstd pause`. Held jobs stay held."""
     settings = load_config(find_config(config))
     when = ask(settings, ControlRequest("resume"))
-    closed = closed_hours(settings, time.time())
+    closed = closed_hours(Schedule(settings.schedule), time.time())
     but = f", but {closed.describe()}" if closed else ""
     click.echo(f"jobs are started again{when}{but}")

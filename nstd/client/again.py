@@ -28,7 +28,7 @@ from nstd.outbox.record import Reason, Record, RecordedInput
 from nstd.outbox.remaking import sidecar_values
 from nstd.outbox.results import read_ended
 from nstd.system.durable import Files
-from nstd.system.layout import ARCHIVE, FAILED, REASON
+from nstd.system.layout import ARCHIVE, REASON, without_failed
 from nstd.system.nofollow import Folder, join
 from nstd.system.units import format_size
 
@@ -76,8 +76,7 @@ def _place_of(record: Record | Reason, folder: Path, outbox: Path) -> str:
     if record.sidecar:
         place = PurePosixPath(record.sidecar).parent
     else:
-        place = PurePosixPath(folder.relative_to(outbox)).parent
-        place = place.relative_to(FAILED) if place.parts[:1] == (FAILED,) else place
+        place = without_failed(PurePosixPath(folder.relative_to(outbox)).parent)
         place = place.parent if record.batch else place
     return join("", str(place)) if place.parts else ""
 

@@ -16,7 +16,7 @@ from nstd.intake.names import is_sidecar
 from nstd.outbox.record import Heading
 from nstd.outbox.results import list_published, read_heading
 from nstd.queue.batch import list_batches
-from nstd.system.layout import FAILED
+from nstd.system.layout import FAILED, without_failed
 from nstd.system.units import counted
 
 SHORTEST = 8  # of the beginning of an id
@@ -155,7 +155,7 @@ def _published(outbox: Path) -> Iterator[Target]:
         heading = read_heading(record_path) or Heading()
         output = record_path.parent.relative_to(outbox)
         is_failed = output.parts[0] == FAILED
-        inner = output.relative_to(FAILED) if is_failed else output
+        inner = without_failed(output)
         names = {str(output), str(inner), output.name, *filter(None, [heading.job])}
         if batch := heading.batch:
             names_of_batch = batches.setdefault(batch.id, {batch.id, batch.name})

@@ -18,7 +18,7 @@ from nstd.outbox.results import list_published, read_ended, read_heading, read_r
 from nstd.queue.batch import Batch, End, list_batches, read_manifest
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import ProgressNote, read_progress
-from nstd.system.layout import CLAIMS, FAILED, REASON
+from nstd.system.layout import CLAIMS, REASON, without_failed
 
 PATIENCE = 10.0
 """Seconds for which a job may not be found: it may move between the folders that we read."""
@@ -216,11 +216,9 @@ class FollowedBatch(Followed):
 
     def _places(self) -> set[PurePosixPath]:
         """The folders of the outbox with results of the batch."""
-        outputs = [
-            path.parent.relative_to(self._outbox) for _, path in list_published(self._outbox)
-        ]
-        inner = [o.relative_to(FAILED) if o.parts[0] == FAILED else o for o in outputs]
-        return {PurePosixPath(output).parent for output in inner}
+        folders = (path.parent for _, path in list_published(self._outbox))
+        outputs = (without_failed(each.relative_to(self._outbox)) for each in folders)
+        return {PurePosixPath(output).parent for output in outputs}
 
 
 def follow(config: Config, submitted: Submitted) -> Followed:

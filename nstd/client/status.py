@@ -27,10 +27,10 @@ from nstd.queue.overrides import read_overrides
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import read_progress
 from nstd.queue.recipe_state import RecipeState
-from nstd.queue.start_pause import StartPause, read_pause
+from nstd.queue.start_pause import StartPause, closed_hours, read_pause
 from nstd.queue.store import JobStore, State, folders_of_jobs
 from nstd.system.durable import Files
-from nstd.system.layout import FAILED, HEALTH, LOCK, REASON
+from nstd.system.layout import HEALTH, LOCK, REASON, without_failed
 from nstd.system.lock import holder
 
 RECENT = 10
@@ -91,15 +91,7 @@ def _next_pause(config: Config) -> StartPause | None:
         paused = read_pause(config.folder("work"))
         if paused is not None and not paused.is_over(now):
             return paused
-    return closed_hours(config, now)
-
-
-def closed_hours(config: Config, now: float) -> StartPause | None:
-    """The pause of the config's schedule at `now`; None where jobs may start then."""
-    schedule = Schedule(config.schedule)
-    if schedule.is_open(now):
-        return None
-    return StartPause(cause="schedule", since=now, until=schedule.next_opening(now))
+    return closed_hours(Schedule(config.schedule), now)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -220,8 +212,7 @@ def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Bat
         if entry.end.batch is None or entry.end.batch.id in found:
             continue
         place = PurePosixPath(entry.output).parent
-        is_failed = place.parts[:1] == (FAILED,)
-        over = read_manifest(outbox / (place.relative_to(FAILED) if is_failed else place))
+        over = read_manifest(outbox / without_failed(place))
         if over is not None:
             found[over.id] = over
     return list(found.values())

@@ -64,17 +64,15 @@ class Pipeline:
         )
         self.admission = Admission(
             config,
-            *(
-                inbox,
-                overrides,
-                store,
-                claims,
-                *queue,
-                self.backends,
-                self.disk_errors,
-                wake,
-                waits,
-            ),
+            inbox,
+            overrides,
+            store,
+            claims,
+            *queue,
+            self.backends,
+            self.disk_errors,
+            wake,
+            waits,
         )
         self.gate = StartGate(config, files, self.scheduler)
         self.batches = Batches(

@@ -10,7 +10,7 @@ from nstd.documents.schedule import Schedule
 from nstd.logs.log import emit
 from nstd.outbox.record import timestamp
 from nstd.queue.scheduler import Scheduler
-from nstd.queue.start_pause import StartPause, read_pause
+from nstd.queue.start_pause import StartPause, closed_hours, read_pause
 from nstd.system.durable import Files
 from nstd.system.layout import PAUSE
 
@@ -61,13 +61,10 @@ class StartGate:
 
     def _find_closed(self, wall: float) -> StartPause | None:
         """The pause of the schedule; when it ends is computed once for each time."""
-        if self._schedule.is_open(wall):
-            return None
-        closed = self._closed
-        if closed is None or closed.is_over(wall) or wall < closed.since:
-            until = self._schedule.next_opening(wall)
-            closed = self._closed = StartPause(cause="schedule", since=wall, until=until)
-        return closed
+        known = self._closed
+        if known is None or known.is_over(wall) or wall < known.since:
+            self._closed = closed_hours(self._schedule, wall)
+        return self._closed
 
     def _set(self, pause: StartPause | None) -> None:
         self._scheduler.start_pause = pause

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from nstd.documents.model import StoredModel, Text, Version
+from nstd.documents.schedule import Schedule
 from nstd.system.layout import PAUSE
 
 
@@ -34,6 +35,13 @@ class StartPause(StoredModel):
             return f"outside the hours of `schedule`, until {_said(self.until)}"
         why = f" ({self.reason})" if self.reason else ""
         return f"paused until {_said(self.until)}{why}"
+
+
+def closed_hours(schedule: Schedule, now: float) -> StartPause | None:
+    """The pause of the schedule at `now`; None where jobs may start then."""
+    if schedule.is_open(now):
+        return None
+    return StartPause(cause="schedule", since=now, until=schedule.next_opening(now))
 
 
 def read_pause(work: Path) -> StartPause | None:

@@ -5,6 +5,11 @@ The files in the folders of jobs and batches are named by `JobPaths` and `BatchP
 
 from __future__ import annotations
 
+from pathlib import PurePath
+from typing import TypeVar
+
+_Path = TypeVar("_Path", bound=PurePath)
+
 CONFIG = "config.yaml"
 
 # Below the inbox
@@ -55,3 +60,8 @@ PREVIEW = "preview"
 """In the folder of a result: its small pictures for the gallery."""
 LOG = "nstd.jsonl"
 """The structured log, in the folder of logs."""
+
+
+def without_failed(path: _Path) -> _Path:
+    """A path relative to the outbox, also of a failure as that of a result: as the inbox has it."""
+    return path.relative_to(FAILED) if path.parts[:1] == (FAILED,) else path

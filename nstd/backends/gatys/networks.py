@@ -92,7 +92,7 @@ class Footprint(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class LossWeights:
     """The weights of the terms of the loss.
 
     `relative` terms are divided by their value at the start, so that the weights suit any
@@ -133,8 +133,8 @@ class Spec:
     footprints: Mapping[str, Footprint]
     per_octave: int = 1
     recolors: bool = False
-    general: Recipe = field(default_factory=Recipe)
-    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    general: LossWeights = field(default_factory=LossWeights)
+    recipes: Mapping[str, LossWeights] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -142,11 +142,11 @@ class Spec:
         return tuple(self.reaches)
 
     @property
-    def usual(self) -> Recipe:
+    def usual(self) -> LossWeights:
         """The weights for the network's default style loss."""
         return self.recipe(self.style_loss)
 
-    def recipe(self, style_loss: str) -> Recipe:
+    def recipe(self, style_loss: str) -> LossWeights:
         """The weights for `style_loss`."""
         return self.recipes.get(style_loss, self.general)
 
@@ -182,7 +182,7 @@ def _vgg(*blocks: int) -> Spec:
     of its losses: mean squares, squared Wasserstein distances per channel.
     """
     layers = vgg_layers(blocks)
-    wasserstein = Recipe(
+    wasserstein = LossWeights(
         content_weight=0.015,
         tv_weight=2.0,
         relative=False,
@@ -223,7 +223,7 @@ _ORIGINAL = replace(
         "fine": (500, 400, 300, 200, 150),
     },
     recipes={},
-    general=Recipe(content_weight=0.2),
+    general=LossWeights(content_weight=0.2),
 )
 
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
@@ -252,7 +252,7 @@ _FITTED = Spec(
         "float32": Footprint(105 * MEGABYTE, 800),
     },
     recolors=True,
-    general=Recipe(content_weight=0.22),
+    general=LossWeights(content_weight=0.22),
 )
 
 _FIXED = replace(
@@ -272,7 +272,7 @@ _FIXED = replace(
         "normal": (70, 60, 28, 20, 12),
         "fine": (400, 250, 150, 60, 30),
     },
-    general=Recipe(content_weight=0.17),
+    general=LossWeights(content_weight=0.17),
 )
 
 _STUDENT = replace(
@@ -285,7 +285,7 @@ _STUDENT = replace(
         "bfloat16": Footprint(115 * MEGABYTE, 490),
         "float32": Footprint(110 * MEGABYTE, 860),
     },
-    general=Recipe(content_weight=0.27, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
+    general=LossWeights(content_weight=0.27, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
 )
 
 NETWORKS: dict[str, Spec] = {

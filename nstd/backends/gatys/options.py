@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nstd.backends.gatys.networks import NETWORKS, Recipe, Spec
+from nstd.backends.gatys.networks import NETWORKS, LossWeights, Spec
 from nstd.system.units import Seconds
 
 LARGE = 1 << 20  # pixels; larger pictures are processed in tiles
@@ -58,7 +58,7 @@ class Options(BaseModel):
         le=1000,
         description="How much the content's shapes count; more keeps more. "
         f"{usual(lambda spec: spec.usual.content_weight)}. "
-        f"With content_loss structure {Recipe.structure_weight:g}.",
+        f"With content_loss structure {LossWeights.structure_weight:g}.",
     )
     style_weight: float = Field(1.0, ge=0, le=1000, description="How much the style counts.")
     tv_weight: float | None = Field(
@@ -171,7 +171,7 @@ class Options(BaseModel):
         return self.spec.style_loss if self.style_loss == "auto" else self.style_loss
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> LossWeights:
         """The weights in effect: those given, else the network's for the style loss.
 
         `strength` changes the content's weight in both cases.

@@ -16,7 +16,7 @@ from nstd.outbox.results import read_ended
 from nstd.outbox.survey import OutboxFolder
 from nstd.queue.batch import MANIFEST
 from nstd.queue.job import JOB_ID
-from nstd.system.layout import FAILED
+from nstd.system.layout import without_failed
 from nstd.system.nofollow import Folder
 from nstd.system.units import format_size
 
@@ -138,9 +138,8 @@ class ResultChecks:
     def _again(self, place: OutboxFolder) -> str:
         """How the sidecar beside a damaged record makes the job once more: from the folder of the
         inbox that the outbox mirrors."""
-        folder = PurePosixPath(place.path).parent
-        folder = folder.relative_to(FAILED) if folder.parts[:1] == (FAILED,) else folder
-        if (self._outbox / place.path).parent.joinpath(MANIFEST).exists():
+        folder = without_failed(PurePosixPath(place.path)).parent
+        if (self._outbox / folder / MANIFEST).exists():
             folder = folder.parent  # a batch has a folder of its own
         into = in_shell(PurePosixPath("inbox", folder))
         return f"its sidecar beside it makes the job once more: copy that into {into}"
