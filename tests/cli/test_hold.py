@@ -18,16 +18,9 @@ from nstd.system.durable import Files
 LONG = {"steps": 5000, "pause": 0.02}
 
 
-def said(playground: Playground, *command: str) -> str:
-    """The output of a command that must succeed."""
-    done = playground.command(*command)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def status(playground: Playground) -> dict[str, Any]:
     """The status as JSON."""
-    found: dict[str, Any] = json.loads(said(playground, "status", "--json"))
+    found: dict[str, Any] = json.loads(playground.said("status", "--json"))
     return found
 
 
@@ -71,12 +64,12 @@ def test_a_held_job_never_starts_and_is_shown_as_held(playground: Playground) ->
     playground.pair("other")
     kept = claimed(playground, "kept")
     claimed(playground, "other")
-    assert said(playground, "hold", "kept") == (
+    assert playground.said("hold", "kept") == (
         f"{kept} will be held; `nstd release` lets it start\n"
     )
     (line,) = changes(playground, 1)
     assert (line["job"], line["held"], line["priority"]) == (kept, True, 50)
-    text = said(playground, "status")
+    text = playground.said("status")
     assert f"  held     {kept}  kept" in text
     assert "1 waiting, 1 held, 1 running" in text
     states = {entry["name"]: entry["state"] for entry in status(playground)["waiting"]}
@@ -86,7 +79,7 @@ def test_a_held_job_never_starts_and_is_shown_as_held(playground: Playground) ->
     playground.stop(playground._processes[0])
     assert playground.once().returncode == 0, "a run with --once does not wait for it"
     assert "kept" not in order(playground)
-    assert "may start when the daemon runs again" in said(playground, "release", "kept")
+    assert "may start when the daemon runs again" in playground.said("release", "kept")
     assert playground.once().returncode == 0
     assert order(playground) == ["busy", "other", "kept"]
 
@@ -94,17 +87,17 @@ def test_a_held_job_never_starts_and_is_shown_as_held(playground: Playground) ->
 def test_a_sidecar_that_is_held_stays_in_the_inbox(playground: Playground) -> None:
     """It is not claimed, whatever its pictures do; the others are."""
     playground.pair("kept")
-    assert "kept.yaml will be held when the daemon runs again" in said(playground, "hold", "kept")
-    assert "  request  hold kept.yaml, when the daemon" in said(playground, "status")
+    assert "kept.yaml will be held when the daemon runs again" in playground.said("hold", "kept")
+    assert "  request  hold kept.yaml, when the daemon" in playground.said("status")
     playground.pair("other")
     assert playground.once().returncode == 0
     assert order(playground) == ["other"]
-    assert "  held     kept.yaml, in the inbox" in said(playground, "status")
+    assert "  held     kept.yaml, in the inbox" in playground.said("status")
     assert status(playground)["held_in_inbox"] == ["kept.yaml"]
     playground.pair("kept", options={"steps": 2})  # changed, but still the same sidecar
     assert playground.once().returncode == 0
     assert order(playground) == ["other"]
-    said(playground, "release", "kept.yaml")
+    playground.said("release", "kept.yaml")
     assert playground.once().returncode == 0
     assert order(playground) == ["other", "kept"]
     assert playground.record("kept")["settings"]["options"]["steps"] == 2
@@ -115,7 +108,7 @@ def test_a_new_sidecar_of_the_name_of_a_held_one_that_was_taken_away_is_not_held
 ) -> None:
     """What was asked about the old one is forgotten with it."""
     playground.pair("beach")
-    said(playground, "hold", "beach")
+    playground.said("hold", "beach")
     assert playground.once().returncode == 0
     (playground.inbox / "beach.yaml").unlink()
     assert playground.once().returncode == 0
@@ -135,15 +128,15 @@ def test_the_jobs_of_a_held_batch_do_not_start_and_the_one_that_runs_goes_on(
     process = playground.start()
     wait_for(lambda: playground.events("job.progress"))
     (batch,) = status(playground)["batches"]
-    said(playground, "hold", "grid")
+    playground.said("hold", "grid")
     (line,) = changes(playground, 1, held=True)
     flag.touch()
-    wait_for(lambda: "1 of 2 done, 1 held" in said(playground, "status"), pause=0.3)
+    wait_for(lambda: "1 of 2 done, 1 held" in playground.said("status"), pause=0.3)
     playground.stop(process)
     assert playground.once().returncode == 0
     (batch,) = status(playground)["batches"]
     assert (batch["done"], batch["waiting"], batch["held"]) == (1, 0, 1)
-    said(playground, "release", batch["batch"])
+    playground.said("release", batch["batch"])
     assert playground.once().returncode == 0
     assert len(playground.events("batch.finished")) == 1
     assert [each["job"] for each in playground.events("job.started")][-1] == line["job"]
@@ -158,8 +151,8 @@ def test_a_priority_changes_the_order_of_what_waits(playground: Playground) -> N
     playground.sidecar("third", content="later.png", priority=10)
     wait_for(lambda: playground.events("inbox.waiting", sidecar="third.yaml"))
     second = claimed(playground, "second")
-    assert said(playground, "priority", "second", "70") == f"{second} will have priority 70\n"
-    assert "third.yaml will have priority 90" in said(playground, "priority", "third", "90")
+    assert playground.said("priority", "second", "70") == f"{second} will have priority 70\n"
+    assert "third.yaml will have priority 90" in playground.said("priority", "third", "90")
     changes(playground, 2)
     playground.picture("later.png")
     claimed(playground, "third")
@@ -175,7 +168,7 @@ def test_the_priority_of_a_sidecar_is_that_of_each_job_of_its_batch(
 ) -> None:
     """Asked for without a daemon, and carried out at its start."""
     playground.pair("grid", style=None, styles=["style.png", "content.png"])
-    said(playground, "priority", "grid", "0")
+    playground.said("priority", "grid", "0")
     assert playground.once().returncode == 0
     assert [line["priority"] for line in playground.events("job.claimed")] == [0, 0]
 
@@ -189,16 +182,16 @@ def test_held_jobs_can_be_cancelled_and_started_anew(playground: Playground) -> 
     playground.sidecar("inboxed", content="never.png")
     wait_for(lambda: playground.events("inbox.waiting", sidecar="inboxed.yaml"))
     for name in ("a", "b", "inboxed"):
-        said(playground, "hold", name)
+        playground.said("hold", name)
     changes(playground, 3)
-    said(playground, "retry", "b")
+    playground.said("retry", "b")
     for name in ("a", "inboxed"):
-        said(playground, "cancel", name)
+        playground.said("cancel", name)
     wait_for(lambda: len(playground.events("job.failed", code="cancelled")) == 2)
     assert JobPaths(playground.work / ids["b"]).read_job().held
     playground.pair("inboxed")  # a new one of that name
     claimed(playground, "inboxed")
-    assert said(playground, "retry", "failed/a")
+    assert playground.said("retry", "failed/a")
     wait_for(lambda: len(playground.events("job.claimed", name="a")) == 2)
     waiting = {entry["name"]: entry["state"] for entry in status(playground)["waiting"]}
     assert waiting == {"a": "waiting", "b": "held", "inboxed": "waiting"}
@@ -211,7 +204,7 @@ def test_held_jobs_take_no_room_in_the_queue(playground: Playground) -> None:
     for name in ("a", "b"):
         playground.pair(name)
         claimed(playground, name)
-        said(playground, "hold", name)
+        playground.said("hold", name)
     changes(playground, 2)
     playground.pair("c")
     claimed(playground, "c")

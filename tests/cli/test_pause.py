@@ -21,13 +21,6 @@ LONG = {"steps": 5000, "pause": 0.02}
 SHORT = {"steps": 3, "pause": 0.02}
 
 
-def said(playground: Playground, *command: str) -> str:
-    """The output of a command that must succeed."""
-    done = playground.command(*command)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def paused(playground: Playground) -> dict[str, Any]:
     """Wait until the daemon has paused; the line of the log."""
     lines = wait_for(lambda: playground.events("starts.paused"), what="starts.paused")
@@ -48,7 +41,7 @@ def test_while_it_is_paused_what_runs_goes_on_and_nothing_else_starts(
     playground.pair("first", options={**LONG, "until": str(flag)})
     playground.start()
     wait_for(lambda: playground.events("job.progress"))
-    assert said(playground, "pause", "--reason", "a new\ndisk") == (
+    assert playground.said("pause", "--reason", "a new\ndisk") == (
         "no job is started: paused until `nstd resume` (a new\\ndisk)\n"
     )
     line = paused(playground)
@@ -61,7 +54,7 @@ def test_while_it_is_paused_what_runs_goes_on_and_nothing_else_starts(
     wait_for(lambda: playground.events("job.claimed", name="second"))
     time.sleep(1.5)
     assert not playground.events("job.started", name="second")
-    assert said(playground, "resume") == "jobs are started again\n"
+    assert playground.said("resume") == "jobs are started again\n"
     wait_for(lambda: playground.events("job.finished", name="second"))
     assert playground.events("starts.resumed")[0]["cause"] == "person"
 
@@ -72,12 +65,12 @@ def test_a_pause_now_saves_what_runs_and_later_goes_on_from_there(playground: Pl
     playground.pair("beach", options={**LONG, "until": str(flag)})
     playground.start()
     wait_for(lambda: playground.events("job.progress"))
-    said(playground, "pause", "--now")
+    playground.said("pause", "--now")
     wait_for(lambda: playground.events("job.requeued", reason="stopped"))
     flag.touch()
     time.sleep(1)
     assert len(playground.events("job.started")) == 1
-    said(playground, "resume")
+    playground.said("resume")
     wait_for(lambda: playground.events("job.finished"))
     first, second = playground.events("job.started")
     assert (first["attempt"], second["attempt"]) == (1, 1)
@@ -88,16 +81,16 @@ def test_a_pause_now_saves_what_runs_and_later_goes_on_from_there(playground: Pl
 def test_a_pause_survives_a_restart_and_its_end_is_kept(playground: Playground) -> None:
     """`--for`: it ends by itself, also in the life of another daemon."""
     process = playground.start()
-    assert "paused until " in said(playground, "pause", "--for", "1h")
+    assert "paused until " in playground.said("pause", "--for", "1h")
     until = paused(playground)["until"]
     assert playground.stop(process) == 0
-    assert "no job is started: paused until " in said(playground, "status")
+    assert "no job is started: paused until " in playground.said("status")
     playground.pair("beach")
     playground.start()
     assert playground.events("starts.paused")[-1]["until"] == until
     wait_for(lambda: playground.events("job.claimed"))
     assert not playground.events("job.started")
-    said(playground, "pause", "--for", "1s")
+    playground.said("pause", "--for", "1s")
     wait_for(lambda: playground.events("job.finished"))
     assert not (playground.work / "pause.json").exists()
 
@@ -107,22 +100,22 @@ def test_a_pause_that_is_asked_for_without_a_daemon_is_there_from_its_start(
 ) -> None:
     """The command says that it waits, and `nstd status` shows it."""
     playground.pair("beach")
-    assert said(playground, "pause").startswith("no job is started when the daemon runs again: ")
-    text = said(playground, "status")
+    assert playground.said("pause").startswith("no job is started when the daemon runs again: ")
+    text = playground.said("status")
     assert "  request  pause: paused until `nstd resume`, when the daemon runs again" in text
-    (request,) = json.loads(said(playground, "status", "--json"))["requests"]
+    (request,) = json.loads(playground.said("status", "--json"))["requests"]
     assert (request["action"], request["until"], request["now"]) == ("pause", None, False)
     playground.start()
     paused(playground)
     wait_for(lambda: playground.events("job.claimed"))
     assert read_status(playground.config).requests == ()
-    said(playground, "resume")
+    playground.said("resume")
     wait_for(lambda: playground.events("job.finished"))
 
 
 def test_a_run_with_once_says_that_it_is_paused_and_ends(playground: Playground) -> None:
     """With an exit code of its own, and nothing lost; with no work it ends well."""
-    said(playground, "pause", "--until", "2999-01-01 08:00", "--reason", "moving house")
+    playground.said("pause", "--until", "2999-01-01 08:00", "--reason", "moving house")
     assert playground.once().returncode == 0
     playground.pair("beach")
     done = playground.once()
@@ -130,7 +123,7 @@ def test_a_run_with_once_says_that_it_is_paused_and_ends(playground: Playground)
     assert "no job is started: paused until Tue 01 Jan 08:00 (moving house) [paused]" in done.stderr
     assert "`nstd resume` ends the pause" in done.stderr
     assert not playground.events("job.started")
-    said(playground, "resume")
+    playground.said("resume")
     assert playground.once().returncode == 0
     assert playground.record("beach")["state"] == "finished"
 
@@ -144,7 +137,7 @@ def test_a_pause_in_the_middle_of_a_run_with_once_ends_it_after_what_runs(
     playground.pair("second")
     process = playground.start("--once")
     wait_for(lambda: playground.events("job.progress"))
-    said(playground, "pause")
+    playground.said("pause")
     paused(playground)
     flag.touch()
     assert process.wait(timeout=120) == 6
@@ -178,20 +171,20 @@ def test_a_damaged_note_of_a_pause_is_a_pause(playground: Playground) -> None:
     done = playground.once()
     assert done.returncode == 6
     assert "pause.json cannot be read" in done.stderr
-    said(playground, "resume")
+    playground.said("resume")
     assert playground.once().returncode == 0
 
 
 def test_status_shows_a_pause_to_people_and_to_machines(playground: Playground) -> None:
     """With the reason, while the daemon runs and while it does not."""
     process = playground.start()
-    said(playground, "pause", "--reason", "a new disk")
+    playground.said("pause", "--reason", "a new disk")
     paused(playground)
     wait_for(lambda: read_status(playground.config).start_pause)
     for _ in range(2):
-        found = json.loads(said(playground, "status", "--json"))["start_pause"]
+        found = json.loads(playground.said("status", "--json"))["start_pause"]
         assert (found["cause"], found["until"], found["reason"]) == ("person", None, "a new disk")
-        text = said(playground, "status")
+        text = playground.said("status")
         assert "  no job is started: paused until `nstd resume` (a new disk)\n" in text
         if process.poll() is None:
             playground.stop(process)
@@ -205,7 +198,7 @@ def test_systemd_and_the_metrics_know_of_a_pause(playground: Playground) -> None
         manager.bind(address)
         manager.settimeout(60)
         playground.start(env={"NOTIFY_SOCKET": address})
-        said(playground, "pause", "--reason", "a new disk")
+        playground.said("pause", "--reason", "a new disk")
         told = ""
         while "paused until `nstd resume` (a new disk)" not in told:
             told = manager.recv(4096).decode()
@@ -225,7 +218,7 @@ def test_the_metrics_count_held_jobs_apart_from_those_that_wait(playground: Play
     playground.sidecar("inboxed", content="never.png")
     playground.pair("beach")
     for name in ("inboxed", "beach"):
-        said(playground, "hold", name)
+        playground.said("hold", name)
     assert playground.once().returncode == 0
     text = (playground.root / "nstd.prom").read_text()
     for state, count in (("held", 2.0), ("inbox", 0.0), ("waiting", 0.0)):
@@ -247,13 +240,13 @@ def test_outside_of_its_hours_no_job_starts_and_the_next_ones_are_told(
     opens = datetime.fromisoformat(line["until"]).astimezone()
     assert line["cause"] == "schedule"
     assert timedelta(hours=5) < opens - datetime.now().astimezone() < timedelta(hours=7)
-    match = wait_for(lambda: re.search(r"no job is started: (.*)", said(playground, "status")))
+    match = wait_for(lambda: re.search(r"no job is started: (.*)", playground.said("status")))
     assert match is not None
     text = match[1]
     assert text.startswith("outside the hours of `schedule`, until ")
     assert text.endswith(f"{opens:%H:%M}")
     assert not playground.events("job.started")
-    assert said(playground, "resume").startswith("jobs are started again, but outside the hours")
+    assert playground.said("resume").startswith("jobs are started again, but outside the hours")
     playground.configure(schedule=["00:00-24:00"])
     process.send_signal(signal.SIGHUP)
     wait_for(lambda: playground.events("job.finished"))
@@ -266,9 +259,9 @@ def test_a_pause_outside_of_the_hours_leaves_the_schedule_as_it_was(
     """The pause of a person comes first; after it the schedule holds."""
     playground.configure(schedule=closed_now())
     playground.start()
-    said(playground, "pause")
+    playground.said("pause")
     wait_for(lambda: [x["cause"] for x in playground.events("starts.paused")][1:] == ["person"])
-    said(playground, "resume")
+    playground.said("resume")
     wait_for(lambda: len(playground.events("starts.paused")) == 3)
     causes = [line["cause"] for line in playground.events("starts.paused")]
     assert causes == ["schedule", "person", "schedule"]
@@ -283,7 +276,7 @@ def test_a_run_with_once_outside_of_the_hours_says_when_they_are(playground: Pla
     assert done.returncode == 6
     assert "no job is started: outside the hours of `schedule`, until " in done.stderr
     assert "the config says when, in `schedule`" in done.stderr
-    assert "no job is started: outside the hours of `schedule`" in said(playground, "status")
+    assert "no job is started: outside the hours of `schedule`" in playground.said("status")
     assert (playground.inbox / "beach.yaml").exists()
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from support import powercut
 from support.batch_farm import BatchPlot, plant_batch
+from support.cutter import Cutter
 from support.farm import Farm
-from support.forge import Forge
-from support.powercut import State, cuts
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("batches")]  # one forge
 SOME = 37
@@ -84,39 +80,6 @@ def test_fail_the_nth_file_operation_of_a_batch(
         plot.remove()
 
 
-class Cutter:
-    """Records the run of a batch, and starts daemons on what a power cut would have left."""
-
-    def __init__(self, farm: Farm) -> None:
-        self.farm, self._recorder = farm, Forge(farm.seed.environment, powercut.__file__)
-
-    def record(self) -> tuple[BatchPlot, list[tuple[int, State]]]:
-        """A whole run, and what cuts may leave of it."""
-        plot = plant_batch(self.farm)
-        record = plot.root.with_suffix(".record")
-        config = plot.root / "config.yaml"
-        status, _ = self._recorder.run(config, root=str(plot.root), record=str(record))
-        assert status == 0
-        return plot, list(cuts(record))
-
-    def survive(self, original: BatchPlot, moment: int, cut: State) -> None:
-        """Lay down what a cut left, start the daemon again, and look."""
-        left = BatchPlot(self.farm.folder / "cut")
-        cut.lay_down(left.root)
-        left.inputs, left.text = original.inputs, original.text
-        try:
-            left.check_results()
-            assert self.farm.run(left)[0] == 0
-            left.check_end()
-        except Exception as error:
-            raise AssertionError(f"power cut at look {moment}, {cut.variant}") from error
-        shutil.rmtree(left.root)
-
-    def close(self) -> None:
-        """End the recorder."""
-        self._recorder.close()
-
-
 @pytest.fixture
 def cutter(farm: Farm) -> Iterator[Cutter]:
     """One that is closed in the end."""
@@ -126,9 +89,15 @@ def cutter(farm: Farm) -> Iterator[Cutter]:
 
 
 @pytest.mark.parametrize("tried", [TRIED, pytest.param(10**6, marks=pytest.mark.slow)])
-def test_a_power_cut_in_a_batch_loses_nothing(cutter: Cutter, tried: int, tmp_path: Path) -> None:
+def test_a_power_cut_in_a_batch_loses_nothing(farm: Farm, cutter: Cutter, tried: int) -> None:
     """Whatever was not fsynced may be gone or torn, at any moment."""
-    plot, found = cutter.record()
+    plot = plant_batch(farm)
+    found = cutter.record(plot.root)
     assert len(found) > 200, "too few states to be true"
     for moment, cut in random.sample(found, min(tried, len(found))):
-        cutter.survive(plot, moment, cut)
+        left = BatchPlot(cutter.place)
+        left.inputs, left.text = plot.inputs, plot.text
+        with cutter.cut(moment, cut):
+            left.check_results()
+            assert farm.run(left)[0] == 0
+            left.check_end()

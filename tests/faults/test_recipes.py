@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from support import powercut
+from support.cutter import Cutter
 from support.farm import Farm
-from support.forge import Forge
-from support.powercut import State, cuts
 from support.recipe_farm import MODES, RecipePlot, plant_recipe
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("recipes")]  # one forge
@@ -95,38 +92,6 @@ def test_fail_the_nth_file_operation_of_a_recipe(
             return
 
 
-class Cutter:
-    """Records runs, and starts daemons on what a power cut would have left of them."""
-
-    def __init__(self, farm: Farm) -> None:
-        self.farm, self._recorder = farm, Forge(farm.seed.environment, powercut.__file__)
-
-    def record(self, mode: str) -> tuple[RecipePlot, list[tuple[int, State]]]:
-        """A whole run, and what cuts may leave of it."""
-        plot = plant_recipe(self.farm, mode)
-        record = plot.root.with_suffix(".record")
-        config = plot.root / "config.yaml"
-        status, _ = self._recorder.run(config, root=str(plot.root), record=str(record))
-        assert status == 0
-        return plot, list(cuts(record))
-
-    def survive(self, original: RecipePlot, moment: int, cut: State) -> None:
-        """Lay down what a cut left, start the daemon twice, and look."""
-        left = RecipePlot(self.farm.folder / "cut", original.mode)
-        cut.lay_down(left.root)
-        left.inputs = original.inputs
-        try:
-            left.check_after_fault()
-            settle(self.farm, left)
-        except Exception as error:
-            raise AssertionError(f"power cut at look {moment}, {cut.variant}") from error
-        shutil.rmtree(left.root)
-
-    def close(self) -> None:
-        """End the recorder."""
-        self._recorder.close()
-
-
 @pytest.fixture
 def cutter(farm: Farm) -> Iterator[Cutter]:
     """One that is closed in the end."""
@@ -138,10 +103,15 @@ def cutter(farm: Farm) -> Iterator[Cutter]:
 @pytest.mark.parametrize("tried", [TRIED, pytest.param(10**6, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_power_cut_with_a_recipe_loses_and_repeats_nothing(
-    cutter: Cutter, mode: str, tried: int
+    farm: Farm, cutter: Cutter, mode: str, tried: int
 ) -> None:
     """Whatever was not fsynced may be gone or torn, at any moment."""
-    plot, found = cutter.record(mode)
+    plot = plant_recipe(farm, mode)
+    found = cutter.record(plot.root)
     assert len(found) > 150, "too few states to be true"
     for moment, cut in random.sample(found, min(tried, len(found))):
-        cutter.survive(plot, moment, cut)
+        left = RecipePlot(cutter.place, plot.mode)
+        left.inputs = plot.inputs
+        with cutter.cut(moment, cut):
+            left.check_after_fault()
+            settle(farm, left)

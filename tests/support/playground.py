@@ -175,6 +175,12 @@ class Playground:
         """Run the daemon until the inbox is empty."""
         return self.command("run", "--once", *arguments)
 
+    def said(self, *command: str) -> str:
+        """The output of a command that must succeed."""
+        done = self.command(*command)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def sabotage(self, source: str) -> None:
         """Have every process of the playground, daemon and worker, run `source` first."""
         (self.site / "sitecustomize.py").write_text(source)
