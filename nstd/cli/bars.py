@@ -100,7 +100,7 @@ class Bars:
             self._update(line, 0, STARTING)
         elif event == "job.progress":
             self._update(
-                line, line["fraction"], describe(line["scale"], line["losses"], line["eta"])
+                line, line["fraction"], describe(_where(line), line["losses"], line["eta"])
             )
         elif event == "job.finished":
             self._end(line, "done")
@@ -147,9 +147,14 @@ def make_progress(*, visible: bool, stream: TextIO | None = None) -> Progress:
     )
 
 
-def describe(scale: str, losses: Mapping[str, float], eta: float | None) -> str:
+def _where(line: Mapping[str, Any]) -> str:
+    """The frame of a film, or the scale of a picture, that is being worked on."""
+    return f"frame {line['frame']}/{line['frames']}" if "frame" in line else f"scale {line['scale']}"
+
+
+def describe(where: str, losses: Mapping[str, float], eta: float | None) -> str:
     """The text beside the bar of a running job; `eta` is in seconds."""
-    words = [f"scale {scale}"]
+    words = [where]
     if (total := losses.get("total")) is not None:
         words.append(f"loss {total:.3g}")
     if eta is not None:

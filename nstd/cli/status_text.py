@@ -143,7 +143,7 @@ def _running(entry: RunningEntry) -> str:
     if (progress := entry.progress) is None:
         return f"{line}  starting"
     bar = "#" * round(progress.fraction * _BAR)
-    line += f" [{bar:<{_BAR}}] {progress.step}/{progress.steps}"
+    line += f" [{bar:<{_BAR}}] {progress.place}"
     if (total := progress.losses.get("total")) is not None:
         line += f" loss {total:g}"
     line += f" {format_duration(round(progress.eta))} left" if progress.eta is not None else ""

@@ -110,7 +110,8 @@ def _note(state: FollowedState) -> str:
         return _NOTES[state.state]
     if (progress := state.progress) is None:
         return STARTING
-    return describe(progress.scale, progress.losses, progress.eta)
+    where = f"scale {progress.scale}" if progress.frame is None else progress.place
+    return describe(where, progress.losses, progress.eta)
 
 
 def _print_end(name: str, state: FollowedState) -> bool:

@@ -106,7 +106,7 @@ def _running(entry: RunningEntry, is_wide: bool) -> Iterator[RenderableType]:
     yield _text("" if progress.eta is None else format_duration(round(progress.eta)))
     yield _text(memory(progress))
     if is_wide:
-        yield _text(f"{progress.step}/{progress.steps}")
+        yield _text(progress.place)
         yield _text(progress.scale)
         yield _text(entry.job.id)
 

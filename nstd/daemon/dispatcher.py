@@ -105,7 +105,7 @@ class Dispatcher:
         running = self.scheduler.running.get(report.job)
         if running is None:
             return
-        self.scheduler.progressed(report.job, now)
+        self.scheduler.progressed(report.job, now, report.frame)
         self._state.note_progress(self._store.paths(report.job), report, running.slot.name)
         fields = report.model_dump(exclude=_NOT_LOGGED)
         with _bound(report.job, running.slot):

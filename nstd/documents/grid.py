@@ -19,8 +19,8 @@ from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.axis import Axis
 from nstd.documents.document import Document, DocumentError, KeyPath, Mark
 from nstd.documents.sidecar import (
+    ContentPath,
     OptionalKeys,
-    PicturePath,
     Sidecar,
     SidecarFile,
     Styles,
@@ -39,9 +39,9 @@ def refuse_style(_: object) -> object:
     raise ValueError("stands beside styles; say one of the two")
 
 
-_ContentList = Annotated[list[PicturePath], Field(min_length=1)]
+_ContentList = Annotated[list[ContentPath], Field(min_length=1)]
 Contents = Annotated[
-    _ContentList, BeforeValidator(_listed, json_schema_input_type=PicturePath | _ContentList)
+    _ContentList, BeforeValidator(_listed, json_schema_input_type=ContentPath | _ContentList)
 ]
 
 
@@ -54,7 +54,8 @@ class GridSidecar(OptionalKeys, json_schema_extra=_either):
     """What a sidecar file may say: a job, or with lists a grid of jobs."""
 
     content: Contents = Field(
-        description="The picture to be restyled, beside the sidecar; a list makes a job of each."
+        description="The picture to be restyled, beside the sidecar, or a film, or a folder of its "
+        "frames, like frames/; a list makes a job of each."
     )
     style: Styles = Field(description="A style picture, or a list of several to mix.")
     styles: Annotated[list[Styles], Field(min_length=1)] | None = Field(

@@ -36,7 +36,27 @@ Format = Annotated[
         _format, json_schema_input_type=Literal["png", "jpg", "jpeg", "webp", "tiff", "tif"]
     ),
 ]
-"""The file formats of results."""
+"""The file formats of results that are pictures."""
+FILM_FORMATS = ("mp4", "webm", "gif", "webp", "apng", "frames")
+"""The formats of results that are films; `frames` is a folder of PNG files."""
+OutputFormat = Annotated[
+    Literal["png", "jpg", "webp", "tiff", "mp4", "webm", "gif", "apng", "frames"],
+    BeforeValidator(
+        _format,
+        json_schema_input_type=Literal[
+            "png", "jpg", "jpeg", "webp", "tiff", "tif", "mp4", "webm", "gif", "apng", "frames"
+        ],
+    ),
+]
+"""The file formats of all results."""
+_SUFFIXES = {"apng": "png"}
+
+
+def file_of(stem: str, format: str) -> str:
+    """The name of the file of a result, or of its folder of frames."""
+    return f"{stem}.{_SUFFIXES.get(format, format)}"
+
+
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 """The id of a batch, or of a job that is not in a batch."""
 

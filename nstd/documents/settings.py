@@ -172,6 +172,18 @@ class LimitSettings(Model):
     picture_bytes: Bytes = Field(
         512 * 2**20, gt=0, description="Larger files are not read, but refused."
     )
+    film_frames: int = Field(
+        5000, ge=1, description="Films of which more frames would be painted are refused."
+    )
+    film_seconds: Seconds = Field(
+        3600.0, gt=0, description="Films that are longer are refused, whatever is chosen of them."
+    )
+    film_pixels: int = Field(
+        36_000_000, gt=0, description="Films with more pixels in a frame are refused."
+    )
+    film_bytes: Bytes = Field(
+        4 * 2**30, gt=0, description="Films with more bytes are not read, but refused."
+    )
     folder_first: int = Field(
         200,
         ge=1,

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
-from nstd.documents.model import BATCH_ID, Format, Membership, Model, Role
+from nstd.documents.film import FrameRange
+from nstd.documents.model import BATCH_ID, Membership, Model, OutputFormat, Role
 from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.errors import Problem, SidecarError
 from nstd.system.units import Seconds
@@ -56,6 +57,12 @@ def check_picture_path(text: str) -> str:
     return text
 
 
+def _no_folder(text: str) -> str:
+    if text.endswith("/"):
+        raise ValueError("must be a picture; only a content can be a folder, of frames of a film")
+    return text
+
+
 def _output_name(text: str) -> str:
     _no_controls(text)
     if not text or text.startswith(".") or "/" in text or "\\" in text:
@@ -86,7 +93,9 @@ def _styles(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-PicturePath = Annotated[str, AfterValidator(check_picture_path)]
+ContentPath = Annotated[str, AfterValidator(check_picture_path)]
+"""A picture, a film, or with a slash at the end a folder of frames."""
+PicturePath = Annotated[ContentPath, AfterValidator(_no_folder)]
 
 
 class PictureReference(NamedTuple):
@@ -150,7 +159,24 @@ class Output(Model):
         description="Longest side in pixels, up to 4 times that of the content, which is enlarged. "
         "If unset, the backend's default (512 for gatys), and at most that of the content.",
     )
-    format: Format | None = Field(None, description="File format; the config's default if unset.")
+    format: OutputFormat | None = Field(
+        None,
+        description="File format: png, jpg, webp or tiff, the config's default if unset; of a film "
+        "mp4, webm, gif, webp, apng or frames (a folder of PNG), that of the content if unset.",
+    )
+    frames: FrameRange | None = Field(
+        None, description="Only these frames of a film, counted from 1, like 24..240 or 24.. ."
+    )
+    every: int | None = Field(
+        None, ge=1, le=1000, description="Only every second, third ... frame of a film."
+    )
+    fps: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="Frames of a film in a second: fewer than it has are left out.",
+    )
 
 
 def _membership(batch: Membership) -> Membership:
@@ -193,7 +219,10 @@ class OptionalKeys(SharedKeys):
 class Sidecar(OptionalKeys):
     """A whole job: a content picture, one style or several to mix, and optional keys."""
 
-    content: PicturePath = Field(description="The picture to be restyled, beside the sidecar.")
+    content: ContentPath = Field(
+        description="The picture to be restyled, beside the sidecar; or a film, or a folder of "
+        "its frames, like frames/."
+    )
     style: Styles = Field(description="A style picture, or a list of several to mix.")
 
     @property

@@ -17,7 +17,8 @@ from nstd.errors import SidecarError, printable
 from nstd.intake import notes
 from nstd.intake.first_look import FirstLooks
 from nstd.intake.holds import Holds
-from nstd.intake.locator import Locator, too_large
+from nstd.intake.films import too_large
+from nstd.intake.locator import Locator
 from nstd.intake.made import Made
 from nstd.intake.orphans import WARN_AFTER, Orphans
 from nstd.intake.pictures import Pictures
@@ -88,7 +89,7 @@ class Inbox:
         self.locator = Locator(self.root, Folder(config.folder("styles")))
         self._stability.settle = config.watch.settle
         self.folders.configure(config)
-        self._most_bytes = config.limits.picture_bytes
+        self._limits = config.limits
         self._orphan_wait, self._priority = config.watch.orphan, config.jobs.priority
 
     def ready(self, now: float) -> list[Ready]:
@@ -229,7 +230,7 @@ class Inbox:
         self._orphans.remove(name)
         noted = self._listing.in_scopes(found)
         priority = self._priority if known.priority is None else known.priority
-        refusal = too_large(name, found, self._most_bytes)
+        refusal = too_large(name, found, self._limits)
         ready = Ready(
             name, known.signature, pictures=found, error=refusal, priority=priority, noted=noted
         )

@@ -6,16 +6,18 @@ import difflib
 import errno
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from nstd.errors import SidecarError, printable
 from nstd.intake.names import is_ignored
 from nstd.system.nofollow import Folder, Signature, join
-from nstd.system.units import format_size
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif")
+FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".apng")
+"""Suffixes of films alone; GIF, WebP, PNG and AVIF files may be pictures or films."""
+_FRAME = re.compile(r"(?P<film>.*\.\w{1,8})#(?P<frame>\d{1,9})", re.DOTALL)
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
@@ -27,6 +29,16 @@ class Found:
     root: Folder
     name: str  # relative to the root
     signature: Signature
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, of frames."""
+        return self.source.endswith("/")
+
+    @property
+    def frame(self) -> int | None:
+        """The frame of a film that is meant, from 0; None: the whole file."""
+        return split_frame(self.source)[1]
 
     @property
     def key(self) -> str:
@@ -60,6 +72,7 @@ class Locator:
 
     def places(self, sidecar: str, source: str) -> Iterator[tuple[Folder, str]]:
         """Where the picture may lie: beside the sidecar, else in the library by name or stem."""
+        source, _ = split_frame(source)
         yield self._inbox, join(sidecar.rpartition("/")[0], source)
         if ".." not in PurePosixPath(source).parts:
             for suffix in ("", *SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)):
@@ -69,7 +82,7 @@ class Locator:
     def beside(sidecar: str, source: str) -> str | None:
         """The normal name of the inbox picture that `sidecar` may mean; None for a refused path."""
         try:
-            return normal(join(sidecar.rpartition("/")[0], source))
+            return normal(join(sidecar.rpartition("/")[0], split_frame(source)[0]))
         except SidecarError:
             return None
 
@@ -112,8 +125,14 @@ class Locator:
 
 
 def is_picture(name: str) -> bool:
-    """Whether the name has a suffix of pictures."""
-    return name.lower().endswith(SUFFIXES)
+    """Whether the name has a suffix of pictures, or of films."""
+    return name.lower().endswith((*SUFFIXES, *FILM_SUFFIXES))
+
+
+def split_frame(source: str) -> tuple[str, int | None]:
+    """The file and the frame, from 0, of a name like `starry.gif#0`; of others there is none."""
+    match = _FRAME.fullmatch(source)
+    return (match["film"], int(match["frame"])) if match else (source, None)
 
 
 def refuse_ignored(source: str) -> None:
@@ -153,13 +172,14 @@ def normal(name: str) -> str:
 
 
 def _find_in(source: str, root: Folder, name: str) -> Found | None:
+    sign = root.folder_signature if source.endswith("/") else root.signature
     try:
-        return Found(source, root, name, root.signature(name))
+        return Found(source, root, name, sign(name))
     except OSError as error:
         if error.errno not in _ABSENT:
             raise
     spelled = None if name.isascii() else _name_on_disk(root, name)
-    return Found(source, root, spelled, root.signature(spelled)) if spelled else None
+    return Found(source, root, spelled, sign(spelled)) if spelled else None
 
 
 def _name_on_disk(root: Folder, name: str) -> str | None:
@@ -175,17 +195,3 @@ def _name_on_disk(root: Folder, name: str) -> str | None:
             return None
         folder = f"{folder}/{part if part in same else same[0]}".lstrip("/")
     return folder
-
-
-def too_large(sidecar: str, pictures: Iterable[Found], most: int) -> SidecarError | None:
-    """The error for a picture with more than `most` bytes, which is not copied; else None."""
-    for picture in pictures:
-        if picture.signature.size > most:
-            size = format_size(picture.signature.size)
-            return SidecarError(
-                "picture_refused",
-                f"{printable(sidecar)}: {picture.source!r} has {size}, more than the limit of "
-                f"{format_size(most)}",
-                "make it smaller, or raise limits.picture_bytes",
-            )
-    return None

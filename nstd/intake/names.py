@@ -36,7 +36,7 @@ _UNSUPPORTED = {f".{suffix}": "camera raw" for suffix in _RAW.split()} | {
     ".psd": "a drawing of Photoshop",
     ".xcf": "a drawing of GIMP",
 }
-_FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
+_FILMS = {".avi", ".mpg", ".mpeg", ".wmv", ".flv"}
 
 
 def is_ignored(name: str) -> bool:
@@ -70,7 +70,7 @@ def mistake(name: str) -> str:
         like = f"{PurePosixPath(name).stem}.yaml"
         return f"is no sidecar: a sidecar is YAML text in a file such as {like!r}"
     if suffix in _FILMS:
-        return "is a film; nstd paints single pictures: export one, and name it in a sidecar"
+        return "is a film of a kind that is not read: make an MP4 of it, and name that in a sidecar"
     return ""
 
 

@@ -17,7 +17,8 @@ from nstd.documents.axis import Axis, check_size, name_members
 from nstd.documents.backend_options import check_pictures, parse_options
 from nstd.documents.config import Config
 from nstd.documents.grid import GridFile
-from nstd.documents.model import Format, Model
+from nstd.documents.film import FilmSettings
+from nstd.documents.model import Model, OutputFormat
 from nstd.documents.sidecar import NAME_BYTES, OptionalKeys, SidecarFile
 from nstd.errors import SidecarError
 
@@ -34,9 +35,10 @@ class EffectiveSettings(Model):
     options: dict[str, Any] = Field({})
     size: int | None = None
     enlarge: bool = False
-    format: Format
+    format: OutputFormat
     priority: int
     timeout: float
+    film: FilmSettings | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class PlannedJob(NamedTuple):

@@ -12,7 +12,8 @@ from nstd.errors import SidecarError, printable
 from nstd.intake import notes
 from nstd.intake.contents import Candidate, NamedPictures, what_else, why_no_content
 from nstd.intake.first_look import FirstLook, FirstLooks
-from nstd.intake.locator import Found, too_large
+from nstd.intake.films import too_large
+from nstd.intake.locator import Found
 from nstd.intake.made import Made
 from nstd.intake.names import unsupported
 from nstd.intake.pictures import Pictures
@@ -59,7 +60,7 @@ class RecipeFolders:
         """Take over new settings."""
         self._recipes.configure(config)
         self._mode, self._priority = config.jobs.pictures, config.jobs.priority
-        self._most, self._most_bytes = config.limits.folder_first, config.limits.picture_bytes
+        self._most, self._limits = config.limits.folder_first, config.limits
 
     def ready(
         self, now: float, scan: Scan, named: set[str], unread: set[str], trouble: Trouble
@@ -222,7 +223,7 @@ class RecipeFolders:
     def _claimable(self, each: Candidate, recipe: KnownRecipe, named: list[Found]) -> Ready | None:
         assert recipe.file is not None
         content = Found(each.leaf, self._root, each.name, each.signature)
-        if refusal := too_large(each.name, [content], self._most_bytes):
+        if refusal := too_large(each.name, [content], self._limits):
             self.stuck += 1
             self._pass_over(each.name, each.name, f"is too large: {refusal.hint}")
             return None

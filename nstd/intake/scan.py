@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nstd.errors import SidecarError
-from nstd.intake.locator import SUFFIXES, Found
+from nstd.intake.locator import Found, is_picture
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, mistake
 from nstd.system.mounts import filesystem_of
 from nstd.system.nofollow import Folder, FolderEntry
@@ -85,7 +85,7 @@ class Scan:
         """Remember a file that is not a sidecar, if it may be shown to people."""
         if is_recipe(leaf):
             return  # remembered already
-        if leaf.lower().endswith(SUFFIXES):
+        if is_picture(leaf):
             if len(self.pictures) < _SOME:
                 self.pictures.append(name)
         elif len(self.mistakes) < _SOME and not is_ignored(leaf) and mistake(leaf):

@@ -146,8 +146,8 @@ EVENTS: dict[str, Event] = {
     "job.started": Event("info", "job name attempt slot device", "an attempt was dispatched"),
     "job.progress": Event(
         "info",
-        "job slot step steps scale fraction losses elapsed eta",
-        "at most one a second per job; scale: level of the pyramid",
+        "job slot step steps scale fraction losses elapsed eta [frame] [frames]",
+        "at most one a second per job; scale: level of the pyramid; frame: of a film",
     ),
     "job.noted": Event(
         "warning",

@@ -32,7 +32,8 @@ class Waiting:
 class Running:
     """A dispatched job.
 
-    `began` is when a worker took it, `reported` when it last reported progress. `forced_failure`
+    `began` is when a worker took it, or began the frame `frame` of a film; `reported` is when it
+    last reported progress. `forced_failure`
     is the failure with which it will end, because it was cancelled or is overdue. `stop_decision`
     is the decision about it when it was stopped to wait again.
     """
@@ -41,6 +42,7 @@ class Running:
     slot: Slot
     began: float | None = None
     reported: float = 0.0
+    frame: int | None = None
     forced_failure: Failure | None = None
     stop_decision: Decision | None = None
     avoided: frozenset[str] = frozenset()
@@ -68,7 +70,7 @@ class Running:
         """Decide that it will fail if one of its deadlines has passed; whether that is so."""
         time_limit, stalled = self.deadlines(stall)
         if now >= time_limit:
-            self.forced_failure = _timed_out(self.job.timeout)
+            self.forced_failure = _timed_out(self.job.timeout, is_film=self.job.film is not None)
         elif now >= stalled:
             self.forced_failure = _hung(stall)
         return self.forced_failure is not None
@@ -115,10 +117,11 @@ class Resolution:
     avoided: frozenset[str] = frozenset()
 
 
-def _timed_out(timeout: float) -> Failure:
+def _timed_out(timeout: float, *, is_film: bool) -> Failure:
+    what = "a frame was not done" if is_film else "not done"
     return Failure(
         code="timed_out",
-        message=f"not done after its time-out of {timeout:g} s",
+        message=f"{what} after its time-out of {timeout:g} s",
         hint="raise `timeout` in the sidecar, or ask for a smaller size or a draft",
     )
 

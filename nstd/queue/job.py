@@ -12,11 +12,12 @@ from typing import Any
 
 from pydantic import Field
 
+from nstd.documents.film import FilmSettings
 from nstd.documents.model import (
     BATCH_ID,
-    Format,
     Membership,
     Model,
+    OutputFormat,
     Role,
     StoredModel,
     Text,
@@ -55,6 +56,8 @@ class Input(StoredModel):
     scale: float = 1.0
     origin: str | None = None  # its name in the inbox, when it came from there
     signature: Signature | None = None  # of the file in the inbox, as it was claimed
+    # the frame of a film that is meant, from 0
+    frame: int | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Failure(StoredModel):
@@ -93,9 +96,10 @@ class Job(StoredModel):
     options: dict[str, Any] = Field(default_factory=dict)
     size: int | None = None
     enlarge: bool = False  # whether a content that is smaller than `size` is brought to it
-    format: Format = "png"
+    format: OutputFormat = "png"
     priority: int = 50
-    timeout: float = 0.0
+    timeout: float = 0.0  # of a film: for each of its frames
+    film: FilmSettings | None = Field(default=None, exclude_if=lambda value: value is None)
     inputs: tuple[Input, ...] = ()
     submitted: float  # seconds since the epoch, as all times here
     claimed: float

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nstd.documents.error_words import in_words
+from nstd.documents.model import file_of
 from nstd.errors import StoreError
 from nstd.queue.job import Job
 from nstd.queue.result import FailureRecord
@@ -27,10 +28,21 @@ class JobPaths:
         self.log = folder / "job.log"
         self.result = folder / "result.json"
         self.reason = folder / REASON
+        self.frames = folder / "frames"
+        self.frames_table = folder / "frames.csv"
+        self.sheet = folder / "sheet.png"
 
     def picture(self, job: Job) -> Path:
-        """The finished picture."""
-        return self.folder / f"picture.{job.format}"
+        """The finished picture; of a film its file, or its folder of frames."""
+        return self.folder / file_of("picture", job.format)
+
+    def frame(self, number: int) -> Path:
+        """The finished frame of a film with this number, from 1."""
+        return self.frames / f"{number:06}.png"
+
+    def frame_facts(self, number: int) -> Path:
+        """How that frame was made. It is written before the frame."""
+        return self.frames / f"{number:06}.json"
 
     def view(self, name: str) -> Path:
         """A small picture for the gallery: of the `content`, the `result` ..."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from nstd.documents.model import StoredModel, Version
 
@@ -14,6 +14,8 @@ class Report(StoredModel):
 
     `memory` is the memory in use, in bytes: of the accelerator, or of the process on a CPU.
     `picture_notes` say what is unusual about pictures of the job, each with the picture's name.
+    Of a film, `frame` is the number of the frame that is being worked on, from 1, and `frames` how
+    many there are; steps and levels are those of the frame.
     """
 
     job: str
@@ -28,11 +30,20 @@ class Report(StoredModel):
     note: str = ""
     picture_notes: tuple[str, ...] = ()
     memory: int | None = None
+    frame: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    frames: int | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @property
     def scale(self) -> str:
         """The level and the number of levels, under its name in the log, where `level` is taken."""
         return f"{self.level}/{self.levels}"
+
+    @property
+    def place(self) -> str:
+        """The frame of a film, or the step of a picture, and how many there are."""
+        if self.frame is None:
+            return f"{self.step}/{self.steps}"
+        return f"frame {self.frame}/{self.frames}"
 
 
 class ProgressNote(Report):

@@ -13,13 +13,26 @@ _POINT = {"step", "level", "seconds"}
 """Keys of a point of a loss curve that are not losses."""
 
 
+def _absent() -> Any:
+    """A field that is left out of the file when it has no value."""
+    return Field(default=None, exclude_if=lambda value: value is None)
+
+
 class PictureFacts(StoredModel):
-    """The file of a finished picture; `width` and `height` are in pixels."""
+    """The file of a finished picture; `width` and `height` are in pixels.
+
+    Of a film also the number of its frames, its length in seconds, its frames in a second, and
+    whether it has sound. If it is a folder of frames, `sha256` is that of `digest_of_folder`.
+    """
 
     sha256: str = ""
     bytes: Count = 0
     width: Count = 0
     height: Count = 0
+    frames: Count | None = _absent()
+    seconds: Number | None = _absent()
+    rate: Number | None = _absent()
+    sound: bool | None = _absent()
 
 
 class Provenance(StoredModel):

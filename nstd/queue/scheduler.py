@@ -178,10 +178,12 @@ class Scheduler:
         if running := self.running.get(job_id):
             running.began = running.reported = now
 
-    def progressed(self, job_id: str, now: float) -> None:
-        """The job has reported progress."""
+    def progressed(self, job_id: str, now: float, frame: int | None = None) -> None:
+        """The job has reported progress; for each `frame` of a film its time limit counts anew."""
         if running := self.running.get(job_id):
             running.reported = now
+            if frame != running.frame:
+                running.frame, running.began = frame, now
 
     def overdue(self, now: float) -> Iterator[Running]:
         """Running jobs that reached their time limit, or report no progress; each is yielded

@@ -149,6 +149,8 @@ class JobStore:
         made = (paths.checkpoint, paths.preview, paths.progress, paths.result)
         for path in (*made, *paths.views().values()):
             self._files.unlink(path)
+        if job.film is not None:
+            self._files.remove_tree(paths.frames)
         return self.save(job.model_copy(update={"attempt": 0, "crashes": 0, "running": False}))
 
     def remove(self, job: Job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import sys
@@ -74,6 +75,28 @@ class Folder:
             return Signature.of(os.fstat(fd))
         finally:
             os.close(fd)
+
+    def folder_signature(self, name: str) -> Signature:
+        """The signature of the folder `name`: it differs whenever a file in it has changed.
+
+        Its size is that of its files together. Sub-folders and hidden files do not count. Raises
+        OSError and SidecarError.
+        """
+        fd = self._walk(name, _parts(name))
+        try:
+            status = os.fstat(fd)
+        finally:
+            os.close(fd)
+        files = {leaf: each for leaf, each in self.signatures(name).items() if leaf[0] != "."}
+        text = "\n".join(f"{leaf} {each[:4]}" for leaf, each in sorted(files.items()))
+        digest = hashlib.sha256(text.encode(errors="surrogateescape")).digest()
+        return Signature(
+            status.st_dev,
+            status.st_ino,
+            sum(each.size for each in files.values()),
+            int.from_bytes(digest[:7], "big"),
+            max((each.ctime_ns for each in files.values()), default=status.st_ctime_ns),
+        )
 
     def open(self, name: str) -> BufferedReader:
         """Open the regular file `name` for reading. Raises the same errors as `signature`."""

@@ -1,0 +1,48 @@
+"""What sidecars, jobs and records say of films."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from nstd.documents.model import Count, Number, StoredModel
+
+_RANGE = re.compile(r"(?P<first>\d{1,9})?\.\.(?P<last>\d{1,9})?")
+
+
+def _frame_range(text: str) -> str:
+    first, last = bounds_of(text)
+    if first < 1 or (last is not None and last < first):
+        raise ValueError("expected two numbers of frames, from 1, the smaller first: 24..240")
+    return text
+
+
+FrameRange = Annotated[str, AfterValidator(_frame_range)]
+"""Some frames of a film, counted from 1, the last one included: `24..240`, `24..`, `..240`."""
+
+
+def bounds_of(text: str) -> tuple[int, int | None]:
+    """The first and the last frame of a range; None: to the end. Raises ValueError."""
+    match = _RANGE.fullmatch(text)
+    if match is None or not (match["first"] or match["last"]):
+        raise ValueError("expected the numbers of two frames, like 24..240")
+    return int(match["first"] or 1), None if match["last"] is None else int(match["last"])
+
+
+def _absent() -> Any:
+    return Field(default=None, exclude_if=lambda value: value is None)
+
+
+class FilmSettings(StoredModel):
+    """The settings of a job whose content is a film.
+
+    `kind` is the kind of the content, as `nstd.images.film.kinds` says it; `frames`, `every` and
+    `fps` choose some of its frames, and are absent if they are not said.
+    """
+
+    kind: str
+    frames: FrameRange | None = _absent()
+    every: Count | None = _absent()
+    fps: Number | None = _absent()

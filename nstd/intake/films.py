@@ -1,0 +1,146 @@
+"""Contents that are films: found by their first bytes, and what a sidecar says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nstd.documents.document import KeyPath
+from nstd.documents.film import FilmSettings
+from nstd.documents.grid import GridFile
+from nstd.documents.model import FILM_FORMATS
+from nstd.documents.settings import LimitSettings
+from nstd.documents.sidecar import SidecarFile
+from nstd.errors import Problem, SidecarError, printable
+from nstd.intake.locator import Found, split_frame
+from nstd.intake.plan import EffectiveSettings, Plan
+from nstd.system.units import format_size
+
+KindOf = Callable[[str], str | None]
+"""From a content, as a sidecar names it, to its kind of film; None: it is a picture, or not there
+yet."""
+_STILL = (".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+"""Suffixes of files that are not looked into: they are pictures."""
+_CHOICES = ("frames", "every", "fps")
+_NO_FILMS = {
+    "init": "init: a film starts at its own frames",
+    "series": "series: a film is a series of its own, and has one look in any case",
+}
+
+
+def film_kind_of(picture: Found) -> str | None:
+    """The kind of a film, by its first bytes; None for a picture. Raises OSError."""
+    if picture.is_folder:
+        return "frames"
+    if picture.frame is not None:
+        return None
+    try:
+        with picture.root.open(picture.name) as file:
+            return kind_of_file(Path(picture.name), Path(f"/proc/self/fd/{file.fileno()}"))
+    except SidecarError:  # it is a link by now: the claim will refuse it
+        return None
+
+
+def kind_of_file(called: Path, path: Path) -> str | None:
+    """The same of the file at `path`, which is called `called`. Raises OSError."""
+    if called.name.lower().endswith(_STILL):
+        return None
+    from nstd.images.film.kinds import film_kind
+
+    return film_kind(path)
+
+
+def too_large(
+    sidecar: str, pictures: Iterable[Found], limits: LimitSettings
+) -> SidecarError | None:
+    """The error for a picture or a film with too many bytes, which is not copied; else None.
+
+    Raises OSError for a file that has too many for a picture, and cannot be opened.
+    """
+    for picture in pictures:
+        size, most, which = picture.signature.size, limits.picture_bytes, "picture_bytes"
+        if size > most and film_kind_of(picture):
+            most, which = limits.film_bytes, "film_bytes"
+        if size > most:
+            return SidecarError(
+                "picture_refused",
+                f"{printable(sidecar)}: {picture.source!r} has {format_size(size)}, more than the "
+                f"limit of {format_size(most)}",
+                f"make it smaller, or raise limits.{which}",
+            )
+    return None
+
+
+def kinds_of(file: GridFile, pictures: Iterable[Found]) -> Mapping[str, str | None]:
+    """The kinds of the contents of a sidecar whose pictures are found. Raises OSError."""
+    found = dict(zip(file.pictures, pictures, strict=True))
+    return {source: film_kind_of(found[source]) for source in file.sidecar.content}
+
+
+def with_films(
+    plan: Plan, file: GridFile, kind_of: KindOf, usual: str | None = None
+) -> Plan:
+    """The plan of the sidecar `file`, where contents that are films have the settings of films.
+
+    Raises SidecarError for keys that are not for pictures, or not for films. With `usual`, the
+    sidecar is made by a recipe, which is for both: keys for the other kind have no effect, and
+    `usual` is the format of a picture.
+    """
+    if not plan.axes:
+        (part,) = file.members(())
+        return plan._replace(order=_order(plan.order, part, kind_of, usual))
+    members = tuple(
+        member._replace(order=_order(member.order, member.parsed, kind_of, usual))
+        for member in plan.members
+    )
+    return plan._replace(members=members)
+
+
+def _order(
+    order: EffectiveSettings, part: SidecarFile, kind_of: KindOf, usual: str | None
+) -> EffectiveSettings:
+    source, said = part.sidecar.content, part.sidecar.output
+    kind = None if split_frame(source)[1] is not None else kind_of(source)
+    problems = _picture_problems(part) if kind is None else _film_problems(part)
+    if problems and usual is None:
+        raise SidecarError.of("sidecar_invalid", problems, "`nstd help film` says more")
+    if kind is None:
+        is_of_film = order.format in FILM_FORMATS and order.format != "webp"
+        return order.model_copy(update={"format": usual}) if is_of_film else order
+    from nstd.images.film.kinds import output_format
+
+    chosen = {key: value for key in _CHOICES if (value := getattr(said, key)) is not None}
+    change: dict[str, Any] = {"film": FilmSettings(kind=kind, **chosen)}
+    change["format"] = said.format if said.format in FILM_FORMATS else output_format(kind)
+    return order.model_copy(update=change)
+
+
+def _picture_problems(part: SidecarFile) -> list[Problem]:
+    """What a sidecar says that is for films alone."""
+    said, problems = part.sidecar.output, []
+    if said.format in FILM_FORMATS and said.format != "webp":
+        text = f"format: {said.format} is that of a film, and {part.sidecar.content!r} is a picture"
+        problems.append(_problem(part, ("output", "format"), text))
+    for key in _CHOICES:
+        if getattr(said, key) is not None:
+            text = f"{key}: is for films, and {part.sidecar.content!r} is a picture"
+            problems.append(_problem(part, ("output", key), text))
+    return problems
+
+
+def _film_problems(part: SidecarFile) -> list[Problem]:
+    """What a sidecar says that is not for films."""
+    said, problems = part.sidecar.output, []
+    if said.format is not None and said.format not in FILM_FORMATS:
+        text = f"format: {said.format} is that of a picture, and {part.sidecar.content!r} is a film"
+        text += f"; a film has one of {', '.join(FILM_FORMATS)}"
+        problems.append(_problem(part, ("output", "format"), text))
+    for key, text in _NO_FILMS.items():
+        if getattr(part.sidecar, key):
+            problems.append(_problem(part, (key,), text))
+    return problems
+
+
+def _problem(part: SidecarFile, place: KeyPath, text: str) -> Problem:
+    return part.document.problem(place, text)
