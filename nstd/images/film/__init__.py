@@ -1,0 +1,1 @@
+"""Films: any moving content. Its frames, their motion, and its cuts."""
