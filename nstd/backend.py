@@ -52,6 +52,19 @@ class Style:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The result of an earlier frame of the film, moved to where this frame shows its parts.
+
+    `pixels` has the size of the content. `certainty`, with its height and width, is 1 where the
+    motion is known, and 0 where something came into view or where two motions meet; there the
+    pixels mean nothing.
+    """
+
+    pixels: Pixels
+    certainty: Mask
+
+
+@dataclass(frozen=True)
 class Task:
     """Everything a backend needs for one job.
 
@@ -60,6 +73,11 @@ class Task:
     `init`, of the content's size, is the start picture, instead of the content. `series`
     has all contents of the series of this job, none larger than the job's size.
     `cache` is a cache in which a backend may keep data for later jobs, or None.
+
+    In a `film` the content is one of its frames, and `series` has a sample of them, the same for
+    each frame; all frames should get the colours of the whole. `earlier` has the results of earlier
+    frames of the same scene, the one just before this one first; it is empty in the first frame of
+    a scene.
     """
 
     content: Pixels
@@ -71,6 +89,8 @@ class Task:
     init: Pixels | None = None
     series: tuple[Pixels, ...] = ()
     cache: DiskCache | None = None
+    film: bool = False
+    earlier: tuple[Earlier, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +142,8 @@ class Backend(Protocol):
     """One way of making a picture from a content picture and style pictures.
 
     A backend that uses more kinds of pictures lists them in a class attribute `takes`, such as
-    `frozenset({"region", "mask", "init", "series"})`; sidecars with other kinds are refused.
+    `frozenset({"region", "mask", "init", "series"})`; sidecars with other kinds are refused. One
+    that lists `earlier` gets the results of earlier frames; others make each frame for itself.
     """
 
     @property
