@@ -44,9 +44,12 @@ SUFFIXES: dict[FilmFormat, str] = {
 _HEAD = 4096
 _STEPS = 1 << 18
 """The most blocks, chunks or boxes of one file that are looked at."""
-_NO_FILMS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
-_NO_FILMS += (b"mif1", b"mif2", b"msf1", b"avci", b"avcs", b"jpeg", b"crx ", b"jp2 ", b"jpx ")
-_NO_FILMS += (b"jxl ", b"avif")
+_NO_FILMS = frozenset(
+    (
+        b"avif heic heix heim heis hevc hevx hevm hevs mif1 mif2 msf1 avci avcs "
+        b"jpeg crx jp2 jpx jxl"
+    ).split()
+)
 """Brands of still pictures in the container of MP4."""
 _SAMPLES = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 """The boxes around the table of a track's samples (ISO/IEC 14496-12)."""
@@ -102,7 +105,7 @@ def _of_brands(file: BinaryIO, head: bytes) -> FilmKind | None:
     brand, brands = head[8:12], head[8 : int.from_bytes(head[:4])]
     if b"avis" in brands:
         return "avif" if _samples_of(file) > 1 else None
-    if brand in _NO_FILMS:
+    if brand.strip() in _NO_FILMS:
         return None
     return "mov" if brand == b"qt  " else "mp4"
 
