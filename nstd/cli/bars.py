@@ -149,7 +149,7 @@ def make_progress(*, visible: bool, stream: TextIO | None = None) -> Progress:
 
 def _where(line: Mapping[str, Any]) -> str:
     """The frame of a film, or the scale of a picture, that is being worked on."""
-    return f"frame {line['frame']}/{line['frames']}" if "frame" in line else f"scale {line['scale']}"
+    return f"frame {line['frame']}" if "frame" in line else f"scale {line['scale']}"
 
 
 def describe(where: str, losses: Mapping[str, float], eta: float | None) -> str:

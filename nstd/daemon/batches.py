@@ -15,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from nstd.daemon.batch_publisher import BatchPublisher, LiveBatch
 from nstd.documents.config import Config
+from nstd.documents.model import file_of
 from nstd.errors import StoreError, printable
 from nstd.intake.claim import log_claimed
 from nstd.logs.log import emit
@@ -179,7 +180,7 @@ class Batches:
         live, index = self._live[job.batch.id], job.batch.index
         if index < len(live.batch.members):
             state = "finished" if failure is None else "failed"
-            picture = f"{PurePosixPath(str(job.target)).name}.{job.format}"
+            picture = file_of(PurePosixPath(str(job.target)).name, job.format)
             self._store.note_end(
                 live.paths,
                 index,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from nstd.documents.model import Count, Number, StoredModel
+from nstd.documents.model import Count, Model, Number, StoredModel
 
 _RANGE = re.compile(r"(?P<first>\d{1,9})?\.\.(?P<last>\d{1,9})?")
 
@@ -46,3 +46,12 @@ class FilmSettings(StoredModel):
     frames: FrameRange | None = _absent()
     every: Count | None = _absent()
     fps: Number | None = _absent()
+
+
+class FilmBounds(Model):
+    """The most that a film may have: frames that are painted, seconds, pixels in a frame, bytes."""
+
+    frames: int
+    seconds: float
+    pixels: int
+    bytes: int

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from nstd.documents.film import FilmBounds
 from nstd.documents.model import Model
 from nstd.queue.job import Job, Outcome
 from nstd.queue.progress import Report
@@ -14,6 +15,7 @@ from nstd.system.layout import CACHE
 
 if TYPE_CHECKING:  # workers do not load the YAML reader
     from nstd.documents.config import Config
+    from nstd.documents.settings import LimitSettings
 
 
 class Assignment(Model):
@@ -30,6 +32,7 @@ class Assignment(Model):
     views: bool = True  # whether to make small pictures for the gallery
     cache: Path | None = None  # where backends may keep data for later jobs
     cache_bytes: int = 0
+    film: FilmBounds | None = None  # of a job with a film, or with a frame of one
 
     @classmethod
     def of(
@@ -48,7 +51,21 @@ class Assignment(Model):
             views=config.gallery.enabled,
             cache=config.folder("work") / CACHE if config.workers.cache else None,
             cache_bytes=config.workers.cache,
+            film=_bounds(config.limits) if _has_film(job) else None,
         )
+
+
+def _has_film(job: Job) -> bool:
+    return job.film is not None or any(given.frame is not None for given in job.inputs)
+
+
+def _bounds(limits: LimitSettings) -> FilmBounds:
+    return FilmBounds(
+        frames=limits.film_frames,
+        seconds=limits.film_seconds,
+        pixels=limits.film_pixels,
+        bytes=limits.film_bytes,
+    )
 
 
 class Begun(Model):

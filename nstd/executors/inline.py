@@ -14,7 +14,7 @@ from nstd.backends.registry import load
 from nstd.documents.config import Config
 from nstd.executors.contract import Assignment, Begun, Event
 from nstd.executors.devices import make_slots, resolve
-from nstd.executors.worker.attempt import Attempt
+from nstd.executors.worker.attempts import make_attempt
 from nstd.queue.job import Job
 from nstd.queue.slots import Slot
 from nstd.system.durable import Files
@@ -42,7 +42,7 @@ class InlineExecutor:
     def start(self, job: Job, slot: Slot, folder: Path) -> None:
         """Run the whole attempt."""
         assignment = Assignment.of(job, folder, slot, slot.device, self._config)
-        attempt = Attempt(assignment, Files(), self._events.append, lambda: None)
+        attempt = make_attempt(assignment, Files(), self._events.append, lambda: None)
         self._events.append(Begun(job=job.id))
         self._events.append(attempt.run(load))
 

@@ -13,6 +13,7 @@ from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError, StoreError, printable
 from nstd.intake.claim import Claims, log_claimed
+from nstd.intake.films import kinds_of, with_films
 from nstd.intake.forgetting import Forgetting
 from nstd.intake.inbox import Inbox
 from nstd.intake.names import RECIPES, is_sidecar
@@ -221,7 +222,13 @@ class Admission:
 
     def claim(self, ready: Ready, now: float) -> Job | None:
         """Claim one sidecar as a job or a batch; after an error it stays in the inbox for now."""
-        plan, failure = self._plan(ready)
+        try:
+            plan, failure = self._plan(ready)
+        except FileNotFoundError:  # of a content, to see whether it is a film
+            return None
+        except OSError as error:
+            self._postpone(ready, now, error)
+            return None
         if failure is not None and failure.code == "backend_unavailable":
             self.inbox.holds.add(ready.name, now + BACKEND_PAUSE)  # it may work later
             return None
@@ -253,6 +260,9 @@ class Admission:
             if ready.error is not None or ready.parsed is None:
                 raise ready.error or StoreError("internal_error", "a sidecar that was not read")
             plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
+            usual = None if ready.recipe is None else self._config.jobs.format
+            kinds = kinds_of(ready.parsed, ready.pictures)
+            plan = with_films(plan, ready.parsed, kinds.get, usual)
             return plan.with_priority(self._overrides.get(ready.name).priority), None
         except NstdError as error:
             plan = Plan(plain_order(ready.name, ready.parsed, self._config))

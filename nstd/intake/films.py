@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nstd.documents.document import KeyPath
 from nstd.documents.film import FilmSettings
@@ -17,7 +16,10 @@ from nstd.intake.locator import Found, split_frame
 from nstd.intake.plan import EffectiveSettings, Plan
 from nstd.system.units import format_size
 
-KindOf = Callable[[str], str | None]
+if TYPE_CHECKING:
+    from nstd.images.film.kinds import FilmKind
+
+KindOf = Callable[[str], "FilmKind | None"]
 """From a content, as a sidecar names it, to its kind of film; None: it is a picture, or not there
 yet."""
 _STILL = (".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -29,26 +31,19 @@ _NO_FILMS = {
 }
 
 
-def film_kind_of(picture: Found) -> str | None:
+def film_kind_of(picture: Found) -> FilmKind | None:
     """The kind of a film, by its first bytes; None for a picture. Raises OSError."""
     if picture.is_folder:
         return "frames"
-    if picture.frame is not None:
+    if picture.frame is not None or picture.name.lower().endswith(_STILL):
         return None
+    from nstd.images.film import kinds
+
     try:
         with picture.root.open(picture.name) as file:
-            return kind_of_file(Path(picture.name), Path(f"/proc/self/fd/{file.fileno()}"))
+            return kinds.film_kind_of(file)
     except SidecarError:  # it is a link by now: the claim will refuse it
         return None
-
-
-def kind_of_file(called: Path, path: Path) -> str | None:
-    """The same of the file at `path`, which is called `called`. Raises OSError."""
-    if called.name.lower().endswith(_STILL):
-        return None
-    from nstd.images.film.kinds import film_kind
-
-    return film_kind(path)
 
 
 def too_large(
@@ -72,15 +67,13 @@ def too_large(
     return None
 
 
-def kinds_of(file: GridFile, pictures: Iterable[Found]) -> Mapping[str, str | None]:
+def kinds_of(file: GridFile, pictures: Iterable[Found]) -> Mapping[str, FilmKind | None]:
     """The kinds of the contents of a sidecar whose pictures are found. Raises OSError."""
     found = dict(zip(file.pictures, pictures, strict=True))
     return {source: film_kind_of(found[source]) for source in file.sidecar.content}
 
 
-def with_films(
-    plan: Plan, file: GridFile, kind_of: KindOf, usual: str | None = None
-) -> Plan:
+def with_films(plan: Plan, file: GridFile, kind_of: KindOf, usual: str | None = None) -> Plan:
     """The plan of the sidecar `file`, where contents that are films have the settings of films.
 
     Raises SidecarError for keys that are not for pictures, or not for films. With `usual`, the

@@ -15,9 +15,9 @@ from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import SidecarError, printable
 from nstd.intake import notes
+from nstd.intake.films import too_large
 from nstd.intake.first_look import FirstLooks
 from nstd.intake.holds import Holds
-from nstd.intake.films import too_large
 from nstd.intake.locator import Locator
 from nstd.intake.made import Made
 from nstd.intake.orphans import WARN_AFTER, Orphans

@@ -16,8 +16,8 @@ from nstd.backends.registry import Backends, errors_of_backend
 from nstd.documents.axis import Axis, check_size, name_members
 from nstd.documents.backend_options import check_pictures, parse_options
 from nstd.documents.config import Config
-from nstd.documents.grid import GridFile
 from nstd.documents.film import FilmSettings
+from nstd.documents.grid import GridFile
 from nstd.documents.model import Model, OutputFormat
 from nstd.documents.sidecar import NAME_BYTES, OptionalKeys, SidecarFile
 from nstd.errors import SidecarError

@@ -11,8 +11,8 @@ from nstd.documents.recipe import PICTURE
 from nstd.errors import SidecarError, printable
 from nstd.intake import notes
 from nstd.intake.contents import Candidate, NamedPictures, what_else, why_no_content
-from nstd.intake.first_look import FirstLook, FirstLooks
 from nstd.intake.films import too_large
+from nstd.intake.first_look import FirstLook, FirstLooks
 from nstd.intake.locator import Found
 from nstd.intake.made import Made
 from nstd.intake.names import unsupported

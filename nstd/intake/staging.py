@@ -21,6 +21,7 @@ from nstd.queue.batch import Batch, BatchPaths, Member
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
+from nstd.system.folder_digest import digest_of_folder
 from nstd.system.nofollow import Folder
 
 
@@ -165,9 +166,10 @@ class Staging:
             picture = self._where(found[reference.source])
             file = reference.label + PurePosixPath(picture.name).suffix.lower()
             style = None if reference.style is None else sidecar.style[reference.style]
-            origin = self._origin(picture)
-            sha256 = (self._link if linked else self._copy)(picture, paths.folder / file)
-            if picture.root == self._inbox:
+            origin = None if picture.is_folder else self._origin(picture)
+            is_linked = linked and not picture.is_folder
+            sha256 = (self._link if is_linked else self._copy)(picture, paths.folder / file)
+            if picture.root == self._inbox and not picture.is_folder:
                 self.copied.setdefault(picture.name, CopiedPicture(picture, sha256))
             yield Input(
                 role=reference.role,
@@ -176,6 +178,7 @@ class Staging:
                 file=file,
                 sha256=sha256,
                 bytes=picture.signature.size,
+                frame=picture.frame,
                 weight=style.weight if style else 1.0,
                 scale=style.scale if style else 1.0,
                 origin=origin,
@@ -206,9 +209,24 @@ class Staging:
         return sha256
 
     def _copy(self, picture: Found, target: Path) -> str:
-        """Copy a picture, and check that it did not change meanwhile."""
+        """Copy a picture or a folder, and check that it did not change meanwhile."""
+        if picture.is_folder:
+            return self._copy_folder(picture, target)
         with picture.root.open(picture.name) as file:
             sha256 = self._files.copy(file, target, picture.signature.size)
         if not picture.root.signature(picture.name).same_bytes(picture.signature):
             raise StoreError("io_error", f"{printable(picture.name)} changed while it was copied")
         return sha256
+
+    def _copy_folder(self, picture: Found, target: Path) -> str:
+        """Copy the files of a folder, and check that none has changed meanwhile."""
+        self._files.make_folder(target)
+        copied = []
+        for leaf, signature in picture.root.signatures(picture.name).items():
+            if leaf[0] != ".":
+                with picture.root.open(f"{picture.name}/{leaf}") as file:
+                    copied.append((leaf, self._files.copy(file, target / leaf, signature.size)))
+        self._files.sync_folder(target)
+        if not picture.root.folder_signature(picture.name).same_bytes(picture.signature):
+            raise StoreError("io_error", f"{printable(picture.name)} changed while it was copied")
+        return digest_of_folder(copied)

@@ -126,9 +126,7 @@ def _claimed(line: Line) -> str:
 def _progress(line: Line) -> str:
     bar = "#" * round(line["fraction"] * _BAR)
     words = [f"[{bar:<{_BAR}}] {line['fraction']:4.0%}"]
-    words.append(
-        f"frame {line['frame']}/{line['frames']}" if "frame" in line else f"scale {line['scale']}"
-    )
+    words.append(f"frame {line['frame']}" if "frame" in line else f"scale {line['scale']}")
     if (total := line["losses"].get("total")) is not None:
         words.append(f"loss {total:.4g}")
     if line["eta"] is not None:

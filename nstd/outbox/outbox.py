@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
-from nstd.documents.model import StoredModel
+from nstd.documents.model import StoredModel, file_of
 from nstd.outbox.record import Heading, Reason, Record
 from nstd.queue.batch import MANIFEST, SHEET, Batch, BatchPaths, read_manifest
 from nstd.queue.job import Job
@@ -86,7 +86,10 @@ class Outbox:
         """
         name = PurePosixPath(str(job.target)).name
         stage = self._stage(job)
-        self._files.copy_file(paths.picture(job), stage / f"{name}.{job.format}")
+        self._put(paths.picture(job), stage / file_of(name, job.format))
+        if job.film is not None:
+            self._keep(paths.frames_table, stage / f"{name}.frames.csv")
+            self._keep(paths.sheet, stage / SHEET)
         self._keep(paths.sidecar(job), stage / f"{name}.yaml")
         self._keep(paths.log, stage / f"{name}.log")
         self._keep_views(paths, stage)
@@ -179,7 +182,17 @@ class Outbox:
     def _keep(self, source: Path, target: Path) -> None:
         """Copy a file of the job; a file that somebody removed is skipped."""
         if source.exists():
+            self._put(source, target)
+
+    def _put(self, source: Path, target: Path) -> None:
+        """Copy a file of the job, or the files of a folder of frames."""
+        if not source.is_dir():
             self._files.copy_file(source, target)
+            return
+        self._files.make_folder(target)
+        for path in sorted(source.iterdir()):
+            self._files.copy_file(path, target / path.name)
+        self._files.sync_folder(target)
 
     def _keep_views(self, paths: JobPaths, stage: Path) -> None:
         """Copy all small pictures, or none: an error here does not stop the publication."""

@@ -15,7 +15,8 @@ from nstd.queue.batch import MANIFEST, SHEET, read_manifest
 from nstd.queue.job import JOB_ID
 from nstd.system.layout import FAILED, PREVIEW, REASON
 
-_SUFFIXES = (".png", ".jpg", ".webp", ".tiff", ".json", ".yaml", ".yml", ".log")
+_FILMS = (".mp4", ".webm", ".gif", ".frames.csv")
+_SUFFIXES = (".png", ".jpg", ".webp", ".tiff", *_FILMS, ".json", ".yaml", ".yml", ".log")
 _INPUTS = "inputs"
 _LITTER = re.compile(r"\..*\.tmp|\.sheet-\d+\.png|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini")
 """Files that nobody misses: drafts of ours that a kill has left, and what file managers make."""
@@ -41,7 +42,11 @@ def why_not_ours(outbox: Path, place: OutboxFolder) -> str:
     name = PurePosixPath(place.path).name
     known = {name + suffix for suffix in _SUFFIXES} | {REASON, "job.log"}
     known.add(PurePosixPath(record.sidecar or "").name)
-    return _other(outbox / place.path, known, (PREVIEW, _INPUTS))
+    folders = [PREVIEW, _INPUTS]
+    if record.settings.film is not None:
+        known.add(SHEET)
+        folders.append(f"{name}.frames")
+    return _other(outbox / place.path, known, folders)
 
 
 def _why_no_batch(outbox: Path, path: str) -> str:

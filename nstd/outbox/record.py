@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from nstd.documents.model import Count, Membership, Number, TolerantModel, Version
+from nstd.documents.film import FilmSettings
+from nstd.documents.model import Count, Membership, Number, TolerantModel, Version, file_of
 from nstd.errors import in_shell, printable
 from nstd.queue.job import Failure, Input, Job
 from nstd.queue.paths import JobPaths
@@ -71,6 +72,7 @@ class RecordedSettings(TolerantModel):
     format: str = ""
     priority: Count = 50
     timeout: Number = 0.0
+    film: FilmSettings | None = _absent()  # of a film: its kind, and which frames were chosen
 
 
 class Heading(TolerantModel):
@@ -126,7 +128,7 @@ def make_record(job: Job, paths: JobPaths, now: float) -> Record:
     facts = dict(result)
     picture = facts.pop("picture")
     queued = round(max(0.0, now - result.seconds["total"] - job.submitted), 3)
-    file = f"{PurePosixPath(str(job.target)).name}.{job.format}"
+    file = file_of(PurePosixPath(str(job.target)).name, job.format)
     return Record(
         **_heading(job, now),
         **(facts | {"seconds": {"queued": queued} | result.seconds}),

@@ -29,6 +29,8 @@ def sidecar_values(
     if inputs.series:
         values["series"] = [naming(each) for each in inputs.series]
     output = {"name": say(record.name), "size": _size(record), "format": say(settings.format)}
+    if settings.film is not None:
+        output |= settings.film.model_dump(exclude={"kind"})
     values["output"] = {key: value for key, value in output.items() if value}
     values["backend"] = say(settings.backend)
     if options := _options(settings, record.seed if isinstance(record, Record) else None):

@@ -13,7 +13,7 @@ from typing import Literal
 from nstd.queue.batch import MANIFEST, SHEET
 from nstd.system.layout import ARCHIVE, FAILED, GALLERY, LOGS, REASON
 
-_PICTURES = (".png", ".jpg", ".webp", ".tiff")
+_RESULTS = (".png", ".jpg", ".webp", ".tiff", ".mp4", ".webm", ".gif", ".frames")
 
 Kind = Literal["result", "failure", "batch", "no record", "no manifest", "link"]
 
@@ -87,8 +87,8 @@ _RECORDS: dict[Kind, str] = {"result": "{}.json", "failure": REASON, "batch": MA
 
 def _without_record(path: str, name: str, names: set[str], changed: float) -> OutboxFolder | None:
     """A folder that looks as if it had lost its record; folders of other people do not."""
-    if SHEET in names:
+    is_result = any(name + suffix in names for suffix in _RESULTS) and f"{name}.yaml" in names
+    if SHEET in names and not is_result:
         return OutboxFolder("no manifest", path, changed)
-    is_result = any(name + suffix in names for suffix in _PICTURES) and f"{name}.yaml" in names
     is_failure = path.startswith(f"{FAILED}/") and f"{name}.log" in names
     return OutboxFolder("no record", path, changed) if is_result or is_failure else None

@@ -48,9 +48,13 @@ class JobPaths:
         """A small picture for the gallery: of the `content`, the `result` ..."""
         return self.folder / f"{_VIEW}{name}.webp"
 
+    def moving(self, name: str) -> Path:
+        """A small film for the gallery: of the `content`, and of the `result`."""
+        return self.folder / f"{_VIEW}{name}.mp4"
+
     def views(self) -> dict[str, Path]:
-        """The small pictures that exist, by their names in the outbox."""
-        found = sorted(self.folder.glob(f"{_VIEW}*.webp"))
+        """The small pictures and films that exist, by their names in the outbox."""
+        found = sorted(self.folder.glob(f"{_VIEW}*"))
         return {path.name.removeprefix(_VIEW): path for path in found}
 
     def read_job(self) -> Job:

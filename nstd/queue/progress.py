@@ -43,7 +43,7 @@ class Report(StoredModel):
         """The frame of a film, or the step of a picture, and how many there are."""
         if self.frame is None:
             return f"{self.step}/{self.steps}"
-        return f"frame {self.frame}/{self.frames}"
+        return f"frame {self.frame}" + (f"/{self.frames}" if self.frames else "")
 
 
 class ProgressNote(Report):

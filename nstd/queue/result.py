@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -59,8 +60,13 @@ class Provenance(StoredModel):
     @property
     def last_losses(self) -> dict[str, float]:
         """The losses of the last step, by name."""
-        last = self.losses[-1] if self.losses else {}
-        return {name: value for name, value in last.items() if name not in _POINT}
+        return losses_of(self.losses)
+
+
+def losses_of(points: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The losses of the last of some points, by name."""
+    last = points[-1] if points else {}
+    return {name: value for name, value in last.items() if name not in _POINT}
 
 
 class WorkerResult(Provenance):

@@ -32,10 +32,14 @@ class Files(FilePrimitives):
 
     def sync_and_rename(self, source: Path, target: Path) -> None:
         """Sync a file written by another of our processes, and rename it durably."""
-        self.step("fsync", source)
-        with source.open("rb") as file:
-            os.fsync(file.fileno())
+        self.sync(source)
         self.rename(source, target)
+
+    def sync(self, path: Path) -> None:
+        """Sync the content of a file that was not written by this layer."""
+        self.step("fsync", path)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Write `data` to `path` so that readers see either the old content or all of the new

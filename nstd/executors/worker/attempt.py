@@ -66,7 +66,8 @@ class Attempt:
         not."""
         job = self._job.id
         try:
-            self._work(load(self._job.backend))
+            self._backend = load(self._job.backend)
+            self._work(self._backend)
         except BaseException as error:  # a backend may even call sys.exit
             if self._ending is not None and _is_interruption(error):
                 return Outcome(job=job, ending=self._ending)

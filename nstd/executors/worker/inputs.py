@@ -15,6 +15,7 @@ from nstd.errors import PictureError
 from nstd.executors.contract import Assignment
 from nstd.images.alpha import over_white
 from nstd.images.decode import load_image
+from nstd.images.film.kinds import film_kind
 from nstd.images.mask import load_mask
 from nstd.images.model import Picture
 from nstd.queue.job import Input, Job
@@ -50,6 +51,7 @@ class Decoder:
             "max_pixels": assignment.max_pixels,
             "max_bytes": assignment.max_bytes,
         }
+        self._bounds = assignment.film
         self._notes: dict[str, None] = {}  # in order, each once
 
     def decode(self) -> Decoded:
@@ -60,14 +62,21 @@ class Decoder:
         side = min(job.size or SERIES_SIDE, SERIES_SIDE)
         return Decoded(
             content=content,
-            styles=tuple(
-                self._style(number, given, content.size)
-                for number, given in enumerate(job.given("style"))
-            ),
+            styles=self.styles(content.size),
             init=init[0] if init else None,
             series=tuple(self._seen(given, max_side=side) for given in job.given("series")),
-            notes=tuple(self._notes),
+            notes=self.notes,
         )
+
+    def styles(self, content: tuple[int, int]) -> tuple[Style, ...]:
+        """All styles; `content` is the size of the content in pixels. Raises PictureError."""
+        given = enumerate(self._job.given("style"))
+        return tuple(self._style(number, style, content) for number, style in given)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is unusual about the pictures that were decoded."""
+        return tuple(self._notes)
 
     def _style(self, number: int, given: Input, content: tuple[int, int]) -> Style:
         """A style, as large as its scale needs; `content` is the size of the content in pixels."""
@@ -84,7 +93,7 @@ class Decoder:
         self, role: Literal["region", "mask"], style: int, size: tuple[int, int]
     ) -> Mask | None:
         for given in self._job.given(role, style):
-            with self._with_sidecar_name(given):
+            with self.with_sidecar_name(given):
                 on_note = partial(self._note, given)
                 return load_mask(
                     self._folder / given.file, size=size, on_note=on_note, **self._limits
@@ -95,23 +104,47 @@ class Decoder:
         return flatten(self._picture(given, **how))
 
     def _picture(self, given: Input, **how: Any) -> Picture:
-        with self._with_sidecar_name(given):
-            picture = load_image(self._folder / given.file, **self._limits, **how)
+        with self.with_sidecar_name(given):
+            picture = self._load(given, **how)
         for note in picture.notes:
             self._note(given, note)
         return picture
+
+    def _is_misplaced_film(self, given: Input) -> bool:
+        is_content = given.role == "content" or given.frame is not None
+        return not is_content and film_kind(self._folder / given.file) is not None
+
+    def _load(self, given: Input, **how: Any) -> Picture:
+        path = self._folder / given.file
+        if given.frame is None or self._bounds is None:
+            return load_image(path, **self._limits, **how)
+        if given.role not in ("content", "style"):
+            raise _no_picture(given)
+        from nstd.executors.worker.frame_picture import load_frame
+
+        return load_frame(path, given.frame, self._bounds, **how)
 
     def _note(self, given: Input, note: str) -> None:
         self._notes[f"{given.source}: {note}"] = None
 
     @contextmanager
-    def _with_sidecar_name(self, given: Input) -> Iterator[None]:
+    def with_sidecar_name(self, given: Input) -> Iterator[None]:
         """Use the name of a picture in the sidecar in errors, not its name in the job's folder."""
         try:
             yield
         except PictureError as error:
+            if self._is_misplaced_film(given):
+                raise _no_picture(given) from None
             message = error.message.replace(given.file, given.source)
             raise PictureError(error.code, message, error.hint) from None
+
+
+def _no_picture(given: Input) -> PictureError:
+    """The error for a film in the place of a picture."""
+    words = {"style": f"name one of its frames, like {given.source}#0"}
+    hint = words.get(given.role, "save one of its frames as a picture, and name that")
+    message = f"{given.source} is a film, and a {given.role} is one picture"
+    return PictureError("picture_refused", message, hint)
 
 
 def flatten(picture: Picture) -> Pixels:

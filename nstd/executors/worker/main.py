@@ -22,7 +22,7 @@ from nstd.backends.registry import load
 from nstd.executors.channel import WorkerEnd
 from nstd.executors.contract import Assignment, Begun
 from nstd.executors.messages import TO_WORKER, Assign, Ended, Reported, ToWorker, WorkerReady
-from nstd.executors.worker.attempt import Attempt
+from nstd.executors.worker.attempts import make_attempt
 from nstd.executors.worker.output import attributed
 from nstd.queue.progress import Report
 from nstd.system.child import die_with_parent
@@ -49,7 +49,7 @@ class Worker:
             assignment = self._assignments.get()
             self._channel.send(Begun(job=assignment.job.id))  # from now on the attempt counts
             end_request = partial(self._end_request_for, assignment.job.id)
-            attempt = Attempt(assignment, Files(), self._report, end_request)
+            attempt = make_attempt(assignment, Files(), self._report, end_request)
             with attributed(assignment):
                 outcome = attempt.run(self._backend)
             self._channel.send(Ended(outcome=outcome))

@@ -26,6 +26,8 @@ class ProgressReporter:
         self.losses: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.step = 0
+        self.frame: tuple[int, int | None] | None = None
+        """Of a film the number of the frame that is worked on, and how many there are."""
         self._unsent: tuple[str, ...] = ()  # notes about pictures
         self._has_noted_error = False
         self._last = Progress(step=0, steps=0, fraction=0.0)
@@ -39,7 +41,11 @@ class ProgressReporter:
     def add_picture_notes(self, notes: tuple[str, ...]) -> None:
         """Keep notes about the pictures; they are sent with the next report."""
         self.notes += notes
-        self._unsent = notes
+        self._unsent += notes
+
+    def restart_eta(self) -> None:
+        """The work begins now: what was before says nothing about its pace."""
+        self._eta = Eta()
 
     def keep(self, progress: Progress) -> bool:
         """Keep the losses and the step; whether this is the last step, reached just now."""
@@ -65,6 +71,7 @@ class ProgressReporter:
         notes, self._unsent = self._unsent, ()
         elapsed, fraction = self.elapsed, min(1.0, max(0.0, float(progress.fraction)))
         eta = self._eta.seconds(elapsed, fraction)
+        frame, frames = self.frame or (None, None)
         report = Report(
             job=self._job,
             step=int(progress.step),
@@ -78,6 +85,8 @@ class ProgressReporter:
             note=clean(progress.note),
             picture_notes=notes,
             memory=(progress.device_memory or proc.resident)(),
+            frame=frame,
+            frames=frames,
         )
         self._send(report)
 

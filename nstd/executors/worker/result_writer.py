@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast, get_args
 
 from nstd import __version__
 from nstd.backend import Result
-from nstd.errors import clean
+from nstd.documents.model import Format
+from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
 from nstd.executors.worker.inputs import describe_pictures
@@ -17,6 +18,7 @@ from nstd.executors.worker.reporter import ProgressReporter
 from nstd.images.alpha import off_white
 from nstd.images.encode import encode_image
 from nstd.images.model import Picture
+from nstd.queue.job import Job
 from nstd.queue.paths import JobPaths
 from nstd.queue.result import PictureFacts, WorkerResult
 from nstd.system.durable import Files
@@ -34,20 +36,24 @@ class ResultWriter:
         pixels, alpha = result.pixels, None
         if content.alpha is not None and self._job.format != "jpg":
             pixels, alpha = off_white(pixels, content.alpha)
-        recipe = self._recipe(result)
-        data = encode_image(pixels, alpha=alpha, format=self._job.format, recipe=recipe)
+        recipe = self.recipe(result)
+        data = encode_image(pixels, alpha=alpha, format=picture_format(self._job), recipe=recipe)
         self._files.write(self._paths.picture(self._job), data)
         height, width = result.pixels.shape[:2]
         sha256 = hashlib.sha256(data).hexdigest()
         return PictureFacts(sha256=sha256, bytes=len(data), width=width, height=height)
 
-    def _recipe(self, result: Result) -> str:
+    def recipe(self, result: Result) -> str:
+        """The recipe that a result contains, as a JSON text."""
         job = self._job
         # in a sidecar, a default size larger than the content would ask to enlarge it
         is_reached = job.enlarge or max(result.pixels.shape[:2]) >= (job.size or 0)
         size = job.size if is_reached else None
+        output = {"name": job.name, "size": size, "format": job.format}
+        if job.film is not None:
+            output |= job.film.model_dump(exclude={"kind"})
         recipe = describe_pictures(job) | {
-            "output": {"name": job.name, "size": size, "format": job.format},
+            "output": output,
             "backend": job.backend,
             "options": job.options,
             "network": dict(result.network or {}),
@@ -55,7 +61,7 @@ class ResultWriter:
             "software": f"nstd {__version__}",
             "job": job.id,
         }
-        return json.dumps(recipe, default=_plain)
+        return json.dumps(recipe, default=plain)
 
     def write_result(
         self,
@@ -83,8 +89,15 @@ class ResultWriter:
             peak_memory=provenance.peak_memory(result),
             versions=provenance.versions(),
         )
-        facts = record.model_dump(mode="json", fallback=_plain)
+        facts = record.model_dump(mode="json", fallback=plain)
         self._files.write(self._paths.result, json.dumps(facts, allow_nan=False).encode())
+
+
+def picture_format(job: Job) -> Format:
+    """The format of a result that is a picture."""
+    if job.format in get_args(get_args(Format)[0]):
+        return cast(Format, job.format)
+    raise BackendError("internal_error", f"{job.format} is no format of a picture")
 
 
 def _cleaned(network: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +108,6 @@ def _cleaned(network: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` for JSON: numbers of numpy and torch as Python numbers, other objects as text."""
     return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,222 @@
+"""One attempt of a job whose content is a film: frame by frame, from where the last one ended.
+
+Each frame starts at the results of earlier frames as they are stored, in an unbroken run too, so
+that an attempt that goes on after a kill makes the same frames.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from nstd.backend import Backend, Interrupted, Progress, Result, Task, takes
+from nstd.errors import PictureError
+from nstd.executors.contract import Assignment
+from nstd.executors.worker.attempt import DISK_BYTES, PREVIEW_EVERY, REPORT_EVERY, Attempt
+from nstd.executors.worker.checks import check_result, checked
+from nstd.executors.worker.film_budget import FilmBudget
+from nstd.executors.worker.film_frames import FrameFacts, FrameStore
+from nstd.executors.worker.film_input import FilmInput, sample_of, seen
+from nstd.executors.worker.film_scene import Scene, reach_of
+from nstd.executors.worker.film_writer import FilmWriter
+from nstd.executors.worker.inputs import Decoder
+from nstd.queue.job import Ending
+from nstd.queue.progress import Report
+from nstd.queue.result import losses_of
+from nstd.system import proc
+from nstd.system.durable import Files
+
+if TYPE_CHECKING:
+    from nstd.images.film.model import Frame
+    from nstd.images.film.reader import Film
+
+ENCODING = 0.03
+"""The share of the work that is the writing of the film, for the estimate of the time."""
+_FRAME_BYTES = 8
+"""Bytes on disk of a stored frame, at most, per pixel."""
+_KEPT = ("network", "seed", "device_name", "device_memory", "predicted_memory")
+"""What the record needs of a result of the backend, beside the frame."""
+
+
+class FilmAttempt(Attempt):
+    """Makes the frames that are missing, then the film."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        files: Files,
+        report: Callable[[Report], None],
+        end_request: Callable[[], str | None],
+    ) -> None:
+        super().__init__(assignment, files, report, end_request)
+        self._frames = FrameStore(self._paths, files)
+        self._film_writer = FilmWriter(assignment, files, self._tick)
+        self._done = self._count = self._looked = 0
+        self._last: Result | None = None
+
+    def _work(self, backend: Backend) -> None:
+        proc.reset_peak()
+        options, source = self._options(backend), FilmInput(self._assignment, self._tick)
+        stored = self._frames.open()
+        with self._timed("decode", source.open) as film:
+            self._count = len(film.moments)
+            self._done = min(stored, self._count)
+            before = sum(each.seconds for each in self._frames.facts(self._done))
+            self._reporter.add_picture_notes(source.notes(film))
+            self._reporter.restart_eta()
+            if self._done < self._count:
+                task = self._first_task(source, film, backend, options)
+                self._make(film, task, Scene(reach_of(backend, options)), before)
+            self._finish(film, before)
+
+    # The frames
+
+    def _first_task(
+        self, source: FilmInput, film: Film, backend: Backend, options: BaseModel
+    ) -> Task:
+        """The task of a frame, as far as it is the same for all; its content is the poster."""
+        self._had_room = self._has_room(film)
+        decoder = Decoder(self._assignment)
+        styles = self._timed("decode", lambda: decoder.styles(film.size))
+        self._reporter.add_picture_notes(decoder.notes)
+        has_series = "series" in takes(backend)
+        task = Task(
+            content=seen(next(film.frames(self._poster))),
+            styles=styles,
+            series=self._timed("decode", lambda: sample_of(source)) if has_series else (),
+            options=options,
+            device=self._assignment.torch_device,
+            weights=self._assignment.weights,
+            cache=self._cache(),
+            film=True,
+        )
+        if self._assignment.views and not self._paths.view("strip").exists():
+            self._timed("views", lambda: self._views.of_inputs(task))
+        return task
+
+    def _make(self, film: Film, task: Task, scene: Scene, before: float) -> None:
+        """Make the missing frames; those of earlier attempts took `before` seconds."""
+        budget = FilmBudget(task.options, before)
+        for index, frame in self._read(film, max(0, self._done - scene.reach)):
+            began, content = time.monotonic(), seen(frame)
+            is_first = self._timed("flow", partial(scene.begins_with, content))
+            if index < self._done:  # made by an earlier attempt
+                scene.add(content, self._frames.read(index + 1)[0])
+                continue
+            options = budget.options_of(is_first=is_first, frames=self._count - index)
+            past = self._timed("flow", partial(scene.earlier, content))
+            result = self._run(replace(task, content=content, earlier=past, options=options))
+            facts = self._facts_of(result, time.monotonic() - began, is_cut=is_first)
+            pixels = self._frames.write(index + 1, result.pixels, frame.alpha, facts)
+            scene.add(content, pixels)
+            budget.spend(facts.seconds)
+            self._done = index + 1
+            if self._is_due("preview", self._reporter.elapsed, PREVIEW_EVERY):
+                self._show(pixels)
+
+    def _read(self, film: Film, start: int) -> Iterator[tuple[int, Frame]]:
+        """The frames from index `start` on; the next one is decoded beside the work on each."""
+        frames = film.frames(start)
+        with ThreadPoolExecutor(1, "decode") as pool:
+            ahead = pool.submit(next, frames, None)
+            for index in range(start, self._count):
+                self._reporter.frame = index + 1, self._count
+                frame = self._timed("decode", ahead.result)
+                if frame is None:
+                    raise PictureError("picture_unreadable", f"frame {index + 1} is gone")
+                if index + 1 < self._count:
+                    ahead = pool.submit(next, frames, None)
+                yield index, frame
+
+    def _run(self, task: Task) -> Result:
+        """Have the backend make one frame."""
+        self._reporter.losses = []
+        self._is_in_backend = True
+        result: Result = self._timed("backend", lambda: self._backend.run(task, self.report))
+        self._is_in_backend = False
+        check_result(result, task.content.shape, self._job.backend)
+        if self._last is None:
+            self._frames.keep({key: getattr(result, key) for key in _KEPT})
+        self._last = result
+        return result
+
+    def _facts_of(self, result: Result, seconds: float, *, is_cut: bool) -> FrameFacts:
+        return FrameFacts(
+            steps=self._reporter.step,
+            seconds=round(seconds, 3),
+            cut=is_cut,
+            stopped=result.stopped or "",
+            losses=losses_of(self._reporter.losses),
+        )
+
+    def report(self, progress: Progress) -> None:
+        """The backend's callback: as for a picture, but a frame has no checkpoint of its own."""
+        progress = checked(progress, self._job.backend)
+        done = self._done + min(1.0, max(0.0, float(progress.fraction)))
+        share = (1 - ENCODING) * done / self._count
+        super().report(replace(progress, state=None, fraction=share))
+
+    def _tick(self) -> None:
+        """Called for each frame that is looked at or written: say so, and stop if asked to."""
+        if (request := self._end_request()) is not None:
+            self._ending = Ending.STOPPED if request == "stop" else Ending.CANCELLED
+            raise Interrupted
+        self._looked += 1
+        self._reporter.frame = self._looked, self._count or None
+        if self._is_due("report", self._reporter.elapsed, REPORT_EVERY):
+            share = 1 - ENCODING if self._count and self._done == self._count else 0.0
+            self._reporter.send(Progress(step=0, steps=0, fraction=share))
+
+    @property
+    def _poster(self) -> int:
+        """The index of the frame that stands for the film; the first is often black."""
+        return self._count // 3
+
+    def _has_room(self, film: Film) -> bool:
+        """Whether the disk has room for the frames that are missing, and for the film."""
+        width, height = film.size
+        needed = width * height * (_FRAME_BYTES * (self._count - self._done) + DISK_BYTES)
+        return shutil.disk_usage(self._paths.folder).free >= needed
+
+    # The film
+
+    def _finish(self, film: Film, before: float) -> None:
+        """Write the film and all that belongs to it; `result.json` is the last."""
+        facts, self._looked = list(self._frames.facts(self._count)), 0
+        made: dict[str, Any] = self._frames.kept() if self._last is None else vars(self._last)
+        poster = self._frames.read(self._poster + 1)[0]
+        stopped = "budget" if any(each.stopped == "budget" for each in facts) else facts[-1].stopped
+        result = Result(
+            poster,
+            stopped=stopped or None,
+            **{key: made.get(key) for key in _KEPT},  # type: ignore[arg-type]
+        )
+        writer = self._film_writer
+        picture, notes = self._timed("encode", lambda: writer.write(film, self._frames, result))
+        self._reporter.add_picture_notes(notes)
+        self._frames.write_table(film.moments, facts)
+        self._timed("encode", lambda: writer.write_sheet(film, self._frames))
+        if self._assignment.views:
+            self._timed("views", lambda: self._show_moving(film, result))
+        self._reporter.step = sum(each.steps for each in facts)
+        self._reporter.losses = [
+            {"step": number, "level": 1, "seconds": each.seconds} | each.losses
+            for number, each in enumerate(facts, start=1)
+        ]
+        total = {"total": self._reporter.elapsed + before}
+        writer.write_result(result, picture, self._reporter, self._seconds | total)
+
+    def _show_moving(self, film: Film, result: Result) -> None:
+        """Make what the gallery shows of the result; the film itself does not depend on it."""
+        self._views.of_result(result.pixels)
+        try:
+            self._film_writer.write_previews(film, self._frames)
+        except Exception as error:  # of disk or encoder
+            self._reporter.note_error(f"no moving preview: {error}")

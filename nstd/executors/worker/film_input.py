@@ -1,0 +1,87 @@
+"""The film of a job: opened with its settings, and single frames of films as pictures."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from nstd.documents.film import FilmBounds, FilmSettings, bounds_of
+from nstd.executors.contract import Assignment
+from nstd.executors.worker.inputs import SERIES_SIDE, Decoder, flatten
+from nstd.images.film.model import FilmLimits, Frame, FrameChoice
+from nstd.images.film.reader import Film, Tick, open_film
+from nstd.images.model import Picture
+
+if TYPE_CHECKING:
+    from nstd.backend import Pixels
+
+SAMPLE = 12
+"""The most frames of a film that stand for the whole, in a series and on a sheet."""
+
+
+class FilmInput:
+    """The film that is the content of a job, and which of its frames are wanted.
+
+    `tick` is called for each frame that is looked at.
+    """
+
+    def __init__(self, assignment: Assignment, tick: Tick) -> None:
+        assert assignment.film is not None and assignment.job.film is not None
+        self._job, self._decoder, self._tick = assignment.job, Decoder(assignment), tick
+        self._given = assignment.job.given("content")[0]
+        self._path = assignment.folder / self._given.file
+        self._limits = limits_of(assignment.film)
+        self._choice = choice_of(assignment.job.film)
+
+    def open(self, most: int | None = None) -> Film:
+        """Open the film, with frames of the job's size, or of at most `most` pixels a side.
+
+        Raises PictureError with the film's name in the sidecar.
+        """
+        job = self._job
+        side = job.size if most is None else min(job.size or most, most)
+        with self._decoder.with_sidecar_name(self._given):
+            return open_film(
+                self._path,
+                limits=self._limits,
+                choice=self._choice,
+                max_side=side,
+                enlarge=job.enlarge and most is None,
+                tick=self._tick,
+            )
+
+    def notes(self, film: Film) -> tuple[str, ...]:
+        """What is unusual about the film, with its name."""
+        notes = [*film.notes]
+        unused = [role for role in ("init", "series") if self._job.given(role)]
+        notes += [f"{role} has no effect on a film" for role in unused]
+        return tuple(f"{self._given.source}: {note}" for note in notes)
+
+
+def limits_of(bounds: FilmBounds) -> FilmLimits:
+    """The limits of the config."""
+    return FilmLimits(**bounds.model_dump())
+
+
+def choice_of(film: FilmSettings) -> FrameChoice:
+    """The frames that a sidecar chooses."""
+    first, last = (1, None) if film.frames is None else bounds_of(film.frames)
+    fps = None if film.fps is None else Fraction(str(film.fps))
+    return FrameChoice(first=first, last=last, every=film.every or 1, fps=fps)
+
+
+def seen(frame: Frame) -> Pixels:
+    """The pixels of a frame over white."""
+    return flatten(Picture(frame.pixels, frame.alpha))
+
+
+def spread(count: int, most: int = SAMPLE) -> list[int]:
+    """At most `most` of the numbers below `count`, evenly spread, in the middle of their parts."""
+    taken = min(count, most)
+    return [(2 * part + 1) * count // (2 * taken) for part in range(taken)]
+
+
+def sample_of(source: FilmInput) -> tuple[Pixels, ...]:
+    """Small frames from the whole length of a film, as the series of each of its frames."""
+    with source.open(SERIES_SIDE) as film:
+        return tuple(seen(next(film.frames(index))) for index in spread(len(film.moments)))
