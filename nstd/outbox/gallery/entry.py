@@ -74,7 +74,16 @@ def make_entry(record: Record | Reason, path: Path, outbox: Path, stamp: float) 
             "seconds": record.seconds.get("total"),
             "device": shown(record.device),
         }
+    if isinstance(record, Record) and record.output.frames:
+        entry["film"] = _film(record, folder)
     return entry | ({"batch": _batch(record.batch)} if record.batch else {})
+
+
+def _film(record: Record, folder: Path) -> Entry:
+    """What the page says of a film; `moving`: whether there are small films to be compared."""
+    output, views = record.output, [folder / PREVIEW / f"{name}.mp4" for name in ("content", "result")]
+    facts = {"frames": output.frames, "seconds": output.seconds, "rate": output.rate}
+    return facts | {"sound": bool(output.sound), "moving": all(view.exists() for view in views)}
 
 
 def make_detail(record: Record | Reason, entry: Entry, folder: Path) -> dict[str, Any]:

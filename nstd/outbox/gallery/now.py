@@ -19,7 +19,10 @@ _SHOWN = 24
 """The most running jobs that are shown with a preview; the others are only counted."""
 _LISTED = 200
 _MOST_BYTES = 4 << 20
-_PROGRESS = ("fraction", "step", "steps", "level", "levels", "elapsed", "eta")
+_PROGRESS = (
+    *("fraction", "step", "steps", "level", "levels", "elapsed", "eta"),
+    *("frame", "frames"),
+)
 
 
 class Now:

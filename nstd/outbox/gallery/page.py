@@ -22,6 +22,7 @@ _SCRIPTS = (
     "address.js",
     "filter.js",
     "slider.js",
+    "film.js",
     "curve.js",
     "card.js",
     "list.js",

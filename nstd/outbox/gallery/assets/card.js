@@ -1,6 +1,6 @@
 // One result or failure in the list.
 
-const SHOWN_BY_BROWSERS = /\.(png|jpe?g|webp)$/i;
+const SHOWN_BY_BROWSERS = /\.(png|jpe?g|webp|gif)$/i;
 
 /** The address of a small picture, or "" where there is none. */
 function view(entry, name) {
@@ -55,6 +55,7 @@ function caption(entry) {
     make("div", { class: "words" },
       make("span", { class: "name" }, entry.name),
       make("span", { class: "small" }, said.filter(Boolean).join(" · ")),
+      entry.film && make("span", { class: "small" }, `Film: ${filmWords(entry.film)}`),
       entry.batch && make("span", { class: "small" }, `${entry.batch.name}, ${memberWords(entry.batch)}`)),
     strip && make("img", {
       class: "strip", src: strip, loading: "lazy", decoding: "async",

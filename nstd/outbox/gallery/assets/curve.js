@@ -11,14 +11,14 @@ function lossNames(losses) {
   return names.filter((name) => losses[name].some((value) => value > 0));
 }
 
-function curve(losses) {
+function curve(losses, unit = "steps") {
   const names = lossNames(losses);
   const steps = losses.step ?? [];
   if (!names.length || steps.length < 2) return null;
   WIDTH = Math.max(300, Math.min(640, document.documentElement.clientWidth - 32));
   const scale = scales(steps, names.flatMap((name) => losses[name]));
   const picture = draw("svg", {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "curve", "aria-label": curveWords(losses, names),
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "curve", "aria-label": curveWords(losses, names, unit),
   }, ...grid(scale), ...levels(losses, scale),
     ...names.map((name, index) => line(losses, name, index, scale)));
   return make("div", {}, picture, legend(losses, names));
@@ -81,10 +81,10 @@ function legend(losses, names) {
       `${name} ${figure(lastOf(losses[name]))}`)));
 }
 
-function curveWords(losses, names) {
+function curveWords(losses, names, unit) {
   const ends = names.map((name) => {
     const first = losses[name].find((value) => value !== null);
     return `${name} from ${figure(first)} to ${figure(lastOf(losses[name]))}`;
   });
-  return `Losses over ${WHOLE.format(losses.step.at(-1))} steps: ${ends.join(", ")}`;
+  return `Losses over ${WHOLE.format(losses.step.at(-1))} ${unit}: ${ends.join(", ")}`;
 }

@@ -39,7 +39,7 @@ function detailParts(entry, found) {
         `${entry.batch.name}: ${memberWords(entry.batch)}`))),
     make("div", { class: "columns" },
       make("div", { class: "pictures" }, entry.state === "failed" ? failure(entry, found) : comparison(entry),
-        ingredients(entry, found), notesPart(found), lossPart(found)),
+        ingredients(entry, found), notesPart(found), lossPart(entry, found)),
       make("div", { class: "facts" }, recipe(found), facts(entry, found), files(entry, found))),
   ];
 }
@@ -69,14 +69,16 @@ function comparison(entry) {
   const result = view(entry, "result") || wholePicture(entry);
   const alt = described(entry);
   if (!result) return make("p", { class: "notice" }, "A browser does not show this format; the file is named beside.");
-  const shown = content
+  const moving = entry.film?.moving ? filmComparison(entry) : null;
+  const shown = moving ? moving[0] : content
     ? slider({ src: content, alt: `Content: ${bare(entry.content)}` }, { src: result, alt })
     : make("img", { src: result, alt, class: "alone" });
+  const figure = make("figure", { class: "main" }, shown, moving?.[1], entry.film && wholeFilm(entry));
   if (entry.width && entry.height) {
-    shown.style.setProperty("--ratio", (entry.width / entry.height).toFixed(4));
-    shown.style.setProperty("--most", `${2 * entry.width}px`); // beyond that there are only blocks
+    figure.style.setProperty("--ratio", (entry.width / entry.height).toFixed(4));
+    figure.style.setProperty("--most", `${2 * entry.width}px`); // beyond that there are only blocks
   }
-  return make("figure", { class: "main" }, shown);
+  return figure;
 }
 
 function failure(entry, found) {
@@ -129,8 +131,8 @@ function notesPart(found) {
   return make("section", {}, make("h3", {}, "Notes"), make("ul", {}, found.notes.map((note) => make("li", {}, note))));
 }
 
-function lossPart(found) {
-  const drawn = found.losses && curve(found.losses);
+function lossPart(entry, found) {
+  const drawn = found.losses && curve(found.losses, entry.film ? "frames" : "steps");
   return drawn ? make("section", {}, make("h3", {}, "Losses"), drawn) : null;
 }
 
@@ -178,6 +180,7 @@ function facts(entry, found) {
     ["", phases(found.seconds)],
     ["Device", [entry.device, found.device_name].filter(Boolean).join(" · ")],
     ["Size", entry.width && `${entry.width} × ${entry.height}`],
+    ["Film", entry.film && filmWords(entry.film)],
     ["Network", networkWords(found.network)],
     ["Steps", found.steps && [WHOLE.format(found.steps), { plateau: "until nothing changed", budget: "until the time was over" }[found.stopped]].filter(Boolean).join(", ")],
     ["Seed", found.seed],
@@ -207,7 +210,9 @@ function files(entry, found) {
   const stem = entry.record.replace(/\.json$/, "");
   const isFailed = entry.state === "failed";
   return make("section", {}, make("h3", {}, "Files"), make("ul", { class: "files", role: "list" },
-    entry.file && link(entry.file, "Picture in full size"),
+    entry.file && link(entry.file, entry.film ? "Film" : "Picture in full size"),
+    entry.film && link("sheet.png", "Sheet of frames"),
+    entry.film && link(`${stem}.frames.csv`, "Table of frames"),
     link(entry.record, isFailed ? "Reason" : "Record"),
     found.source && link(found.source, "Sidecar"),
     link(found.log ?? `${stem}.log`, "Log")),

@@ -44,7 +44,8 @@ function newNode(job) {
 
 function progressWords(job, share) {
   const eta = typeof job.eta === "number" && job.eta >= 1 ? `${seconds(job.eta)} left` : "";
-  return [`${share} %`, eta, job.device].filter(Boolean).join(" · ");
+  const frame = job.frame ? [`frame ${job.frame}`, job.frames].filter(Boolean).join(" of ") : "";
+  return [`${share} %`, frame, eta, job.device].filter(Boolean).join(" · ");
 }
 
 /** Show the new preview once it is decoded; one that was torn away is left for the next. */
