@@ -72,7 +72,7 @@ def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture
     with (
         explained(path, max_pixels),
         open_regular(path, max_bytes) as file,
-        _pixel_cap(max_pixels),
+        pixel_cap(max_pixels),
     ):
         kind = _kind(file)
         try:
@@ -181,7 +181,7 @@ def open_regular(path: Path, max_bytes: int, limit: str = "picture_bytes") -> Bi
 
 
 @contextmanager
-def _pixel_cap(max_pixels: int) -> Iterator[None]:
+def pixel_cap(max_pixels: int) -> Iterator[None]:
     """Set Pillow's limit to `max_pixels` (it raises beyond twice its limit); hide its warnings."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2

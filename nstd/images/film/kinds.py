@@ -121,25 +121,32 @@ def _of_doctype(head: bytes) -> FilmKind | None:
 
 def _is_moving_gif(file: BinaryIO) -> bool:
     """Whether a second image follows the first."""
+    images = (block for block in gif_blocks(file) if block == b",")
+    return next(images, None) is not None and next(images, None) is not None
+
+
+def gif_blocks(file: BinaryIO) -> Iterator[bytes]:
+    """The first byte of each block: `,` an image, `!` an extension, `;` the end.
+
+    Ends early at a block that is cut short, or none.
+    """
     file.seek(10)
     flags = file.read(3)[:1]
     file.seek(_size_of_table(flags), io.SEEK_CUR)
-    images = 0
     for _ in range(_STEPS):
         block = file.read(1)
+        if block not in (b",", b"!", b";") or not block:
+            return
+        yield block
+        if block == b";":
+            return
         if block == b",":
-            images += 1
-            if images == 2:
-                return True
             descriptor = file.read(9)
             file.seek(_size_of_table(descriptor[8:]) + 1, io.SEEK_CUR)
-        elif block == b"!":
-            file.seek(1, io.SEEK_CUR)
         else:
-            return False
+            file.seek(1, io.SEEK_CUR)
         if not _skip_sub_blocks(file):
-            return False
-    return False
+            return
 
 
 def _size_of_table(flags: bytes) -> int:
@@ -159,17 +166,25 @@ def _skip_sub_blocks(file: BinaryIO) -> bool:
 
 def _is_moving_png(file: BinaryIO) -> bool:
     """Whether a chunk acTL before the pixels announces at least two frames (PNG, 11.3.6)."""
+    for name, start in png_chunks(file):
+        if name == b"acTL":
+            file.seek(start)
+            return int.from_bytes(file.read(4)) > 1
+        if name == b"IDAT":
+            return False
+    return False
+
+
+def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """The name of each chunk, and where its content begins."""
     at = 8
     for _ in range(_STEPS):
         file.seek(at)
-        head = file.read(12)
-        length, name = int.from_bytes(head[:4]), head[4:8]
-        if name == b"acTL":
-            return int.from_bytes(head[8:12]) > 1
-        if len(head) < 12 or name in (b"IDAT", b"IEND"):
-            return False
-        at += 12 + length
-    return False
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        yield head[4:], at + 8
+        at += 12 + int.from_bytes(head[:4])
 
 
 def _is_moving_webp(file: BinaryIO) -> bool:

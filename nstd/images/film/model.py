@@ -69,22 +69,25 @@ class FilmFacts:
     """What a film is, before anything is chosen of it or resized.
 
     `width` and `height` are those that are seen: upright, with square pixels. `frames` is the
-    number of frames and `seconds` the length, as the container says; `rate` is in frames per
-    second, None where it changes or is not known. `time_unit` divides all time stamps of the film
-    (in seconds). `loops` is how often an animated picture is played, 0 for ever.
+    number of frames and `seconds` the length: as counted, or, where the end of the film was not
+    looked at, as the container says, which may say nothing. `rate` is in frames per second, None
+    where it changes. `loops` is how often an animated picture is played, 0 for ever. All times of
+    the chosen frames are multiples of `time_unit`, in seconds. `start` is the time of the first
+    frame on the clock of the film's file, by which its sound is timed.
     """
 
     kind: FilmKind
     width: int
     height: int
     codec: str
-    time_unit: Fraction
     frames: int | None = None
     seconds: float | None = None
     rate: Fraction | None = None
     has_sound: bool = False
     has_alpha: bool = False
     loops: int = 0
+    time_unit: Fraction = Fraction(1, 1000)
+    start: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
