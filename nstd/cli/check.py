@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,6 +34,7 @@ from nstd.errors import (
     in_shell,
     printable,
 )
+from nstd.intake.films import film_kind_of, with_films
 from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_ignored
 from nstd.intake.names import is_recipe, is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
@@ -78,7 +81,7 @@ class _Checker:
             return False
         if is_picture(path.name) and path.exists():
             click.echo(
-                f"{name} is a picture, and no sidecar or config; "
+                f"{name} is a picture or a film, and no sidecar or config; "
                 f"`nstd submit {in_shell(path)} STYLE` makes a job of it"
             )
             return False
@@ -138,6 +141,7 @@ class _Checker:
         plan = self._plan(path.name, file)
         self._refuse_ignored(file)
         self._show_absent(path, file, data)
+        with_films(plan, file, self._kinds(path, file))
         jobs = (
             f", makes {counted(len(plan.members), 'job')} ({describe(plan.axes)})"
             if plan.axes
@@ -202,6 +206,16 @@ class _Checker:
         if is_hopeless:
             raise SidecarError.of("sidecar_invalid", problems)
         _show(problems, data)
+
+    def _kinds(self, path: Path, file: GridFile) -> dict[str, Any]:
+        """Which of the contents that are there are films, and of what kind."""
+        root, name = self._inbox_of(path)
+        locator, kinds = Locator(Folder(root), Folder(self._config.folder("styles"))), {}
+        for source in file.sidecar.content:
+            with suppress(OSError, SidecarError):
+                if (found := locator.find(name, source)) is not None:
+                    kinds[source] = film_kind_of(found)
+        return kinds
 
     def _refuse_ignored(self, file: GridFile) -> None:
         """Raise SidecarError for pictures that will never be found, whatever comes."""

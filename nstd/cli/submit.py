@@ -13,12 +13,14 @@ from nstd.cli.app import NO_DAEMON, config_option
 if TYPE_CHECKING:
     from nstd.client.submit import SubmitRequest
 
+_CONTENT = click.Path(path_type=Path, exists=True, readable=True)
+"""A picture, a film, or a folder of the frames of one."""
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 
 
 @click.command("submit")
 @config_option
-@click.argument("contents", metavar="CONTENT...", type=_FILE, nargs=-1)
+@click.argument("contents", metavar="CONTENT...", type=_CONTENT, nargs=-1)
 @click.argument("style")
 @click.option(
     "-o",
@@ -49,8 +51,9 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 def command(config: Path | None, wait: bool, **given: Any) -> None:
     """Copy each CONTENT and the STYLE into the inbox, then a sidecar for each, atomically.
 
-    STYLE is a picture file, or the name of a style in the library. With --wait the exit code is 1
-    when a job has failed; ^C ends the waiting, and not the job.
+    A CONTENT is a picture, a film, or a folder of the frames of a film. STYLE is a picture file, a
+    frame of a film like starry.gif#0, or the name of a style in the library. With --wait the exit
+    code is 1 when a job has failed; ^C ends the waiting, and not the job.
 
     With --grid there is one sidecar and a job of each CONTENT in each STYLE with each value of
     each option, such as `-o style_weight=0.5,1,2`.
@@ -90,7 +93,7 @@ def _request(
     if not contents and not styles:
         raise click.UsageError("Missing argument 'STYLE': say CONTENT and STYLE")
     if styles:  # then the last argument is a content too
-        contents = (*contents, _FILE.convert(style, None, click.get_current_context()))
+        contents = (*contents, _CONTENT.convert(style, None, click.get_current_context()))
         style = styles[0]
     if others["name"] is not None and len(contents) > 1 and not others["grid"]:
         raise click.UsageError("--name names one job, and there are several contents")

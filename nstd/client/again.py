@@ -18,10 +18,11 @@ from nstd.client.editor import keep_sidecar_schema
 from nstd.client.picture_search import FoundPicture, PictureSearch, has_bytes_of
 from nstd.client.submit import Submitted, check_weights
 from nstd.documents.config import Config
-from nstd.documents.grid import parse_grid
+from nstd.documents.grid import GridFile, parse_grid
 from nstd.documents.sidecar_writer import dump, set_option, without_places
 from nstd.errors import PictureError, SidecarError, StoreError, printable
-from nstd.intake.locator import Locator
+from nstd.intake.films import with_films
+from nstd.intake.locator import Locator, frame_of, split_frame
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import make_plan, safe_name
 from nstd.outbox.record import Reason, Record, RecordedInput
@@ -110,7 +111,7 @@ class _Again:
         found = search.find(missing) if missing else {}
         self._refuse_missing([each for each in missing if each.sha256 not in found], search)
         elsewhere = {
-            key: _Named(each, found[each.sha256], self._reference(found[each.sha256]))
+            key: _Named(each, found[each.sha256], self._reference(found[each.sha256], each))
             for key, each in given.items()
             if named[key] is None
         }
@@ -123,13 +124,13 @@ class _Again:
             return None
         return _Named(given, found, given.file if self._may_lean_on(found) else "")
 
-    def _reference(self, found: FoundPicture) -> str:
+    def _reference(self, found: FoundPicture, given: RecordedInput) -> str:
         """How the sidecar can name a picture that was found elsewhere; "" if it cannot."""
         if not self._may_lean_on(found):
             return ""
         in_inbox = found.root == self._inbox
         reference = os.path.relpath(found.name, self.place or ".") if in_inbox else found.name
-        return reference if self._locate(reference) == found else ""
+        return reference + frame_of(given.file) if self._locate(reference) == found else ""
 
     def _may_lean_on(self, found: FoundPicture) -> bool:
         """Whether the picture will stay there; with archive or delete, another job may clear it."""
@@ -180,9 +181,15 @@ class _Again:
         try:
             parsed = parse_grid(dump(values), "again")
             plan = make_plan("again.yaml", parsed, self._config, Backends())
+            with_films(plan, parsed, self._kinds(parsed))
             check_weights(plan, self._config)
         except SidecarError as error:
             raise without_places(error, "command line") from None
+
+    def _kinds(self, parsed: GridFile) -> dict[str, Any]:
+        """The kind of film that the content is, as the record has it."""
+        film = self._record.settings.film
+        return dict.fromkeys(parsed.sidecar.content, film.kind if film else None)
 
     def copy(self, named: Iterable[_Named], stem: str) -> list[_Named]:
         """Copy the pictures that the sidecar cannot name to the top of the inbox."""
@@ -191,12 +198,12 @@ class _Again:
         for each in named:
             reference = each.reference
             if not reference:
-                called = PurePosixPath(each.given.file).name
+                called = PurePosixPath(split_frame(each.given.file)[0]).name
                 if is_ignored(called) or is_sidecar(called):
                     called = f"{stem}-picture"
                 target, source = self._inbox.path / called, each.found
                 copy = drop_known(source.root, source.name, target, each.given.sha256, Files())
-                reference = str(PurePosixPath(up, copy.name))
+                reference = str(PurePosixPath(up, copy.name)) + frame_of(each.given.file)
             done.append(_Named(each.given, each.found, reference))
         return done
 

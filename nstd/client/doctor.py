@@ -74,7 +74,7 @@ def _unseen(error: OSError, root: Path) -> tuple[str, str]:
 
 def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
     before = (_python, _devices, folders, access, space)
-    return (*before, watching, _weights, _plugins, _jobs, _notices, _daemon)
+    return (*before, watching, _films, _weights, _plugins, _jobs, _notices, _daemon)
 
 
 def _python(_: Config) -> Iterator[Finding]:
@@ -149,6 +149,16 @@ def _torch(asked: int, gpus: int) -> Finding:
         f"nvidia-smi lists {gpus}",
         "write `devices: [cpu]`, or install a driver and a torch that fit each other",
     )
+
+
+def _films(_: Config) -> Iterator[Finding]:
+    """Whether films can be read and written: only some users need that."""
+    try:
+        found = [f"{package} {version(package)}" for package in ("av", "opencv-python-headless")]
+        yield Finding("ok", "films", ", ".join(found))
+    except PackageNotFoundError:
+        how = f"{sys.executable} -m pip install 'nstd[film]'"
+        yield Finding("ok", "films", f"films and animations need more packages: {how}")
 
 
 def _weights(config: Config) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nstd.client.whole_picture import whole_size
@@ -57,10 +57,15 @@ def _check_file(picture: Path, most: int) -> None:
         raise PictureError("picture_refused", f"{name} is {kind}, and no picture file", hint)
     if not status.st_size:
         raise PictureError("picture_unreadable", f"{name} is empty", "copy the picture again")
-    if status.st_size > most:
-        given, limit = format_size(status.st_size), format_size(most)
-        what = f"{name}: {given}, more than the limit of {limit}"
-        hint = "make it smaller, or raise limits.picture_bytes in the config"
+    check_size(picture, most, "picture_bytes")
+
+
+def check_size(picture: Path, most: int, limit: str) -> None:
+    """Raise PictureError for a file of more than `most` bytes, the setting `limit`."""
+    if (size := picture.stat().st_size) > most:
+        given, allowed = format_size(size), format_size(most)
+        what = f"{printable(picture)}: {given}, more than the limit of {allowed}"
+        hint = f"make it smaller, or raise limits.{limit} in the config"
         raise PictureError("picture_refused", what, hint)
 
 
@@ -72,10 +77,17 @@ def _is_surely_fine(picture: Path, most: int, side: int) -> bool:
 
 
 def _check_inside(pictures: list[tuple[Path, int]], limits: LimitSettings) -> None:
-    """Have a child process decode the pictures; if the process fails, the job will check them."""
-    numbers = str(limits.picture_pixels), str(limits.picture_bytes)
-    asked = [word for picture, side in pictures for word in (str(side), str(picture.resolve()))]
-    command = [sys.executable, "-P", "-m", "nstd.images.check", *numbers, *asked]
+    numbers = [str(limits.picture_pixels), str(limits.picture_bytes)]
+    have_checked("nstd.images.check", numbers, pictures)
+
+
+def have_checked(module: str, numbers: Sequence[str], files: Sequence[tuple[Path, int]]) -> None:
+    """Have a child process decode the files, each with the longest side that is wanted of it.
+
+    If the process fails, the job will check them. Raises PictureError.
+    """
+    asked = [word for file, side in files for word in (str(side), str(file.resolve()))]
+    command = [sys.executable, "-P", "-m", module, *numbers, *asked]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=True
@@ -83,7 +95,7 @@ def _check_inside(pictures: list[tuple[Path, int]], limits: LimitSettings) -> No
         answers = json.loads(done.stdout)
     except (subprocess.SubprocessError, ValueError):
         return
-    for (picture, _), answer in zip(pictures, answers, strict=True):
+    for (picture, _), answer in zip(files, answers, strict=True):
         if answer is not None:
             code, message, hint = answer
             raise PictureError(code, printable(f"{picture.parent}/{message}"), hint)

@@ -13,6 +13,7 @@ from pathlib import Path
 from nstd.errors import SidecarError
 from nstd.intake.names import is_ignored
 from nstd.outbox.record import RecordedInput
+from nstd.system.folder_digest import digest_of_folder
 from nstd.system.nofollow import Folder
 
 
@@ -50,7 +51,9 @@ class PictureSearch:
 
 
 def has_bytes_of(root: Folder, name: str, given: RecordedInput) -> bool:
-    """Whether a file has the bytes of a recorded picture."""
+    """Whether a file, or a folder of frames, has the bytes of a recorded picture."""
+    if given.file.endswith("/"):
+        return _digest_of_folder(root, name) == given.sha256
     try:
         size = root.signature(name).size
     except (OSError, SidecarError):
@@ -68,6 +71,16 @@ def _files(root: Path) -> Iterator[tuple[str, int]]:
             path = os.path.join(folder, name)  # noqa: PTH118 - there may be many
             with suppress(OSError):
                 yield os.path.relpath(path, root), os.lstat(path).st_size
+
+
+def _digest_of_folder(root: Folder, name: str) -> str | None:
+    """The SHA-256 of a folder of frames; None where it cannot be read."""
+    try:
+        names = [leaf for leaf in root.signatures(name) if leaf[0] != "."]
+    except (OSError, SidecarError):
+        return None
+    digests = [(leaf, _digest(root, f"{name}/{leaf}") or "") for leaf in names]
+    return digest_of_folder(digests)
 
 
 def _digest(root: Folder, name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +12,16 @@ from nstd.backends.registry import Backends
 from nstd.backends.weights import REGISTRY, require
 from nstd.client.drop import drop_picture, drop_sidecar
 from nstd.client.editor import keep_sidecar_schema
+from nstd.client.film_check import check_films, drop_folder, films_of, refuse_films
 from nstd.client.picture_check import check_files, check_pictures
 from nstd.documents.config import Config
 from nstd.documents.grid import parse_grid
 from nstd.documents.sidecar import NAME_BYTES
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
-from nstd.intake.locator import Locator
+from nstd.images.film.kinds import FilmKind
+from nstd.intake.films import with_films
+from nstd.intake.locator import Locator, frame_of, split_frame
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar
 from nstd.intake.plan import EffectiveSettings, Plan, make_plan, safe_name
 from nstd.system.durable import Files
@@ -55,7 +58,7 @@ class SubmitRequest:
 
     def _values(self, contents: Sequence[Path], rename: Callable[[Path], str]) -> dict[str, Any]:
         names = [rename(content) for content in contents]
-        styles = [rename(Path(s)) if Path(s).is_file() else s for s in self.styles]
+        styles = [self._named(style, rename) for style in self.styles]
         values: dict[str, Any] = {"content": names if len(names) > 1 else names[0]}
         if len(styles) == 1:
             values["style"] = styles[0]
@@ -68,6 +71,12 @@ class SubmitRequest:
         for option in self.options:
             set_option(values, option, lists=self.grid)
         return values
+
+    @staticmethod
+    def _named(style: str, rename: Callable[[Path], str]) -> str:
+        """How the sidecar names a style: a file, a frame of a film, or a name in the library."""
+        file, frame = Path(split_frame(style)[0]), frame_of(style)
+        return rename(file) + frame if file.is_file() else style
 
     def _stem(self, content: Path) -> str:
         mix = "+".join(Path(style).stem for style in self.styles)
@@ -97,9 +106,16 @@ class SubmitRequest:
         return [*self.contents, *styles, *([self.init] if self.init else [])]
 
     @property
+    def films(self) -> list[Path]:
+        """The films of which a style is a frame."""
+        files = [Path(split_frame(style)[0]) for style in self.styles if frame_of(style)]
+        return [file for file in files if file.is_file()]
+
+    @property
     def files(self) -> list[Path]:
-        """All pictures to be copied."""
-        styles = [Path(style) for style in self.styles if Path(style).is_file()]
+        """All pictures to be copied, and the films of which a style is a frame."""
+        named = [Path(split_frame(style)[0]) for style in self.styles]
+        styles = [style for style in named if style.is_file()]
         return [*self.contents, *styles, *([self.init] if self.init else [])]
 
 
@@ -123,7 +139,9 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
     keep_sidecar_schema(config)
     share = config.jobs.pictures == "keep"
     placed = {
-        picture: drop_picture(picture, inbox, files, share=share).name
+        picture: f"{drop_folder(picture, inbox, files).name}/"
+        if picture.is_dir()
+        else drop_picture(picture, inbox, files, share=share).name
         for picture in dict.fromkeys(request.files)
     }
     sidecars = []
@@ -141,12 +159,17 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     Refuses now what the daemon would refuse later; the errors have no lines, because these
     sidecars are not files yet.
     """
-    check_files(request.given, config.limits)
+    films = films_of(request.contents)
+    check_files((path for path in request.given if path not in films), config.limits)
     if request.name is not None:
         _check_name(request.name)
     plugins, plans = Backends(), list[Plan]()
     files = list(dict.fromkeys(request.files))
-    called = dict(zip(files, distinct([path.name for path in files]), strict=True))
+    names = distinct([path.resolve().name if path.is_dir() else path.name for path in files])
+    called = {
+        path: f"{name}/" if path.is_dir() else name for path, name in zip(files, names, strict=True)
+    }
+    kinds = {name: films.get(path) for path, name in called.items()}
     checked = []
     for stem, values in request.sidecars(called.__getitem__):
         if is_recipe(f"{stem}.yaml"):
@@ -154,15 +177,16 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
         try:
             parsed = parse_grid(dump(values), stem)
             plan = make_plan(f"{stem}.yaml", parsed, config, plugins)
+            plan = with_films(plan, parsed, kinds)
             check_weights(plan, config)
             plans.append(plan)
             checked.append((parsed.sidecar.output.name, bool(plan.axes)))
         except SidecarError as error:
             raise _told(error, request) from None
-    _check_pictures(config, request, plans)
+    _check_pictures(config, request, plans, films)
     check_names(picture.name for picture in request.files)
     for style in request.styles:
-        if not Path(style).is_file():
+        if not Path(split_frame(style)[0]).is_file():
             check_library(config, style)
     return checked
 
@@ -187,12 +211,20 @@ def _check_name(name: str) -> None:
         raise refused(f"--name {name}", message)
 
 
-def _check_pictures(config: Config, request: SubmitRequest, plans: Iterable[Plan]) -> None:
-    """Refuse pictures that the job would refuse."""
+def _check_pictures(
+    config: Config,
+    request: SubmitRequest,
+    plans: Iterable[Plan],
+    films: Mapping[Path, FilmKind],
+) -> None:
+    """Refuse pictures and films that the job would refuse."""
     orders = [order for plan in plans for order in _orders(plan)]
     side = max((order.size or 0 for order in orders if order.enlarge), default=0)
     sides = dict.fromkeys(request.contents, side)
-    check_pictures(request.files, config.limits, sides)
+    check_films(films, config.limits, sides)
+    left = [path for path in request.files if path not in films and path not in request.films]
+    refuse_films(left)
+    check_pictures(left, config.limits, sides)
 
 
 def _orders(plan: Plan) -> list[EffectiveSettings]:

@@ -1,8 +1,9 @@
 """`python -m nstd.images.verify FOLDER`: reads finished pictures, for `nstd verify`.
 
-On each line of standard input stands a JSON list: the name of a file in FOLDER, and its width and
-height, which are null if they are not known. For each, a line is printed at once: a JSON object
-with the `sha256` of the file, and in `error` why it cannot be decoded; "": it can.
+On each line of standard input stands a JSON list: the name of a file in FOLDER, its width and
+height, and the number of its frames if it is a film; they are null if they are not known. For each,
+a line is printed at once: a JSON object with the `sha256` of the file, and in `error` why it cannot
+be decoded; "": it can.
 """
 
 from __future__ import annotations
@@ -24,8 +25,18 @@ _SIDE = 16384
 """The longest side of a result, in pixels."""
 
 
-def verify(folder: Folder, name: str, width: int | None, height: int | None) -> dict[str, str]:
+def verify(
+    folder: Folder,
+    name: str,
+    width: int | None = None,
+    height: int | None = None,
+    frames: int | None = None,
+) -> dict[str, str]:
     """The SHA-256 of a picture, and why it cannot be decoded to that size. Follows no link."""
+    if frames:
+        from nstd.images.film.verify import verify_film
+
+        return verify_film(folder, name, width, height, frames)
     try:
         with folder.open(name) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

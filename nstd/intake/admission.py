@@ -262,7 +262,7 @@ class Admission:
             plan = make_plan(ready.name, ready.parsed, self._config, self._backends)
             usual = None if ready.recipe is None else self._config.jobs.format
             kinds = kinds_of(ready.parsed, ready.pictures)
-            plan = with_films(plan, ready.parsed, kinds.get, usual)
+            plan = with_films(plan, ready.parsed, kinds, usual)
             return plan.with_priority(self._overrides.get(ready.name).priority), None
         except NstdError as error:
             plan = Plan(plain_order(ready.name, ready.parsed, self._config))

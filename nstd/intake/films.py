@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nstd.documents.document import KeyPath
@@ -12,16 +12,16 @@ from nstd.documents.model import FILM_FORMATS
 from nstd.documents.settings import LimitSettings
 from nstd.documents.sidecar import SidecarFile
 from nstd.errors import Problem, SidecarError, printable
-from nstd.intake.locator import Found, split_frame
+from nstd.intake.locator import Found
 from nstd.intake.plan import EffectiveSettings, Plan
 from nstd.system.units import format_size
 
 if TYPE_CHECKING:
     from nstd.images.film.kinds import FilmKind
 
-KindOf = Callable[[str], "FilmKind | None"]
-"""From a content, as a sidecar names it, to its kind of film; None: it is a picture, or not there
-yet."""
+Kinds = Mapping[str, "FilmKind | None"]
+"""From the names of contents in a sidecar to their kinds of films; None: it is a picture. Those
+that are not there yet are left out."""
 _STILL = (".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """Suffixes of files that are not looked into: they are pictures."""
 _CHOICES = ("frames", "every", "fps")
@@ -67,13 +67,13 @@ def too_large(
     return None
 
 
-def kinds_of(file: GridFile, pictures: Iterable[Found]) -> Mapping[str, FilmKind | None]:
+def kinds_of(file: GridFile, pictures: Iterable[Found]) -> Kinds:
     """The kinds of the contents of a sidecar whose pictures are found. Raises OSError."""
     found = dict(zip(file.pictures, pictures, strict=True))
     return {source: film_kind_of(found[source]) for source in file.sidecar.content}
 
 
-def with_films(plan: Plan, file: GridFile, kind_of: KindOf, usual: str | None = None) -> Plan:
+def with_films(plan: Plan, file: GridFile, kinds: Kinds, usual: str | None = None) -> Plan:
     """The plan of the sidecar `file`, where contents that are films have the settings of films.
 
     Raises SidecarError for keys that are not for pictures, or not for films. With `usual`, the
@@ -82,19 +82,21 @@ def with_films(plan: Plan, file: GridFile, kind_of: KindOf, usual: str | None = 
     """
     if not plan.axes:
         (part,) = file.members(())
-        return plan._replace(order=_order(plan.order, part, kind_of, usual))
+        return plan._replace(order=_order(plan.order, part, kinds, usual))
     members = tuple(
-        member._replace(order=_order(member.order, member.parsed, kind_of, usual))
+        member._replace(order=_order(member.order, member.parsed, kinds, usual))
         for member in plan.members
     )
     return plan._replace(members=members)
 
 
 def _order(
-    order: EffectiveSettings, part: SidecarFile, kind_of: KindOf, usual: str | None
+    order: EffectiveSettings, part: SidecarFile, kinds: Kinds, usual: str | None
 ) -> EffectiveSettings:
     source, said = part.sidecar.content, part.sidecar.output
-    kind = None if split_frame(source)[1] is not None else kind_of(source)
+    if source not in kinds:
+        return order
+    kind = kinds[source]
     problems = _picture_problems(part) if kind is None else _film_problems(part)
     if problems and usual is None:
         raise SidecarError.of("sidecar_invalid", problems, "`nstd help film` says more")

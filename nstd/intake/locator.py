@@ -158,6 +158,11 @@ def advice_on_name(source: str) -> str:
     return ""
 
 
+def frame_of(source: str) -> str:
+    """`#0` of `starry.gif#0`; empty for other names."""
+    return source.removeprefix(split_frame(source)[0])
+
+
 def _folded(name: str) -> str:
     return normal(name).casefold()
 

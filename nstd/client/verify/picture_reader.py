@@ -31,12 +31,21 @@ class PictureReader:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def read(self, name: str, width: int | None = None, height: int | None = None) -> ReadPicture:
-        """Read the picture `name`, relative to the folder, whose size in pixels is recorded."""
+    def read(
+        self,
+        name: str,
+        width: int | None = None,
+        height: int | None = None,
+        frames: int | None = None,
+    ) -> ReadPicture:
+        """Read the picture or film `name`, relative to the folder.
+
+        Its size in pixels, and the number of its frames, are those of the record.
+        """
         process = self._process = self._process or self._start()
         assert process.stdin is not None
         with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps([name, width, height]).encode() + b"\n")
+            process.stdin.write(json.dumps([name, width, height, frames]).encode() + b"\n")
             process.stdin.flush()
         line, is_late = _line_of(process)
         if line:

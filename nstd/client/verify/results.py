@@ -94,8 +94,10 @@ class ResultChecks:
     def _picture(self, record: Record, place: OutboxFolder) -> Iterator[Damage]:
         output, name = record.output, f"{place.path}/{record.output.file}"
         again = f"`nstd again {in_shell(place.path)}` makes it once more; then remove this folder"
+        is_folder = record.settings.format == "frames"
         try:
-            size = self._folder.signature(name).size
+            sign = self._folder.folder_signature if is_folder else self._folder.signature
+            size = sign(name).size
         except FileNotFoundError:
             said = f"its picture {printable(output.file)} is missing"
             yield self._damage("picture_missing", place, said, again)
@@ -109,7 +111,7 @@ class ResultChecks:
             said = f"its picture has {format_size(size)} instead of {format_size(output.bytes)}"
             yield self._damage("picture_changed", place, said, again)
             return
-        found = self._pictures.read(name, output.width, output.height)
+        found = self._pictures.read(name, output.width, output.height, output.frames)
         if found.error:
             said = f"its picture cannot be decoded: {found.error}"
             yield self._damage("picture_unreadable", place, said, again)

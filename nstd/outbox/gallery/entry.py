@@ -24,6 +24,7 @@ from nstd.system.layout import PREVIEW
 Entry = dict[str, Any]
 _POINTS = 160
 """The most points of a curve, which is drawn some hundred pixels wide."""
+_MOVING = ("content.mp4", "result.mp4")
 _KEPT = {
     "attempt",
     "attempts",
@@ -81,7 +82,10 @@ def make_entry(record: Record | Reason, path: Path, outbox: Path, stamp: float) 
 
 def _film(record: Record, folder: Path) -> Entry:
     """What the page says of a film; `moving`: whether there are small films to be compared."""
-    output, views = record.output, [folder / PREVIEW / f"{name}.mp4" for name in ("content", "result")]
+    output, views = (
+        record.output,
+        [folder / PREVIEW / name for name in _MOVING],
+    )
     facts = {"frames": output.frames, "seconds": output.seconds, "rate": output.rate}
     return facts | {"sound": bool(output.sound), "moving": all(view.exists() for view in views)}
 
