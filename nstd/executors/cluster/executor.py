@@ -98,6 +98,9 @@ class RayExecutor:
         if self._driver is None:
             self._end(job.id, _lost(job.id, self._why_no_slots))
             return
+        if job.film is not None:
+            self._end(job.id, _no_film(job.id))
+            return
         device = "cuda:0" if self._settings.num_gpus else "cpu"
         assignment = Assignment.of(job, folder, slot, device, self._config)
         workers = self._config.workers
@@ -231,6 +234,16 @@ class RayExecutor:
         if self._driver is not None:
             self._driver.kill()
             self._driver = None
+
+
+def _no_film(job: str) -> Outcome:
+    """The outcome for a film, whose frames would have to be kept on a node."""
+    failure = Failure(
+        code="picture_refused",
+        message="a film is not made on a Ray cluster",
+        hint="let a daemon with `executor: {kind: local}` make it, with an inbox of its own",
+    )
+    return Outcome(job=job, ending=Ending.FAILED, failure=failure)
 
 
 def _lost(job: str, reason: str, detail: str = "") -> Outcome:
