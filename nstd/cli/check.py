@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -141,7 +141,9 @@ class _Checker:
         plan = self._plan(path.name, file)
         self._refuse_ignored(file)
         self._show_absent(path, file, data)
-        with_films(plan, file, self._kinds(path, file))
+        kinds = self._kinds(path, file)
+        with_films(plan, file, kinds)
+        _refuse_films(file, kinds)
         jobs = (
             f", makes {counted(len(plan.members), 'job')} ({describe(plan.axes)})"
             if plan.axes
@@ -208,10 +210,10 @@ class _Checker:
         _show(problems, data)
 
     def _kinds(self, path: Path, file: GridFile) -> dict[str, Any]:
-        """Which of the contents that are there are films, and of what kind."""
+        """Which of the pictures that are there are films, and of what kind."""
         root, name = self._inbox_of(path)
         locator, kinds = Locator(Folder(root), Folder(self._config.folder("styles"))), {}
-        for source in file.sidecar.content:
+        for source in file.pictures:
             with suppress(OSError, SidecarError):
                 if (found := locator.find(name, source)) is not None:
                     kinds[source] = film_kind_of(found)
@@ -247,6 +249,17 @@ def _place(document: Document, source: str) -> Mark:
         if path and path[0] in _PICTURES and value == source:
             return mark
     return 0, 0
+
+
+def _refuse_films(file: GridFile, kinds: Mapping[str, Any]) -> None:
+    """Raise SidecarError for films that are neither a content nor a frame of one."""
+    problems = []
+    for source, kind in kinds.items():
+        if kind is not None and source not in file.sidecar.content:
+            text = printable(f"'{source}' is a film; name one of its frames, like {source}#0")
+            problems.append(Problem(file.document.file, *_place(file.document, source), text))
+    if problems:
+        raise SidecarError.of("picture_refused", problems)
 
 
 def _show(problems: Sequence[Problem], data: bytes) -> None:

@@ -168,7 +168,7 @@ class FilmAttempt(Attempt):
         if (request := self._end_request()) is not None:
             self._ending = Ending.STOPPED if request == "stop" else Ending.CANCELLED
             raise Interrupted
-        self._looked += 1
+        self._looked = self._looked % self._count + 1 if self._count else self._looked + 1
         self._reporter.frame = self._looked, self._count or None
         if self._is_due("report", self._reporter.elapsed, REPORT_EVERY):
             share = 1 - ENCODING if self._count and self._done == self._count else 0.0
