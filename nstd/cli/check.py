@@ -35,7 +35,7 @@ from nstd.errors import (
     printable,
 )
 from nstd.intake.films import film_kind_of, with_films
-from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_ignored
+from nstd.intake.locator import FILM_SUFFIXES, Locator, advice_on_name, is_picture, refuse_ignored
 from nstd.intake.names import is_recipe, is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.intake.recipe_cache import count_jobs
@@ -81,7 +81,7 @@ class _Checker:
             return False
         if is_picture(path.name) and path.exists():
             click.echo(
-                f"{name} is a picture or a film, and no sidecar or config; "
+                f"{name} is {_kind(path)}, and no sidecar or config; "
                 f"`nstd submit {in_shell(path)} STYLE` makes a job of it"
             )
             return False
@@ -249,6 +249,10 @@ def _place(document: Document, source: str) -> Mark:
         if path and path[0] in _PICTURES and value == source:
             return mark
     return 0, 0
+
+
+def _kind(path: Path) -> str:
+    return "a film" if path.name.lower().endswith(FILM_SUFFIXES) else "a picture"
 
 
 def _refuse_films(file: GridFile, kinds: Mapping[str, Any]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
 
 from nstd.documents.recipe import PICTURE, RecipeFile, pattern_of
 from nstd.documents.sidecar import check_picture_path
@@ -13,6 +14,10 @@ from nstd.intake.locator import is_picture, normal
 from nstd.intake.made_note import key_of
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, unsupported
 from nstd.system.nofollow import Signature, join
+
+
+_LIVE = (".jpg", ".jpeg", ".heic", ".heif")
+"""Suffixes of pictures beside which telephones put a film."""
 
 
 class Candidate:
@@ -64,9 +69,16 @@ class NamedPictures:
 
 
 def why_no_content(
-    folder: str, leaf: str, recipe: str, file: RecipeFile | None, named: NamedPictures
+    folder: str,
+    leaf: str,
+    recipe: str,
+    file: RecipeFile | None,
+    named: NamedPictures,
+    beside: Collection[str] = (),
 ) -> str:
     """Why a file in `folder` is no content of the recipe of that name; empty if it is one.
+
+    `beside` are the names of the files in the folder.
 
     Without `file`, because the recipe is not valid or not read, only the file itself counts.
     """
@@ -78,6 +90,8 @@ def why_no_content(
         return "a sidecar, which is a job of its own"
     if not is_picture(leaf):
         return what_else(leaf)
+    if _is_live_part(leaf, beside):
+        return "the moving part of the picture of the same name"
     try:
         check_picture_path(leaf)
     except ValueError as error:
@@ -86,6 +100,13 @@ def why_no_content(
     if file is not None and not file.admits(name.removeprefix(f"{recipe.rpartition('/')[0]}/")):
         return "the recipe's `match` and `skip` leave it out"
     return named.says(name)
+
+
+def _is_live_part(leaf: str, beside: Collection[str]) -> bool:
+    """Whether a telephone has made the film with a picture, and put it beside that."""
+    stem, suffix = PurePosixPath(leaf).stem, PurePosixPath(leaf).suffix
+    names = (stem + form for each in _LIVE for form in (each, each.upper()))
+    return suffix.lower() == ".mov" and any(name in beside for name in names)
 
 
 def what_else(leaf: str) -> str:

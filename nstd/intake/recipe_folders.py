@@ -154,10 +154,11 @@ class RecipeFolders:
         """The contents in one folder that are not made; those that are cost a stat each."""
         file = recipe.file if recipe else None
         try:
-            for leaf, signature in self._root.signatures(folder).items():
+            found = self._root.signatures(folder)
+            for leaf, signature in found.items():
                 if self._made.is_known(folder, leaf, signature):
                     continue
-                if not why_no_content(folder, leaf, name, file, self._named):
+                if not why_no_content(folder, leaf, name, file, self._named, found):
                     yield Candidate(folder, leaf, signature)
                 elif kind := unsupported(leaf):  # named once in each folder
                     self._pass_over(f"{folder}/{leaf}", (folder, kind), f"is {what_else(leaf)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -116,7 +116,10 @@ class Survey:
             for folder in folders
             for leaf, signature in sorted(self._root.signatures(folder).items())
         ]
-        whys = {each: self._why(recipe, *each) for each in files}
+        there = defaultdict[str, set[str]](set)
+        for folder, leaf, _ in files:
+            there[folder].add(leaf)
+        whys = {each: self._why(recipe, there, *each) for each in files}
         free = [
             (s.ctime_ns, key_of(f"{f}/{leaf}")) for (f, leaf, s), why in whys.items() if not why
         ]
@@ -131,8 +134,16 @@ class Survey:
             for (folder, leaf, signature), why in whys.items()
         ]
 
-    def _why(self, recipe: KnownRecipe, folder: str, leaf: str, signature: Signature) -> str:
-        why = why_no_content(folder, leaf, recipe.name, recipe.file, self._named)
+    def _why(
+        self,
+        recipe: KnownRecipe,
+        there: Mapping[str, Collection[str]],
+        folder: str,
+        leaf: str,
+        signature: Signature,
+    ) -> str:
+        beside = there[folder]
+        why = why_no_content(folder, leaf, recipe.name, recipe.file, self._named, beside)
         if why:
             return why
         if self._made.is_known(folder, leaf, signature):

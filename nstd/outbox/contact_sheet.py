@@ -20,8 +20,10 @@ from PIL import Image, ImageDraw, ImageFont
 from nstd.errors import PictureError, printable, shortened
 from nstd.images.alpha import over_white
 from nstd.images.decode import load_image
+from nstd.images.film.kinds import film_kind
 from nstd.queue.batch import Batch, BatchPaths, Member
 from nstd.system.child import die_with_parent
+from nstd.system.layout import PREVIEW
 
 LONGEST = 4096
 CELL = 384
@@ -209,6 +211,8 @@ def make_loader(outbox: Path, max_pixels: int, max_bytes: int) -> Load:
         if end is None or end.state == "failed":
             return end.code if end else "lost"
         path = outbox / end.output / end.picture
+        if film_kind(path) is not None:
+            path = path.with_name(PREVIEW) / "result.webp"
         try:
             picture = load_image(path, max_pixels=max_pixels, max_bytes=max_bytes, max_side=side)
         except (PictureError, OSError):  # somebody may have removed it

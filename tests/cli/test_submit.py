@@ -162,16 +162,21 @@ def test_submit_without_the_picture_is_a_wrong_command_line(playground: Playgrou
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("kind", "role", "words"),
     [
-        ("film", "odd: a film"),
-        ("animation", "is animated"),
-        ("empty", "odd is empty"),
-        ("fifo", "odd is a pipe or FIFO"),
-        ("/dev/zero", "/dev/zero is a device"),
+        ("film", "content", "odd: broken or truncated"),
+        ("film", "style", "odd is a film, and no picture"),
+        ("animation", "style", "one of its frames: mine/odd#0"),
+        ("empty", "content", "odd is empty"),
+        ("empty", "style", "odd is empty"),
+        ("fifo", "content", "odd is a pipe or FIFO"),
+        ("fifo", "style", "odd is a pipe or FIFO"),
+        ("folder", "content", "odd is a folder"),
+        ("folder", "style", "odd is a folder"),
+        ("/dev/zero", "content", "/dev/zero is a device"),
+        ("/dev/zero", "style", "/dev/zero is a device"),
     ],
 )
-@pytest.mark.parametrize("role", ["content", "style"])
 def test_submit_refuses_what_is_no_picture_at_once(
     playground: Playground, pictures: Path, kind: str, words: str, role: str
 ) -> None:
@@ -186,6 +191,8 @@ def test_submit_refuses_what_is_no_picture_at_once(
         odd.touch()
     elif kind == "fifo":
         os.mkfifo(odd)
+    elif kind == "folder":
+        odd.mkdir()
     name = kind if kind.startswith("/") else "mine/odd"
     pair = (name, "mine/starry.png") if role == "content" else ("mine/beach.png", name)
     done = playground.command("submit", *pair)

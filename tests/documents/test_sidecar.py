@@ -65,7 +65,8 @@ def test_every_wish_can_be_said() -> None:
         ("starry.jpg", 0.7, 1.2),
         ("scream.jpg", 1.0, 1.0),
     ]
-    assert sidecar.output.model_dump() == {"name": "beach-starry", "size": 1024, "format": "png"}
+    said = sidecar.output.model_dump(exclude_none=True)
+    assert said == {"name": "beach-starry", "size": 1024, "format": "png"}
     assert sidecar.options == {"network": "vgg19", "content_weight": 0.02}
     assert (sidecar.backend, sidecar.priority, sidecar.timeout) == ("gatys", 50, 1800)
 
@@ -151,7 +152,8 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
         ("output: {size: 99999}", "3:16: size: expected at most 16384, got 99999"),
         (
             "output: {format: pgn}",
-            "3:18: format: expected 'png', 'jpg', 'webp' or 'tiff', got 'pgn'; did you mean 'png'?",
+            "3:18: format: expected 'png', 'jpg', 'webp', 'tiff', 'mp4', 'webm', 'gif', 'apng' or "
+            "'frames', got 'pgn'; did you mean 'png'?",
         ),
         ("priority: yes", "3:11: priority: expected a whole number, got 'yes'"),
         ("priority: '50'", "3:11: priority: expected a whole number, got '50'"),

@@ -182,15 +182,15 @@ def test_waiting_for_a_picture_becomes_a_warning_after_a_minute(tmp_path: Path) 
 
 
 def test_what_looks_like_a_mistake_is_noted(desk: Desk) -> None:
-    """Sidecars under other endings, films, pictures that nobody names; not what is on its way."""
-    for name in ("a.yaml.txt", "b.json", "sub/c.mp4", "d.png", ".hidden.json", "e.png.part"):
+    """Sidecars under other endings, old films, pictures nobody names; not what is on its way."""
+    for name in ("a.yaml.txt", "b.json", "sub/c.wmv", "d.png", ".hidden.json", "e.png.part"):
         desk.drop(name)
     desk.settled()
     notes = {note.name: (note.kind, note.message) for note in desk.inbox.notes()}
     assert {name: kind for name, (kind, _) in notes.items()} == {
         "a.yaml.txt": "mistake",
         "b.json": "mistake",
-        "sub/c.mp4": "mistake",
+        "sub/c.wmv": "mistake",
         "d.png": "unnamed",
     }
     assert "rename it to 'a.yaml'" in notes["a.yaml.txt"][1]

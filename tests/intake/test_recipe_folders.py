@@ -95,7 +95,7 @@ def test_match_and_skip_narrow_a_recipe(desk: RecipeDesk) -> None:
     "leaf",
     [
         *("IMG_1.xmp", "IMG_1.jpg.xmp", "IMG_1.AAE", "IMG_1.THM", "IMG_1.jpg.json", "notes.txt"),
-        *("IMG_1.MOV", ".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "._IMG_1.jpg"),
+        *(".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "._IMG_1.jpg"),
         *(".~lock.IMG_1.jpg#", "IMG_1.jpg.lock", "~$IMG_1.jpg", "IMG_1.jpg.part", "IMG_1.jpg~"),
         *("~syncthing~IMG_1.jpg.tmp", ".syncthing.IMG_1.jpg.tmp", ".stfolder/IMG_1.jpg"),
         *("IMG_1.sync-conflict-20240101-120000-ABCDEFG.jpg", ".IMG_1.jpg.~4a2f"),
@@ -113,6 +113,17 @@ def test_what_programs_leave_beside_pictures_is_passed_over_quietly(
     assert desk.inbox.pending == 0
     assert desk.notes() == {}
     assert {each["event"] for each in logged} == {"recipe.loaded"}
+
+
+def test_films_are_contents_but_for_those_that_telephones_put_beside_pictures(
+    desk: RecipeDesk,
+) -> None:
+    """IMG_1.MOV is the moving part of IMG_1.JPG; IMG_2.MOV is a film."""
+    desk.recipe()
+    for leaf in ("IMG_1.JPG", "IMG_1.MOV", "IMG_2.MOV", "clip.mp4"):
+        desk.drop(f"starry/{leaf}")
+    assert desk.settled() == ["starry/IMG_1.JPG", "starry/IMG_2.MOV", "starry/clip.mp4"]
+    assert desk.notes() == {}
 
 
 @pytest.mark.parametrize("leaf", ["IMG_1234-2.jpg", "_DSC0001.JPG", "IMG_1 (1).jpeg", "été #2.png"])

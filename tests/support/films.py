@@ -21,7 +21,7 @@ class Options(BaseModel):
     budget: float | None = None
 
 class Carry:
-    '''Half the content, half the result of the frame before: an error in one is in all that follow.'''
+    '''Half the content, half the frame before: an error in one is in all that follow.'''
 
     name = "carry"
     size = None
@@ -86,7 +86,7 @@ def save_mp4(
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "12", "threads": "1"}
         tone = film.add_stream("aac", rate=44100) if sound else None
         for frame in frames:
-            film.mux(stream.encode(av.VideoFrame.from_image(frame)))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(frame), "rgb24")))
         film.mux(stream.encode())
         if tone is not None:
             length = 44100 * len(frames) // rate

@@ -1,0 +1,249 @@
+"""Films from the inbox to the outbox, through the real daemon and its workers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from support.films import CARRY, pictures, save_folder, save_gif, save_mp4, save_style
+from support.playground import Playground, wait_for
+from support.plugins import install
+
+pytestmark = pytest.mark.xdist_group("films")
+needs_ffprobe = pytest.mark.skipif(
+    shutil.which("ffprobe") is None, reason="needs ffprobe, of Debian's package ffmpeg"
+)
+
+
+@pytest.fixture
+def cinema(playground: Playground) -> Playground:
+    """A root with a style, and a backend that leans on earlier frames."""
+    install(playground.site, "carry", CARRY, attribute="Carry")
+    playground.configure(jobs={"backend": "carry"})
+    save_style(playground.inbox / "style.png")
+    return playground
+
+
+def frames_of(path: Path) -> int:
+    """How many frames an animated picture has."""
+    with Image.open(path) as film:
+        return int(getattr(film, "n_frames", 1))
+
+
+def probed(path: Path) -> list[dict[str, Any]]:
+    """What ffprobe says of the streams, and how many packets it has read of each."""
+    command = ["ffprobe", "-v", "error", "-count_packets", "-show_streams", "-of", "json"]
+    done = subprocess.run([*command, str(path)], capture_output=True, check=True)
+    streams: list[dict[str, Any]] = json.loads(done.stdout)["streams"]
+    return streams
+
+
+@needs_ffprobe
+def test_films_of_all_kinds_come_out_with_all_that_belongs_to_them(cinema: Playground) -> None:
+    """A GIF, an MP4 with sound, a folder of frames; chosen frames, and another format."""
+    inbox, outbox = cinema.inbox, cinema.outbox
+    save_gif(inbox / "loop.gif", pictures(3))
+    save_mp4(inbox / "tone.mp4", pictures(6), sound=True)
+    save_folder(inbox / "shots", pictures(3))
+    cinema.sidecar("loop", content="loop.gif")
+    cinema.sidecar("tone", content="tone.mp4", style="loop.gif#1")
+    cinema.sidecar("shots", content="shots/", output={"fps": 5})
+    cinema.sidecar("part", content="tone.mp4", output={"format": "webm", "frames": "2..5"})
+    cinema.sidecar("still", content="tone.mp4#2", output={"format": "jpg"})
+    assert cinema.once().returncode == 0
+    assert cinema.ended() == 5
+    assert not cinema.events("job.failed")
+    assert frames_of(outbox / "loop" / "loop.gif") == 3
+    picture, sound = probed(outbox / "tone" / "tone.mp4")
+    assert (picture["codec_name"], picture["nb_read_packets"]) == ("h264", "6")
+    assert (sound["codec_name"], picture["r_frame_rate"]) == ("aac", "10/1")
+    before = next(each for each in probed(inbox / "tone.mp4") if each["codec_type"] == "audio")
+    assert sound["nb_read_packets"] == before["nb_read_packets"]
+    assert len(list((outbox / "shots" / "shots.frames").glob("*.png"))) == 3
+    assert [each["codec_name"] for each in probed(outbox / "part" / "part.webm")] == ["vp9", "opus"]
+    assert frames_of(outbox / "still" / "still.jpg") == 1
+    record = cinema.record("part")
+    assert record["settings"]["film"] == {"kind": "mp4", "frames": "2..5"}
+    assert (record["output"]["frames"], record["output"]["sound"]) == (4, True)
+    assert "film" not in cinema.record("still")["settings"]
+    for name in ("loop", "tone", "shots", "part"):
+        with (outbox / name / f"{name}.frames.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == cinema.record(name)["output"]["frames"]
+        with Image.open(outbox / name / "sheet.png") as sheet:
+            sheet.load()
+    assert [path.name for path in cinema.work.iterdir() if path.name[0].isdigit()] == []
+    verified = cinema.command("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_what_is_not_for_films_or_not_for_pictures_is_refused_with_its_place(
+    cinema: Playground,
+) -> None:
+    """By the daemon as by `nstd check`; a film that is broken is named as in the sidecar."""
+    save_gif(cinema.inbox / "loop.gif", pictures(3))
+    (cinema.inbox / "torn.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(500))
+    wrong = {
+        "a": ({"content": "loop.gif", "output": {"format": "png"}}, "is that of a picture"),
+        "b": ({"content": "style.png", "output": {"format": "mp4"}}, "is that of a film"),
+        "c": ({"content": "style.png", "output": {"frames": "1..2"}}, "is for films"),
+        "d": ({"content": "loop.gif", "init": "style.png"}, "starts at its own frames"),
+        "e": ({"content": "style.png", "style": "loop.gif"}, "like loop.gif#0"),
+    }
+    for name, (wishes, _) in wrong.items():
+        cinema.sidecar(name, backend="color-transfer" if name != "d" else "gatys", **wishes)
+    cinema.sidecar("f", content="torn.mp4")
+    for name, (_, words) in wrong.items():
+        done = cinema.command("check", str(cinema.inbox / f"{name}.yaml"))
+        assert done.returncode == 1
+        assert words in done.stdout
+    assert cinema.once().returncode in (0, 1)
+    for name, (_, words) in wrong.items():
+        reason = cinema.reason(name)
+        assert words in reason["message"] + reason["hint"], name
+    assert cinema.reason("f")["code"] == "picture_unreadable"
+    assert "torn.mp4" in cinema.reason("f")["message"]
+
+
+def test_a_recipe_is_for_pictures_and_films(cinema: Playground) -> None:
+    """Its formats and choices are those of each kind, and touch no other."""
+    folder = cinema.inbox / "mixed"
+    save_gif(folder / "loop.gif", pictures(4))
+    Image.new("RGB", (32, 24), "teal").save(folder / "photo.png")
+    text = "style: ../style.png\noutput: {format: webp, every: 2}\n"
+    (folder / "recipe.yaml").write_text(text)
+    assert cinema.once().returncode == 0
+    assert frames_of(cinema.outbox / "mixed" / "loop" / "loop.webp") == 2
+    assert frames_of(cinema.outbox / "mixed" / "photo" / "photo.webp") == 1
+    assert cinema.once().returncode == 0  # neither is made twice
+    assert cinema.ended() == 2
+
+
+def test_a_daemon_that_is_killed_goes_on_at_the_next_frame(cinema: Playground) -> None:
+    """To the same film as one that was made without a break."""
+    save_gif(cinema.inbox / "loop.gif", pictures(6))
+    flag = cinema.folder / "go-on"
+    cinema.sidecar("whole", content="loop.gif")
+    assert cinema.once().returncode == 0
+    cinema.sidecar("broken", content="loop.gif", options={"pause": 0.2})
+    process = cinema.start()
+    (job,) = wait_for(lambda: [p for p in cinema.work.iterdir() if p.name[0].isdigit()])
+    wait_for(lambda: len(list(job.glob("frames/*.png"))) >= 2)
+    process.kill()
+    process.wait()
+    stored = {path: path.stat().st_mtime_ns for path in job.glob("frames/*.png")}
+    assert 2 <= len(stored) < 6
+    flag.touch()
+    assert cinema.once().returncode == 0
+    one, other = (cinema.outbox / name / f"{name}.gif" for name in ("whole", "broken"))
+    assert frames_of(one) == frames_of(other) == 6
+    with Image.open(one) as first, Image.open(other) as second:
+        for number in range(6):
+            first.seek(number)
+            second.seek(number)
+            assert first.convert("RGB").tobytes() == second.convert("RGB").tobytes()
+    assert cinema.record("broken")["attempt"] == 1
+
+
+def test_a_time_out_is_for_each_frame(cinema: Playground) -> None:
+    """Six frames of half a second end well with a time-out of two; a frame that hangs does not."""
+    save_gif(cinema.inbox / "loop.gif", pictures(6))
+    cinema.configure(workers={"grace": "500ms"})
+    cinema.sidecar("slow", content="loop.gif", options={"pause": 0.5}, timeout="2s")
+    cinema.sidecar("hung", content="loop.gif", options={"until": "/nowhere"}, timeout="1s")
+    assert cinema.once().returncode in (0, 1)
+    assert len(cinema.events("job.finished", name="slow")) == 1
+    reason = cinema.reason("hung")
+    assert reason["code"] == "timed_out"
+    assert "a frame" in reason["message"]
+
+
+def test_a_film_is_seen_while_it_is_made_and_can_be_cancelled(cinema: Playground) -> None:
+    """Status names the frame; a pause saves what is done; a cancel leaves nothing."""
+    save_gif(cinema.inbox / "loop.gif", pictures(6))
+    flag = cinema.folder / "go-on"
+    options = {"until": str(flag)}
+    cinema.sidecar("film", content="loop.gif", options=options)
+    cinema.start()
+    wait_for(lambda: status_of(cinema).get("frames") == 6)
+    assert status_of(cinema)["frame"] == 1
+    assert "frame 1/6" in cinema.said("status")
+    assert cinema.command("pause", "--now").returncode == 0
+    wait_for(lambda: cinema.told("job.requeued"))
+    assert cinema.command("resume").returncode == 0
+    wait_for(lambda: len(cinema.told("job.started")) == 2)
+    assert cinema.command("cancel", "film").returncode == 0
+    wait_for(lambda: cinema.told("job.failed", code="cancelled"))
+    wait_for(lambda: not [p for p in cinema.work.iterdir() if p.name[0].isdigit()])
+
+
+def status_of(playground: Playground) -> dict[str, Any]:
+    """The entry of the running job; empty while none runs."""
+    running = json.loads(playground.said("status", "--json"))["running"]
+    return dict(running[0]) if running else {}
+
+
+def test_submit_again_and_verify_know_films(cinema: Playground, tmp_path: Path) -> None:
+    """A film, a folder of frames, and a frame as a style are submitted and made once more."""
+    mine = tmp_path / "mine"
+    save_gif(mine / "loop.gif", pictures(4))
+    save_folder(mine / "shots", pictures(3))
+    for content in ("mine/loop.gif", "mine/shots"):
+        done = cinema.command("submit", content, "mine/loop.gif#0", "-o", "output.frames=1..2")
+        assert done.returncode == 0, done.stderr
+    assert cinema.once().returncode == 0, cinema.events("job.failed")
+    assert frames_of(cinema.outbox / "loop-in-loop" / "loop-in-loop.gif") == 2
+    for name in ("loop-in-loop", "shots-in-loop"):
+        done = cinema.command("again", name, "--name", f"{name}-more", "-o", "output.every=2")
+        assert done.returncode == 0, done.stderr
+    assert cinema.once().returncode == 0
+    again = cinema.record("shots-in-loop-more")
+    assert again["settings"]["film"] == {"kind": "frames", "frames": "1..2", "every": 2}
+    assert again["output"]["frames"] == 1
+    assert cinema.command("verify").returncode == 0
+    film = cinema.outbox / "loop-in-loop" / "loop-in-loop.gif"
+    data = bytearray(film.read_bytes())
+    data[-20] ^= 255
+    film.write_bytes(data)
+    (cinema.outbox / "shots-in-loop" / "shots-in-loop.frames" / "000002.png").unlink()
+    done = cinema.command("verify")
+    assert done.returncode != 0
+    assert "loop-in-loop" in done.stdout
+    assert "shots-in-loop" in done.stdout
+
+
+def test_a_grid_takes_films_and_its_sheet_shows_them(cinema: Playground) -> None:
+    """A member is a film, the other a picture."""
+    save_gif(cinema.inbox / "loop.gif", pictures(3))
+    cinema.sidecar("grid", content=["loop.gif", "style.png"])
+    assert cinema.once().returncode == 0
+    (manifest,) = cinema.outbox.glob("grid/batch.json")
+    ends = [member["end"] for member in json.loads(manifest.read_text())["members"]]
+    assert [end["state"] for end in ends] == ["finished", "finished"]
+    assert sorted(end["picture"].rpartition(".")[2] for end in ends) == ["gif", "png"]
+    with Image.open(manifest.with_name("sheet.png")) as sheet:
+        assert "no picture" not in str(sheet.info)
+        sheet.load()
+
+
+def test_limits_of_films_are_those_of_the_config(cinema: Playground) -> None:
+    """Bytes before anything is copied, frames and pixels before anything is painted."""
+    save_gif(cinema.inbox / "loop.gif", pictures(4))
+    cinema.configure(limits={"film_frames": 3, "picture_bytes": "1KiB", "film_bytes": "1MiB"})
+    cinema.sidecar("many", content="loop.gif", style="tiny.png")
+    Image.new("RGB", (8, 8), "teal").save(cinema.inbox / "tiny.png")
+    cinema.sidecar("few", content="loop.gif", style="tiny.png", output={"frames": "1..3"})
+    assert cinema.once().returncode in (0, 1)
+    assert cinema.reason("many")["code"] == "picture_refused"
+    assert "limits.film_frames" in cinema.reason("many")["hint"]
+    assert frames_of(cinema.outbox / "few" / "few.gif") == 3
+    cinema.configure(limits={"film_bytes": "1KiB"})
+    cinema.sidecar("large", content="loop.gif", style="tiny.png")
+    assert cinema.once().returncode in (0, 1)
+    assert "limits.film_bytes" in cinema.reason("large")["hint"]
