@@ -15,7 +15,6 @@ from nstd.intake.made_note import key_of
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, unsupported
 from nstd.system.nofollow import Signature, join
 
-
 _LIVE = (".jpg", ".jpeg", ".heic", ".heif")
 """Suffixes of pictures beside which telephones put a film."""
 

@@ -195,7 +195,7 @@ def test_what_looks_like_a_mistake_is_noted(desk: Desk) -> None:
     }
     assert "rename it to 'a.yaml'" in notes["a.yaml.txt"][1]
     assert "b.yaml" in notes["b.json"][1]
-    assert "is a film" in notes["sub/c.mp4"][1]
+    assert "is a film" in notes["sub/c.wmv"][1]
     desk.pair("e.yaml")
     desk.look(SETTLE)
     assert "unnamed" not in {note.kind for note in desk.inbox.notes()}

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.films import pictures, save_gif
 
 from nstd.outbox.contact_sheet import CELL, LONGEST, arrange, draw, make_loader
 from nstd.queue.batch import Batch, BatchPaths, End, Member
@@ -127,6 +128,19 @@ def test_a_failed_member_is_an_empty_cell_with_its_code(tmp_path: Path) -> None:
     assert picture.size == (100, 50)
     assert picture.getpixel((5, 5)) == (255, 255, 255)
     assert max(draw(made, lambda member, side: "lost").size) <= LONGEST
+
+
+def test_a_film_is_shown_by_its_poster(tmp_path: Path) -> None:
+    """Which lies in its folder of previews."""
+    folder = tmp_path / "studies" / "x"
+    save_gif(folder / "x.gif", pictures(2))
+    (folder / "preview").mkdir()
+    Image.new("RGB", (40, 20), "red").save(folder / "preview" / "result.webp")
+    end = End(state="finished", output="studies/x", picture="x.gif")
+    member = batch({"content": ["a.gif"]}).members[0].model_copy(update={"end": end})
+    shown = make_loader(tmp_path, 10**6, 10**6)(member, 100)
+    assert isinstance(shown, Image.Image)
+    assert shown.size == (40, 20)
 
 
 @settings(max_examples=40)
