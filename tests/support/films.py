@@ -25,6 +25,7 @@ LIMITS = FilmLimits(frames=1000, seconds=600, pixels=1_000_000, bytes=100_000_00
 SOUND_RATE = 44_100
 TONE = 440
 """Hertz of the sound."""
+_LOUD = 0.05
 
 
 def even(count: int, rate: int | Fraction = 25) -> list[Fraction]:
@@ -75,7 +76,9 @@ def make_film(
     long as the film. `prepare` may change the stream before the first frame.
     """
     times = even(times) if isinstance(times, int) else times
-    unit = Fraction(1, math.lcm(*(time.denominator for time in (*times, last, Fraction(1, 1000)))))
+    parts = [time.denominator for time in (*times, last)]
+    # of all containers, AVI has no times but multiples of its rate
+    unit = Fraction(1, math.lcm(*parts, 25 if path.suffix == ".avi" else 1000))
     with av.open(str(path), "w", container) as out:
         stream = out.add_stream(codec, rate=25, options=options or {})
         assert isinstance(stream, VideoStream)
@@ -162,7 +165,10 @@ def difference(ours: Array, theirs: Array) -> float:
 
 
 def tone_of(path: Path) -> list[tuple[float, float, float]]:
-    """Start and length in seconds of each track of sound, and the frequency that it has most of."""
+    """When the tone is heard in each track of sound: from when, for how long, and how high.
+
+    In seconds and Hertz; an encoder's silence before it does not count.
+    """
     found = []
     with av.open(str(path)) as film:
         tracks = [stream.index for stream in film.streams.audio]
@@ -176,10 +182,15 @@ def tone_of(path: Path) -> list[tuple[float, float, float]]:
                 if isinstance(decoded, av.AudioFrame)
                 for frame in resampler.resample(decoded)
             ]
+        if not frames:
+            continue
         wave = np.concatenate([frame.to_ndarray()[0] for frame in frames])
-        first = frames[0]
+        (heard,) = np.nonzero(np.abs(wave) > _LOUD)
+        if not len(heard):
+            continue
+        first, tone = frames[0], wave[heard[0] : heard[-1] + 1]
         assert first.pts is not None and first.time_base is not None
-        spectrum = np.abs(np.fft.rfft(wave))
-        pitch = float(spectrum[1:].argmax() + 1) * SOUND_RATE / len(wave)
-        found.append((float(first.pts * first.time_base), len(wave) / SOUND_RATE, pitch))
+        start = float(first.pts * first.time_base) + heard[0] / SOUND_RATE
+        pitch = float(np.abs(np.fft.rfft(tone))[1:].argmax() + 1) * SOUND_RATE / len(tone)
+        found.append((start, len(tone) / SOUND_RATE, pitch))
     return found

@@ -199,7 +199,8 @@ class Container:
             width=width,
             height=height,
             codec=stream.codec_context.codec.canonical_name,
-            frames=stream.frames or None,
+            # an AVI counts moments at which nothing new is shown
+            frames=stream.frames if stream.frames and self._kind != "avi" else None,
             seconds=seconds,
             rate=_rate(stream),
             has_sound=any(sound.codec_context for sound in container.streams.audio),
