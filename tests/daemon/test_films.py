@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from support.films import CARRY, pictures, save_folder, save_gif, save_mp4, save_style
+from support.cinema import CARRY, pictures, save_folder, save_gif, save_mp4, save_style
 from support.playground import Playground, wait_for
 from support.plugins import install
 
@@ -89,7 +89,7 @@ def test_what_is_not_for_films_or_not_for_pictures_is_refused_with_its_place(
     """By the daemon as by `nstd check`; a film that is broken is named as in the sidecar."""
     save_gif(cinema.inbox / "loop.gif", pictures(3))
     (cinema.inbox / "torn.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(500))
-    wrong = {
+    wrong: dict[str, tuple[dict[str, Any], str]] = {
         "a": ({"content": "loop.gif", "output": {"format": "png"}}, "is that of a picture"),
         "b": ({"content": "style.png", "output": {"format": "mp4"}}, "is that of a film"),
         "c": ({"content": "style.png", "output": {"frames": "1..2"}}, "is for films"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.films import pictures, save_gif
+from support.cinema import pictures, save_gif
 
 from nstd.outbox.contact_sheet import CELL, LONGEST, arrange, draw, make_loader
 from nstd.queue.batch import Batch, BatchPaths, End, Member

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from support.farm import Farm, Plot
-from support.films import CARRY, pictures, save_gif, save_style
+from support.cinema import CARRY, pictures, save_gif, save_style
 from support.forge import Forge
 from support.plugins import install
 

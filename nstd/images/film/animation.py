@@ -30,6 +30,8 @@ _FORMATS = {"gif": "GIF", "webp": "WEBP", "apng": "PNG", "avif": "AVIF"}
 _SHORTEST = Fraction(1, 100)
 _SHOWN_FOR = Fraction(1, 10)
 """Browsers show a frame for this time, in seconds, that says at most `_SHORTEST`."""
+_OPENED = 100
+"""Opening decodes nothing yet: so many times the limit are opened, to say how large the film is."""
 _SHORT_NOTE = "frames of at most 0.01 s are shown for 0.1 s, as browsers do"
 _LARGEST_PART = 65_535
 """APNG has durations as fractions of two such numbers; Pillow gives them as a float."""
@@ -87,7 +89,7 @@ class Animation:
     @contextmanager
     def _open(self) -> Iterator[Image.Image]:
         with opened_again(self._file) as own:
-            with pixel_cap(self._most_pixels):
+            with pixel_cap(_OPENED * self._most_pixels):
                 image = Image.open(own, formats=[_FORMATS[self._kind]])
             with image:
                 yield image

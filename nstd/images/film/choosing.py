@@ -16,6 +16,8 @@ from nstd.images.film.source import Decoded, Source
 FASTEST = 1000
 """The most frames in a second; a film of more is no film that anybody could watch."""
 _USUAL_RATE = 25
+_MUCH = 0.9
+"""The share of the length that a film's container says, below which the rest is missed."""
 _FINEST, _USUAL_UNIT = 1_000_000, 90_000
 """Parts of a second."""
 
@@ -48,6 +50,7 @@ class Survey:
 
     moments: tuple[Moment, ...]
     facts: FilmFacts
+    notes: tuple[str, ...]
 
 
 def check_claims(name: str, facts: FilmFacts, choice: FrameChoice, limits: FilmLimits) -> None:
@@ -101,7 +104,7 @@ def survey(
         raise _none_chosen(name, seen.number)
     moments = _with_durations(found, seen.end if is_end else seen.time)
     facts = replace(seen.facts(is_end), has_alpha=has_alpha, time_unit=_unit_of(moments))
-    return Survey(moments, facts)
+    return Survey(moments, facts, seen.notes() if is_end else ())
 
 
 @dataclass
@@ -136,6 +139,15 @@ class _Seen:
             return facts
         rate = facts.rate or (1 / min(self._steps) if len(self._steps) == 1 else None)
         return replace(facts, frames=self.number, seconds=float(self.end), rate=rate)
+
+    def notes(self) -> tuple[str, ...]:
+        """What is missing of a film whose end was reached."""
+        frames, seconds = self.given.frames or 0, self.given.seconds or 0
+        if self.number < frames:
+            return (f"only {self.number:,} of its {frames:,} frames can be decoded",)
+        if float(self.end) < _MUCH * seconds:
+            return (f"its picture ends after {float(self.end):.3g} s of {seconds:.3g} s",)
+        return ()
 
     def _usual_duration(self) -> Fraction:
         """For a frame that does not say its own: the mean so far."""

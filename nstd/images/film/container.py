@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from nstd.images.develop import develop
 from nstd.images.film import yuv
+from nstd.images.film.boxes import claimed_samples
 from nstd.images.film.display import orientation_of_matrix, shown_size
 from nstd.images.film.failures import broken, cut_short
 from nstd.images.film.kinds import FilmKind
@@ -56,6 +57,8 @@ _SLACK = 1 << 17
 """Pixels that a decoder may take beyond the limit, as it rounds sides up to whole blocks."""
 _INTERLACED = "it is interlaced: its frames are taken as they are, with both half-frames"
 _SEVERAL = "it contains several moving pictures, and the first one is taken"
+_MOST_SAMPLES = 5_000_000
+"""Of all tracks together; FFmpeg takes up to 40 bytes for each that is announced."""
 _BEHIND = 1000
 """The most frames that may be shown no later than the one before."""
 
@@ -86,6 +89,8 @@ class Container:
         self._seen: dict[str, None] = {}
         if not is_whole(file, kind):
             raise cut_short(name)
+        if DEMUXERS[kind].startswith("mov") and claimed_samples(file) > _MOST_SAMPLES:
+            raise broken(name, "its container announces more frames than can be")
         with closing(self.decoded()) as frames:
             first = next(frames, None)
         if first is None:
@@ -199,7 +204,8 @@ class Container:
             width=width,
             height=height,
             codec=stream.codec_context.codec.canonical_name,
-            frames=stream.frames or None,
+            # an AVI counts moments at which nothing new is shown
+            frames=stream.frames if stream.frames and self._kind != "avi" else None,
             seconds=seconds,
             rate=_rate(stream),
             has_sound=any(sound.codec_context for sound in container.streams.audio),

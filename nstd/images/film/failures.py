@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from nstd.errors import NstdError, PictureError, printable
 
@@ -87,6 +87,8 @@ def _explanation(error: Exception, path: Path) -> PictureError:
         case PermissionError():
             hint = "let the daemon's user read it"
             return PictureError("picture_unreadable", f"{name}: permission denied", hint)
+        case UnidentifiedImageError():
+            return broken(name, "broken at its beginning")
         case Image.DecompressionBombError():
             return refused(name, "more pixels a frame than the limit", "film_pixels")
         case MemoryError():

@@ -16,7 +16,7 @@ from nstd.images.film.frame_names import frame_names, parts_of
 from nstd.images.film.model import FilmFacts, FilmLimits
 from nstd.images.film.source import Decoded
 from nstd.images.model import Picture, Scale
-from nstd.system.units import format_size
+from nstd.system.units import counted, format_size
 
 RATE = Fraction(24)
 """Frames per second of a folder, unless another speed is asked for."""
@@ -80,7 +80,13 @@ class FrameFolder:
         return sizes[0], picture.alpha is not None and bool(picture.alpha.min() < 1)
 
     def _developed(self, name: str, scale: Scale) -> Picture:
-        return decode(self._folder / name, self._limits.pixels, self._limits.bytes, scale)
+        path = self._folder / name
+        try:
+            return decode(path, self._limits.pixels, self._limits.bytes, scale)
+        except PictureError as error:
+            message = f"{self._folder.name}/{error.message}"
+            hint = error.hint.replace("limits.picture_", "limits.film_")
+            raise PictureError(error.code, message, hint) from error
 
 
 def _notes(names: list[str], rate: Fraction | None) -> tuple[str, ...]:
@@ -88,7 +94,8 @@ def _notes(names: list[str], rate: Fraction | None) -> tuple[str, ...]:
     numbers = [parts_of(name)[1] for name in names]
     missing = numbers[-1] - numbers[0] + 1 - len(set(numbers))
     if missing:
-        notes.append(f"{missing:,} numbers are missing among its frames; the others follow closely")
+        said = counted(missing, "number is", "numbers are")
+        notes.append(f"{said} missing among its frames; the others follow closely")
     if len({parts_of(name)[0] for name in names}) > 1:
         notes.append("its frames have names of several kinds; they are in the order of the numbers")
     if rate is None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from nstd.images.film.boxes import most_samples
 from nstd.images.film.frame_names import has_frames
 
 FilmKind = Literal["gif", "webp", "apng", "avif", "mp4", "mov", "mkv", "webm", "avi", "frames"]
@@ -51,8 +52,6 @@ _NO_FILMS = frozenset(
     ).split()
 )
 """Brands of still pictures in the container of MP4."""
-_SAMPLES = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
-"""The boxes around the table of a track's samples (ISO/IEC 14496-12)."""
 
 
 def film_kind(path: Path) -> FilmKind | None:
@@ -104,7 +103,7 @@ def _open(path: Path) -> BinaryIO:
 def _of_brands(file: BinaryIO, head: bytes) -> FilmKind | None:
     brand, brands = head[8:12], head[8 : int.from_bytes(head[:4])]
     if b"avis" in brands:
-        return "avif" if _samples_of(file) > 1 else None
+        return "avif" if most_samples(file) > 1 else None
     if brand.strip() in _NO_FILMS:
         return None
     return "mov" if brand == b"qt  " else "mp4"
@@ -201,39 +200,6 @@ def _is_moving_webp(file: BinaryIO) -> bool:
         length = int.from_bytes(head[4:], "little")
         at += 8 + length + length % 2
     return False
-
-
-def _samples_of(file: BinaryIO) -> int:
-    """The most samples of any track of an AVIF, as its tables say."""
-    end = file.seek(0, io.SEEK_END)
-    spans = [(0, end)]
-    for name in _SAMPLES:
-        spans = [inner for span in spans for found, inner in _boxes(file, *span) if found == name]
-    most = 0
-    for span in spans:
-        for found, (start, _) in _boxes(file, *span):
-            if found in (b"stsz", b"stz2"):
-                file.seek(start + 8)
-                most = max(most, int.from_bytes(file.read(4)))
-    return most
-
-
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """The names of the boxes between two positions, and where the content of each is."""
-    at = start
-    for _ in range(1000):
-        file.seek(at)
-        head = file.read(16)
-        if at + 8 > end or len(head) < 8:
-            return
-        size, inner = int.from_bytes(head[:4]), at + 8
-        if size == 1:
-            size, inner = int.from_bytes(head[8:16]), at + 16
-        after = at + size if size else end
-        if after < inner:
-            return
-        yield head[4:8], (inner, min(after, end))
-        at = after
 
 
 _CHECKS: tuple[tuple[FilmKind, bytes, Callable[[BinaryIO], bool]], ...] = (

@@ -105,7 +105,7 @@ def open_film(
             check_claims(path.name, source.facts, choice, limits)
             size, notes = _size(path.name, source.facts, limits, max_side, enlarge)
             found = survey(path.name, source, choice, limits, tick)
-            notes = (*source.notes, *notes)
+            notes = (*source.notes, *found.notes, *notes)
             return Film(path, found.facts, size, found.moments, notes, source)
         except BaseException:
             source.close()

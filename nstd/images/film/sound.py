@@ -31,6 +31,8 @@ _LAYOUTS = ("mono", "stereo", "5.1", "7.1")
 _CODEC_NAMES = {"aac": "AAC", "libopus": "Opus"}
 _AHEAD = 2
 """Seconds by which sound that is cut stays behind the picture, until the end is known."""
+_MOST_AFTER = 600
+"""Seconds of sound after the last frame; a longer one is no part of the film."""
 _MOST_BYTES = 1 << 62
 
 
@@ -84,7 +86,7 @@ class Sound:
         """Write the rest, of a cut one what is heard before `end`."""
         for track in self._tracks.values():
             track.end = end if self._is_cut else None
-        self._write(end if self._is_cut else None)
+        self._write(end if self._is_cut else end + _MOST_AFTER)
         for track in self._tracks.values():
             track.finish()
 
@@ -92,11 +94,11 @@ class Sound:
         audio = self._source.streams.audio
         return [each for each in audio if getattr(each.codec_context, "name", "") in SOUND_CODECS]
 
-    def _write(self, until: Fraction | None) -> None:
+    def _write(self, until: Fraction) -> None:
         while self._next is not None:
             packet = self._next
             time = None if packet.pts is None else packet.pts * packet.time_base - self._offset
-            if until is not None and time is not None and time >= until:
+            if time is not None and time >= until:
                 return
             if packet.size:
                 self._tracks[packet.stream_index].write(packet)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.container.core import Flags as ContainerFlags
 from av.video.stream import VideoStream
 
 from nstd import __version__
@@ -79,6 +81,8 @@ def _begun(order: Order, first: Timed, sound: Sound | None) -> tuple[OutputConta
     out = av.open(
         str(order.path.absolute()), "w", order.format, container_options=encoder.container
     )
+    # without random numbers: the same film is the same file
+    out.flags |= cast(int, ContainerFlags.bitexact.value)
     try:
         out.metadata.update(description=order.recipe, comment=f"nstd {__version__}")
         stream = _stream(out, encoder, first, order)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.browser import PHONE, Page, driver, needs_chromium, page
-from support.films import pictures, save_gif, save_mp4
+from support.cinema import pictures, save_gif, save_mp4
 from support.gallery import config_of, job_id, put_result
 
 from nstd.outbox.gallery.build import build
