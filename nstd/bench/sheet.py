@@ -15,7 +15,7 @@ from nstd.bench.pairs import Pair
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError
 from nstd.executors.worker.inputs import flatten
-from nstd.images import load_image
+from nstd.images.decode import load_image
 
 _GIVEN = ("content", "style")
 

@@ -25,7 +25,7 @@ def check(path: Path, max_pixels: int, max_bytes: int, side: int = 0) -> list[st
 
     def shrink(image: Image.Image) -> Image.Image:
         if side:
-            Enlarging(path.name, side, max_pixels).check(image)
+            Enlarging(path.name, side, max_pixels).check(image.size)
         image.thumbnail((_SIDE, _SIDE))
         return image
 

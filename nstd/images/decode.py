@@ -23,7 +23,7 @@ from nstd.errors import PictureError
 from nstd.images.avif import space_of_avif
 from nstd.images.bmp import read_bmp
 from nstd.images.develop import develop
-from nstd.images.enlarge import Enlarging
+from nstd.images.enlarge import Enlarging, size_of_side
 from nstd.images.explain import explained, several, too_large
 from nstd.images.foreign import HEAD, foreign_kind
 from nstd.images.jpeg import read_jpeg
@@ -63,7 +63,7 @@ def load_image(
         enlarging = Enlarging(path.name, max_side, max_pixels)
         picture = decode(path, max_pixels, max_bytes, enlarging)
         return replace(picture, notes=picture.notes + enlarging.notes)
-    scale = partial(_at_most, side=max_side) if size is None else partial(_exactly, size=size)
+    scale = partial(_at_most, side=max_side) if size is None else partial(exactly, size=size)
     return decode(path, max_pixels, max_bytes, scale)
 
 
@@ -71,8 +71,8 @@ def decode(path: Path, max_pixels: int, max_bytes: int, scale: Scale) -> Picture
     """Decode `path` as `load_image` does, resized by `scale`."""
     with (
         explained(path, max_pixels),
-        _open_regular(path, max_bytes) as file,
-        _pixel_cap(max_pixels),
+        open_regular(path, max_bytes) as file,
+        pixel_cap(max_pixels),
     ):
         kind = _kind(file)
         try:
@@ -156,11 +156,14 @@ class _PillowOpener:
             raise several(self._path, "is animated")
 
 
-def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
-    """Open a regular file; links, FIFOs and devices are refused without being opened."""
+def open_regular(path: Path, max_bytes: int, limit: str = "picture_bytes") -> BinaryIO:
+    """Open a regular file; links, FIFOs and devices are refused without being opened.
+
+    `limit` is the config's name for `max_bytes`. Raises PictureError and OSError.
+    """
     if not stat.S_ISREG(path.lstat().st_mode):
         raise PictureError(
-            "picture_refused", f"{path.name}: not a regular file", "put a copy of the picture there"
+            "picture_refused", f"{path.name}: not a regular file", "put a copy of the file there"
         )
     # a FIFO or link put there since the check neither blocks nor is followed
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
@@ -173,12 +176,12 @@ def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
     raise PictureError(
         "picture_refused",
         f"{path.name}: {format_size(size)}, more than the limit of {format_size(max_bytes)}",
-        "make it smaller, or raise limits.picture_bytes in the config",
+        f"make it smaller, or raise limits.{limit} in the config",
     )
 
 
 @contextmanager
-def _pixel_cap(max_pixels: int) -> Iterator[None]:
+def pixel_cap(max_pixels: int) -> Iterator[None]:
     """Set Pillow's limit to `max_pixels` (it raises beyond twice its limit); hide its warnings."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
@@ -190,12 +193,11 @@ def _pixel_cap(max_pixels: int) -> Iterator[None]:
 
 
 def _at_most(image: Image.Image, side: int | None) -> Image.Image:
-    longest = max(image.size)
-    if side is None or longest <= side:
+    if side is None or max(image.size) <= side:
         return image
-    width, height = (max(1, round(each * side / longest)) for each in image.size)
-    return _exactly(image, (width, height))
+    return exactly(image, size_of_side(image.size, side))
 
 
-def _exactly(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def exactly(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image` with this width and height."""
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)

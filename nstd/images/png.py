@@ -64,6 +64,11 @@ def read_png(file: BinaryIO, open_image: Opener) -> Stored:
         return Stored(image, profile=profile, space=space, orientation=orientation_of(image))
 
 
+def colors_of_png(file: BinaryIO) -> tuple[bytes | None, Space | None]:
+    """The profile or the space of the picture in `file`; see `Stored`."""
+    return _colors(_chunks(file).data)
+
+
 def _chunks(file: BinaryIO) -> Chunks:
     """Read the chunks of the whole `file`; broken ones are left for Pillow to report."""
     found, texts, start = Chunks(), _TEXT_BYTES, 0

@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nstd.errors import PictureError, printable, shortened
-from nstd.images import load_image, over_white
+from nstd.images.alpha import over_white
+from nstd.images.decode import load_image
 from nstd.queue.batch import Batch, BatchPaths, Member
 from nstd.system.child import die_with_parent
 

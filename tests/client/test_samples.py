@@ -13,7 +13,7 @@ from making.samples.draw import DRAWINGS, draw
 
 from nstd.client import samples
 from nstd.documents.sidecar import Sidecar
-from nstd.images import load_image
+from nstd.images.decode import load_image
 
 PICTURES = sorted({name for pair in samples.PAIRS.values() for name in pair})
 

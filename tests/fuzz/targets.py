@@ -25,7 +25,8 @@ from nstd.documents.grid import parse_grid
 from nstd.documents.settings import FolderSettings
 from nstd.documents.sidecar import SidecarFile
 from nstd.errors import CODES, FileError, NstdError, PictureError, SidecarError
-from nstd.images import load_image, load_mask
+from nstd.images.decode import load_image
+from nstd.images.mask import load_mask
 from nstd.intake.plan import plain_order
 from nstd.system.nofollow import join
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from nstd.images import off_white, over_white
-from nstd.images.alpha import straight
+from nstd.images.alpha import off_white, over_white, straight
 
 SHARES = st.floats(0, 1, width=32)
 

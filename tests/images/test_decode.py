@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from nstd.errors import PictureError
-from nstd.images import Picture, load_image
+from nstd.images.decode import load_image
+from nstd.images.model import Picture
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (24, 36, 3), dtype=np.uint8)

@@ -13,8 +13,9 @@ from PIL import Image
 
 from nstd.documents.model import Format
 from nstd.errors import BackendError, PictureError
-from nstd.images import load_image, over_white, read_recipe, save_image, save_preview
-from nstd.images.decode import Array
+from nstd.images.alpha import over_white
+from nstd.images.decode import Array, load_image
+from nstd.images.encode import read_recipe, save_image, save_preview
 
 FORMATS: tuple[Format, ...] = get_args(get_args(Format)[0])
 RECIPE = json.dumps({"content": "Bäume 日本.jpg", "seed": 7}, ensure_ascii=False)

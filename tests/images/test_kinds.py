@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from nstd.errors import PictureError
-from nstd.images import Picture, load_image
+from nstd.images.decode import load_image
+from nstd.images.model import Picture
 
 pytest.importorskip("imagecodecs")
 tifffile = pytest.importorskip("tifffile")

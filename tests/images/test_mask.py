@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nstd.errors import PictureError
-from nstd.images import load_mask
+from nstd.images.mask import load_mask
 
 HALVES = np.zeros((20, 30), np.uint8)
 HALVES[:, 15:] = 255

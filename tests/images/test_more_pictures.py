@@ -16,7 +16,7 @@ from support.plugins import install
 
 from nstd.client.retry import resubmit
 from nstd.documents.config import Config
-from nstd.images import read_recipe
+from nstd.images.encode import read_recipe
 from nstd.intake.inbox import Inbox
 from nstd.system.durable import Files
 

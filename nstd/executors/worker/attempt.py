@@ -21,7 +21,7 @@ from nstd.executors.worker.inputs import Decoded, Decoder, flatten
 from nstd.executors.worker.reporter import ProgressReporter
 from nstd.executors.worker.result_writer import ResultWriter
 from nstd.executors.worker.thumbnails import Thumbnails
-from nstd.images import save_preview
+from nstd.images.encode import save_preview
 from nstd.queue.job import Ending, Outcome
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import Report

@@ -13,7 +13,10 @@ import numpy as np
 from nstd.backend import Style
 from nstd.errors import PictureError
 from nstd.executors.contract import Assignment
-from nstd.images import Picture, load_image, load_mask, over_white
+from nstd.images.alpha import over_white
+from nstd.images.decode import load_image
+from nstd.images.mask import load_mask
+from nstd.images.model import Picture
 from nstd.queue.job import Input, Job
 
 if TYPE_CHECKING:

@@ -14,7 +14,9 @@ from nstd.executors.contract import Assignment
 from nstd.executors.worker import provenance
 from nstd.executors.worker.inputs import describe_pictures
 from nstd.executors.worker.reporter import ProgressReporter
-from nstd.images import Picture, encode_image, off_white
+from nstd.images.alpha import off_white
+from nstd.images.encode import encode_image
+from nstd.images.model import Picture
 from nstd.queue.paths import JobPaths
 from nstd.queue.result import PictureFacts, WorkerResult
 from nstd.system.durable import Files

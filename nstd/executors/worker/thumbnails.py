@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nstd.images import encode_strip, encode_view
+from nstd.images.thumbnails import encode_strip, encode_view
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
 

@@ -1,1 +1,4 @@
-"""Films: any moving content. Its frames, their motion, and its cuts."""
+"""Reads and writes films: film files, animated pictures and folders of numbered frames.
+
+This module imports nothing, so that the daemon can import `nstd.images.film.kinds` alone.
+"""

@@ -24,7 +24,7 @@ from nstd.executors.contract import Assignment
 from nstd.executors.worker import attempt as attempt_module
 from nstd.executors.worker import provenance
 from nstd.executors.worker.attempt import Attempt
-from nstd.images import read_recipe
+from nstd.images.encode import read_recipe
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import Report
