@@ -25,7 +25,7 @@ class Gatys:
     name = "gatys"
     Options: type[BaseModel] = Options
     size: int | None = 512
-    takes = frozenset({"region", "mask", "init", "series"})
+    takes = frozenset({"region", "mask", "init", "series", "earlier"})
 
     def __init__(self) -> None:
         self._warm: dict[Any, Any] = {}  # the network of the last job

@@ -18,7 +18,8 @@ FORMAT = 4  # raised when an older checkpoint can no longer be continued
 def fingerprint(task: Task) -> str:
     """SHA-256 of all inputs that affect the result: pictures, masks, weights, scales and
     options."""
-    digest = hashlib.sha256(f"{FORMAT} {task.options.model_dump_json(exclude={'tile'})}".encode())
+    options = task.options.model_dump_json(exclude={"tile"})
+    digest = hashlib.sha256(f"{FORMAT} {task.film} {options}".encode())
     pictures: list[tuple[str, NDArray[np.float32] | None]] = [
         ("content", task.content),
         ("init", task.init),
@@ -30,6 +31,8 @@ def fingerprint(task: Task) -> str:
             ("region", style.region),
             ("mask", style.mask),
         ]
+    for earlier in task.earlier:
+        pictures += [("earlier", earlier.pixels), ("certainty", earlier.certainty)]
     for facts, pixels in pictures:
         if pixels is not None:
             digest.update(f"{facts} {pixels.shape}".encode())

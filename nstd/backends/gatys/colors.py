@@ -41,16 +41,18 @@ def toned(task: Task) -> Task:
         styles=tuple(replace(style, pixels=grey(style.pixels)) for style in task.styles),
         init=None if task.init is None else grey(task.init),
         series=tuple(grey(picture) for picture in task.series),
+        earlier=tuple(replace(each, pixels=grey(each.pixels)) for each in task.earlier),
     )
 
 
 def before(task: Task) -> Task:
     """`task` with the pictures in the colours that the transfer uses."""
+    seen = _seen(task)
     if task.options.colors == "style":
-        return replace(task, content=recolored(task.content, task.styles, _amount(task)))
+        return replace(task, content=recolored(task.content, task.styles, _amount(task), seen))
     task = toned(task)
     match = histogram_matched if task.options.colors == "histogram" else matched
-    return replace(task, styles=tuple(_like(task.content, style, match) for style in task.styles))
+    return replace(task, styles=tuple(_like(_seen(task), style, match) for style in task.styles))
 
 
 def common(task: Task) -> Task:
@@ -63,18 +65,22 @@ def common(task: Task) -> Task:
         return task
     styles = [replace(style, region=None) for style in task.styles]
     amount = _amount(task)
-    return replace(task, series=tuple(recolored(x, styles, amount) for x in task.series))
+    seen = _seen(task) if task.film else ()
+    return replace(task, series=tuple(recolored(x, styles, amount, seen) for x in task.series))
 
 
-def recolored(content: Pixels, styles: Sequence[Style], amount: float) -> Pixels:
+def recolored(
+    content: Pixels, styles: Sequence[Style], amount: float, seen: Sequence[Pixels] = ()
+) -> Pixels:
     """`content` with the palette of `styles`, each in its region; `amount` 0 changes nothing.
 
     Then the content term keeps shapes, but not colours that the styles do not have; such colours
-    would make the result look like a photograph.
+    would make the result look like a photograph. `seen` are the pictures whose palette is mapped to
+    that of the styles, if it is not that of `content` alone.
     """
     result = content
     for where, group in grouped(styles) if amount else ():
-        moved = matched(content, _inside(content, where), _mixture(group))
+        moved = matched(content, _palette(seen or (content,), where), _mixture(group))
         share = amount if where is None else amount * where[..., None]
         result = result + share * (moved - content)
     return np.asarray(result.clip(0, 1), np.float32)
@@ -136,10 +142,31 @@ def histogram_matched(pixels: Pixels, source: Array, target: Array) -> Pixels:
     return np.asarray(result.clip(0, 1), np.float32)
 
 
-def _like(content: Pixels, style: Style, match: Callable[[Pixels, Array, Array], Pixels]) -> Style:
-    """`style` in the colours of the part of `content` where it applies."""
-    source, target = _inside(style.pixels, style.mask), _inside(content, style.region)
+def _like(
+    contents: Sequence[Pixels], style: Style, match: Callable[[Pixels, Array, Array], Pixels]
+) -> Style:
+    """`style` in the colours of the part of `contents` where it applies."""
+    source, target = _inside(style.pixels, style.mask), _palette(contents, style.region)
     return replace(style, pixels=match(style.pixels, source, target))
+
+
+def _seen(task: Task) -> tuple[Pixels, ...]:
+    """The pictures that give the content's palette: in a film, so that colours do not change from
+    frame to frame, a sample of all frames."""
+    return (task.film and task.series) or (task.content,)
+
+
+def _palette(contents: Sequence[Pixels], region: Mask | None) -> Array:
+    """The colours of `contents` inside `region`; of several, as many of each."""
+    if len(contents) == 1:
+        return _inside(contents[0], _fitting(region, contents[0]))
+    palettes = [_inside(each, _fitting(region, each)) for each in contents]
+    return np.concatenate([palette[:: len(palette) // TABLE + 1] for palette in palettes])
+
+
+def _fitting(region: Mask | None, pixels: Pixels) -> Mask | None:
+    """`region` at the size of `pixels`: a sample of frames may be smaller than the content."""
+    return None if region is None else _nearest(region, *pixels.shape[:2])
 
 
 def _inside(pixels: Pixels, mask: Mask | None) -> Array:

@@ -28,6 +28,7 @@ from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, levels_of
 from nstd.backends.gatys.target_cache import TargetCache
+from nstd.backends.gatys.temporal import PATIENCE, levels_after, options_after
 from nstd.backends.gatys.tensors import to_pixels
 from nstd.errors import BackendError
 from nstd.system import reservations
@@ -114,12 +115,15 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         return checkpoint.dump(state, mark)
 
     levels = levels_of(options, *task.content.shape[:2])
+    if task.earlier:
+        levels, options = levels_after(levels, task), options_after(options)
     descent = Descent(
         problem=StyleTransfer(network, pictures, options, TargetCache.of(task, network)),
         levels=levels,
         budget=_budget(levels, options, elapsed),
         start=_start(options),
         tolerance=options.tolerance,
+        patience=PATIENCE if task.earlier else None,
         report=measured(report, task.device),
         save=save,
         show=lambda picture: finish(to_pixels(picture)),

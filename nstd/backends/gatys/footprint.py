@@ -125,7 +125,8 @@ def _at_rest(task: Task) -> int:
 
 
 def _pictures(task: Task) -> list[Pixels]:
-    return [task.content, *(style.pixels for style in task.styles), *task.series]
+    earlier = (each.pixels for each in task.earlier)
+    return [task.content, *(style.pixels for style in task.styles), *task.series, *earlier]
 
 
 def _size_text(task: Task) -> str:

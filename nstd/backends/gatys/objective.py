@@ -25,6 +25,7 @@ from nstd.backends.gatys.statistic import mixed
 from nstd.backends.gatys.style_term import StyleTerm
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.targets import targets_of
+from nstd.backends.gatys.temporal import Memory
 from nstd.backends.gatys.tiled_features import (
     Sums,
     View,
@@ -50,12 +51,14 @@ class Objective:
         regions: Sequence[Region],
         options: Options,
         cache: TargetCache | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Compute the targets of `content` (1, 3, H, W) and of the paintings in its `regions`.
 
-        `cache` may have those of the paintings.
+        `cache` may have those of the paintings; `memory` has the results of earlier frames.
         """
         self._options = options
+        self._memory = memory
         self._picture = content
         height, width = content.shape[2:]
         view = View(network, options, [region.where for region in regions], (height, width))
@@ -93,10 +96,15 @@ class Objective:
         gradient.add_(excess, alpha=2 * BOX / x.numel())
         total = self._total(content, style) + self._options.recipe.tv_weight * tv
         total = total + BOX * excess.square_().mean()
+        parts = {"content": content, "style": style, "tv": tv}
+        if self._memory is not None:
+            weight = self._options.temporal_weight
+            parts["temporal"] = self._memory.distance(x, gradient, weight)
+            total = total + weight * parts["temporal"]
         # One transfer to the host for all values; the maximum is NaN if any value is.
-        values = torch.stack([total, content, style, tv, gradient.abs().amax()]).detach()
+        values = torch.stack([total, *parts.values(), gradient.abs().amax()]).detach()
         *terms, largest = values.tolist()
-        named = dict(zip(("total", "content", "style", "tv"), terms, strict=True))
+        named = dict(zip(("total", *parts), terms, strict=True))
         finite = abs(named["total"]) + largest < float("inf")
         return Point(x, named["total"], gradient, named, finite)
 

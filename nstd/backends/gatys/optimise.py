@@ -67,11 +67,13 @@ class Standing:
         best = (*self.best, min(self.best[-1], iterate.point.loss))
         return replace(self, iterate=iterate, used=used, best=best[-iterate.patience - 1 :])
 
-    def plateau(self, tolerance: float) -> bool:
-        """Whether the last steps lowered the loss by less than the share `tolerance`."""
-        if self.stuck or len(self.best) <= self.iterate.patience:
+    def plateau(self, tolerance: float, patience: int | None = None) -> bool:
+        """Whether the last steps lowered the loss by less than the share `tolerance`: as many steps
+        as the optimiser needs, or fewer with a smaller `patience`."""
+        steps = self.iterate.patience if patience is None else min(patience, self.iterate.patience)
+        if self.stuck or len(self.best) <= steps:
             return self.stuck
-        return self.best[0] - self.best[-1] <= tolerance * abs(self.best[-1])
+        return self.best[-steps - 1] - self.best[-1] <= tolerance * abs(self.best[-1])
 
 
 class Descent:
@@ -88,16 +90,18 @@ class Descent:
         report: Report,
         save: Callable[[Standing], bytes],
         show: Callable[[Tensor], Pixels],
+        patience: int | None = None,
     ) -> None:
         """`budget` limits the evaluations of `levels`; `start` makes the first iterate.
 
+        `tolerance` and `patience` say what a plateau is; see `Standing.plateau`.
         `save` turns a standing into a checkpoint; `show` turns a picture into a preview.
         """
         self._problem = problem
         self._levels = levels
         self._budget = budget
         self._start = start
-        self._tolerance = tolerance
+        self._plateau = tolerance, patience
         self._report = report
         self._save = save
         self._show = show
@@ -113,7 +117,7 @@ class Descent:
             if begun or self._left(number, 0):
                 at = self._level(number, at)
         assert at is not None  # a budget has at least one evaluation
-        early = at.plateau(self._tolerance) and self._left(at.level, at.used)
+        early = at.plateau(*self._plateau) and self._left(at.level, at.used)
         note = "" if early else self._budget.shortfall(at.level, at.used, at.spent)
         done = _Meter(self._budget, at.level, at.used, at.spent).progress()
         self._report_progress(replace(done, fraction=1.0, note=note), at, at.iterate.point)
@@ -136,7 +140,7 @@ class Descent:
         if at is None or at.level < number:
             iterate = self._enter(level, at, evaluate)
             at = Standing(iterate, number, meter.used, spent, (iterate.point.loss,))
-        while (left := self._left(number, at.used)) and not at.plateau(self._tolerance):
+        while (left := self._left(number, at.used)) and not at.plateau(*self._plateau):
             moved = self._step(at.iterate, evaluate, left)
             at = at.moved(moved, meter.used) if moved else replace(at, stuck=True)
         return at

@@ -68,6 +68,17 @@ class Options(BaseModel):
         description="How much total variation is punished; more is smoother. "
         f"{usual(lambda spec: spec.usual.tv_weight)}.",
     )
+    temporal_weight: float = Field(
+        50.0,
+        ge=0,
+        le=100_000,
+        description="In films, how much a frame stays near the one before it; more flickers less.",
+    )
+    long_term: bool = Field(
+        False,
+        description="In films, also stay near frames further back, where something was hidden in "
+        "the one before.",
+    )
     content_layers: tuple[str, ...] | None = Field(
         None,
         min_length=1,

@@ -14,6 +14,7 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.pyramid import Level, carry, resize
 from nstd.backends.gatys.regions import Region, regions
 from nstd.backends.gatys.target_cache import TargetCache
+from nstd.backends.gatys.temporal import Memory
 from nstd.backends.gatys.tensors import to_tensor
 
 
@@ -24,11 +25,16 @@ class TaskPictures:
         self.content = to_tensor(task.content, task.device)
         self._regions = regions(task)
         self._init = None if task.init is None else to_tensor(task.init, task.device)
+        self._memory = Memory.of(task)
 
     @property
     def has_init(self) -> bool:
-        """Whether a start picture was given."""
-        return self._init is not None
+        """Whether a start picture was given, or is known from earlier frames."""
+        return self._init is not None or self._memory is not None
+
+    def memory_at(self, level: Level) -> Memory | None:
+        """What is known from earlier frames, at the size of `level`."""
+        return None if self._memory is None else self._memory.at(level)
 
     def content_at(self, level: Level) -> Tensor:
         """The content at the size of `level`."""
@@ -39,9 +45,12 @@ class TaskPictures:
         return [region.at(level) for region in self._regions]
 
     def init_at(self, level: Level) -> Tensor:
-        """The start picture: the content if none was given."""
-        picture = self.content if self._init is None else self._init
-        return resize(picture, level.height, level.width).clamp(0, 1)
+        """The start picture: what is known from earlier frames, else the content if none was
+        given."""
+        given = self.content if self._init is None else self._init
+        picture = resize(given, level.height, level.width).clamp(0, 1)
+        memory = self.memory_at(level)
+        return picture if memory is None else memory.over(picture)
 
 
 class StyleTransfer:
@@ -61,8 +70,14 @@ class StyleTransfer:
 
     def objective(self, level: Level) -> Evaluate:
         """The loss of pictures with the size of `level`."""
-        content, parts = self._pictures.content_at(level), self._pictures.regions_at(level)
-        objective = Objective(self._network, content, parts, self._options, self._cache)
+        objective = Objective(
+            self._network,
+            self._pictures.content_at(level),
+            self._pictures.regions_at(level),
+            self._options,
+            self._cache,
+            self._pictures.memory_at(level),
+        )
         return _grey(objective) if self._options.colors == "luminance" else objective
 
     def begin(self, level: Level, coarser: tuple[Level, Tensor] | None) -> Tensor:

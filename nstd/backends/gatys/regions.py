@@ -113,14 +113,14 @@ def _region(styles: Sequence[Style], where: Mask | None, task: Task) -> Region:
             to_tensor(style.pixels, task.device),
             style.weight,
             style.scale,
-            None if style.mask is None else _plane(style.mask, task.device),
+            None if style.mask is None else plane(style.mask, task.device),
         )
         for style in styles
     )
     if where is None:
         return Region(None, 1.0, paintings)
     share = float(where.mean()) if where.max() > BLACK else 0.0
-    return Region(_plane(where, task.device), share, paintings)
+    return Region(plane(where, task.device), share, paintings)
 
 
 def _rest(claimed: Sequence[Mask]) -> Mask | None:
@@ -131,5 +131,6 @@ def _rest(claimed: Sequence[Mask]) -> Mask | None:
     return rest
 
 
-def _plane(mask: Mask, device: str) -> Tensor:
+def plane(mask: Mask, device: str) -> Tensor:
+    """`mask` (H, W) as a tensor (1, 1, H, W) on `device`."""
     return torch.from_numpy(np.array(mask, dtype=np.float32, order="C"))[None, None].to(device)

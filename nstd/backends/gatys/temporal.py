@@ -1,0 +1,95 @@
+"""The temporal term: a frame of a film stays near the results of earlier frames.
+
+Ruder, Dosovitskiy, Brox, "Artistic Style Transfer for Videos", GCPR 2016: the mean over all values
+of c (x - w)^2, where w is the result of an earlier frame, moved to this one, and c the certainty.
+Of several earlier frames the nearest counts that is certain: the long-term weights of the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from nstd.backend import Task
+from nstd.backends.gatys.options import Options
+from nstd.backends.gatys.pyramid import Level, resize
+from nstd.backends.gatys.regions import averaged, plane
+from nstd.backends.gatys.tensors import to_tensor
+
+SHARE = 0.2  # of the evaluations of a first frame: those of a frame that is wholly known
+LEAST = 4  # evaluations on a level
+PATIENCE, TOLERANCE = 3, 5.0  # steps until a plateau, and times the tolerance of a first frame
+RATE = 0.1  # of adam's learning rate
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is known of a frame: the `picture` (1, 3, H, W) of earlier results, and how certain each
+    position is: `certainty` (1, 1, H, W), from 0 to 1."""
+
+    picture: Tensor
+    certainty: Tensor
+
+    @classmethod
+    def of(cls, task: Task) -> Self | None:
+        """The results of earlier frames of `task` in one picture; None in the first of a scene.
+
+        Without `long_term` only the frame just before counts.
+        """
+        if not task.earlier:
+            return None
+        used = task.earlier if task.options.long_term else task.earlier[:1]
+        height, width, _ = task.content.shape
+        left = torch.ones(1, 1, height, width, device=task.device)
+        picture = torch.zeros(1, 3, height, width, device=task.device)
+        for earlier in used:
+            share = left * plane(earlier.certainty, task.device)
+            picture += share * to_tensor(earlier.pixels, task.device)
+            left = left - share
+        certainty = 1 - left
+        return cls(picture / certainty.clamp(min=1e-6), certainty)
+
+    def at(self, level: Level) -> Memory:
+        """The memory at the size of `level`."""
+        size = level.height, level.width
+        certainty = averaged(self.certainty, *size)
+        assert certainty is not None
+        return replace(self, picture=resize(self.picture, *size).clamp(0, 1), certainty=certainty)
+
+    def over(self, ground: Tensor) -> Tensor:
+        """The memory, and `ground` (1, 3, H, W) where there is none."""
+        return torch.lerp(ground, self.picture, self.certainty)
+
+    def distance(self, x: Tensor, gradient: Tensor, weight: float) -> Tensor:
+        """The term of a picture `x`, a scalar; adds its gradient, times `weight`, to `gradient`."""
+        off = self.certainty * (x - self.picture)
+        gradient.add_(off, alpha=2 * weight / x.numel())
+        return (off * (x - self.picture)).mean()
+
+
+def levels_after(levels: Sequence[Level], task: Task) -> tuple[Level, ...]:
+    """`levels` with fewer evaluations, as much of the frame is known: all of them in a frame of
+    which nothing is."""
+    unknown = 1 - float(task.earlier[0].certainty.mean())
+    share = SHARE + (1 - SHARE) * unknown
+    return tuple(
+        replace(level, evaluations=max(LEAST, round(share * level.evaluations))) for level in levels
+    )
+
+
+def options_after(options: Options) -> Options:
+    """`options` for a frame that begins near its end.
+
+    Small steps of adam, whose first steps are as long as its rate whatever the gradient, and a
+    larger tolerance: noise of the film is no reason to move.
+    """
+    return options.model_copy(
+        update={
+            "tolerance": TOLERANCE * options.tolerance,
+            "learning_rate": RATE * options.learning_rate,
+        }
+    )
