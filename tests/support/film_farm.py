@@ -7,8 +7,8 @@ import json
 import shutil
 from pathlib import Path
 
-from support.farm import Farm, Plot
 from support.cinema import CARRY, pictures, save_gif, save_style
+from support.farm import Farm, Plot
 from support.forge import Forge
 from support.plugins import install
 

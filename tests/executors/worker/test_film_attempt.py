@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
+from support.cinema import pictures, save_gif, save_style
 from support.disk import Killed, StepFiles
 from support.executors import ONE, make_config
-from support.cinema import pictures, save_gif, save_style
 
 from nstd.backend import Progress, Result, Task
 from nstd.backend import Report as Tell
