@@ -44,21 +44,22 @@ def check_films(films: Iterable[Path], limits: LimitSettings, sides: Mapping[Pat
         have_checked("nstd.images.film.check", [str(number) for number in numbers], asked)
 
 
-def drop_folder(folder: Path, inbox: Path, files: Files) -> Path:
-    """Copy the files of a folder of frames into the inbox, under its name or with a number, by one
-    rename; its path there. Raises OSError."""
-    draft = inbox / f".{secrets.token_hex(8)}.tmp"
-    files.make_new_folder(draft, below=inbox)
+def drop_folder(folder: Path, target: Path, files: Files) -> Path:
+    """Copy the files of a folder of frames to `target` in the inbox, or to a free number of it.
+
+    It appears by one rename; returns its path. Raises OSError.
+    """
+    draft = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    files.make_new_folder(draft, below=target.parent)
     try:
         for path in sorted(folder.iterdir()):
             if path.is_file() and path.name[0] != ".":
                 files.copy_file(path, draft / path.name)
         files.sync_folder(draft)
-        for name in numbered(folder.resolve().name):
-            if not (inbox / name).exists():
-                files.rename(draft, inbox / name)
-                return inbox / name
-        raise AssertionError("there is no end of numbers")
+        names = map(target.with_name, numbered(target.name))
+        place = next(name for name in names if not name.exists())
+        files.rename(draft, place)
+        return place
     finally:
         if draft.exists():
             files.remove_tree(draft)

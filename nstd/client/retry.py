@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
+from nstd.client.film_check import drop_folder
 from nstd.documents.config import Config
 from nstd.documents.grid import parse_grid
 from nstd.errors import SidecarError, StoreError
-from nstd.intake.locator import Locator
+from nstd.intake.locator import Locator, split_frame
 from nstd.outbox.results import list_published, read_heading, read_reason
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, REASON
@@ -73,10 +74,13 @@ def _restore(
     try:
         if locator.find(str(sidecar), source) is not None:
             return
-        target = inbox.path / join(str(sidecar.parent), source)
+        target = inbox.path / join(str(sidecar.parent), split_frame(source)[0])
     except SidecarError:
         return  # a refused path stays refused
     files.make_folder(target.parent, below=inbox.path)
+    if copy.is_dir():  # the frames of a film
+        drop_folder(copy, target, files)
+        return
     temporary = target.with_name(f".nstd-{os.getpid()}.tmp")
     files.unlink(temporary)
     files.copy_file(copy, temporary)

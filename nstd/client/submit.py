@@ -139,7 +139,7 @@ def submit(config: Config, request: SubmitRequest) -> list[Submitted]:
     keep_sidecar_schema(config)
     share = config.jobs.pictures == "keep"
     placed = {
-        picture: f"{drop_folder(picture, inbox, files).name}/"
+        picture: f"{drop_folder(picture, inbox / picture.resolve().name, files).name}/"
         if picture.is_dir()
         else drop_picture(picture, inbox, files, share=share).name
         for picture in dict.fromkeys(request.files)

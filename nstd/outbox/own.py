@@ -17,7 +17,9 @@ from nstd.system.layout import FAILED, PREVIEW, REASON
 
 _FILMS = (".mp4", ".webm", ".gif", ".frames.csv")
 _SUFFIXES = (".png", ".jpg", ".webp", ".tiff", *_FILMS, ".json", ".yaml", ".yml", ".log")
-_INPUTS = "inputs"
+FRAMES = ".frames"
+"""How the folder of a result ends that is a folder of frames."""
+_INPUTS, _CONTENT = "inputs", "content"
 _LITTER = re.compile(r"\..*\.tmp|\.sheet-\d+\.png|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini")
 """Files that nobody misses: drafts of ours that a kill has left, and what file managers make."""
 
@@ -45,7 +47,7 @@ def why_not_ours(outbox: Path, place: OutboxFolder) -> str:
     folders = [PREVIEW, _INPUTS]
     if record.settings.film is not None:
         known.add(SHEET)
-        folders.append(f"{name}.frames")
+        folders.append(f"{name}{FRAMES}")
     return _other(outbox / place.path, known, folders)
 
 
@@ -76,8 +78,15 @@ def _other(folder: Path, files: Iterable[str], folders: Iterable[str]) -> str:
         is_folder = entry.is_dir(follow_symlinks=False) and entry.name in folders
         if not (is_file or is_folder):
             return f"it holds {entry.name!r}, which is not nstd's"
-        if is_folder and entry.name in {PREVIEW, _INPUTS}:
+        if is_folder and (entry.name in {PREVIEW, _INPUTS} or entry.name.endswith(FRAMES)):
             for inner in _entries(Path(entry.path)):
-                if not inner.is_file(follow_symlinks=False):
+                is_copy = entry.name == _INPUTS and inner.name == _CONTENT
+                if not (inner.is_file(follow_symlinks=False) or (is_copy and _is_flat(inner))):
                     return f"it holds {entry.name}/{inner.name!r}, which is not nstd's"
     return ""
+
+
+def _is_flat(folder: os.DirEntry[str]) -> bool:
+    """Whether it is a folder with files alone: the frames of a content."""
+    is_folder = folder.is_dir(follow_symlinks=False)
+    return is_folder and all(e.is_file(follow_symlinks=False) for e in _entries(Path(folder.path)))

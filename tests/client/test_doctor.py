@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import importlib.metadata
 import os
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -363,6 +365,27 @@ def test_what_cannot_be_looked_at_stops_no_other_check(
     finding = look(root, devices=["cpu"])[-1]
     assert (finding.level, finding.what) == ("fail", "daemon")
     assert "Permission denied" in finding.message
+
+
+def test_the_extra_of_films_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is missing with the command: not everybody needs it."""
+    versions = {"av": "16.0", "opencv-python-headless": "4.10"}
+    told = importlib.metadata.version
+
+    def version(package: str) -> str:
+        if package not in {"av", "opencv-python-headless"}:
+            return told(package)
+        if package not in versions:
+            raise PackageNotFoundError(package)
+        return versions[package]
+
+    monkeypatch.setattr(doctor, "version", version)
+    (found,) = about(look(root, devices=["cpu"]), "films")
+    assert found.message == "av 16.0, opencv-python-headless 4.10"
+    del versions["av"]
+    (missing,) = about(look(root, devices=["cpu"]), "films")
+    assert missing.level == "ok"
+    assert "pip install 'nstd[film]'" in missing.message
 
 
 def test_a_missing_package_is_a_failure(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

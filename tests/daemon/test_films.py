@@ -15,6 +15,9 @@ from support.cinema import CARRY, pictures, save_folder, save_gif, save_mp4, sav
 from support.playground import Playground, wait_for
 from support.plugins import install
 
+from nstd.outbox.own import why_not_ours
+from nstd.outbox.survey import look_at
+
 pytestmark = pytest.mark.xdist_group("films")
 needs_ffprobe = pytest.mark.skipif(
     shutil.which("ffprobe") is None, reason="needs ffprobe, of Debian's package ffmpeg"
@@ -81,6 +84,9 @@ def test_films_of_all_kinds_come_out_with_all_that_belongs_to_them(cinema: Playg
     assert [path.name for path in cinema.work.iterdir() if path.name[0].isdigit()] == []
     verified = cinema.command("verify")
     assert verified.returncode == 0, verified.stdout
+    for name in ("loop", "tone", "shots", "part"):
+        (place,) = look_at(outbox, name)
+        assert why_not_ours(outbox, place) == ""
 
 
 def test_what_is_not_for_films_or_not_for_pictures_is_refused_with_its_place(
@@ -216,6 +222,23 @@ def test_submit_again_and_verify_know_films(cinema: Playground, tmp_path: Path) 
     assert done.returncode != 0
     assert "loop-in-loop" in done.stdout
     assert "shots-in-loop" in done.stdout
+
+
+def test_what_a_failed_film_was_made_of_comes_back_with_a_retry(cinema: Playground) -> None:
+    """The folder of frames, and the film of which a style is a frame."""
+    save_gif(cinema.inbox / "loop.gif", pictures(2))
+    save_folder(cinema.inbox / "shots", pictures(2))
+    flag = cinema.folder / "go-on"
+    options = {"until": str(flag)}
+    cinema.sidecar("shots", content="shots/", style="loop.gif#0", options=options, timeout="1s")
+    assert cinema.once().returncode in (0, 1)
+    assert cinema.reason("shots")["code"] == "timed_out"
+    shutil.rmtree(cinema.inbox / "shots")
+    (cinema.inbox / "loop.gif").unlink()
+    assert cinema.command("retry", "shots").returncode == 0
+    flag.touch()
+    assert cinema.once().returncode == 0
+    assert cinema.record("shots")["output"]["frames"] == 2
 
 
 def test_a_grid_takes_films_and_its_sheet_shows_them(cinema: Playground) -> None:

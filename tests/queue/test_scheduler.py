@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from nstd.documents.config import Config
+from nstd.documents.film import FilmSettings
 from nstd.queue.entries import Decision, Resolution
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.scheduler import Scheduler
@@ -285,6 +286,21 @@ def test_a_jobs_time_runs_from_the_moment_that_a_worker_took_it() -> None:
 
 
 # Ends that somebody wants
+
+
+def test_the_time_out_of_a_film_is_for_each_frame() -> None:
+    """Each new frame begins anew; one that takes too long ends the job."""
+    scheduler = make()
+    run(scheduler, make_job("a", timeout=60.0, film=FilmSettings(kind="gif")), now=5.0)
+    for frame in range(1, 4):
+        scheduler.progressed("a", 50.0 * frame, frame)
+        scheduler.progressed("a", 50.0 * frame + 10, frame)
+        assert list(scheduler.overdue(50.0 * frame + 49)) == []
+    assert [running.job.id for running in scheduler.overdue(210.0)] == ["a"]
+    resolution = scheduler.resolve(failed("a", device_fault=True), 220.0)
+    assert resolution.failure is not None
+    assert resolution.failure.code == "timed_out"
+    assert "a frame" in resolution.failure.message
 
 
 def test_a_time_out_is_told_once_and_ends_the_job_whatever_its_worker_says() -> None:

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from nstd.documents.model import Count, Number, TolerantModel
 from nstd.executors.worker.result_writer import plain
 from nstd.images.film.model import Moment
+from nstd.images.film.opencv import load_cv2
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
 
@@ -119,18 +120,16 @@ def _to_16_bits(pixels: Pixels) -> np.ndarray[Any, np.dtype[np.uint16]]:
 
 
 def _encode(values: np.ndarray[Any, np.dtype[np.uint16]], alpha: Mask | None) -> bytes:
-    import cv2
-
+    cv2 = load_cv2()
     channels = values[:, :, ::-1]  # OpenCV has blue first
     if alpha is not None:
         channels = np.dstack([channels, _to_16_bits(alpha)])
     _, data = cv2.imencode(".png", np.ascontiguousarray(channels))
-    return data.tobytes()
+    return bytes(data)
 
 
 def _decode(data: bytes) -> tuple[Pixels, Mask | None] | None:
-    import cv2
-
+    cv2 = load_cv2()
     if not data:
         return None
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
