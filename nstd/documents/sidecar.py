@@ -204,7 +204,7 @@ class SharedKeys(Model):
         None, ge=0, le=100, description="From 0 to 100; the highest runs first."
     )
     timeout: Seconds | None = Field(
-        None, description="The longest one attempt may take, such as 30m."
+        None, description="The longest one attempt may take, such as 30m; of a film, each frame."
     )
 
 

@@ -19,7 +19,7 @@ function curve(losses, unit = "steps") {
   const scale = scales(steps, names.flatMap((name) => losses[name]));
   const picture = draw("svg", {
     viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "curve", "aria-label": curveWords(losses, names, unit),
-  }, ...grid(scale), ...levels(losses, scale),
+  }, ...grid(scale, unit.slice(0, -1)), ...levels(losses, scale),
     ...names.map((name, index) => line(losses, name, index, scale)));
   return make("div", {}, picture, legend(losses, names));
 }
@@ -40,15 +40,15 @@ function scales(steps, values) {
   };
 }
 
-function grid(scale) {
+function grid(scale, unit) {
   const lines = [];
   for (let power = Math.ceil(scale.bottom); power <= scale.top; power++) {
     const y = scale.y(10 ** power);
     lines.push(draw("line", { x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y, y2: y, class: "grid" }));
-    lines.push(draw("text", { x: EDGE.left - 8, y: y + 4, class: "label end" }, figure(10 ** power)));
+    lines.push(draw("text", { x: EDGE.left - 8, y: y + 4, class: "label end" }, power < -3 ? `1e${power}` : figure(10 ** power)));
   }
   const foot = HEIGHT - 8;
-  lines.push(draw("text", { x: EDGE.left, y: foot, class: "label" }, `step ${WHOLE.format(scale.first)}`));
+  lines.push(draw("text", { x: EDGE.left, y: foot, class: "label" }, `${unit} ${WHOLE.format(scale.first)}`));
   lines.push(draw("text", { x: WIDTH - EDGE.right, y: foot, class: "label end" }, WHOLE.format(scale.last)));
   return lines;
 }
