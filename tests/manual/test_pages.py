@@ -168,7 +168,8 @@ def test_each_command_line_is_one_that_the_command_takes(
     """Also of those that are not run as they stand: every option and argument is known."""
     monkeypatch.chdir(tmp_path)
     draw(tmp_path, "beach.jpg", "starry.jpg")
-    (tmp_path / "FILE").touch()
+    for name in ("FILE", "clip.mp4"):
+        (tmp_path / name).touch()
     (tmp_path / "old" / "pictures" / "nstd").mkdir(parents=True)
     assert len(invocations()) > 20
     for arguments in invocations():
