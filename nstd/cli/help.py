@@ -19,6 +19,7 @@ TOPICS = {
     "folders": "a recipe for all pictures that come into a folder",
     "film": "films, animations and folders of frames: what is chosen, what comes out",
     "styles": "strength, colours and presets; the networks, and the theory behind them",
+    "film": "films and animations: what is read, what comes out, and in which formats",
     "results": "what is in the outbox, and the gallery",
     "commands": "every command, exit codes, shell completion",
     "compare": "compare settings on your own pictures; measure speed and memory",

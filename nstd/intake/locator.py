@@ -15,7 +15,7 @@ from nstd.intake.names import is_ignored
 from nstd.system.nofollow import Folder, Signature, join
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif")
-FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".apng")
+FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".3gp", ".apng")
 """Suffixes of films alone; GIF, WebP, PNG and AVIF files may be pictures or films."""
 _FRAME = re.compile(r"(?P<film>.*\.\w{1,8})#(?P<frame>\d{1,9})", re.DOTALL)
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}

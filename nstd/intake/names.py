@@ -36,7 +36,7 @@ _UNSUPPORTED = {f".{suffix}": "camera raw" for suffix in _RAW.split()} | {
     ".psd": "a drawing of Photoshop",
     ".xcf": "a drawing of GIMP",
 }
-_FILMS = {".avi", ".mpg", ".mpeg", ".wmv", ".flv"}
+_FILMS = {".mpg", ".mpeg", ".wmv", ".flv"}
 
 
 def is_ignored(name: str) -> bool:
