@@ -10,7 +10,7 @@ added before the logarithm, so that it is defined for black.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from nstd.backend import Progress, Report, Result, Style, Task
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from nstd.backend import Pixels
 
     Array = NDArray[np.float32]
     Vector = NDArray[np.float64]
@@ -62,11 +64,16 @@ class Statistics:
 
 
 class ColorTransfer:
-    """The backend `color-transfer`: quick, without a network; `scale` of a style has no effect."""
+    """The backend `color-transfer`: quick, without a network; `scale` of a style has no effect.
+
+    All pictures of a series, and all frames of a film, are changed in the same way: from the
+    statistics of all of them.
+    """
 
     name = "color-transfer"
     Options: type[BaseModel] = TransferOptions
     size: int | None = None
+    takes = frozenset({"series"})
 
     def run(self, task: Task, report: Report) -> Result:
         """Recolour the content, band by band; several styles are averaged by weight."""
@@ -74,7 +81,8 @@ class ColorTransfer:
 
         options: TransferOptions = task.options
         begin = time.perf_counter()
-        source, target = statistics(task.content), mixed_statistics(task.styles)
+        source = common_statistics(task.series or (task.content,))
+        target = mixed_statistics(task.styles)
         fitted = time.perf_counter()
         result = np.empty_like(task.content, dtype=np.float32)
         bands = list(row_bands(task.content))
@@ -113,6 +121,16 @@ def statistics(pixels: Array) -> Statistics:
     mean = np.sum([to_lab(pixels[rows]).sum((0, 1)) for rows in bands], axis=0) / count
     squares = [((to_lab(pixels[rows]) - mean) ** 2).sum((0, 1)) for rows in bands]
     return Statistics(mean, np.sqrt(np.sum(squares, axis=0) / count))
+
+
+def common_statistics(pictures: Sequence[Pixels]) -> Statistics:
+    """The statistics of all pixels of several pictures together, each as important as another."""
+    import numpy as np
+
+    each = [statistics(pixels) for pixels in pictures]
+    mean = np.mean([one.mean for one in each], axis=0)
+    squares = [one.std**2 + (one.mean - mean) ** 2 for one in each]
+    return Statistics(mean, np.sqrt(np.mean(squares, axis=0)))
 
 
 def mixed_statistics(styles: tuple[Style, ...]) -> Statistics:

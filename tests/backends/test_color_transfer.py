@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,17 @@ def test_it_is_a_light_backend() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_all_frames_of_a_film_are_changed_in_the_same_way() -> None:
+    """One colour becomes one colour, whatever else is in the frame; the whole gets the style's."""
+    dark, light, style = noise(0, 0.4), noise(0.3, 0.9, seed=1), noise(0.2, 0.8, seed=2)
+    dark[:8, :8] = light[:8, :8] = 0.35
+    whole = np.concatenate([dark, light])
+    job = replace(task(dark, style), series=(dark, light), film=True)
+    made = [
+        ColorTransfer().run(replace(job, content=x), lambda _: None).pixels for x in (dark, light)
+    ]
+    assert np.array_equal(made[0][:8, :8], made[1][:8, :8])
+    assert np.concatenate(made) == pytest.approx(run(whole, style).pixels, abs=1e-5)
+    assert np.abs(made[0] - run(dark, style).pixels).mean() > 0.05

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.backend import Interrupted, Progress, Result, Style, Task
+from nstd.backend import Earlier, Interrupted, Progress, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, fitted
 from nstd.backends.weights import REGISTRY, RETRAINED
 
@@ -82,6 +82,8 @@ def task(
     weights: Path = Path("none"),
     start_at: Pixels | None = None,
     series: tuple[Pixels, ...] = (),
+    film: bool = False,
+    earlier: tuple[Earlier, ...] = (),
     **options: Any,
 ) -> Task:
     """A job of the network that `narrow` makes small, short unless a budget is named."""
@@ -97,6 +99,8 @@ def task(
         state=state,
         init=start_at,
         series=series,
+        film=film,
+        earlier=earlier,
     )
 
 

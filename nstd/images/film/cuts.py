@@ -63,4 +63,4 @@ def followed(before: Pixels, now: Pixels) -> float:
 def _histogram(pixels: Pixels) -> NDArray[np.float64]:
     places = (pixels.reshape(-1, 3) * BINS).astype(int).clip(0, BINS - 1)
     counts = np.bincount(places @ (BINS**2, BINS, 1), minlength=BINS**3)
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum())

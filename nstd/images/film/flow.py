@@ -87,7 +87,7 @@ def steadied(flow: Flow, here: Pixels, there: Pixels) -> Flow:
     own = difference(here, warped(there, flow))
     common = difference(here, warped(there, camera))
     share = ((common - WORSE * own) / (own + ROUNDING)).clip(0, 1)
-    return camera + share[..., None] * (flow - camera)
+    return np.asarray(camera + share[..., None] * (flow - camera), np.float32)
 
 
 def camera_of(flow: Flow) -> Flow:
@@ -140,8 +140,10 @@ def boundaries(flow: Flow) -> NDArray[np.bool_]:
 
     Ruder, Dosovitskiy, Brox (2016).
     """
-    down, right = np.gradient(flow, axis=(0, 1))
-    return np.asarray(_square(down) + _square(right) > 0.01 * _square(flow) + 0.002)
+    if min(flow.shape[:2]) < 2:
+        return np.zeros(flow.shape[:2], np.bool_)
+    slopes = [np.asarray(np.gradient(flow, axis=axis)) for axis in (0, 1)]
+    return np.asarray(sum(map(_square, slopes)) > 0.01 * _square(flow) + 0.002)
 
 
 def inside(flow: Flow) -> NDArray[np.bool_]:
@@ -163,7 +165,7 @@ def softened(trusted: NDArray[np.bool_]) -> Mask:
     """`trusted` as a mask that fades to its edges from inside."""
     cv2 = load_cv2()
     mask: Mask = trusted.astype(np.float32)
-    return np.minimum(mask, cv2.GaussianBlur(mask, (0, 0), SOFT))
+    return np.asarray(np.minimum(mask, cv2.GaussianBlur(mask, (0, 0), SOFT)), np.float32)
 
 
 def _linear(field: Flow, flow: Flow) -> Flow:
@@ -182,4 +184,4 @@ def _ends(flow: Flow) -> tuple[Plane, Plane]:
 
 
 def _square(field: Flow) -> Plane:
-    return np.square(field).sum(2)
+    return np.asarray(np.square(field).sum(2), np.float32)

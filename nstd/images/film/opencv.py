@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nstd.errors import PictureError
+from nstd.images.film.failures import EXTRA
 
 
 def load_cv2() -> Any:
@@ -16,9 +17,9 @@ def load_cv2() -> Any:
         import cv2
     except ImportError:
         raise PictureError(
-            "picture_refused",
-            "films need OpenCV, which is not installed",
-            "install it with: pip install 'nstd[film]'",
+            "picture_unreadable",
+            "films need the extra `film`, whose OpenCV is not installed",
+            EXTRA,
         ) from None
     cv2.setNumThreads(1)
     return cv2

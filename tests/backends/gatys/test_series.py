@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 from support.gatys import narrow, painting, photograph, plain, run, task
 
-from nstd.backend import Style
+from nstd.backend import Earlier, Style
 from nstd.backends.gatys import Gatys, fitted
 from nstd.backends.gatys.checkpoint import fingerprint
 from nstd.backends.gatys.colors import recolored
@@ -131,7 +131,8 @@ def test_the_detail_of_the_content_comes_from_its_loss_alone(options: dict[str, 
 def test_a_checkpoint_is_bound_to_every_picture() -> None:
     """Any other mask, start, series, weight or option makes another fingerprint."""
     style = Style(painting(), region=HALF, mask=np.ones((64, 64), np.float32))
-    job = task(None, style, start_at=CONTENTS[1], series=CONTENTS)
+    before = Earlier(CONTENTS[1], np.ones((64, 80), np.float32))
+    job = task(None, style, start_at=CONTENTS[1], series=CONTENTS, earlier=(before,))
     assert fingerprint(job) == fingerprint(replace(job, state=b"other", device="cuda:0"))
     others = [
         replace(job, init=None),
@@ -139,6 +140,11 @@ def test_a_checkpoint_is_bound_to_every_picture() -> None:
         replace(job, series=CONTENTS[:2]),
         replace(job, series=CONTENTS[::-1]),
         replace(job, content=CONTENTS[2]),
+        replace(job, film=True),
+        replace(job, earlier=()),
+        replace(job, earlier=(before, before)),
+        replace(job, earlier=(replace(before, pixels=CONTENTS[2]),)),
+        replace(job, earlier=(replace(before, certainty=HALF),)),
         replace(job, options=job.options.model_copy(update={"strength": 0.6})),
         *(
             replace(job, styles=(replace(style, **change),))
