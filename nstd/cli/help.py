@@ -17,7 +17,6 @@ from nstd.errors import did_you_mean, nearest
 TOPICS = {
     "sidecar": "the small file that describes a job: every key, masks, series, grids",
     "folders": "a recipe for all pictures that come into a folder",
-    "film": "films, animations and folders of frames: what is chosen, what comes out",
     "styles": "strength, colours and presets; the networks, and the theory behind them",
     "film": "films and animations: what is read, what comes out, and in which formats",
     "results": "what is in the outbox, and the gallery",

@@ -61,7 +61,7 @@ ELSEWHERE = {
     ),
     "pip install 'nstd[film]'\n": "client/test_doctor.py::test_the_extra_of_films_is_named",
     "nstd submit clip.mp4 starry.jpg\n": (
-        "daemon/test_films.py::test_submit_again_and_verify_know_films"
+        "daemon/test_film_jobs.py::test_submit_again_and_verify_know_films"
     ),
     "nstd networks install vgg16\n": "cli/test_lists.py::test_networks_installs_a_trusted_file",
     "nstd bench quality PAIRS_DIR": (
