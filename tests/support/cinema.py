@@ -16,8 +16,8 @@ from nstd.backend import Progress, Result
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     pause: float = 0.0
-    slow: int = 0            # the frame, counted by colour, that takes for ever
     until: str = ""          # waits in each frame until this file is there
+    unless: str = ""         # fails while this file is not there
     budget: float | None = None
 
 class Carry:
@@ -31,6 +31,8 @@ class Carry:
     def run(self, task, report):
         options = task.options
         time.sleep(options.pause)
+        if options.unless and not os.path.exists(options.unless):
+            raise RuntimeError("not yet")
         while options.until and not os.path.exists(options.until):
             report(Progress(step=0, steps=2, fraction=0.0))
             time.sleep(0.02)
