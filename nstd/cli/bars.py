@@ -75,7 +75,9 @@ class Bars:
     def _on_event(self, event: str, line: dict[str, Any]) -> None:
         if event == "job.finished":
             seconds = format_duration(round(line["seconds"]["total"]))
-            words = f"{line['width']}x{line['height']} in {seconds}"
+            size = f"{line['width']}x{line['height']}"
+            frames = f"{line['frames']} frames of " if "frames" in line else ""
+            words = f"{frames}{size} in {seconds}"
             self.endings.append(JobEnding(line["output"], words, failed=False))
         elif event == "job.failed":
             words = f"{line['code']}: {line['message']}"

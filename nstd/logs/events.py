@@ -163,7 +163,7 @@ EVENTS: dict[str, Event] = {
     "job.finished": Event(
         "info",
         "job name output backend device attempt steps losses seconds queued peak_memory "
-        "width height [network] [stopped] [batch]",
+        "width height [frames] [network] [stopped] [batch]",
         "the canonical line: the picture and its record are in the outbox",
     ),
     "job.failed": Event(

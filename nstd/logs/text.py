@@ -137,6 +137,8 @@ def _progress(line: Line) -> str:
 def _finished(line: Line) -> str:
     seconds = format_duration(round(line["seconds"]["total"]))
     size = f"{line['width']}x{line['height']}"
+    if "frames" in line:
+        size = f"{line['frames']} frames of {size}"
     return f"{size} in {seconds} on {line['device']}: {line['output']}"
 
 

@@ -235,5 +235,6 @@ def _summary(record: Record) -> dict[str, Any]:
         "losses": record.last_losses,
         "width": record.output.width,
         "height": record.output.height,
+        **({"frames": record.output.frames} if record.output.frames else {}),
         **{name: getattr(record, name) for name in _FROM_RECORD},
     }

@@ -41,6 +41,8 @@ ENCODING = 0.03
 """The share of the work that is the writing of the film, for the estimate of the time."""
 _FRAME_BYTES = 8
 """Bytes on disk of a stored frame, at most, per pixel."""
+_POINTS = 500
+"""The most frames whose losses are in the record."""
 _KEPT = ("network", "seed", "device_name", "device_memory", "predicted_memory")
 """What the record needs of a result of the backend, beside the frame."""
 
@@ -72,15 +74,13 @@ class FilmAttempt(Attempt):
             self._reporter.add_picture_notes(source.notes(film))
             self._reporter.restart_eta()
             if self._done < self._count:
-                task = self._first_task(source, film, backend, options)
+                task = self._first_task(film, backend, options)
                 self._make(film, task, Scene(reach_of(backend, options)), before)
             self._finish(film, before)
 
     # The frames
 
-    def _first_task(
-        self, source: FilmInput, film: Film, backend: Backend, options: BaseModel
-    ) -> Task:
+    def _first_task(self, film: Film, backend: Backend, options: BaseModel) -> Task:
         """The task of a frame, as far as it is the same for all; its content is the poster."""
         self._had_room = self._has_room(film)
         decoder = Decoder(self._assignment)
@@ -90,7 +90,7 @@ class FilmAttempt(Attempt):
         task = Task(
             content=seen(next(film.frames(self._poster))),
             styles=styles,
-            series=self._timed("decode", lambda: sample_of(source)) if has_series else (),
+            series=self._timed("decode", lambda: sample_of(film)) if has_series else (),
             options=options,
             device=self._assignment.torch_device,
             weights=self._assignment.weights,
@@ -206,10 +206,7 @@ class FilmAttempt(Attempt):
         if self._assignment.views:
             self._timed("views", lambda: self._show_moving(film, result))
         self._reporter.step = sum(each.steps for each in facts)
-        self._reporter.losses = [
-            {"step": number, "level": 1, "seconds": each.seconds} | each.losses
-            for number, each in enumerate(facts, start=1)
-        ]
+        self._reporter.losses = _curve(facts)
         total = {"total": self._reporter.elapsed + before}
         writer.write_result(result, picture, self._reporter, self._seconds | total)
 
@@ -220,3 +217,12 @@ class FilmAttempt(Attempt):
             self._film_writer.write_previews(film, self._frames)
         except Exception as error:  # of disk or encoder
             self._reporter.note_error(f"no moving preview: {error}")
+
+
+def _curve(facts: list[FrameFacts]) -> list[dict[str, float]]:
+    """The losses of some frames, for the record; the table of frames has those of all."""
+    stride = -(-len(facts) // _POINTS)
+    return [
+        {"step": number + 1, "level": 1, "seconds": facts[number].seconds} | facts[number].losses
+        for number in range(0, len(facts), stride)
+    ]

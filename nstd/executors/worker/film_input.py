@@ -10,6 +10,7 @@ from nstd.executors.contract import Assignment
 from nstd.executors.worker.inputs import SERIES_SIDE, Decoder, flatten
 from nstd.images.film.model import FilmLimits, Frame, FrameChoice
 from nstd.images.film.reader import Film, Tick, open_film
+from nstd.images.film.small import smaller
 from nstd.images.model import Picture
 
 if TYPE_CHECKING:
@@ -33,20 +34,18 @@ class FilmInput:
         self._limits = limits_of(assignment.film)
         self._choice = choice_of(assignment.job.film)
 
-    def open(self, most: int | None = None) -> Film:
-        """Open the film, with frames of the job's size, or of at most `most` pixels a side.
+    def open(self) -> Film:
+        """Open the film, with frames of the job's size.
 
         Raises PictureError with the film's name in the sidecar.
         """
-        job = self._job
-        side = job.size if most is None else min(job.size or most, most)
         with self._decoder.with_sidecar_name(self._given):
             return open_film(
                 self._path,
                 limits=self._limits,
                 choice=self._choice,
-                max_side=side,
-                enlarge=job.enlarge and most is None,
+                max_side=self._job.size,
+                enlarge=self._job.enlarge,
                 tick=self._tick,
             )
 
@@ -81,7 +80,7 @@ def spread(count: int, most: int = SAMPLE) -> list[int]:
     return [(2 * part + 1) * count // (2 * taken) for part in range(taken)]
 
 
-def sample_of(source: FilmInput) -> tuple[Pixels, ...]:
+def sample_of(film: Film) -> tuple[Pixels, ...]:
     """Small frames from the whole length of a film, as the series of each of its frames."""
-    with source.open(SERIES_SIDE) as film:
-        return tuple(seen(next(film.frames(index))) for index in spread(len(film.moments)))
+    frames = (seen(next(film.frames(index))) for index in spread(len(film.moments)))
+    return tuple(smaller(frame, SERIES_SIDE) for frame in frames)

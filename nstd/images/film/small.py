@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image
-
+from nstd.images.film.opencv import load_cv2
 from nstd.images.model import Array
 
 
@@ -13,8 +11,7 @@ def smaller(pixels: Array, side: int) -> Array:
     height, width, _ = pixels.shape
     if max(height, width) <= side:
         return pixels
-    scale = side / max(height, width)
+    cv2, scale = load_cv2(), side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    image = Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
-    reduced = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    return np.asarray(reduced, np.float32) / np.float32(255)
+    reduced: Array = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return reduced
