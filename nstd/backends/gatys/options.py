@@ -8,7 +8,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nstd.backends.gatys.networks import NETWORKS, LossWeights, Spec
+from nstd.backends.gatys.network_spec import LossWeights, Spec
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.system.units import Seconds
 
 LARGE = 1 << 20  # pixels; larger pictures are processed in tiles

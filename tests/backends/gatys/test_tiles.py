@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys import Options, networks, options
-from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.network_protocol import NetworkRequest
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
 from nstd.backends.gatys.tiles import tiles, whole

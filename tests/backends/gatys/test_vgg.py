@@ -20,7 +20,8 @@ from torch.nn import functional
 
 from nstd.backend import Progress, Style, Task
 from nstd.backends.gatys import Gatys, Options
-from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.network_protocol import NetworkRequest
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import DEVIATION, MEAN
 from nstd.backends.gatys.statistic import statistic
 from nstd.backends.gatys.tensors import to_tensor
