@@ -18,7 +18,7 @@ from nstd.backends.gatys import Options, networks
 from nstd.backends.gatys.network_protocol import NetworkRequest
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
-from nstd.backends.weights import RETRAINED
+from nstd.backends.weights_registry import RETRAINED
 from nstd.bench.speed import batch as batches
 from nstd.bench.speed import large, report, run
 from nstd.bench.speed.large import Case, measure_large, print_large

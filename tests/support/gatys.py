@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nstd.backend import Interrupted, Progress, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, fitted
-from nstd.backends.weights import REGISTRY, RETRAINED
+from nstd.backends.weights_registry import REGISTRY, RETRAINED
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels

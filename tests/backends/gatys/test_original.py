@@ -19,7 +19,7 @@ from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import package_scales
 from nstd.backends.gatys.pyramid import shrink
 from nstd.backends.gatys.vgg import load
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights_registry import REGISTRY
 from nstd.errors import WeightsError
 
 LAYERS = NETWORKS["vgg19"].layers

@@ -27,7 +27,7 @@ from nstd.backends.gatys.statistic import statistic
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.backends.gatys.vgg import empty_layers, load
 from nstd.backends.gatys.wasserstein import Wasserstein
-from nstd.backends.weights import REGISTRY, RETRAINED
+from nstd.backends.weights_registry import REGISTRY, RETRAINED
 from nstd.errors import WeightsError
 
 SHALLOW = ("relu1_1", "relu1_2", "relu2_1")
