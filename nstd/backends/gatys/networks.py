@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 
+from nstd.backends.gatys import torchvision_table
 from nstd.backends.gatys.network_protocol import Loader, Network, NetworkRequest
 from nstd.backends.gatys.network_spec import Footprint, LossWeights, Reach, Spec
 
@@ -153,7 +154,7 @@ _STUDENT = replace(
     general=LossWeights(content_weight=0.27, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
 )
 
-NETWORKS: dict[str, Spec] = {
+OWN: dict[str, Spec] = {
     "fitted": _FITTED,
     "fixed": _FIXED,
     "student": _STUDENT,
@@ -161,6 +162,9 @@ NETWORKS: dict[str, Spec] = {
     "vgg19-torchvision": _RETRAINED,
     "vgg16": _vgg(2, 2, 3, 3, 3),
 }
+"""The networks that nstd builds itself."""
+
+NETWORKS = OWN | torchvision_table.rows(_ORIGINAL)
 
 
 def load(request: NetworkRequest) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,18 +13,30 @@ from torch.nn import functional
 TINY = 1e-10  # added under the root, whose derivative at 0 is infinite
 
 
-def pool(features: Tensor, kind: str) -> Tensor:
+def pool(features: Tensor, kind: str, window: int = 2) -> Tensor:
     """Features (1, C, H, W) as (1, C, ceil(H / 2), ceil(W / 2)).
 
-    `kind` is `max`, `average`, or `l2`: the root of the sum of four squares. An odd last row or
-    column is kept, so that every pixel counts; a side of 1 stays 1.
+    `kind` is `max`, `average`, or `l2`: the root of four times the mean square. An odd last row or
+    column is kept, so that every pixel counts; a side of 1 stays 1. `window` is the side of the
+    windows, 2 or 3; those of 3 overlap, and have their middle where those of 2 begin.
     """
+    if kind == "max":
+        pooled: Tensor = _Maximum.apply(features, window)
+        return pooled
+    averaged = partial(functional.avg_pool2d, **_windows(window), count_include_pad=False)
     if kind == "average":
-        return functional.avg_pool2d(features, 2, ceil_mode=True)
-    if kind == "l2":
-        return (4 * functional.avg_pool2d(features.square(), 2, ceil_mode=True) + TINY).sqrt()
-    pooled: Tensor = _Maximum.apply(features)
-    return pooled
+        return averaged(features)
+    return (4 * averaged(features.square()) + TINY).sqrt()
+
+
+def _windows(window: int) -> dict[str, Any]:
+    """Where windows of that side lie: in every case ceil(H / 2) of them."""
+    return {
+        "kernel_size": window,
+        "stride": 2,
+        "padding": window // 3,
+        "ceil_mode": window == 2,
+    }
 
 
 class _Maximum(torch.autograd.Function):
@@ -31,18 +44,23 @@ class _Maximum(torch.autograd.Function):
     more than everything else that an evaluation saves besides the features."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor) -> Tensor:
+    def forward(ctx: Any, features: Tensor, window: int) -> Tensor:
         ctx.save_for_backward(features)
-        return functional.max_pool2d(features, 2, ceil_mode=True)
+        ctx.windows = _windows(window)
+        return functional.max_pool2d(features, **ctx.windows)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (features,) = ctx.saved_tensors
-        _, where = functional.max_pool2d(features, 2, ceil_mode=True, return_indices=True)
-        given = (gradient, features, [2, 2], [2, 2], [0, 0], [1, 1], True, where)
+        _, where = functional.max_pool2d(features, **ctx.windows, return_indices=True)
+        side, stride, padding, ceil_mode = (
+            ctx.windows[name] for name in ("kernel_size", "stride", "padding", "ceil_mode")
+        )
+        sides = ([side] * 2, [stride] * 2, [padding] * 2, [1, 1])
+        given = (gradient, features, *sides, ceil_mode, where)
         found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(*given)
-        return found
+        return found, None
 
 
 def tap(features: Tensor, kind: str) -> tuple[Tensor, Tensor]:
