@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def install_torchvision(folder: Path, name: str) -> str:
 def _in_range(key: str, noise: Tensor) -> Tensor:
     """Noise as filters (He et al., 2015), or as a scale or a shift of batch normalisation."""
     if noise.dim() == 4:
-        return noise * (2 / noise[0].numel()) ** 0.5
+        return noise * math.sqrt(2 / noise[0].numel())
     return 1 + 0.1 * noise.abs() if key.endswith(("weight", "running_var")) else 0.1 * noise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -20,23 +19,18 @@ def pool(features: Tensor, kind: str, window: int = 2) -> Tensor:
     column is kept, so that every pixel counts; a side of 1 stays 1. `window` is the side of the
     windows, 2 or 3; those of 3 overlap, and have their middle where those of 2 begin.
     """
-    if kind == "max":
-        pooled: Tensor = _Maximum.apply(features, window)
-        return pooled
-    averaged = partial(functional.avg_pool2d, **_windows(window), count_include_pad=False)
     if kind == "average":
-        return averaged(features)
-    return (4 * averaged(features.square()) + TINY).sqrt()
+        return _averaged(features, window)
+    if kind == "l2":
+        return (4 * _averaged(features.square(), window) + TINY).sqrt()
+    pooled: Tensor = _Maximum.apply(features, window)
+    return pooled
 
 
-def _windows(window: int) -> dict[str, Any]:
-    """Where windows of that side lie: in every case ceil(H / 2) of them."""
-    return {
-        "kernel_size": window,
-        "stride": 2,
-        "padding": window // 3,
-        "ceil_mode": window == 2,
-    }
+def _averaged(features: Tensor, window: int) -> Tensor:
+    return functional.avg_pool2d(
+        features, window, 2, window // 3, ceil_mode=window == 2, count_include_pad=False
+    )
 
 
 class _Maximum(torch.autograd.Function):
@@ -46,20 +40,18 @@ class _Maximum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, window: int) -> Tensor:
         ctx.save_for_backward(features)
-        ctx.windows = _windows(window)
-        return functional.max_pool2d(features, **ctx.windows)
+        ctx.window = window
+        return functional.max_pool2d(features, window, 2, window // 3, ceil_mode=window == 2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (features,) = ctx.saved_tensors
-        _, where = functional.max_pool2d(features, **ctx.windows, return_indices=True)
-        side, stride, padding, ceil_mode = (
-            ctx.windows[name] for name in ("kernel_size", "stride", "padding", "ceil_mode")
+        sides = ([ctx.window] * 2, [2, 2], [ctx.window // 3] * 2, [1, 1], ctx.window == 2)
+        _, where = torch.ops.aten.max_pool2d_with_indices(features, *sides)
+        found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+            gradient, features, *sides, where
         )
-        sides = ([side] * 2, [stride] * 2, [padding] * 2, [1, 1])
-        given = (gradient, features, *sides, ceil_mode, where)
-        found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(*given)
         return found, None
 
 

@@ -63,13 +63,11 @@ def load(request: NetworkRequest) -> TorchvisionNetwork:
     installed = find(request.name, request.weights)
     model = empty_model(request.name, request.pooling)
     depth = 1 + max(int(layer.split(".")[1]) for layer in request.layers)
-    layers = model.features[:depth]
+    layers = layers_of(model)[:depth]
     fill(layers, installed.path, torch.float32)
     fold_norms(layers)
-    layers.to(request.device, getattr(torch, request.precision)).to(
-        memory_format=torch.channels_last
-    )
-    model.features = layers
+    layers.to(request.device, getattr(torch, request.precision))
+    model.features = layers.to(memory_format=torch.channels_last)
     return TorchvisionNetwork(request.name, installed.sha256, model)
 
 
@@ -83,17 +81,28 @@ def empty_model(name: str, pooling: str) -> nn.Module:
     """
     with torch.device("meta"):
         model: nn.Module = get_model(name.removeprefix(PREFIX), weights=None)
-        layers = model.features
-        first = layers[0]
-        sides, middle = first.kernel_size, first.kernel_size[0] // 2
-        layers[0] = nn.Conv2d(
-            3, first.out_channels, sides, first.stride, middle, padding_mode="replicate"
-        )
+        layers = layers_of(model)
+        layers[0] = _centred(layers[0])
     for number, layer in enumerate(layers):
         if isinstance(layer, nn.MaxPool2d):
+            assert isinstance(layer.kernel_size, int)
             layers[number] = Pooling(pooling, layer.kernel_size)
     model.classifier = nn.Identity()
     return model.eval().requires_grad_(False)
+
+
+def layers_of(model: nn.Module) -> nn.Sequential:
+    """The convolutions of a network, with what stands between them."""
+    layers = model.features
+    assert isinstance(layers, nn.Sequential)
+    return layers
+
+
+def _centred(layer: nn.Module) -> nn.Conv2d:
+    """The first convolution, with the edges of the picture repeated, so that none is left out."""
+    assert isinstance(layer, nn.Conv2d)
+    side, stride = layer.kernel_size[0], layer.stride[0]
+    return nn.Conv2d(3, layer.out_channels, side, stride, side // 2, padding_mode="replicate")
 
 
 def fold_norms(layers: nn.Sequential) -> None:
@@ -103,7 +112,9 @@ def fold_norms(layers: nn.Sequential) -> None:
     """
     for number, layer in enumerate(layers):
         if isinstance(layer, nn.BatchNorm2d):
-            layers[number - 1] = fuse_conv_bn_eval(layers[number - 1], layer)
+            before = layers[number - 1]
+            assert isinstance(before, nn.Conv2d)
+            layers[number - 1] = fuse_conv_bn_eval(before, layer)
             layers[number] = nn.Identity()
     layers.requires_grad_(False)
 

@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from nstd.backends.gatys.network_spec import Footprint, Reach
 from nstd.backends.gatys.networks import MEGABYTE, NETWORKS
-from nstd.backends.gatys.torchvision_network import empty_model, extractor, fold_norms
+from nstd.backends.gatys.torchvision_network import empty_model, extractor, fold_norms, layers_of
 from nstd.backends.gatys.torchvision_table import PRECISIONS
 
 SIDE = 512  # pixels of a picture that is wider than any layer sees, and a multiple of each stride
@@ -48,8 +48,8 @@ def _means(name: str) -> nn.Module:
     model = empty_model(name, "average")
     for path, layer in list(model.named_modules()):
         if isinstance(layer, nn.Conv2d):
-            mean = nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
-            model.set_submodule(path, mean)
+            side, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
+            model.set_submodule(path, nn.AvgPool2d(side, stride, padding))
         elif isinstance(layer, nn.BatchNorm2d):
             model.set_submodule(path, nn.Identity())
     return model
@@ -67,7 +67,7 @@ def footprints_of(name: str) -> dict[str, Footprint]:
 
 def _footprint(name: str, dtype: torch.dtype) -> Footprint:
     model = empty_model(name, "max").to(dtype)
-    fold_norms(model.features)
+    fold_norms(layers_of(model))
     weights = {parameter.untyped_storage()._cdata: parameter for parameter in model.parameters()}
     saved = dict[int, Tensor]()
 
