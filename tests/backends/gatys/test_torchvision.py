@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,12 @@ from torchvision.models.feature_extraction import (  # type: ignore[import-untyp
 )
 
 from nstd.backend import Style
-from nstd.backends.gatys import Gatys, Options
+from nstd.backends.gatys import Gatys, Options, footprint
 from nstd.backends.gatys.network_protocol import NetworkRequest
 from nstd.backends.gatys.networks import NETWORKS, OWN, load
 from nstd.backends.gatys.original import DEVIATION, MEAN
 from nstd.backends.weights_registry import PREFIX, REGISTRY
-from nstd.errors import WeightsError
+from nstd.errors import BackendError, WeightsError
 
 NAMES = [name for name in NETWORKS if name not in OWN]
 SQUEEZENET = "torchvision:squeezenet1_1"
@@ -175,6 +176,20 @@ def test_memory_that_was_asked_for_is_like_what_was_measured() -> None:
         asked = NETWORKS["torchvision:vgg16_bn"].footprints[precision]
         assert measured.per_pixel < asked.per_pixel < 1.5 * measured.per_pixel
         assert measured.always < asked.always
+
+
+def test_a_job_that_does_not_fit_is_made_in_tiles_or_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the memory that was asked for, before its weights are read."""
+    whole = task(photograph(600, 600), network=SQUEEZENET)
+    tiled = replace(whole, options=whole.options.model_copy(update={"tile": 128}))
+    monkeypatch.setattr(footprint, "free", lambda _: footprint.needed(tiled))
+    assert footprint.admitted(whole).options.tile == 128
+    monkeypatch.setattr(footprint, "free", lambda _: 100 << 20)
+    with pytest.raises(BackendError, match=f"{SQUEEZENET} at 600 x 600 pixels needs") as caught:
+        footprint.admitted(whole)
+    assert caught.value.code == "out_of_memory"
 
 
 def test_absent_weights_are_told_with_the_command(tmp_path: Path) -> None:
