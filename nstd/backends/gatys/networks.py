@@ -134,7 +134,7 @@ _FIXED = replace(
         "float32": Footprint(50 * MEGABYTE, 860),
     },
     budgets={
-        "draft": (60, 40, 20, 10, 6),
+        "draft": (24, 14, 8, 4, 3),
         "normal": (70, 60, 28, 20, 12),
         "fine": (400, 250, 150, 60, 30),
     },
