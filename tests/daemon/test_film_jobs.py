@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -254,6 +255,43 @@ def test_a_grid_takes_films_and_its_sheet_shows_them(cinema: Playground) -> None
     with Image.open(manifest.with_name("sheet.png")) as sheet:
         assert "no picture" not in str(sheet.info)
         sheet.load()
+
+
+def test_a_folder_of_hostile_films_is_worked_off(cinema: Playground) -> None:
+    """Cut, torn, of other bytes, of no frames: each ends once, and one worker lives through all."""
+    gif = save_gif(cinema.folder / "good.gif", pictures(3)).read_bytes()
+    mp4 = save_mp4(cinema.folder / "good.mp4", pictures(4), sound=True).read_bytes()
+    draw = random.Random(11)
+    films = {"whole.gif": gif, "whole.mp4": mp4}
+    for number, data in enumerate((gif, mp4) * 4):
+        torn = bytearray(data)
+        for _ in range(20):
+            torn[draw.randrange(16, len(torn))] = draw.randrange(256)
+        films[f"torn-{number}"] = bytes(torn)
+        films[f"cut-{number}"] = data[: len(data) * (number + 1) // 9]
+    films["empty.mp4"] = mp4[:32]
+    films["matroska.mkv"] = b"\x1aE\xdf\xa3" + draw.randbytes(4000)
+    for name, data in films.items():
+        (cinema.inbox / name).write_bytes(data)
+        cinema.sidecar(name.replace(".", "-"), content=name)
+    assert cinema.once().returncode in (0, 1)
+    assert cinema.ended() == len(films)
+    codes = {line["code"] for line in cinema.events("job.failed")}
+    assert codes <= {"picture_refused", "picture_unreadable"}
+    assert {"whole-gif", "whole-mp4"} <= {each["name"] for each in cinema.events("job.finished")}
+    assert len(cinema.events("worker.started")) == 1
+    assert not cinema.events("daemon.error")
+
+
+def test_without_the_extra_the_reason_says_what_to_install(cinema: Playground) -> None:
+    """A picture of the same root is made all the same."""
+    cinema.sabotage("import sys\nsys.modules['av'] = sys.modules['cv2'] = None\n")
+    save_gif(cinema.inbox / "loop.gif", pictures(3))
+    cinema.sidecar("film", content="loop.gif", backend="puppet")
+    cinema.sidecar("picture", content="style.png", backend="puppet")
+    assert cinema.once().returncode in (0, 1)
+    assert "pip install 'nstd[film]'" in cinema.reason("film")["hint"]
+    assert cinema.record("picture")["output"]["width"] == 32
 
 
 def test_limits_of_films_are_those_of_the_config(cinema: Playground) -> None:

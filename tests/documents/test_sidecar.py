@@ -155,6 +155,11 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
             "3:18: format: expected 'png', 'jpg', 'webp', 'tiff', 'mp4', 'webm', 'gif', 'apng' or "
             "'frames', got 'pgn'; did you mean 'png'?",
         ),
+        ("output: {frames: 9..2}", "3:18: frames: expected two numbers of frames, from 1, the sma"),
+        ("output: {frames: '7'}", "3:18: frames: expected the numbers of two frames, like 24..240"),
+        ("output: {every: 0}", "3:17: every: expected at least 1, got 0"),
+        ("output: {fps: 0}", "3:15: fps: expected more than 0, got 0"),
+        ("init: frames/", "3:7: init: must be a picture; only a content can be a folder"),
         ("priority: yes", "3:11: priority: expected a whole number, got 'yes'"),
         ("priority: '50'", "3:11: priority: expected a whole number, got '50'"),
         ("priority: true", "3:11: priority: expected a whole number, got true"),

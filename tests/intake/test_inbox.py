@@ -181,6 +181,46 @@ def test_waiting_for_a_picture_becomes_a_warning_after_a_minute(tmp_path: Path) 
     assert began - 60 < note.since <= time.time()
 
 
+def test_a_folder_of_frames_is_complete_when_nothing_in_it_has_changed(desk: Desk) -> None:
+    """A frame that comes, grows or goes begins the wait anew."""
+    desk.drop("s.png")
+    for number in range(3):
+        desk.drop(f"shots/{number:04}.png")
+    desk.drop("a.yaml", "content: shots/\nstyle: s.png\n")
+    desk.look()
+    assert desk.look(SETTLE - 1) == []
+    desk.drop("shots/0003.png")
+    assert desk.look(2) == []
+    desk.drop("shots/0001.png", "longer than before")
+    assert desk.look(SETTLE - 1) == []
+    (desk.folder / "shots" / "0000.png").unlink()
+    assert desk.look(2) == []
+    (ready,) = desk.look(SETTLE)
+    content = ready.pictures[0]
+    assert (content.name, content.is_folder) == ("shots", True)
+    assert content.signature.size == len("longer than before") + 2
+    (desk.folder / "shots" / "0002.png").write_text("y")
+    assert not desk.inbox.root.folder_signature("shots").same_bytes(content.signature)
+
+
+@pytest.mark.parametrize("way", ["link", "file", "outside"])
+def test_a_folder_of_frames_leads_nowhere_else(desk: Desk, tmp_path: Path, way: str) -> None:
+    """A link to a folder is not followed, nor is a link in one; a file is no folder."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "0001.png").write_text("x")
+    desk.drop("s.png")
+    if way == "link":
+        (desk.folder / "shots").symlink_to(outside)
+    elif way == "file":
+        desk.drop("shots")
+    name = "../outside/" if way == "outside" else "shots/"
+    desk.drop("a.yaml", f"content: {name}\nstyle: s.png\n")
+    (ready,) = desk.settled()
+    assert ready.error is not None
+    assert ready.error.code == "path_refused"
+
+
 def test_what_looks_like_a_mistake_is_noted(desk: Desk) -> None:
     """Sidecars under other endings, old films, pictures nobody names; not what is on its way."""
     for name in ("a.yaml.txt", "b.json", "sub/c.wmv", "d.png", ".hidden.json", "e.png.part"):
