@@ -56,6 +56,7 @@ _WITH_ALPHA = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
 _SLACK = 1 << 17
 """Pixels that a decoder may take beyond the limit, as it rounds sides up to whole blocks."""
 _INTERLACED = "it is interlaced: its frames are taken as they are, with both half-frames"
+_SUBTITLES = "its subtitles are left out"
 _SEVERAL = "it contains several moving pictures, and the first one is taken"
 _MOST_SAMPLES = 5_000_000
 """Of all tracks together; FFmpeg takes up to 40 bytes for each that is announced."""
@@ -117,7 +118,7 @@ class Container:
             for frame in self._frames(container, stream):
                 self._damaged += frame.is_corrupt
                 unit = frame.time_base or stream.time_base or Fraction(1)
-                time = (before or Fraction(0)) if frame.pts is None else frame.pts * unit
+                time = self._time_of(frame, unit, before, stream)
                 if before is not None and time <= before:
                     self._behind += 1
                     if self._behind > _BEHIND:
@@ -173,6 +174,21 @@ class Container:
         decoder.options = {"max_pixels": str(2 * self._limits.pixels + _SLACK)}
         return decoder
 
+    def _time_of(
+        self, frame: VideoFrame, unit: Fraction, before: Fraction | None, stream: VideoStream
+    ) -> Fraction:
+        """When a frame is shown.
+
+        One without a time follows the one before. So do those of an AVI whose times are not
+        theirs: it has none for frames that are stored in another order.
+        """
+        time = Fraction(0) if frame.pts is None else frame.pts * unit
+        if before is None or (frame.pts is not None and self._kind != "avi"):
+            return time
+        rate = stream.average_rate
+        step = frame.duration * unit or (1 / rate if rate else Fraction(0))
+        return max(time, before + step)
+
     def _decoded(
         self, stream: VideoStream, frame: VideoFrame, time: Fraction, unit: Fraction
     ) -> Decoded:
@@ -199,6 +215,8 @@ class Container:
         width, height = first.size
         if len(moving_pictures(container)) > 1:
             self._seen[_SEVERAL] = None
+        if container.streams.subtitles:
+            self._seen[_SUBTITLES] = None
         return FilmFacts(
             kind=self._kind,
             width=width,

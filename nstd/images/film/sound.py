@@ -67,6 +67,18 @@ class Sound:
         """Write no sound: the format cannot hold it."""
         self._tracks, self._next, self._given_up = {}, None, True
 
+    @property
+    def lead(self) -> Fraction:
+        """The seconds by which sound that is copied begins before the first frame."""
+        if self._is_cut:
+            return Fraction(0)
+        starts = [
+            each.start_time * each.time_base
+            for each in self._streams()
+            if each.start_time is not None and each.time_base is not None
+        ]
+        return max(Fraction(0), self._offset - min(starts, default=self._offset))
+
     def add_to(self, out: OutputContainer) -> None:
         """Add the tracks to a film, before its first frame is written."""
         for stream in self._streams():

@@ -167,6 +167,21 @@ def test_broken_sound_does_not_cost_the_film(tmp_path: Path) -> None:
     assert tone_of(path)
 
 
+@pytest.mark.parametrize("format", ["mp4", "webm"])
+def test_sound_before_the_first_frame_is_kept(tmp_path: Path, format: FilmFormat) -> None:
+    """Half a second of it; the frames begin as much later, as in the source."""
+    times = [Fraction(1, 2) + time for time in even(25)]
+    codec, track = ("libx264", "aac") if format == "mp4" else ("libvpx-vp9", "libopus")
+    source = make_film(tmp_path / f"a.{format}", times, codec, sound=track)
+    path, made = written(source, format)
+    assert made.notes == ()
+    ((start, length, _),) = tone_of(path)
+    assert start == pytest.approx(0, abs=0.03)
+    assert length == pytest.approx(1.5, abs=0.06)
+    with opened(path) as film:
+        assert float(film.facts.start) - start == pytest.approx(0.5, abs=0.03)
+
+
 @needs_ffprobe
 def test_another_reader_sees_the_same_sound(tmp_path: Path) -> None:
     """The same packets at the same times, by ffprobe."""
