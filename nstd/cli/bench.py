@@ -148,6 +148,55 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
         print_large(found)
 
 
+@command.command("film")
+@config_option
+@click.argument("pictures", nargs=-1, metavar="[PICTURE]...", type=click.Path(path_type=Path))
+@click.option("--style", type=click.Path(path_type=Path), help="A sample by default.")
+@click.option("--size", type=click.IntRange(64, 4096), default=256, help="Longest side in pixels.")
+@click.option("--frames", type=click.IntRange(4, 1000), default=12, help="Of each scene.")
+@click.option("--scene", "only", multiple=True, metavar="WORD", help="Scenes with it in the name.")
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    callback=_assignments,
+    metavar="KEY=VALUE",
+    help="An option of the backend.",
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="nstd-film")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def film(config: Path | None, pictures: tuple[Path, ...], **given: Any) -> None:
+    """Measure how much films flicker: scenes of known motion over PICTURES, or over the samples.
+
+    Each cell of the table has the figure of the film and that of frames made each for itself: the
+    mean difference to the frame before in grey levels, moved by the true motion; the style loss;
+    seconds and evaluations of a frame. OUT (./nstd-film) gets the frames, and strips of one row
+    over time. About half an hour.
+    """
+    from nstd.bench.film.report import measure_films, print_films
+    from nstd.client.samples import PAIRS, sample_path
+
+    samples = [sample_path(name) for pair in PAIRS.values() for name in pair]
+    with _status_line() as show_step:
+        found = measure_films(
+            pictures or samples[::2],
+            given["style"] or samples[1],
+            dict(given["options"]),
+            config_or_defaults(config).folder("networks"),
+            given["size"],
+            given["frames"],
+            given["only"],
+            given["out"],
+            show_step,
+        )
+    if given["as_json"]:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        print_films(found)
+    click.echo(f"look at the frames and strips in {given['out']}", err=True)
+
+
 @contextmanager
 def _status_line() -> Iterator[Callable[[str], None]]:
     """Shows the current step: in place on a terminal, else line by line."""

@@ -16,6 +16,11 @@ PAIRS: dict[str, tuple[str, str]] = {
 """The file names of each pair's content and style."""
 
 
+def sample_path(name: str) -> Path:
+    """The file of a picture of the pairs."""
+    return Path(str(files(__name__).joinpath(name)))
+
+
 def copy_to(inbox: Path, keys: Mapping[str, Any] | None = None) -> list[Path]:
     """Put the pairs into `inbox`, pictures first; returns the paths of the sidecars.
 
