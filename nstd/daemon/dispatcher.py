@@ -77,7 +77,7 @@ class Dispatcher:
             self._states.error = ""  # no job can test the disk; the next claim does
         for job, slot in self.scheduler.dispatch(now):
             with _bound(job.id, slot):
-                begun = job.begun()
+                begun = job.begun(self._count_frames(job))
                 if not self._states.save(begun, now):
                     self.scheduler.add(job, now + self._states.pause)  # others go first next time
                     return
@@ -114,13 +114,19 @@ class Dispatcher:
             emit("job.progress", scale=report.scale, **fields)
 
     def _end_attempt(self, outcome: Outcome, now: float) -> None:
-        with _bound(outcome.job, self.scheduler.running[outcome.job].slot):
+        running = self.scheduler.running[outcome.job]
+        running.job = running.job.advanced(self._count_frames(running.job))
+        with _bound(outcome.job, running.slot):
             resolution = self.scheduler.resolve(outcome, now)
             self._log_device(resolution)
             if outcome.full_path:
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), outcome.full_path)
                 self._disk_errors.log(full, outcome.full_path, job=outcome.job)
             self._carry_out(resolution, now)
+
+    def _count_frames(self, job: Job) -> int:
+        """How many frames of a film are made; 0 for a picture."""
+        return 0 if job.film is None else self._store.paths(job.id).count_frames()
 
     def _carry_out(self, resolution: Resolution, now: float) -> None:
         job, failure = resolution.job, resolution.failure

@@ -86,6 +86,7 @@ class Job(StoredModel):
     `attempt` counts dispatched attempts, `running` says that one has not ended, and `crashes`
     counts the attempts during which the daemon itself died. `target` is the name in the outbox,
     set just before publication, so that a restarted daemon knows whether that has happened.
+    `frames` are those of a film that were there when the attempt began.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Job(StoredModel):
     priority: int = 50
     timeout: float = 0.0  # of a film: for each of its frames
     film: FilmSettings | None = Field(default=None, exclude_if=lambda value: value is None)
+    frames: int = Field(default=0, exclude_if=lambda value: not value)
     inputs: tuple[Input, ...] = ()
     submitted: float  # seconds since the epoch, as all times here
     claimed: float
@@ -135,9 +137,17 @@ class Job(StoredModel):
         """The region and the mask of a style, if it has them."""
         return self.given("region", style) + self.given("mask", style)
 
-    def begun(self) -> Job:
-        """The job with one more attempt, which is running."""
-        return self.model_copy(update={"attempt": self.attempt + 1, "running": True})
+    def begun(self, frames: int = 0) -> Job:
+        """The job with one more attempt, which is running; `frames` of a film are there."""
+        begun = {"attempt": self.attempt + 1, "running": True, "frames": frames}
+        return self.model_copy(update=begun)
+
+    def advanced(self, frames: int) -> Job:
+        """The job as it counts after an attempt: one that has made frames was the first of the
+        rest."""
+        if frames <= self.frames:
+            return self
+        return self.model_copy(update={"attempt": 1, "crashes": 0, "frames": frames})
 
     def requeued(self, *, forgive: bool) -> Job:
         """The job after its attempt; with `forgive`, the attempt does not count."""

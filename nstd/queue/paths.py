@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -39,6 +40,13 @@ class JobPaths:
     def frame(self, number: int) -> Path:
         """The finished frame of a film with this number, from 1."""
         return self.frames / f"{number:06}.png"
+
+    def count_frames(self) -> int:
+        """How many frames are there; 0 for a picture."""
+        try:
+            return sum(name.endswith(".png") for name in os.listdir(self.frames))  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
 
     def frame_facts(self, number: int) -> Path:
         """How that frame was made. It is written before the frame."""

@@ -135,6 +135,8 @@ class JobStore:
         """The daemon died during an attempt: the first `FORGIVEN` such attempts do not count."""
         if not job.running:
             return job
+        if job.film is not None:
+            job = job.advanced(self.paths(job.id).count_frames())
         job = job.model_copy(update={"crashes": job.crashes + 1})
         return self.save(job.requeued(forgive=job.crashes <= FORGIVEN))
 

@@ -12,8 +12,12 @@ import pytest
 from support.farm import fail_at_every_step, kill_at_every_step
 from support.film_farm import FilmFarm
 
+from nstd.queue.store import FORGIVEN
+
 SOME, FEWER = 37, 71
 """The short form tries every so manyth step, from one that each run draws; the slow one all."""
+STEPS = 48
+"""So many that a daemon makes a frame or two in its life."""
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("films")]
 
 
@@ -29,6 +33,21 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilmFarm]:
 def test_sigkill_the_daemon_at_every_frame_of_a_film(farm: FilmFarm, stride: int) -> None:
     """And at every other step: after a restart the film is the same, bit for bit."""
     kill_at_every_step(farm, "finished", random.randint(1, stride), stride)
+
+
+def test_sigkill_the_daemon_after_each_frame_of_a_film(farm: FilmFarm) -> None:
+    """As often as there are frames, which is more often than a picture may be the victim."""
+    plot, deaths, made = farm.plant("finished", frames=14), 0, 0
+    while made < 14:
+        assert farm.run(plot, fault="kill", at=STEPS)[0] == -9
+        plot.check_after_fault()
+        before, made = made, len(list(plot.work.glob("*/frames/*.png")))
+        deaths += 1
+        assert made > before or deaths < 3
+    assert farm.run(plot)[0] == 0
+    plot.check_end()
+    assert deaths > FORGIVEN + 3, deaths
+    assert plot.attempts() == 1
 
 
 @pytest.mark.parametrize("fault", ["ENOSPC", "EIO"])

@@ -25,14 +25,14 @@ class FilmFarm(Farm):
         (self.seed.site / "sitecustomize.py").write_text("import av, cv2\n")
         self.forge.close()
         self.forge = Forge(self.seed.environment)  # has them imported when it forks
-        self.made: bytes | None = None
+        self.made: dict[int, bytes] = {}
 
-    def plant(self, kind: str) -> FilmPlot:
+    def plant(self, kind: str, frames: int = FRAMES) -> FilmPlot:
         """A root of its own, in whose inbox lies one film."""
         self._count += 1
-        plot = FilmPlot(self.folder / f"{self._count}", kind, self)
+        plot = FilmPlot(self.folder / f"{self._count}", kind, self, frames)
         shutil.copytree(self.seed.root, plot.root)
-        save_gif(plot.inbox / "content.gif", pictures(FRAMES, (24, 18)))
+        save_gif(plot.inbox / "content.gif", pictures(frames, (24, 18)))
         save_style(plot.inbox / "style.png", (16, 12))
         (plot.inbox / "sub").mkdir()
         plot.sidecar.write_text("content: ../content.gif\nstyle: ../style.png\n")
@@ -43,9 +43,9 @@ class FilmFarm(Farm):
 class FilmPlot(Plot):
     """A root with one film, and what must be true of it."""
 
-    def __init__(self, root: Path, kind: str, farm: FilmFarm) -> None:
+    def __init__(self, root: Path, kind: str, farm: FilmFarm, frames: int) -> None:
         super().__init__(root, kind)
-        self._farm = farm
+        self._farm, self._frames = farm, frames
 
     def pictures(self) -> dict[str, str]:
         """The SHA-256 of each picture and film in the inbox."""
@@ -61,12 +61,11 @@ class FilmPlot(Plot):
             record = json.loads((folder / f"{folder.name}.json").read_bytes())
             output, data = record["output"], (folder / record["output"]["file"]).read_bytes()
             assert hashlib.sha256(data).hexdigest() == output["sha256"]
-            assert output["frames"] == FRAMES
+            assert output["frames"] == self._frames
             pixels = b"".join(pixels_of(folder / output["file"]))
-            assert self._farm.made in (None, pixels)
-            self._farm.made = pixels
+            assert self._farm.made.setdefault(self._frames, pixels) == pixels
             table = (folder / f"{folder.name}.frames.csv").read_text().splitlines()
-            assert len(table) == FRAMES + 1
+            assert len(table) == self._frames + 1
             assert (folder / "sheet.png").stat().st_size > 0
             assert (folder / f"{folder.name}.yaml").read_bytes() == self.text
 
