@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
@@ -15,6 +16,8 @@ from nstd.intake.sidecar_cache import SidecarCache
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.nofollow import Folder, join
 
+_MANY = 10
+"""So many pictures of one sub-folder that no sidecar names are told in one note."""
 _NEAR = 10
 _BUDGET = 1.0
 """Seconds that `scan_once` spends on reading sidecars."""
@@ -36,8 +39,18 @@ def unnamed(
         for note in notes_so_far
         for near in note.nearest.values()
     }
-    for name in pictures:
-        if name not in named and name not in meant:
+    left = [name for name in pictures if name not in named and name not in meant]
+    left = [name for name in left if name.rpartition("/")[0] not in named]  # frames of a folder
+    folders = Counter(name.rpartition("/")[0] for name in left)
+    for folder, count in folders.items():
+        if folder and count >= _MANY:
+            said = in_shell(f"{folder}/")
+            message = f"holds pictures that no sidecar names: `nstd submit {said} STYLE` makes a "
+            message += f"film of numbered ones, `nstd recipe {in_shell(folder)} STYLE` paints each"
+            yield InboxNote(name=f"{folder}/", kind="unnamed", message=message)
+    for name in left:
+        folder = name.rpartition("/")[0]
+        if not folder or folders[folder] < _MANY:
             message = f"is named by no sidecar: `nstd submit {in_shell(name)} STYLE` makes a job"
             yield InboxNote(name=name, kind="unnamed", message=message)
 

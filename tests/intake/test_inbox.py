@@ -203,6 +203,19 @@ def test_a_folder_of_frames_is_complete_when_nothing_in_it_has_changed(desk: Des
     assert not desk.inbox.root.folder_signature("shots").same_bytes(content.signature)
 
 
+def test_many_pictures_of_a_folder_are_told_in_one_note(desk: Desk) -> None:
+    """They may be the frames of a film; those that a sidecar names as such are not told at all."""
+    for number in range(12):
+        desk.drop(f"shots/{number:04}.png")
+        desk.drop(f"named/{number:04}.png")
+    desk.drop("few/a.png")
+    desk.drop("a.yaml", "content: named/\nstyle: absent.png\n")
+    desk.settled()
+    notes = {note.name: note.message for note in desk.inbox.notes() if note.kind == "unnamed"}
+    assert set(notes) == {"shots/", "few/a.png"}
+    assert "nstd submit shots/ STYLE" in notes["shots/"]
+
+
 @pytest.mark.parametrize("way", ["link", "file", "outside"])
 def test_a_folder_of_frames_leads_nowhere_else(desk: Desk, tmp_path: Path, way: str) -> None:
     """A link to a folder is not followed, nor is a link in one; a file is no folder."""

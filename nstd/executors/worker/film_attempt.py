@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -24,7 +24,7 @@ from nstd.executors.worker.checks import check_result, checked
 from nstd.executors.worker.film_budget import FilmBudget
 from nstd.executors.worker.film_frames import FrameFacts, FrameStore
 from nstd.executors.worker.film_input import FilmInput, sample_of, seen
-from nstd.executors.worker.film_scene import Scene, reach_of
+from nstd.executors.worker.film_scene import Past, Scene, reach_of
 from nstd.executors.worker.film_writer import FilmWriter
 from nstd.executors.worker.inputs import Decoder
 from nstd.queue.job import Ending
@@ -34,7 +34,7 @@ from nstd.system import proc
 from nstd.system.durable import Files
 
 if TYPE_CHECKING:
-    from nstd.images.film.model import Frame
+    from nstd.backend import Mask, Pixels
     from nstd.images.film.reader import Film
 
 ENCODING = 0.03
@@ -45,6 +45,14 @@ _POINTS = 500
 """The most frames whose losses are in the record."""
 _KEPT = ("network", "seed", "device_name", "device_memory", "predicted_memory")
 """What the record needs of a result of the backend, beside the frame."""
+
+
+class _Ahead(NamedTuple):
+    """A frame that is to be made: its content, its transparency and its past."""
+
+    content: Pixels
+    alpha: Mask | None
+    past: Past
 
 
 class FilmAttempt(Attempt):
@@ -104,35 +112,41 @@ class FilmAttempt(Attempt):
     def _make(self, film: Film, task: Task, scene: Scene, before: float) -> None:
         """Make the missing frames; those of earlier attempts took `before` seconds."""
         budget = FilmBudget(task.options, before)
-        for index, frame in self._read(film, max(0, self._done - scene.reach)):
-            began, content = time.monotonic(), seen(frame)
-            is_first = self._timed("flow", partial(scene.begins_with, content))
+        for index, frame in self._read(film, scene, max(0, self._done - scene.reach)):
+            earlier = self._timed("flow", partial(scene.earlier, frame.past))
             if index < self._done:  # made by an earlier attempt
-                scene.add(content, self._frames.read(index + 1)[0])
+                scene.add(self._frames.read(index + 1)[0])
                 continue
+            began, is_first = time.monotonic(), frame.past.is_first
             options = budget.options_of(is_first=is_first, frames=self._count - index)
-            past = self._timed("flow", partial(scene.earlier, content))
-            result = self._run(replace(task, content=content, earlier=past, options=options))
+            own = {"content": frame.content, "earlier": earlier, "options": options}
+            result = self._run(replace(task, **own))
             facts = self._facts_of(result, time.monotonic() - began, is_cut=is_first)
             pixels = self._frames.write(index + 1, result.pixels, frame.alpha, facts)
-            scene.add(content, pixels)
+            scene.add(pixels)
             budget.spend(facts.seconds)
             self._done = index + 1
             if self._is_due("preview", self._reporter.elapsed, PREVIEW_EVERY):
                 self._show(pixels)
 
-    def _read(self, film: Film, start: int) -> Iterator[tuple[int, Frame]]:
-        """The frames from index `start` on; the next one is decoded beside the work on each."""
+    def _read(self, film: Film, scene: Scene, start: int) -> Iterator[tuple[int, _Ahead]]:
+        """The frames from index `start` on; beside the work on each the next one is decoded, and
+        how it moves is found."""
         frames = film.frames(start)
+
+        def look() -> _Ahead:
+            if (frame := next(frames, None)) is None:
+                raise PictureError("picture_unreadable", "some of its frames are gone")
+            content = seen(frame)
+            return _Ahead(content, frame.alpha, scene.look(content))
+
         with ThreadPoolExecutor(1, "decode") as pool:
-            ahead = pool.submit(next, frames, None)
+            ahead = pool.submit(look)
             for index in range(start, self._count):
                 self._reporter.frame = index + 1, self._count
                 frame = self._timed("decode", ahead.result)
-                if frame is None:
-                    raise PictureError("picture_unreadable", f"frame {index + 1} is gone")
                 if index + 1 < self._count:
-                    ahead = pool.submit(next, frames, None)
+                    ahead = pool.submit(look)
                 yield index, frame
 
     def _run(self, task: Task) -> Result:

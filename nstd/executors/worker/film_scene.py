@@ -1,18 +1,22 @@
-"""The frames of the scene so far: what a backend is told of the past of a frame."""
+"""The scenes of a film: what a backend is told of the past of each frame.
+
+What depends on the contents alone is found beside the work on the frame before.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
 from nstd.backend import Backend, Earlier, takes
 from nstd.images.film.cuts import is_cut
-from nstd.images.film.flow import earlier_of
+from nstd.images.film.flow import motion, warped
 
 if TYPE_CHECKING:
-    from nstd.backend import Pixels
+    from nstd.backend import Mask, Pixels
+    from nstd.images.film.flow import Flow
 
 _NEAR, _FAR = (1,), (1, 2, 4)
 """How many frames back the earlier results lie: usually, and with the long-term loss of Ruder et
@@ -26,32 +30,46 @@ def reach_of(backend: Backend, options: BaseModel) -> tuple[int, ...]:
     return _FAR if getattr(options, "long_term", False) else _NEAR
 
 
+class Past(NamedTuple):
+    """What is known of a frame before it is made: whether a scene begins with it, and how it moves.
+
+    Each motion is from a frame so many back, with its flow and where that can be trusted.
+    """
+
+    is_first: bool
+    motions: tuple[tuple[int, Flow, Mask], ...] = ()
+
+
 class Scene:
-    """The contents and results of the last frames since the last cut, the newest last."""
+    """The frames since the last cut. `look` may run ahead of `earlier` and `add`."""
 
     def __init__(self, back: tuple[int, ...]) -> None:
         """`back` says how many frames back the results lie that are wanted; with none, no cuts are
         looked for."""
-        self._back = back
-        self._frames: deque[tuple[Pixels, Pixels]] = deque(maxlen=max(back, default=1))
+        self._back, self.reach = back, max(back, default=0)
+        """`reach` is how many frames before a frame have to be known."""
+        self._contents: deque[Pixels] = deque(maxlen=self.reach or 1)
+        self._results: deque[Pixels] = deque(maxlen=self.reach or 1)
 
-    @property
-    def reach(self) -> int:
-        """How many frames before a frame have to be known."""
-        return max(self._back, default=0)
+    def look(self, content: Pixels) -> Past:
+        """The past of the next frame, by its content."""
+        before = self._contents
+        is_first = not before or (bool(self._back) and is_cut(before[-1], content))
+        if is_first:
+            before.clear()
+        back = [each for each in self._back if each <= len(before)]
+        motions = tuple((each, *motion(before[-each], content)) for each in back)
+        before.append(content)
+        return Past(is_first, motions)
 
-    def begins_with(self, content: Pixels) -> bool:
-        """Whether a scene begins with this frame; what was before is forgotten then."""
-        is_new = not self._frames or (bool(self._back) and is_cut(self._frames[-1][0], content))
-        if is_new:
-            self._frames.clear()
-        return is_new
+    def earlier(self, past: Past) -> tuple[Earlier, ...]:
+        """The wanted results, moved to where the frame shows their parts. Called before `add`."""
+        if past.is_first:
+            self._results.clear()
+        return tuple(
+            Earlier(warped(self._results[-back], flow), known) for back, flow, known in past.motions
+        )
 
-    def earlier(self, content: Pixels) -> tuple[Earlier, ...]:
-        """The wanted results, moved to where the frame with this content shows their parts."""
-        past = [self._frames[-back] for back in self._back if back <= len(self._frames)]
-        return tuple(earlier_of(before, content, result) for before, result in past)
-
-    def add(self, content: Pixels, result: Pixels) -> None:
+    def add(self, result: Pixels) -> None:
         """The frame is made."""
-        self._frames.append((content, result))
+        self._results.append(result)

@@ -43,6 +43,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     budget: float | None = None
+    long_term: bool = False
 
 
 class Fake:
@@ -258,6 +259,30 @@ def test_a_cancel_is_heard_while_the_film_is_read(bench: Bench) -> None:
     bench.wanted = "cancel"
     assert bench.run().ending is Ending.CANCELLED
     assert bench.stored() == []
+
+
+def test_more_of_the_past_is_told_at_option_and_nothing_beyond_a_cut(tmp_path: Path) -> None:
+    """One, two and four frames back; also where an attempt goes on in the middle."""
+    bench = Bench(tmp_path / "clip")
+    other = [Image.new("RGB", (48, 32), (20 * n, 30, 200)) for n in range(3)]
+    save_gif(bench.paths.folder / "content.gif", [*pictures(6), *other])
+    bench.change(options={"long_term": True})
+    seen: list[int] = []
+
+    def look(task: Task, report: Tell) -> Result:
+        seen.append(len(task.earlier))
+        return carry(task, report)
+
+    assert bench.run(look).ending is Ending.FINISHED
+    assert seen == [0, 1, 2, 2, 3, 3, 0, 1, 2]
+    before = bench.stored()
+    for number in range(6, 10):
+        bench.paths.frame(number).unlink()
+    bench.paths.result.unlink()
+    seen.clear()
+    assert bench.run(look).ending is Ending.FINISHED
+    assert seen == [3, 0, 1, 2]
+    assert bench.stored() == before
 
 
 def test_a_budget_is_for_the_whole_film(bench: Bench) -> None:
