@@ -99,7 +99,7 @@ class KnownScene:
 
     def _frame(self, number: int) -> Pixels:
         at = self._places
-        pixels = self._ground(number).seen(number, at)
+        pixels: Array = self._ground(number).seen(number, at).astype(np.float64)
         if self.disc is not None:
             share = (self.disc.depth(number, at) + 0.5).clip(0, 1)[..., None]
             pixels = share * self.disc.seen(number, at) + (1 - share) * pixels

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nstd.backend import Earlier
+from nstd.images.film.camera import WINDOW, camera_of
 from nstd.images.film.opencv import load_cv2
 
 if TYPE_CHECKING:
@@ -29,15 +30,12 @@ if TYPE_CHECKING:
 SMOOTHNESS, ROUNDS = 40.0, 20  # of the variational refinement; twice and four times OpenCV's
 SMALLEST = 16  # pixels of the shorter side, below which DIS finds nothing
 
-SAMPLED = 64  # positions along the longer side that the camera's motion is fitted to
-FITS = 20  # rounds of the robust fit
-LEAST_SPREAD = 0.02  # pixels: differences below this all count alike in the fit
-AT_REST = 0.08  # pixels: a camera that moves less is at rest
-WINDOW = 4.0  # pixels: deviation of the window in which two explanations are compared
-WORSE = 1.1  # the camera's error may be this many times the other
-ROUNDING = 0.5 / 255  # of frames of 8 bits
+DENOISE = 1.5  # pixels: deviation of the blur that the camera's motion is looked for in
+DOUBT = 0.5  # times the usual error: what the camera's motion must be worse by
+ROUNDING = 0.1 / 255  # of frames of 8 bits
 
 SOFT = 1.0  # pixels: deviation of the soft edges of what is trusted
+NEAR = 0.1  # of the longer side: what is between parts of a thing that moves belongs to it
 CHANGED = 0.1  # of [0, 1]: a larger mean difference after the motion is another thing, or new light
 
 
@@ -82,33 +80,35 @@ def flow_of(here: Grey, there: Grey) -> Flow:
 
 
 def steadied(flow: Flow, here: Pixels, there: Pixels) -> Flow:
-    """`flow`, or the camera's motion where that explains `here` as well from `there`."""
-    camera = camera_of(flow)
+    """`flow`, or the camera's motion where that explains `here` as well from `there`.
+
+    Compared without most of the noise: that of both frames would look like motion.
+    """
+    if min(flow.shape[:2]) < SMALLEST:
+        return flow
+    here, there = smooth(here), smooth(there)
+    camera = camera_of(flow, here, there)
     own = difference(here, warped(there, flow))
     common = difference(here, warped(there, camera))
-    share = ((common - WORSE * own) / (own + ROUNDING)).clip(0, 1)
+    doubt = DOUBT * float(np.median(own)) + ROUNDING
+    share = spread(((common - own - doubt) / doubt).clip(0, 1))
     return np.asarray(camera + share[..., None] * (flow - camera), np.float32)
 
 
-def camera_of(flow: Flow) -> Flow:
-    """The affine motion of most of the frame; all zero if the camera is at rest.
+def spread(share: Plane) -> Plane:
+    """`share` with the plain parts of a thing that moves: what is around them decides."""
+    cv2 = load_cv2()
+    side = 2 * round(max(share.shape) * NEAR / 2) + 1
+    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    closed: Plane = cv2.morphologyEx(share, cv2.MORPH_CLOSE, window)
+    return cv2.GaussianBlur(closed, (0, 0), WINDOW) if closed.any() else closed
 
-    Fitted by least squares, again and again with less weight for what moves by itself (that of the
-    Cauchy distribution, with the median of the differences as its scale).
-    """
-    height, width, _ = flow.shape
-    step = max(1, max(height, width) // SAMPLED)
-    rows, columns = np.indices((height, width)) / max(height, width)
-    places = np.stack([np.ones_like(rows), columns, rows], 2)
-    some, seen = places[::step, ::step].reshape(-1, 3), flow[::step, ::step].reshape(-1, 2)
-    weights = np.ones(len(seen))
-    for _ in range(FITS):
-        root = np.sqrt(weights)[:, None]
-        found = np.linalg.lstsq(root * some, root * seen, rcond=None)[0]
-        off = np.linalg.norm(seen - some @ found, axis=1)
-        weights = 1 / (1 + (off / max(float(np.median(off)), LEAST_SPREAD)) ** 2)
-    camera: Flow = (places @ found).astype(np.float32)
-    return camera if _square(camera).max() > AT_REST**2 else np.zeros_like(camera)
+
+def smooth(pixels: Pixels) -> Pixels:
+    """`pixels` without most of the noise of a film."""
+    cv2 = load_cv2()
+    blurred: Pixels = cv2.GaussianBlur(pixels, (0, 0), DENOISE)
+    return blurred
 
 
 def warped(pixels: Pixels, flow: Flow) -> Pixels:
