@@ -174,14 +174,15 @@ def test_a_time_out_is_for_each_frame(cinema: Playground) -> None:
 
 def test_a_film_is_seen_while_it_is_made_and_can_be_cancelled(cinema: Playground) -> None:
     """Status names the frame; a pause saves what is done; a cancel leaves nothing."""
-    save_gif(cinema.inbox / "loop.gif", pictures(6))
+    save_folder(cinema.inbox / "shots", pictures(6))
     flag = cinema.folder / "go-on"
     options = {"until": str(flag)}
-    cinema.sidecar("film", content="loop.gif", options=options)
+    cinema.sidecar("film", content="shots/", options=options)
     cinema.start()
     wait_for(lambda: status_of(cinema).get("frames") == 6)
     assert status_of(cinema)["frame"] == 1
     assert "frame 1/6" in cinema.said("status")
+    assert cinema.command("verify").returncode == 0
     assert cinema.command("pause", "--now").returncode == 0
     wait_for(lambda: cinema.told("job.requeued"))
     assert cinema.command("resume").returncode == 0

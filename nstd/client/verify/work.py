@@ -58,13 +58,20 @@ def _inputs(job: Job, paths: JobPaths) -> Iterator[Damage]:
     for given in job.inputs:
         path = paths.folder / given.file
         try:
-            is_whole = path.lstat().st_size == given.bytes and not path.is_symlink()
+            is_whole = _size(path) == given.bytes and not path.is_symlink()
         except OSError:
             is_whole = False
         if not is_whole:
             said = f"its copy of {printable(given.source)} is missing or cut"
             hint = f"`nstd cancel {job.id}`, and submit it again"
             yield _damage("input_missing", paths.folder, said, hint)
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file, or of the files of a folder of frames. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(each.lstat().st_size for each in path.iterdir())
+    return path.lstat().st_size
 
 
 def _strays(work: Path) -> Iterator[Damage]:
