@@ -118,11 +118,13 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
     """
     from nstd.bench.speed.report import make_report, print_report
     from nstd.bench.speed.run import FULL, SHORT, measure
-    from nstd.executors.devices import available_cores
+    from nstd.system.cpus import Cpus
 
     settings = config_or_defaults(config)
     with _status_line() as show_step:
-        found = measure(FULL if full else SHORT, settings, threads or available_cores(), show_step)
+        found = measure(
+            FULL if full else SHORT, settings, threads or Cpus.usable().count, show_step
+        )
     report = make_report(found)
     if as_json:
         click.echo(json.dumps(report, indent=2))
@@ -137,11 +139,11 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
 def large(config: Path | None, threads: int | None, as_json: bool) -> None:
     """Measure time and memory of large pictures, up to 8192 pixels. About ten minutes."""
     from nstd.bench.speed.large import measure_large, print_large
-    from nstd.executors.devices import available_cores
+    from nstd.system.cpus import Cpus
 
     settings = config_or_defaults(config)
     with _status_line() as show_step:
-        found = measure_large(settings, threads or available_cores(), show_step)
+        found = measure_large(settings, threads or Cpus.usable().count, show_step)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:

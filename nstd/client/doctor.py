@@ -23,8 +23,9 @@ from nstd.client.status import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import ClusterError, WeightsError, printable
 from nstd.executors import make_executor
-from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
+from nstd.executors.devices import make_slots, resolve, visible_gpus
 from nstd.queue.notices import NoticeFolder
+from nstd.system.cpus import Cpus
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, NOTICES
 from nstd.system.lock import holder
@@ -95,7 +96,7 @@ def _devices(config: Config) -> Iterator[Finding]:
         return
     devices = resolve(config.devices)
     names = ", ".join(slot.name for slot in make_slots(devices, config.slots))
-    yield Finding("ok", "devices", f"slots {names}; {counted(available_cores(), 'CPU core')}")
+    yield Finding("ok", "devices", f"slots {names}; {Cpus.usable().describe()}")
     asked = sum(device != "cpu" for device in devices)
     yield _torch(asked, len(visible_gpus()))
 

@@ -76,7 +76,7 @@ class Config(Model):
     slots: dict[Device, Annotated[int, Field(ge=1, le=64)]] = Field(
         {},
         description="How many jobs run at once on a device, or on each device of a kind, like "
-        "{cpu: 2, cuda: 1}; 1 for all others.",
+        "{cpu: 2, cuda: 1}; else 1, and on the CPU 1 for each NUMA node.",
     )
     schedule: Annotated[list[WindowText], BeforeValidator(_listed)] = Field(
         [],

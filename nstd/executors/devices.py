@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 from nstd.queue.slots import Slot
-from nstd.system.proc import own_cgroups
+from nstd.system.cpus import Cpus, Share
 
 _SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
@@ -45,27 +44,33 @@ def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:
     return list(dict.fromkeys("cuda:0" if name == "cuda" else name for name in setting))
 
 
-def make_slots(devices: Sequence[str], counts: Mapping[str, int]) -> list[Slot]:
-    """The slots of `devices`: the number in `counts` for the device or its kind, else one."""
+def make_slots(
+    devices: Sequence[str], counts: Mapping[str, int], cpus: Cpus | None = None
+) -> list[Slot]:
+    """The slots of `devices`: the number in `counts` for the device or its kind.
+
+    Else one for each GPU, and one for each NUMA node of `cpus` (default: those of this process).
+    """
+    usual = {"cpu": (cpus or Cpus.usable()).slots}
     return [
         Slot(device, index)
         for device in devices
-        for index in range(counts.get(device, counts.get(device.partition(":")[0], 1)))
+        for kind in (device.partition(":")[0],)
+        for index in range(counts.get(device, counts.get(kind, usual.get(kind, 1))))
     ]
 
 
-def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> dict[str, str]:
+def environment(slot: Slot, slots: Sequence[Slot], cpus: Cpus | None = None) -> dict[str, str]:
     """The variables that pin the worker of `slot`; they must be set before its Python starts.
 
-    The CPU slots of `slots` share `cores` (default: those this process may use). Variables about
+    The CPU slots of `slots` share `cpus` (default: those of this process). Variables about
     threads or malloc that are set in the daemon's own environment are kept.
     """
-    cores = available_cores() if cores is None else cores
-    cpu_slots = sum(other.kind == "cpu" for other in slots)
+    cpus = cpus or Cpus.usable()
     if slot.kind == "cpu":
-        threads = max(1, cores // max(1, cpu_slots))
+        threads = share_of(slot, slots, cpus).threads
     else:
-        threads = max(1, min(_GPU_WORKER_THREADS, cores // max(1, len(slots))))
+        threads = max(1, min(_GPU_WORKER_THREADS, cpus.count // max(1, len(slots))))
     defaults = {"OMP_NUM_THREADS": str(threads)}  # also used by MKL and torch
     if slot.kind == "cpu":
         defaults |= CPU_TUNING
@@ -73,17 +78,14 @@ def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> 
     return {name: text for name, text in defaults.items() if name not in os.environ} | pinned
 
 
+def share_of(slot: Slot, slots: Sequence[Slot], cpus: Cpus | None = None) -> Share:
+    """The CPUs and threads of a CPU slot, of `slots` that share `cpus`."""
+    return (cpus or Cpus.usable()).share(slot.index, sum(each.kind == "cpu" for each in slots))
+
+
 def torch_device(slot: Slot) -> str:
     """The torch device inside the worker of `slot`, which sees only its own GPU."""
     return "cpu" if slot.kind == "cpu" else "cuda:0"
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use: its affinity, limited by its cgroup's
-    quota."""
-    cores = len(os.sched_getaffinity(0))
-    quota = _cgroup_quota()
-    return max(1, min(cores, round(quota)) if quota else cores)
 
 
 def visible_gpus() -> list[str]:
@@ -133,18 +135,3 @@ def _physical(slot: Slot) -> str:
     entries = [entry.strip() for entry in inherited.split(",")]
     # "-1" hides every GPU: the worker then fails with `device_failed` instead of taking another.
     return entries[index] if index < len(entries) and entries[index] else "-1"
-
-
-def _cgroup_quota() -> float | None:
-    """The smallest cgroup v2 quota above this process, in cores; None when there is none."""
-    quotas = [quota_in(level / "cpu.max") for level in own_cgroups()]
-    return min((quota for quota in quotas if quota), default=None)
-
-
-def quota_in(file: Path) -> float | None:
-    """The cores in a `cpu.max` file: `200000 100000` is 2, `max 100000` is no limit."""
-    try:
-        quota, period = file.read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        return None

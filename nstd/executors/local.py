@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from nstd.documents.config import Config
 from nstd.executors.contract import RELOADED, Assignment, Begun, Event
-from nstd.executors.devices import environment, torch_device
+from nstd.executors.devices import environment, share_of, torch_device
 from nstd.executors.messages import (
     FROM_WORKER,
     Assign,
@@ -28,6 +28,7 @@ from nstd.executors.process import WorkerProcess
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
+from nstd.system.cpus import started_on
 from nstd.system.durable import Files
 from nstd.system.units import counted
 
@@ -109,7 +110,10 @@ class LocalExecutor:
             del self._killed[slot]
         Files().make_folder(self._scratch)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
-        worker = SlotWorker(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
+        cpus = share_of(slot, self._slots).cpus if slot.kind == "cpu" else None
+        with started_on(cpus):
+            process = WorkerProcess(environment(slot, self._slots), output, FROM_WORKER)
+        worker = SlotWorker(process)
         self._workers[slot] = worker
         return worker
 
