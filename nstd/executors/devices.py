@@ -1,21 +1,25 @@
 """Devices and their slots, and the environment variables that pin a worker to a slot.
 
-A device is `cpu` or `cuda:N`; N counts the visible GPUs in the order of nvidia-smi. A slot is room
-for one job at a time on a device, with one worker process. This module does not import torch; it
-counts GPUs with nvidia-smi.
+A device is `cpu`, `cuda:N` or `xpu:N`; N counts the visible GPUs of NVIDIA (in the order of
+nvidia-smi) or AMD, and those of Intel. A slot is room for one job at a time on a device, with one
+worker process. This module does not import torch.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+from nstd.executors.makers import MAKERS, Maker
+from nstd.executors.torch_build import torch_build
+from nstd.executors.trials import Trial, try_devices
+from nstd.executors.visible import pinned, visible_gpus
 from nstd.queue.slots import Slot
 from nstd.system.cpus import Cpus, Share
+from nstd.system.gpus import Gpu
 
-_SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
 CPU_TUNING = {
     # Each step frees its gradients and allocates them again. When they stay in the heap, instead of
@@ -33,15 +37,63 @@ CPU_TUNING = {
 }
 """Environment variables for a process that computes on the CPU, set before its Python starts."""
 
+CLOSED = "may not be used by this user"
+"""How the problem with a device ends whose files are closed."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The devices of a config, and the trials of those that `auto` has tried."""
+
+    devices: list[str]
+    trials: Sequence[Trial] = ()
+
 
 def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:
-    """The devices of the config's `devices`; for `auto`, every visible GPU, or the CPU.
+    """The devices of the config's `devices`, see `choose`."""
+    return choose(setting).devices
 
-    Whether a named GPU exists is not checked here but by its worker.
+
+def choose(setting: Literal["auto"] | Sequence[str]) -> Choice:
+    """The devices of the config's `devices`; for `auto`, every accelerator, or the CPU.
+
+    The GPUs of NVIDIA are taken as nvidia-smi lists them. Those of the maker that torch was built
+    for are tried first, if the kernel shows any. Whether a named device exists is not checked here
+    but by its worker.
     """
-    if setting == "auto":
-        return [f"cuda:{index}" for index in range(len(visible_gpus()))] or ["cpu"]
-    return list(dict.fromkeys("cuda:0" if name == "cuda" else name for name in setting))
+    if setting != "auto":
+        return Choice(list(dict.fromkeys(map(_numbered, setting))))
+    build = torch_build()
+    maker = next((maker for maker in MAKERS if maker.fits(build)), None)
+    if maker is None:
+        return Choice([f"cuda:{index}" for index in range(len(visible_gpus()))] or ["cpu"])
+    trials = _tried(maker)
+    return Choice([trial.device for trial in trials if not trial.refused] or ["cpu"], trials)
+
+
+def _tried(maker: Maker) -> list[Trial]:
+    """The trials of the GPUs of `maker`; no process is started for those that are closed to us."""
+    found = {f"{maker.kind}:{index}": gpu for index, gpu in enumerate(maker.gpus_here())}
+    tried = try_devices([device for device, gpu in found.items() if not gpu.closed], _pinned_alone)
+    closed = [
+        Trial(d, gpu.model, problem=why_closed(gpu)) for d, gpu in found.items() if gpu.closed
+    ]
+    return sorted([*tried, *closed], key=lambda trial: list(found).index(trial.device))
+
+
+def why_closed(gpu: Gpu) -> str:
+    """Which of its device files this process may not use."""
+    return f"{' and '.join(map(str, gpu.closed))} {CLOSED}"
+
+
+def _pinned_alone(device: str) -> dict[str, str]:
+    """The variables of a worker of `device`, which has the cores to itself."""
+    slot = Slot(device, 0)
+    return environment(slot, [slot])
+
+
+def _numbered(name: str) -> str:
+    return name if name == "cpu" or ":" in name else f"{name}:0"
 
 
 def make_slots(
@@ -74,8 +126,9 @@ def environment(slot: Slot, slots: Sequence[Slot], cpus: Cpus | None = None) -> 
     defaults = {"OMP_NUM_THREADS": str(threads)}  # also used by MKL and torch
     if slot.kind == "cpu":
         defaults |= CPU_TUNING
-    pinned = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": _physical(slot)}
-    return {name: text for name, text in defaults.items() if name not in os.environ} | pinned
+    _, _, index = slot.device.partition(":")
+    variables = pinned(slot.kind, int(index or 0), torch_build())
+    return {name: text for name, text in defaults.items() if name not in os.environ} | variables
 
 
 def share_of(slot: Slot, slots: Sequence[Slot], cpus: Cpus | None = None) -> Share:
@@ -85,53 +138,4 @@ def share_of(slot: Slot, slots: Sequence[Slot], cpus: Cpus | None = None) -> Sha
 
 def torch_device(slot: Slot) -> str:
     """The torch device inside the worker of `slot`, which sees only its own GPU."""
-    return "cpu" if slot.kind == "cpu" else "cuda:0"
-
-
-def visible_gpus() -> list[str]:
-    """The visible GPUs, as named in CUDA_VISIBLE_DEVICES: by index, UUID or MIG name.
-
-    As in CUDA, an inherited list ends at the first entry that is not a GPU. Empty when
-    nvidia-smi is absent, fails or does not answer.
-    """
-    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if inherited is not None and not inherited.strip():
-        return []
-    present = _installed_gpus()
-    if inherited is None or not present:
-        return present
-    visible: list[str] = []
-    for entry in map(str.strip, inherited.split(",")):
-        if entry not in present and not entry.startswith(("GPU-", "MIG-")):
-            break
-        visible.append(entry)
-    return visible
-
-
-def _installed_gpus() -> list[str]:
-    """The indices that nvidia-smi lists."""
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SMI_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return []
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip().isdecimal()]
-
-
-def _physical(slot: Slot) -> str:
-    """CUDA_VISIBLE_DEVICES for `slot`, relative to the daemon's own CUDA_VISIBLE_DEVICES."""
-    if slot.kind == "cpu":
-        return ""
-    index = int(slot.device.partition(":")[2])
-    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if inherited is None:
-        return str(index)
-    entries = [entry.strip() for entry in inherited.split(",")]
-    # "-1" hides every GPU: the worker then fails with `device_failed` instead of taking another.
-    return entries[index] if index < len(entries) and entries[index] else "-1"
+    return _numbered(slot.kind)

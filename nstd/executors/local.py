@@ -25,6 +25,7 @@ from nstd.executors.messages import (
     WorkerReady,
 )
 from nstd.executors.process import WorkerProcess
+from nstd.executors.trials import Trial
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
@@ -57,14 +58,20 @@ class SlotWorker:
 class LocalExecutor:
     """Runs attempts in worker processes on this machine."""
 
-    def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
+    def __init__(
+        self, config: Config, slots: Sequence[Slot], scratch: Path, trials: Sequence[Trial] = ()
+    ) -> None:
+        """`trials` are those of accelerators, by which `slots` were chosen."""
         self._config, self._slots, self._scratch = config, slots, scratch
+        self._trials = trials
         self._workers: dict[Slot, SlotWorker] = {}
         self._killed: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and not ended yet
         self._ended: list[Outcome] = []  # without a worker to report it
 
     def open(self) -> None:
-        """Nothing to start: workers are started when they are needed."""
+        """Log the trials. Nothing to start: workers are started when they are needed."""
+        for trial in self._trials:
+            emit("device.tried", **trial.fields())
 
     def slots(self) -> Sequence[Slot]:
         """The slots of this machine; the scheduler judges whether their devices work."""

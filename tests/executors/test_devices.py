@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.executors import devices
+from nstd.executors import visible
 from nstd.executors.devices import environment, make_slots, resolve, share_of, torch_device
 from nstd.queue.slots import Slot
 from nstd.system.cpus import Cpus
@@ -69,7 +69,7 @@ def test_auto_without_nvidia_smi_means_the_cpu(
 
 def test_a_stuck_driver_does_not_stop_the_daemon(smi: Smi, monkeypatch: pytest.MonkeyPatch) -> None:
     """An nvidia-smi that never answers counts as none."""
-    monkeypatch.setattr(devices, "_SMI_SECONDS", 0.3)
+    monkeypatch.setattr(visible, "_SMI_SECONDS", 0.3)
     smi("exec sleep 600")
     start = time.monotonic()
     assert resolve("auto") == ["cpu"]

@@ -34,3 +34,26 @@ def cgroup(version: int, path: str, mount: str, *, top: str = "/") -> dict[str, 
         "proc/self/cgroup": f"12:pids:/elsewhere\n{names}:{path}\n",
         "proc/self/mountinfo": mounts,
     }
+
+
+def amd(folder: Path, *versions: int) -> Path:
+    """Add GPUs of AMD, by their version of the instructions, beside a processor; all may be
+    used."""
+    nodes = folder / "sys/class/kfd/kfd/topology/nodes"
+    described(nodes / "0", {"properties": "cpu_cores_count 16\nsimd_count 0\n"})
+    for node, version in enumerate(versions, 1):
+        facts = f"simd_count 192\ngfx_target_version {version}\ndrm_render_minor {127 + node}\n"
+        described(nodes / f"{node}", {"properties": f"cpu_cores_count 0\n{facts}"})
+        described(folder, {f"dev/dri/renderD{127 + node}": ""})
+    return described(folder, {"dev/kfd": ""})
+
+
+def intel(folder: Path, **models: str) -> Path:
+    """Add GPUs by their drivers and the numbers of their models; all may be used."""
+    for number, (driver, model) in enumerate(models.items(), 128):
+        device = folder / f"sys/class/drm/renderD{number}/device"
+        vendor = "0x8086" if driver in {"i915", "xe"} else "0x1002"
+        described(device, {"vendor": f"{vendor}\n", "device": f"{model}\n"})
+        (device / "driver").symlink_to(f"../../../bus/pci/drivers/{driver}")
+        described(folder, {f"dev/dri/renderD{number}": ""})
+    return folder
