@@ -14,7 +14,7 @@ from typing import Literal
 
 from nstd.executors.makers import MAKERS, Maker
 from nstd.executors.torch_build import torch_build
-from nstd.executors.trials import Trial, try_devices
+from nstd.executors.trials import DeviceTrial, try_devices
 from nstd.executors.visible import pinned, visible_gpus
 from nstd.queue.slots import Slot
 from nstd.system.cpus import Cpus, Share
@@ -46,7 +46,7 @@ class Choice:
     """The devices of a config, and the trials of those that `auto` has tried."""
 
     devices: list[str]
-    trials: Sequence[Trial] = ()
+    trials: Sequence[DeviceTrial] = ()
 
 
 def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:
@@ -71,12 +71,12 @@ def choose(setting: Literal["auto"] | Sequence[str]) -> Choice:
     return Choice([trial.device for trial in trials if not trial.refused] or ["cpu"], trials)
 
 
-def _tried(maker: Maker) -> list[Trial]:
+def _tried(maker: Maker) -> list[DeviceTrial]:
     """The trials of the GPUs of `maker`; no process is started for those that are closed to us."""
     found = {f"{maker.kind}:{index}": gpu for index, gpu in enumerate(maker.gpus_here())}
     tried = try_devices([device for device, gpu in found.items() if not gpu.closed], _pinned_alone)
     closed = [
-        Trial(d, gpu.model, problem=why_closed(gpu)) for d, gpu in found.items() if gpu.closed
+        DeviceTrial(d, gpu.model, problem=why_closed(gpu)) for d, gpu in found.items() if gpu.closed
     ]
     return sorted([*tried, *closed], key=lambda trial: list(found).index(trial.device))
 

@@ -25,7 +25,7 @@ from nstd.executors.messages import (
     WorkerReady,
 )
 from nstd.executors.process import WorkerProcess
-from nstd.executors.trials import Trial
+from nstd.executors.trials import DeviceTrial
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
@@ -59,7 +59,11 @@ class LocalExecutor:
     """Runs attempts in worker processes on this machine."""
 
     def __init__(
-        self, config: Config, slots: Sequence[Slot], scratch: Path, trials: Sequence[Trial] = ()
+        self,
+        config: Config,
+        slots: Sequence[Slot],
+        scratch: Path,
+        trials: Sequence[DeviceTrial] = (),
     ) -> None:
         """`trials` are those of accelerators, by which `slots` were chosen."""
         self._config, self._slots, self._scratch = config, slots, scratch

@@ -28,7 +28,7 @@ Environment = Callable[[str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Trial:
+class DeviceTrial:
     """What was found about a device; `problem` is why it could not be tried."""
 
     device: str
@@ -71,17 +71,17 @@ class Trial:
         return f"{said} ({', '.join(figures)})" if figures else said
 
 
-def try_devices(devices: Sequence[str], environment: Environment) -> list[Trial]:
+def try_devices(devices: Sequence[str], environment: Environment) -> list[DeviceTrial]:
     """Try the CPU, and then all `devices` at the same time; as many trials, in their order."""
     if not devices:
         return []
     deadline = time.monotonic() + _SECONDS
     on_cpu = _ask("cpu", environment("cpu"), deadline)
 
-    def ask(device: str) -> Trial:
+    def ask(device: str) -> DeviceTrial:
         found = _ask(device, environment(device), deadline)
         figures = {k: v for k, v in found.items() if k in {"model", "error", "seconds", "problem"}}
-        return Trial(device, cpu_seconds=on_cpu.get("seconds"), **figures)
+        return DeviceTrial(device, cpu_seconds=on_cpu.get("seconds"), **figures)
 
     with ThreadPoolExecutor(max_workers=len(devices)) as pool:
         return list(pool.map(ask, devices))

@@ -19,7 +19,7 @@ from support.playground import Playground
 from nstd.executors import make_executor, makers, trials
 from nstd.executors.devices import choose, environment, make_slots, resolve
 from nstd.executors.torch_build import TorchBuild, torch_build
-from nstd.executors.trials import Trial
+from nstd.executors.trials import DeviceTrial
 from nstd.queue.slots import Slot
 
 VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
@@ -132,7 +132,7 @@ def test_a_gpu_whose_files_are_closed_is_not_tried(
 )
 def test_a_device_is_taken_if_it_is_right_and_faster(found: dict[str, Any], refused: str) -> None:
     """Both figures are told, also those of a device that is not taken."""
-    trial = Trial("xpu:0", "Arc", **found)
+    trial = DeviceTrial("xpu:0", "Arc", **found)
     assert trial.refused == refused
     assert trial.fields().get("refused", "") == refused
     assert all(math.isfinite(value) for value in trial.fields().values() if type(value) is float)
