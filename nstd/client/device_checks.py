@@ -67,11 +67,14 @@ def _other(maker: Maker, build: TorchBuild, *, is_idle: bool) -> Iterator[Findin
     """GPUs of `maker` that this torch was not built for: they stay idle."""
     if maker.fits(build):
         return
-    models = ", ".join(gpu.model for gpu in maker.gpus_here())
-    message = f"{counted(len(maker.gpus_here()), 'GPU')} of {maker.name} ({models})"
+    gpus = maker.gpus_here()
+    models = ", ".join(gpu.model for gpu in gpus)
+    message = f"{counted(len(gpus), 'GPU')} of {maker.name} ({models})"
     message += f"; torch cannot use it: it is {build.describe()}"
-    level: Level = "warn" if is_idle else "ok"
-    yield Finding(level, "devices", message, f"to use it: {pip_line(maker.packages)}")
+    is_card = any(not gpu.is_integrated for gpu in gpus)
+    level: Level = "warn" if is_idle and is_card else "ok"
+    hint = f"to use it, if PyTorch supports this model: {pip_line(maker.packages)}"
+    yield Finding(level, "devices", message, hint)
 
 
 def _closed(maker: Maker, build: TorchBuild) -> Iterator[Finding]:

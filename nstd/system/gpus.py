@@ -14,14 +14,19 @@ from pathlib import Path
 
 _INTEL = "0x8086"
 _DRIVERS = ("i915", "xe")
+_INTEGRATED = "0000:00:02.0"  # where it is on the PCI bus, in all of these processors
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: its model as far as the kernel tells it, and the device files that it needs."""
+    """A GPU: its model as far as the kernel tells it, and the device files that it needs.
+
+    `is_integrated`: a part of an Intel processor, as nearly all of these have one.
+    """
 
     model: str
     files: tuple[Path, ...]
+    is_integrated: bool = False
 
     @property
     def closed(self) -> list[Path]:
@@ -63,4 +68,6 @@ def _intel(system: Path) -> Iterator[Gpu]:
             driver = (render / "device/driver").resolve().name
             if vendor == _INTEL and driver in _DRIVERS:
                 model = (render / "device/device").read_text().strip()
-                yield Gpu(f"{driver} {model}", (system / "dev/dri" / render.name,))
+                address = (render / "device").resolve().name
+                files = (system / "dev/dri" / render.name,)
+                yield Gpu(f"{driver} {model}", files, address == _INTEGRATED)

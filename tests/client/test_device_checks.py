@@ -83,7 +83,7 @@ def test_a_torch_for_another_maker_is_told_with_what_installs_the_right_one(
     assert finding.message.startswith("2 GPUs of AMD (gfx1100, gfx90a); torch cannot use")
     assert "built for the CPU alone" in finding.message
     pip = f"{sys.executable} -m pip install --force-reinstall "
-    assert finding.hint == f"to use it: {pip}{makers.AMD.packages}"
+    assert finding.hint == f"to use it, if PyTorch supports this model: {pip}{makers.AMD.packages}"
     assert finding.hint.endswith("--index-url https://download.pytorch.org/whl/rocm6.4")
     build("cuda", "2")
     intel(machine, xe="0xe20b")
@@ -93,6 +93,20 @@ def test_a_torch_for_another_maker_is_told_with_what_installs_the_right_one(
     assert finding.hint.endswith(
         "torch torchvision --index-url https://download.pytorch.org/whl/xpu"
     )
+
+
+def test_what_nearly_every_processor_of_intel_has_is_no_complaint(
+    tmp_path: Path, machine: Path
+) -> None:
+    """It is named, and seldom faster."""
+    intel(machine, i915="0x9a49")
+    device = machine / "sys/class/drm/renderD128/device"
+    place = machine / "sys/devices/0000:00:02.0"
+    place.parent.mkdir()
+    device.rename(place)
+    device.symlink_to(place)
+    [finding] = look(tmp_path)
+    assert (finding.level, "(i915 0x9a49)" in finding.message) == ("ok", True)
 
 
 def test_nvidia_s_gpus_with_another_torch_are_told_too(tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from support.gatys import photograph, run, task
 from support.pretended import MODEL, functions, pretending
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from nstd.backends.gatys import device_trial
+from nstd.backends.gatys import device_check, device_trial
 from nstd.backends.gatys.device_check import MOST_ERROR, relative_error, require_right
 from nstd.backends.gatys.device_errors import device_fault
+from nstd.backends.gatys.networks import Network
 from nstd.backends.gatys.precision import precision_for
 from nstd.errors import BackendError
 
@@ -50,10 +54,45 @@ def test_a_device_that_computes_wrong_is_refused(wrong: float) -> None:
     assert caught.value.code == "device_failed"
 
 
-def test_rounding_is_not_wrong() -> None:
-    """That of float32 on the CPU itself, and of the precision that jobs use on it."""
-    assert relative_error("cpu") < MOST_ERROR
+class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's has no types
+    """Rounds what convolutions and products read to TF32, as NVIDIA's do by default."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket.__name__ in {"convolution", "mm", "bmm"}:
+            args = tuple(map(_as_tf32, args))
+        return func(*args, **kwargs or {})
+
+
+def _as_tf32(value: Any) -> Any:
+    """With ten bits after the point, of 23."""
+    if not isinstance(value, torch.Tensor) or value.dtype != torch.float32:
+        return value
+    bits = value.contiguous().view(torch.int32) + 2**12
+    return ((bits >> 13) << 13).view(torch.float32)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_rounding_is_not_wrong(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    """That of any precision that jobs use; a device that rounds as usual must not be refused."""
+    monkeypatch.setattr(device_check, "precision_for", lambda _: precision)
+    assert relative_error("cpu") < MOST_ERROR / 2
+    with Rounding():  # type: ignore[no-untyped-call]
+        assert 1e-4 < relative_error("cpu") < MOST_ERROR / 2
     require_right("cpu")
+
+
+def test_a_gradient_that_is_wrong_in_a_corner_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a kernel which fails for a few positions; the loss alone would not show it."""
+
+    def broken(network: Network, picture: Tensor) -> tuple[float, Tensor]:
+        loss, gradient = evaluate(network, picture)
+        if gradient.dtype == torch.float32:
+            gradient[..., :16, :16] = 0
+        return loss, gradient
+
+    evaluate = device_check._evaluate
+    monkeypatch.setattr(device_check, "_evaluate", broken)
+    assert not relative_error("cpu") < MOST_ERROR
 
 
 def test_a_device_that_is_not_there_is_told_by_its_trial() -> None:
