@@ -47,7 +47,6 @@ def test_a_job_runs_on_another_maker_s_accelerator() -> None:
 def test_a_device_that_computes_wrong_is_refused(wrong: float) -> None:
     """Before any work is done: its pictures would look like pictures."""
     with pretending("xpu", wrong=wrong):
-        assert not relative_error("xpu:0") < MOST_ERROR
         assert device_trial.look("xpu:0")["problem"] == "it computes wrong"
         with pytest.raises(BackendError, match="xpu:0 computes wrong") as caught:
             run(task(photograph(48, 64), device="xpu:0", steps=2))
