@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys import networks
-from nstd.backends.gatys.networks import NETWORKS, Network, NetworkRequest
+from nstd.backends.gatys.network_protocol import Network, NetworkRequest
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.precision import precision_for
 from nstd.errors import BackendError
 

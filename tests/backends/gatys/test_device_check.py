@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nstd.backends.gatys import device_check, device_trial
 from nstd.backends.gatys.device_check import MOST_ERROR, relative_error, require_right
 from nstd.backends.gatys.device_errors import device_fault
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.precision import precision_for
 from nstd.errors import BackendError
 
