@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys import networks
+from nstd.backends.gatys.device_errors import device_fault
 from nstd.backends.gatys.network_protocol import Network, NetworkRequest
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.precision import precision_for
@@ -33,10 +34,16 @@ _REPEATS = 3
 
 @cache
 def require_right(device: str) -> None:
-    """Raise BackendError `device_failed` if `device` computes wrong; looked at once a process."""
+    """Raise BackendError `device_failed` if `device` computes wrong; looked at once a process.
+
+    Also for a fault of the device meanwhile, or `out_of_memory`; then it is looked at again.
+    """
     if device == "cpu":
         return
-    error = relative_error(device)
+    try:
+        error = relative_error(device)
+    except (RuntimeError, MemoryError) as failure:
+        raise device_fault(failure, device) or failure from None
     if not error < MOST_ERROR:
         raise BackendError(
             "device_failed",

@@ -94,6 +94,29 @@ def test_a_gradient_that_is_wrong_in_a_corner_is_wrong(monkeypatch: pytest.Monke
     assert not relative_error("cpu") < MOST_ERROR
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
+        (RuntimeError("CUDA error: unspecified launch failure"), "device_failed"),
+    ],
+)
+def test_a_fault_during_the_check_is_one_of_the_device(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+) -> None:
+    """Not of the backend: the job is tried again, and the device looked at again."""
+
+    def fail(device: str) -> float:
+        raise error
+
+    monkeypatch.setattr(device_check, "relative_error", fail)
+    with pytest.raises(BackendError) as caught:
+        require_right("xpu:0")
+    assert caught.value.code == code
+    monkeypatch.setattr(device_check, "relative_error", lambda _: 0.001)
+    require_right("xpu:0")
+
+
 def test_a_device_that_is_not_there_is_told_by_its_trial() -> None:
     """In the words of torch."""
     with pretending("xpu", number=0):
