@@ -101,6 +101,14 @@ class Survey:
                 named |= {p for source in sources if (p := Locator.beside(name, source))}
         return named
 
+    def scope(self, recipe: KnownRecipe) -> list[str]:
+        """The folders whose pictures a recipe is for."""
+        return sorted(each for each, name in self._governed.items() if name == recipe.name)
+
+    def why_no_content(self, recipe: KnownRecipe, folder: str, leaf: str) -> str:
+        """Why a file is no content of a recipe, whether it is made or not; empty if it is one."""
+        return why_no_content(folder, leaf, recipe.name, recipe.file, self._named)
+
     def folders(self) -> Iterator[RecipeSurvey]:
         """Each recipe that can be read and says something, with its files. Raises OSError."""
         scopes: dict[str, list[str]] = defaultdict(list)

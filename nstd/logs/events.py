@@ -98,6 +98,12 @@ EVENTS: dict[str, Event] = {
         "the folder was full when its recipe was seen first: so many pictures wait for a release",
     ),
     "recipe.released": Event("info", "folder", "what was held in the folder of a recipe goes on"),
+    "recipe.again": Event(
+        "info",
+        "folder pictures",
+        "somebody has asked for the pictures of a recipe's folder once more, with the recipe as it "
+        "is now",
+    ),
     "picture.passed_over": Event(
         "warning",
         "path reason",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.cutter import Cutter
 from support.farm import Farm
-from support.recipe_farm import MODES, RecipePlot, plant_recipe
+from support.recipe_farm import KINDS, RecipePlot, plant_recipe
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("recipes")]  # one forge
 SOME = 29
@@ -25,15 +25,38 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     farm.forge.close()
 
 
-def settle(farm: Farm, plot: RecipePlot) -> None:
+def settle(farm: Farm, plot: RecipePlot, made: int = 1) -> None:
     """Run a daemon, and another one: the second finds nothing to do."""
     for _ in range(2):
         assert farm.run(plot)[0] == 0
-        plot.check_end()
+        plot.check_end(made)
 
 
 @pytest.mark.parametrize("stride", [SOME, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", KINDS)
+def test_sigkill_the_daemon_at_every_step_of_a_folder_that_is_made_again(
+    farm: Farm, mode: str, stride: int
+) -> None:
+    """The picture is made once more, and not more often, and the request is gone."""
+    for at in range(random.randint(1, stride), 1000, stride):
+        plot = plant_recipe(farm, mode)
+        assert farm.run(plot)[0] == 0
+        plot.ask_again()
+        status, _ = farm.run(plot, fault="kill", at=at)
+        if status == 0:
+            assert at > 50, "too few steps to be true"
+            plot.check_end(made=2)
+            return
+        try:
+            plot.check_after_fault(made=2)
+            settle(farm, plot, made=2)
+        except AssertionError as error:
+            raise AssertionError(f"after a kill at step {at}: {plot.root}") from error
+        plot.remove()
+
+
+@pytest.mark.parametrize("stride", [SOME, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", KINDS)
 def test_sigkill_the_daemon_at_every_step_of_a_recipe(farm: Farm, mode: str, stride: int) -> None:
     """Then a restart: the picture is made once, and once only, whatever becomes of the file."""
     for at in range(random.randint(1, stride), 1000, stride):
@@ -56,7 +79,7 @@ def test_sigkill_the_daemon_at_every_step_of_a_recipe(farm: Farm, mode: str, str
 def test_sigkill_the_daemon_of_a_recipe_again_while_it_recovers(farm: Farm) -> None:
     """Two deaths, the second at any step of the recovery; drawn at random."""
     draw = random.Random(3)
-    for mode in MODES * 20:
+    for mode in KINDS * 20:
         plot = plant_recipe(farm, mode)
         first, second = draw.randrange(1, 120), draw.randrange(1, 120)
         for at in (first, second):
@@ -68,7 +91,7 @@ def test_sigkill_the_daemon_of_a_recipe_again_while_it_recovers(farm: Farm) -> N
 
 @pytest.mark.parametrize("stride", [61, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("fault", "lasting"), [("EIO", 0.0), ("ENOSPC", 0.3)])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", KINDS)
 @pytest.mark.parametrize("reads", [False, True])
 def test_fail_the_nth_file_operation_of_a_recipe(
     farm: Farm, mode: str, fault: str, lasting: float, reads: bool, stride: int
@@ -101,7 +124,7 @@ def cutter(farm: Farm) -> Iterator[Cutter]:
 
 
 @pytest.mark.parametrize("tried", [TRIED, pytest.param(10**6, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", KINDS)
 def test_a_power_cut_with_a_recipe_loses_and_repeats_nothing(
     farm: Farm, cutter: Cutter, mode: str, tried: int
 ) -> None:
@@ -110,8 +133,7 @@ def test_a_power_cut_with_a_recipe_loses_and_repeats_nothing(
     found = cutter.record(plot.root)
     assert len(found) > 150, "too few states to be true"
     for moment, cut in random.sample(found, min(tried, len(found))):
-        left = RecipePlot(cutter.place, plot.mode)
-        left.inputs = plot.inputs
+        left = plot.at(cutter.place)
         with cutter.cut(moment, cut):
             left.check_after_fault()
             settle(farm, left)
