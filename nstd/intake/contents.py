@@ -14,6 +14,9 @@ from nstd.intake.made_note import key_of
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, unsupported
 from nstd.system.nofollow import Signature, join
 
+BAD_NAME = "its name "
+"""How the reason begins why a picture is no content that no sidecar could name."""
+
 
 class Candidate:
     """A picture that the recipe of its folder is for, and that is not made yet."""
@@ -81,7 +84,7 @@ def why_no_content(
     try:
         check_picture_path(leaf)
     except ValueError as error:
-        return f"its name {error}: rename it"
+        return f"{BAD_NAME}{error}: rename it"
     name = f"{folder}/{leaf}"
     if file is not None and not file.admits(name.removeprefix(f"{recipe.rpartition('/')[0]}/")):
         return "the recipe's `match` and `skip` leave it out"

@@ -10,11 +10,11 @@ from nstd.documents.config import Config
 from nstd.documents.recipe import PICTURE
 from nstd.errors import SidecarError, printable
 from nstd.intake import notes
-from nstd.intake.contents import Candidate, NamedPictures, what_else, why_no_content
+from nstd.intake.contents import Candidate, NamedPictures, why_no_content
 from nstd.intake.first_look import FirstLook, FirstLooks
 from nstd.intake.locator import Found, too_large
 from nstd.intake.made import Made
-from nstd.intake.names import unsupported
+from nstd.intake.passed_over import PassedOver
 from nstd.intake.pictures import Pictures
 from nstd.intake.ready import Ready, RecipeUse
 from nstd.intake.recipe_cache import KnownRecipe, RecipeCache
@@ -73,7 +73,8 @@ class RecipeFolders:
         self._unread = {scan.governed.get(folder) for folder in unread}
         self.count = self.stuck = 0
         self.states, self.notes, self.missing = [], [], {}
-        self._passed_over: set[object] = set()
+        self._passed_over = PassedOver()
+        self._passed_over.add_odd(self._root, scan.odd, scan.deep)
         self._closed: set[str] = set()  # recipes that cannot be read for long
         self._throttle.begin()
         self._looks.forget({name.rpartition("/")[0] for name in scan.recipes})
@@ -85,6 +86,8 @@ class RecipeFolders:
             scopes[name].append(folder)
         for name, recipe in known.items():
             yield from self._scope(name, recipe, scopes[name])
+        self._passed_over.log(self._throttle)
+        self.notes += self._passed_over.notes()
 
     def taker(self, name: str) -> str:
         """The recipe that takes pictures like `name` out of the inbox; empty if none does."""
@@ -156,10 +159,10 @@ class RecipeFolders:
             for leaf, signature in self._root.signatures(folder).items():
                 if self._made.is_known(folder, leaf, signature):
                     continue
-                if not why_no_content(folder, leaf, name, file, self._named):
+                if why := why_no_content(folder, leaf, name, file, self._named):
+                    self._passed_over.add_leaf(folder, leaf, why)
+                else:
                     yield Candidate(folder, leaf, signature)
-                elif kind := unsupported(leaf):  # named once in each folder
-                    self._pass_over(f"{folder}/{leaf}", (folder, kind), f"is {what_else(leaf)}")
         except FileNotFoundError:
             return
         except (OSError, SidecarError) as error:
@@ -224,7 +227,7 @@ class RecipeFolders:
         content = Found(each.leaf, self._root, each.name, each.signature)
         if refusal := too_large(each.name, [content], self._most_bytes):
             self.stuck += 1
-            self._pass_over(each.name, each.name, f"is too large: {refusal.hint}")
+            self._passed_over.add(each.name, each.leaf, f"is too large: {refusal.hint}")
             return None
         try:
             self._root.signature(each.name)  # whether it can be opened
@@ -245,12 +248,3 @@ class RecipeFolders:
             ),
             noted=self._scan.in_scopes(pictures),
         )
-
-    def _pass_over(self, name: str, key: object, reason: str) -> None:
-        """Tell once that a file, or each of a kind, is passed over."""
-        if key in self._passed_over:
-            return
-        self._passed_over.add(key)
-        self.notes.append(InboxNote(name=name, kind="mistake", message=reason))
-        if self._throttle.is_new(key, reason):
-            emit("picture.passed_over", path=printable(name), reason=printable(reason))

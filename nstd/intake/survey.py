@@ -12,14 +12,17 @@ from typing import NamedTuple
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.errors import NstdError, SidecarError
+from nstd.intake import notes
 from nstd.intake.contents import NamedPictures, why_no_content
 from nstd.intake.first_look import FirstLook, FirstLooks
 from nstd.intake.locator import Locator
 from nstd.intake.made import Made
 from nstd.intake.made_note import key_of
+from nstd.intake.passed_over import PassedOver
 from nstd.intake.recipe_cache import KnownRecipe, RecipeCache
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import SidecarCache
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.recipe_state import RecipeState
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder, Signature
@@ -69,7 +72,7 @@ class Survey:
         self._most = config.limits.folder_first
         scan = Scan(self._root)
         sidecars, _ = scan.read()
-        self._governed = scan.governed
+        self._scan, self._governed = scan, scan.governed
         self._locator = Locator(self._root, Folder(config.folder("styles")))
         cache = RecipeCache(self._root, config, backends)
         self.recipes = {name: self._recipe(name, cache) for name in scan.recipes}
@@ -100,6 +103,22 @@ class Survey:
                 sources = known.sources if known else ()
                 named |= {p for source in sources if (p := Locator.beside(name, source))}
         return named
+
+    def notes(self) -> list[InboxNote]:
+        """What people should know of recipes that are wrong, and of what is passed over."""
+        found = [
+            notes.wrong_recipe(name, known.error)
+            for name, known in self.recipes.items()
+            if known is not None and known.error is not None and not known.is_blank
+        ]
+        passed_over = PassedOver()
+        passed_over.add_odd(self._root, self._scan.odd, self._scan.deep)
+        for known in filter(None, self.recipes.values()):
+            for folder in self.scope(known):
+                for leaf in self._root.signatures(folder):
+                    why = self.why_no_content(known, folder, leaf)
+                    passed_over.add_leaf(folder, leaf, why)
+        return [*found, *passed_over.notes()]
 
     def scope(self, recipe: KnownRecipe) -> list[str]:
         """The folders whose pictures a recipe is for."""

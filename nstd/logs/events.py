@@ -107,8 +107,8 @@ EVENTS: dict[str, Event] = {
     "picture.passed_over": Event(
         "warning",
         "path reason",
-        "a picture in the folder of a recipe that will not be made; of a kind that cannot be read, "
-        "one is named",
+        "something in the folder of a recipe that will not be made: a name that no sidecar can "
+        "hold, a link, a kind of picture that cannot be read; of each kind in a folder, one is named",
     ),
     "inbox.lost": Event(
         "error", "path error", "the inbox cannot be read; no file counts as deleted"

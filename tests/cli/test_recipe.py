@@ -211,6 +211,16 @@ def test_a_wrong_recipe_is_told_with_line_and_column(playground: Playground) -> 
     assert len(playground.events("recipe.invalid")) == 1
 
 
+def test_a_recipe_at_the_top_is_told_by_status_without_a_daemon(playground: Playground) -> None:
+    """The log of a daemon said so before; status alone did not."""
+    (playground.inbox / "recipe.yaml").write_text("style: a.png\n")
+    for _ in range(2):
+        said = playground.command("status").stdout
+        assert "recipe.yaml is not followed" in said
+        assert "a recipe is for a sub-folder of the inbox" in said
+        assert playground.once().returncode == 0
+
+
 def test_a_folder_without_a_recipe_is_told_how_to_get_one(playground: Playground) -> None:
     """So is a folder elsewhere."""
     (playground.inbox / "plain").mkdir()

@@ -15,6 +15,7 @@ from support.disk import Killed, StepFiles, names_in
 from support.recipes import SETTLE, RecipeDesk
 
 from nstd.backends.registry import Backends
+from nstd.client.status import read_status
 from nstd.intake.claim import ABANDONED_AFTER
 from nstd.queue.batch import Batch
 
@@ -135,13 +136,69 @@ def test_raw_files_are_named_once(desk: RecipeDesk, logged: list[dict[str, Any]]
     assert len(desk.notes()) == 2
 
 
-def test_a_name_that_no_sidecar_can_hold_is_passed_over(desk: RecipeDesk) -> None:
+def test_a_name_that_no_sidecar_can_hold_is_passed_over_and_told_once(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
     """It does not make the recipe wrong for the others."""
     desk.recipe()
     desk.drop("starry/two\nlines.png")
     desk.drop(os.fsdecode(b"starry/\xff.png"), "x")
     desk.drop("starry/a.png")
     assert desk.make() == ["starry/a.yaml"]
+    ((name, note),) = desk.notes().items()
+    assert name in {r"starry/two\x0alines.png", r"starry/\udcff.png", r"starry/\xff.png"}
+    assert note.startswith("is passed over: its name ")
+    assert note.endswith(": rename it (1 more like it there)")
+    (line,) = of(logged, "picture.passed_over")
+    assert line["path"] == name
+
+
+def link(path: Path) -> None:
+    """A link to a picture elsewhere."""
+    elsewhere = path.parent.parent.parent / "elsewhere.png"
+    elsewhere.write_text("elsewhere")
+    path.symlink_to(elsewhere)
+
+
+def folder_link(path: Path) -> None:
+    """A link to a folder."""
+    path.with_suffix("").symlink_to(path.parent.parent.parent)
+
+
+def deep(path: Path) -> None:
+    """A picture that lies too deep to be seen."""
+    far = path.parent.joinpath(*"abcdefghijklmnopq", path.name)
+    far.parent.mkdir(parents=True)
+    far.write_text("deep")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (link, "is a symbolic link: copy the picture itself there"),
+        (folder_link, "is a symbolic link: copy the picture itself there"),
+        (os.mkfifo, "is a FIFO: copy the picture itself there"),
+        (deep, "is not read: it lies more than 16 folders deep"),
+        (
+            lambda path: path.with_suffix(".yaml.txt").touch(),
+            "is no sidecar, as its name does not end in .yaml: rename it to 'odd.yaml'",
+        ),
+    ],
+)
+def test_what_looks_like_a_picture_and_is_none_is_told_once(
+    desk: RecipeDesk, logged: list[dict[str, Any]], make: Any, reason: str
+) -> None:
+    """In the log and in status, with a daemon and without; the others are made."""
+    desk.recipe()
+    desk.drop("starry/a.png")
+    make(desk.folder / "starry" / "odd.png")
+    assert desk.make() == ["starry/a.yaml"]
+    desk.look(SETTLE)
+    assert list(desk.notes().values()) == [reason]
+    (line,) = of(logged, "picture.passed_over")
+    assert line["reason"] == reason
+    notes = {note.name: note.message for note in read_status(desk.config).notes}
+    assert notes[line["path"]] == reason
 
 
 # Sidecars in the folder
@@ -478,7 +535,7 @@ def test_a_note_that_is_being_given_back_is_not_written_again(
 def test_a_picture_that_is_not_kept_leaves_the_inbox_with_its_claim(
     desk: RecipeDesk, mode: str, kept: bool
 ) -> None:
-    """Dropped again, it is made again; the style stays."""
+    """Dropped again, it is made again; the style stays. The archive has the bytes once."""
     desk.recipe(text=f"style: s.png\npictures: {mode}\n")
     for _ in range(2):
         desk.drop("starry/sub/a.png", "a")
@@ -486,7 +543,7 @@ def test_a_picture_that_is_not_kept_leaves_the_inbox_with_its_claim(
         assert names_in(desk.folder / "starry" / "sub") == []
     assert names_in(desk.folder / "starry") == ["recipe.yaml", "s.png", "sub"]
     archived = sorted((desk.root / "outbox").rglob("*.png"))
-    assert [path.name for path in archived] == (["a-2.png", "a.png"] if kept else [])
+    assert [path.name for path in archived] == (["a.png"] if kept else [])
     assert names_in(desk.folder / ".nstd") == ["made"]
 
 
