@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from nstd.documents.recipe import PICTURE, RecipeFile, pattern_of
 from nstd.documents.sidecar import check_picture_path
 from nstd.errors import SidecarError
-from nstd.intake.first_look import Rank
+from nstd.intake.first_look import HeldFile, Rank
 from nstd.intake.locator import is_picture, normal
 from nstd.intake.made_note import key_of
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, unsupported
@@ -36,6 +36,11 @@ class Candidate:
     def rank(self) -> Rank:
         """Its place in the order of arrival."""
         return self.signature.ctime_ns, key_of(self.name)
+
+    @property
+    def file(self) -> HeldFile:
+        """The file itself, whatever it is called."""
+        return HeldFile.of(self.signature)
 
 
 class NamedPictures:

@@ -69,6 +69,22 @@ class Made:
         known = self._notes(folder).files.get(key_of(leaf))
         return known is not None and is_same(known[0], signature)
 
+    def is_likely(self, folder: str, leaf: str, size: int) -> bool:
+        """Whether a file is one of those, as far as its name and its size in bytes tell."""
+        known = self._notes(folder).files.get(key_of(leaf))
+        return known is not None and known[0].size == size
+
+    def has_notes(self, folder: str) -> bool:
+        """Whether anything was made or used in this folder."""
+        return bool(self._notes(folder).notes)
+
+    def gone_folders(self) -> Iterator[tuple[str, set[Signature]]]:
+        """The folders that are gone, with the files that were made there."""
+        for path, _, names in os.walk(self.path):
+            folder = os.fspath(Path(path).relative_to(self.path))
+            if names and folder != "." and not (self._root.path / folder).exists():
+                yield folder, {signature for signature, _ in self._notes(folder).files.values()}
+
     def find(self, folder: str, sha256: str) -> MadeNote | None:
         """The note about these bytes in this folder, if there is one, whoever has written it.
 

@@ -97,6 +97,12 @@ EVENTS: dict[str, Event] = {
         "recipe held taken hint",
         "the folder was full when its recipe was seen first: so many pictures wait for a release",
     ),
+    "recipe.moved": Event(
+        "warning",
+        "folder was pictures held hint",
+        "pictures that were made in a folder that is gone lie in this one now, because it was "
+        "renamed: they are made again; many of them are held first",
+    ),
     "recipe.released": Event("info", "folder", "what was held in the folder of a recipe goes on"),
     "recipe.again": Event(
         "info",
@@ -108,7 +114,7 @@ EVENTS: dict[str, Event] = {
         "warning",
         "path reason",
         "something in the folder of a recipe that will not be made: a name that no sidecar can "
-        "hold, a link, a kind of picture that cannot be read; of each kind in a folder, one is named",
+        "hold, a link, a kind that cannot be read; one of each kind in a folder is named",
     ),
     "inbox.lost": Event(
         "error", "path error", "the inbox cannot be read; no file counts as deleted"

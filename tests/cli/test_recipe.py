@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
 from support.playground import Playground, finished, wait_for
+
+from nstd.intake.survey import Survey
+from nstd.system.nofollow import Folder
 
 
 @pytest.fixture
@@ -146,6 +151,58 @@ def test_check_names_each_file_of_a_folder_and_what_becomes_of_it(playground: Pl
     assert (after["a.png"], after["b.png"], after["d.png"]) == (
         "is made or used already", "is made or used already", "is held",
     )  # fmt: skip
+
+
+def test_check_names_second_names_links_and_what_cannot_be_read_beside_the_others(
+    playground: Playground,
+) -> None:
+    """One file that cannot be read hides none; a copy becomes no job."""
+    fill(playground)
+    folder = playground.inbox / "starry"
+    (folder / "b-copy.png").write_bytes((folder / "b.png").read_bytes())
+    (folder / "link.png").symlink_to(folder / "a.png")
+    os.mkfifo(folder / "pipe.png")
+    expected = {
+        "a.png": "becomes a job",
+        "b-copy.png": "has the same bytes as b.png",
+        "b.png": "becomes a job",
+        "link.png": "a symbolic link, which is passed over: copy the picture itself there",
+        "pipe.png": "a FIFO, which is passed over: copy the picture itself there",
+    }
+    is_closed = os.geteuid() != 0  # root can read all
+    if is_closed:
+        (folder / "d.png").chmod(0)
+        expected["d.png"] = "cannot be read: Permission denied"
+    found = verdicts(playground)
+    assert {name: found[name] for name in expected} == expected
+    if is_closed:
+        (folder / "d.png").chmod(0o600)
+    (folder / "link.png").unlink()
+    (folder / "pipe.png").unlink()
+    assert playground.once().returncode == 0
+    assert verdicts(playground)["b-copy.png"] in {
+        "has the same bytes as b.png, which is made or used already",
+        "is made or used already",
+    }
+
+
+def test_check_goes_on_where_a_picture_cannot_be_opened(
+    playground: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any error of the disk."""
+    fill(playground)
+    opened = Folder.open
+
+    def refuse(self: Folder, name: str) -> object:
+        if name.endswith("b.png"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+        return opened(self, name)
+
+    monkeypatch.setattr(Folder, "open", refuse)
+    (survey,) = Survey(playground.config, thorough=True).folders()
+    whys = {each.name: each.why for each in survey.files}
+    assert whys["starry/b.png"] == "cannot be read: Input/output error"
+    assert whys["starry/a.png"] == whys["starry/d.png"] == ""
 
 
 def test_what_is_held_is_told_and_released(playground: Playground) -> None:

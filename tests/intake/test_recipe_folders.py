@@ -643,6 +643,128 @@ def test_a_folder_that_is_full_at_first_is_held_until_it_is_released(
     assert len(of(logged, "recipe.held")) == 1
 
 
+def rename_below(path: Path) -> None:
+    """It goes into another folder of the same recipe."""
+    (path.parent / "sub").mkdir()
+    path.rename(path.parent / "sub" / "b.png")
+
+
+def copy_it(path: Path) -> None:
+    """A second file with its bytes, while the first is there."""
+    shutil.copy(path, path.with_name("copied.png"))
+
+
+@pytest.mark.parametrize("change", [touch, rename, rename_below, copy_it, replace_by_copy])
+def test_a_held_picture_that_is_changed_without_its_bytes_stays_held(
+    tmp_path: Path, change: Any
+) -> None:
+    """Also after a restart, and when the file that it was copied from has gone."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 1})
+    for leaf in "abc":
+        desk.drop(f"starry/{leaf}.png")
+    desk.recipe()
+    assert desk.make() == ["starry/a.yaml"]
+    change(desk.folder / "starry" / "c.png")
+    held = 3 if change is copy_it else 2
+    for _ in range(2):
+        assert desk.make() == []
+        assert [(s.waiting, s.held) for s in desk.inbox.folders.states] == [(0, held)]
+        desk = RecipeDesk(tmp_path, limits={"folder_first": 1})
+        if change is copy_it and (desk.folder / "starry" / "c.png").exists():
+            (desk.folder / "starry" / "c.png").unlink()
+            held = 2
+    (desk.folder / "starry" / "a.png").touch()
+    desk.drop("starry/new.png", "other")  # has the size of no other
+    assert desk.make() == ["starry/new.yaml"]
+    assert desk.inbox.hold("starry", is_held=False)
+    assert len(desk.make()) == 2
+
+
+def test_bytes_of_held_pictures_are_compared_a_little_in_each_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not compared yet waits; a picture of the same size and other bytes is made then."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 1})
+    for leaf in "abc":
+        desk.drop(f"starry/{leaf}.png")
+    desk.recipe()
+    assert desk.make() == ["starry/a.yaml"]
+    desk.drop("starry/d.png")
+    monkeypatch.setattr("nstd.intake.held._BUDGET", -1.0)
+    assert desk.make() == []
+    monkeypatch.undo()
+    assert desk.make() == ["starry/d.yaml"]
+
+
+@pytest.mark.parametrize(("most", "held"), [(2, 3), (3, 0)])
+def test_a_renamed_folder_is_told_and_a_full_one_is_held_before_it_is_made_again(
+    tmp_path: Path, logged: list[dict[str, Any]], most: int, held: int
+) -> None:
+    """Once, also after a restart; its release has them made again."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 9})
+    for leaf in "abc":
+        desk.drop(f"starry/{leaf}.png")
+    desk.recipe()
+    assert len(desk.make()) == 3
+    (desk.folder / "starry").rename(desk.folder / "stars")
+    made = 0
+    for _ in range(2):
+        desk = RecipeDesk(tmp_path, limits={"folder_first": most})
+        made += len(desk.make())
+        desk.look()
+        assert [(s.folder, s.waiting, s.held) for s in desk.inbox.folders.states] == [
+            ("stars", 0, held)
+        ]
+    assert made == 3 - held
+    (line,) = of(logged, "recipe.moved")
+    assert (line["folder"], line["was"], line["pictures"], line["held"]) == (
+        "stars", "starry", 3, held
+    )  # fmt: skip
+    assert ("nstd release stars/" if held else "nstd hold stars/") in line["hint"]
+    if held:
+        assert desk.inbox.hold("stars", is_held=False)
+        assert len(RecipeDesk(tmp_path, limits={"folder_first": most}).make()) == 3
+        assert len(of(logged, "recipe.moved")) == 1
+
+
+def test_a_folder_that_is_renamed_below_its_recipe_is_told_too(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
+    """The notes are about the folder of each picture."""
+    desk.recipe()
+    desk.drop("starry/2024/a.png")
+    assert len(desk.make()) == 1
+    (desk.folder / "starry" / "2024").rename(desk.folder / "starry" / "old")
+    assert desk.make() == ["starry/old/a.yaml"]
+    (line,) = of(logged, "recipe.moved")
+    assert (line["folder"], line["was"]) == ("starry/old", "starry/2024")
+    assert "`nstd hold starry/`" in line["hint"]
+
+
+def test_touched_pictures_are_not_counted_as_waiting_nor_held_ones_under_a_wrong_recipe(
+    tmp_path: Path,
+) -> None:
+    """By the daemon and without one."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 2})
+    for leaf in "abcd":
+        desk.drop(f"starry/{leaf}.png")
+    path = desk.recipe()
+    assert len(desk.make()) == 2
+
+    def counts() -> set[tuple[int, int]]:
+        (state,), (entry,) = desk.inbox.folders.states, read_status(desk.config).recipes
+        return {(state.waiting, state.held), (entry.waiting, entry.held)}
+
+    (desk.folder / "starry" / "a.png").touch()
+    desk.look()
+    assert {held for _, held in counts()} == {2}
+    assert desk.inbox.folders.states[0].waiting == 0
+    path.write_text("style: s.png\npriority: high\n")
+    desk.settled()
+    assert {held for _, held in counts()} == {2}
+    assert desk.inbox.folders.states[0].waiting == 0
+
+
 def test_a_folder_that_fills_under_its_recipe_is_not_held(tmp_path: Path) -> None:
     """The limit is about what was there before."""
     desk = RecipeDesk(tmp_path, limits={"folder_first": 3})
