@@ -247,6 +247,23 @@ def test_a_folder_is_held_and_released(playground: Playground) -> None:
     assert playground.command("priority", "starry/", "3").returncode == 1
 
 
+def test_a_folder_may_be_named_by_its_path_and_without_the_slash_it_is_proposed(
+    playground: Playground,
+) -> None:
+    """Where no job is called so; a priority belongs into the recipe."""
+    fill(playground)
+    for name in ("inbox/starry/", f"{playground.inbox}/starry/"):
+        done = playground.command("hold", name)
+        assert (done.returncode, done.stdout.partition(" ")[0]) == (0, "starry/")
+    for command in ("hold", "release"):
+        refused = playground.command(command, "starry")
+        assert refused.returncode == 1
+        assert "starry/ is a folder with a recipe: say it with the slash" in refused.stderr
+    refused = playground.command("priority", "starry/", "80")
+    assert refused.returncode == 1
+    assert "write `priority: 80` into its recipe" in refused.stderr
+
+
 def test_a_wrong_recipe_is_told_with_line_and_column(playground: Playground) -> None:
     """By the log, by status with and without a daemon, by check of the file and of the folder."""
     path = fill(playground)
