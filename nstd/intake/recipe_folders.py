@@ -12,6 +12,7 @@ from nstd.errors import SidecarError, in_shell, printable
 from nstd.intake import notes
 from nstd.intake.contents import Candidate, NamedPictures, why_no_content
 from nstd.intake.first_look import FirstLook, FirstLooks
+from nstd.intake.gone_recipes import GoneRecipes
 from nstd.intake.held import HeldPictures
 from nstd.intake.locator import Found, too_large
 from nstd.intake.made import Made
@@ -51,6 +52,7 @@ class RecipeFolders:
         self.count = self.stuck = 0
         """The pictures that wait; and those of them that do not become ready by waiting alone."""
         self._known: dict[str, KnownRecipe | None] = {}
+        self._gone = GoneRecipes(root, made, stability)
         self.states: list[RecipeState] = []
         self.notes: list[InboxNote] = []
         self.missing: dict[str, tuple[Signature, list[str]]] = {}
@@ -88,6 +90,7 @@ class RecipeFolders:
             scopes[name].append(folder)
         for name, recipe in known.items():
             yield from self._scope(name, recipe, scopes[name])
+        self.notes += self._gone.look(now, scan)
         self._passed_over.log(self._throttle)
         self.notes += self._passed_over.notes()
 

@@ -97,6 +97,11 @@ EVENTS: dict[str, Event] = {
         "recipe held taken hint",
         "the folder was full when its recipe was seen first: so many pictures wait for a release",
     ),
+    "recipe.gone": Event(
+        "warning",
+        "recipe pictures hint",
+        "the recipe of a folder was removed: so many of its pictures wait for another",
+    ),
     "recipe.moved": Event(
         "warning",
         "folder was pictures held hint",

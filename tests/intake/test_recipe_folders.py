@@ -319,6 +319,58 @@ def test_a_recipe_at_the_top_of_the_inbox_is_refused(
     assert "sub-folder" in desk.notes()["recipe.yaml"]
 
 
+def test_who_removes_a_recipe_is_told_what_waits(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
+    """Once in the log, and by status until there is another; one that is replaced says nothing."""
+    path = desk.recipe()
+    for leaf in ("a", "b"):
+        desk.drop(f"starry/{leaf}.png")
+    assert len(desk.make()) == 2
+    path.unlink()
+    desk.look()
+    path.write_text("style: s.png\n")
+    desk.settled()
+    assert of(logged, "recipe.gone") == []
+    path.unlink()
+    desk.drop("starry/c.png")
+    for _ in range(2):
+        desk.settled()
+        assert desk.notes()["starry/recipe.yaml"] == (
+            "was removed, and 1 picture waits: `nstd recipe starry STYLE` makes one"
+        )
+    (line,) = of(logged, "recipe.gone")
+    assert (line["recipe"], line["pictures"]) == ("starry/recipe.yaml", 1)
+    path.write_text("style: s.png\n")
+    assert desk.make() == ["starry/c.yaml"]
+    assert "starry/recipe.yaml" not in desk.notes()
+
+
+def test_a_folder_that_goes_with_its_recipe_is_not_told(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
+    """Nor one whose pictures are all made."""
+    desk.recipe()
+    desk.drop("starry/a.png")
+    desk.make()
+    shutil.rmtree(desk.folder / "starry")
+    path = desk.recipe("waves")
+    desk.drop("waves/b.png")
+    desk.make()
+    path.unlink()
+    desk.settled()
+    desk.settled()
+    assert of(logged, "recipe.gone") == []
+
+
+def test_a_key_of_a_recipe_without_a_value_counts_as_absent(desk: RecipeDesk) -> None:
+    """And a settle time of 0 takes a picture as soon as it is seen."""
+    desk.recipe(text="style: s.png\nmatch: null\nskip:\nwhen: {settle: 0}\npictures:\n")
+    desk.settled()
+    desk.drop("starry/a.png")
+    assert [ready.name for ready in desk.look()] == ["starry/a.png"]
+
+
 def test_a_recipe_waits_for_its_style(desk: RecipeDesk, logged: list[dict[str, Any]]) -> None:
     """As a sidecar does, but without an end; the library is searched too."""
     desk.drop("starry/recipe.yaml", "style: swirls\n")
