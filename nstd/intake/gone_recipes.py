@@ -33,8 +33,9 @@ class GoneRecipes:
         for name in scan.recipes:
             self._since.pop(name, None)
             self._told.discard(name)
-            scope = [folder for folder, near in scan.governed.items() if near == name]
-            self._scopes[name] = scope
+            self._scopes[name] = []
+        for folder, name in scan.governed.items():
+            self._scopes[name].append(folder)
         for name in self._scopes.keys() - set(scan.recipes):
             since = self._since.setdefault(name, now)
             if now - since < _AFTER:
