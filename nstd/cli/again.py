@@ -83,6 +83,9 @@ def _folder(config: Config, wanted: str, yes: bool) -> None:
 
     plan = plan_again(config, find_recipe_folder(config, wanted))
     folder = in_shell(f"{plan.folder}/")
+    if plan.is_asked:
+        click.echo(f"{folder} was asked for already; the daemon makes it again when it runs")
+        return
     jobs = "" if plan.jobs == 1 else f" ({counted(plan.pictures * plan.jobs, 'job')})"
     click.echo(f"{counted(plan.pictures, 'picture')} of {folder}{jobs} would be made again")
     if plan.found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -121,6 +121,11 @@ class Survey:
                     why = self.why_no_content(known, folder, leaf)
                     passed_over.add_leaf(folder, leaf, why)
         return [*found, *passed_over.notes()]
+
+    @property
+    def governed(self) -> Collection[str]:
+        """All folders that a recipe is for."""
+        return self._governed.keys()
 
     def scope(self, recipe: KnownRecipe) -> list[str]:
         """The folders whose pictures a recipe is for."""

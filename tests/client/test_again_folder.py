@@ -52,6 +52,8 @@ def test_all_that_was_kept_is_made_again_with_the_changed_recipe_as_new_results(
         "3 pictures of starry/ would be made again",
         "3 pictures of starry/ will be made again when the daemon runs again",
     ]
+    twice = playground.command("again", "starry/", "--yes")
+    assert twice.stdout.startswith("starry/ was asked for already")
     assert "again starry/, when the daemon runs again" in playground.command("status").stdout
     for _ in range(2):
         assert playground.once().returncode == 0
@@ -135,6 +137,38 @@ def test_what_was_taken_out_of_the_folder_by_hand_is_named_and_what_was_renamed_
     ]
     assert playground.once().returncode == 0
     assert set(sizes(playground)) == {"a", "b", "sub/c", "renamed", "sub/c-2"}
+
+
+@pytest.mark.parametrize("mode", ["keep", "archive"])
+def test_a_sub_folder_that_was_removed_since_comes_back_where_nobody_took_the_pictures_out(
+    playground: Playground, mode: str
+) -> None:
+    """With `keep` it was a person who moved them; with `archive` it was nstd."""
+    fill(playground, f"style: s.png\npictures: {mode}\n")
+    sub = playground.inbox / "starry" / "sub"
+    if mode == "keep":
+        sub.rename(playground.inbox / "moved")
+    else:
+        sub.rmdir()
+    done = playground.command("again", "starry/", "--yes")
+    assert ("    starry/sub/c.png" in done.stdout) == (mode == "keep")
+    assert playground.once().returncode == 0
+    again = {"a-2", "b-2"} | ({"sub/c-2"} if mode == "archive" else set())
+    assert set(sizes(playground)) - set(COLORS) == again
+
+
+def test_a_picture_that_was_replaced_by_another_of_its_name_is_made_once(
+    playground: Playground,
+) -> None:
+    """The first is gone; both have a note of that name."""
+    fill(playground)
+    playground.picture("starry/a.png", size=(40, 30), color="white")
+    assert playground.once().returncode == 0
+    done = playground.command("again", "starry/", "--yes")
+    assert "3 pictures of starry/ would be made again" in done.stdout
+    assert "    starry/a.png" in done.stdout
+    assert playground.once().returncode == 0
+    assert set(sizes(playground)) == {"a", "a-2", "a-3", "b", "b-2", "sub/c", "sub/c-2"}
 
 
 def test_styles_and_what_the_recipe_leaves_out_now_are_not_made(playground: Playground) -> None:
