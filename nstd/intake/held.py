@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from io import BufferedReader
 
 from nstd.errors import NstdError, in_shell, printable
 from nstd.intake.contents import Candidate
@@ -24,15 +25,20 @@ _BUDGET = 0.2
 """Seconds in which one look compares bytes; what is not compared yet is held until then."""
 
 
+_SAMPLE = 2**12
+"""Bytes that are compared first, at each of two places."""
+
+
 class _Index:
     """The held files of a look, by what they are known by."""
 
     def __init__(self, look: FirstLook) -> None:
         self.look, self.files = look, dict(look.files)
         self._inodes = {file: name for name, file in self.files.items()}
-        self.sizes: dict[int, set[str]] = defaultdict(set)
+        self.unsampled: dict[int, set[str]] = defaultdict(set)  # names, by their size
+        self.sampled: dict[tuple[int, str], set[str]] = defaultdict(set)
         for name, file in self.files.items():
-            self.sizes[file.size].add(name)
+            self.unsampled[file.size].add(name)
 
     def knows(self, name: str, file: HeldFile) -> bool:
         """Whether it is held by its name or as the same file."""
@@ -47,7 +53,7 @@ class _Index:
             self.files.pop(before, None)
         self.files[name] = file
         self._inodes[file] = name
-        self.sizes[file.size].add(name)
+        self.unsampled[file.size].add(name)
         return True
 
 
@@ -57,19 +63,19 @@ class HeldPictures:
     def __init__(self, root: Folder, looks: FirstLooks, made: Made) -> None:
         self._root, self._looks, self._made = root, looks, made
         self._indices: dict[str, _Index] = {}
-        self._digests: dict[str, tuple[Signature, str]] = {}
+        self._digests: dict[tuple[str, bool], tuple[Signature, str]] = {}
         self._asked: set[str] = set()  # the folders that may have been renamed, and were looked at
-        self._until = 0.0
-        self.undecided = 0
-        """How many of the pictures asked for last wait for their bytes to be compared."""
+        self._until: float | None = None  # the budget of a scan begins with the first comparison
+        self.undecided: list[Candidate] = []
+        """Those of the pictures asked for last whose bytes are not compared yet."""
 
     def begin(self) -> None:
         """Start a scan of the inbox."""
-        self._until = time.monotonic() + _BUDGET
+        self._until = None
 
     def free(self, folder: str, look: FirstLook, found: list[Candidate]) -> list[Candidate]:
         """Those of the pictures of a recipe in `folder` that are not held."""
-        self.undecided = 0
+        self.undecided = []
         if look.is_open:
             return found
         index = self._indices.get(folder)
@@ -79,7 +85,7 @@ class HeldPictures:
         for each in found:
             is_held = self._is_held(index, each)
             if is_held is None:
-                self.undecided += 1
+                self.undecided.append(each)
             elif is_held:
                 is_changed |= bool(look.files) and index.add(each)
             else:
@@ -97,32 +103,66 @@ class HeldPictures:
         came_before = look.taken is not None and each.rank <= look.taken
         if came_before or not each.is_stable:
             return False
-        names = index.sizes.get(each.signature.size, set()) - {key_of(each.name)}
-        compared = {self._is_equal(each, name) for name in names}
+        return self._is_copy(index, each)
+
+    def _is_copy(self, index: _Index, each: Candidate) -> bool | None:
+        """Whether it has the bytes of a held file; None while that is not known yet.
+
+        A few bytes are compared first: many files of a camera have the same size.
+        """
+        size = each.signature.size
+        if not self._sample_held(index, size):
+            return None
+        try:
+            sample = self._digest(each.name, each.signature, part=True)
+            if not sample:
+                return None
+            names = index.sampled.get((size, sample), set()) - {key_of(each.name)}
+            compared = {self._is_equal(each, name) for name in names}
+        except (OSError, NstdError):  # it cannot be read: its claim will tell
+            return False
         return True if True in compared else None if None in compared else False
 
-    def _is_equal(self, each: Candidate, name: str) -> bool | None:
-        """Whether it has the bytes of the held file `name`; None while that is not known yet."""
-        try:
-            signature = self._root.signature(name)
-            if signature.size != each.signature.size:
+    def _sample_held(self, index: _Index, size: int) -> bool:
+        """Take a sample of all held files of a size; False if there is no time for it."""
+        names = index.unsampled.get(size, set())
+        while names:
+            name = next(iter(names))
+            try:
+                sample = self._digest(name, self._root.signature(name), part=True)
+            except (OSError, NstdError):  # it is gone: nothing can be compared with it
+                names.discard(name)
+                continue
+            if not sample:
                 return False
-            ours = self._digest(each.name, each.signature)
-            theirs = self._digest(name, signature)
+            names.discard(name)
+            index.sampled[size, sample].add(name)
+        return True
+
+    def _is_equal(self, each: Candidate, name: str) -> bool | None:
+        """Whether it has the bytes of the held file `name`; None while that is not known yet.
+
+        Raises OSError and NstdError for the picture itself.
+        """
+        ours = self._digest(each.name, each.signature)
+        try:
+            theirs = self._digest(name, self._root.signature(name))
         except (OSError, NstdError):
             return False
         return None if "" in {ours, theirs} else ours == theirs
 
-    def _digest(self, name: str, signature: Signature) -> str:
-        """The SHA-256 of a file; "" if there is no time for it in this scan."""
-        known = self._digests.get(name)
+    def _digest(self, name: str, signature: Signature, *, part: bool = False) -> str:
+        """The SHA-256 of a file, or of a part of it; "" if there is no time in this scan."""
+        known = self._digests.get((name, part))
         if known is not None and known[0] == signature:
             return known[1]
+        if self._until is None:
+            self._until = time.monotonic() + _BUDGET
         if time.monotonic() > self._until:
             return ""
         with self._root.open(name) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._digests[name] = signature, digest
+            digest = _sample_of(file, signature.size) if part else _whole(file)
+        self._digests[name, part] = signature, digest
         return digest
 
     # Folders that were renamed
@@ -172,6 +212,19 @@ class HeldPictures:
             hint=f"`nstd {command} {in_shell(printable(f'{recipe}/'))}` {effect}",
         )
         return look
+
+
+def _whole(file: BufferedReader) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sample_of(file: BufferedReader, size: int) -> str:
+    """The SHA-256 of the middle and of the end: the beginnings of photographs are often alike."""
+    digest = hashlib.sha256()
+    for place in (size // 2, max(0, size - _SAMPLE)):
+        file.seek(place)
+        digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()
 
 
 def listing(look: FirstLook) -> Callable[[str, Signature], bool]:

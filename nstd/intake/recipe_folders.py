@@ -142,8 +142,8 @@ class RecipeFolders:
                 free = self._held.free(folder, look, found)
                 if self._held.undecided:
                     self._stability.check_again(self._now)
-                self.stuck += len(found) - len(free) - self._held.undecided
-                state = self._counted(state, free, found)
+                self.stuck += len(found) - len(free) - len(self._held.undecided)
+                state = self._counted(state, [*free, *self._held.undecided], found)
                 if self._has_pictures(name, recipe, len(free)):
                     yield from filter(None, (self._check(each, name, recipe) for each in free))
             except OSError as error:

@@ -32,7 +32,7 @@ def settle(farm: Farm, plot: RecipePlot, made: int = 1) -> None:
         plot.check_end(made)
 
 
-@pytest.mark.parametrize("stride", [SOME, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [2 * SOME, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", KINDS)
 def test_sigkill_the_daemon_at_every_step_of_a_folder_that_is_made_again(
     farm: Farm, mode: str, stride: int
