@@ -48,7 +48,8 @@ def _bring_back(root: Folder, files: Files, staged: str) -> int:
     """Move the pictures in the folder `staged` to their places in the inbox; how many they are."""
     count, home = 0, root.path / staged
     refuse_links(root.path, home)
-    for folder, _, names in os.walk(home):
+    for folder, inner, names in os.walk(home):
+        inner[:] = sorted(each for each in inner if not each.startswith("."))  # none of ours
         for name in sorted(each for each in names if not each.startswith(".")):
             source = home / folder / name
             files.move_to_free_name(source, root.path / source.relative_to(home), below=root.path)

@@ -11,7 +11,7 @@ from support.disk import names_in
 from support.playground import Playground, finished, wait_for
 
 from nstd.client.again_folder import make_folder_again, plan_again
-from nstd.queue.control import ControlRequests
+from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
 
 COLORS = {"a": "red", "b": "green", "sub/c": "blue"}
@@ -252,6 +252,22 @@ def test_a_held_folder_is_told_to_be_held(playground: Playground) -> None:
     assert playground.command("release", "starry/").returncode == 0
     assert playground.once().returncode == 0
     assert len(sizes(playground)) == 6
+
+
+def test_what_comes_back_goes_into_no_hidden_folder(playground: Playground) -> None:
+    """Members of the group may write such a folder; the notes and claims are the daemon's own."""
+    fill(playground)
+    staged = f".again-{'1' * 16}"
+    for place in (".nstd/made/starry", "starry"):
+        path = playground.inbox / staged / place / "forged.json"
+        path.parent.mkdir(parents=True)
+        path.write_text("forged")
+    request = ControlRequest("again", "starry/", until=1.0, staged=staged)
+    ControlRequests(playground.work, Files()).write(request)
+    assert playground.once().returncode == 0
+    assert (playground.inbox / "starry" / "forged.json").exists()
+    assert list(playground.inbox.glob(".nstd/**/forged*")) == []
+    assert not (playground.inbox / staged).exists()
 
 
 @pytest.mark.parametrize("staged", ["../..", "sub/x", ".nstd", "starry"])
