@@ -153,7 +153,9 @@ class JobStore:
             self._files.unlink(path)
         if job.film is not None:
             self._files.remove_tree(paths.frames)
-        return self.save(job.model_copy(update={"attempt": 0, "crashes": 0, "running": False, "frames": 0}))
+        return self.save(
+            job.model_copy(update={"attempt": 0, "crashes": 0, "running": False, "frames": 0})
+        )
 
     def remove(self, job: Job) -> None:
         """Remove the folder of a published job by one rename, so that no partial folder is
