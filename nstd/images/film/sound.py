@@ -15,7 +15,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from nstd.images.decode import open_regular
-from nstd.images.film.container import SOUND_CODECS, open_container
+from nstd.images.film.demux import SOUND_CODECS, open_container
 from nstd.images.film.kinds import FilmFormat
 from nstd.images.film.order import NAMES, Order
 
