@@ -43,6 +43,8 @@ BYTES_PER_PIXEL = 60
 """Memory that decoding may take, for each pixel of `limits.picture_pixels`; RGBA takes 50."""
 MEMORY = BYTES_PER_PIXEL * MAX_PIXELS + 8 * MAX_BYTES
 FILM_LIMITS = FilmLimits(frames=50, seconds=60, pixels=100_000, bytes=MAX_BYTES)
+MEMORY_OF = {"film": MEMORY + (64 << 20)}
+"""For targets that take more: FFmpeg makes tables of a fixed size."""
 SECONDS = 20.0
 """For one input, on a busy machine; a reader takes a thousandth of it."""
 _NAME = "sub/beach\n\x1b[31m\udcff.yaml"

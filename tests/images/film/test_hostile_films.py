@@ -20,7 +20,7 @@ from support import CHECKOUT
 from support.films import LIMITS, drawn, make_animation, make_film, make_folder, opened
 
 from nstd.errors import PictureError
-from nstd.images.film import animation, container, failures
+from nstd.images.film import animation, demux, failures
 
 FILMS: dict[str, Callable[[Path], object]] = {
     "a.mp4": lambda path: make_film(path, 6, sound="aac"),
@@ -209,7 +209,7 @@ def test_a_disk_that_fails_is_not_the_films_fault(
     def opened_again(file: BinaryIO) -> BinaryIO:
         return _BadDisk(path.read_bytes())
 
-    monkeypatch.setattr(container, "opened_again", opened_again)
+    monkeypatch.setattr(demux, "opened_again", opened_again)
     monkeypatch.setattr(animation, "opened_again", opened_again)
     assert refused(path).code == "io_error"
 
