@@ -184,7 +184,7 @@ def test_bars_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> N
     console = Console(file=file, width=width, force_terminal=True, color_system=None)
     monkeypatch.setattr(bars, "Console", lambda **_: console)
     with bars.make_progress(visible=True) as progress:
-        told = bars.describe("2/3", {"total": 0.00123456}, 300.0)
+        told = bars.describe("scale 2/3", {"total": 0.00123456}, 300.0)
         for name, note in (("beach" * 20, told), ("pier", bars.STARTING)):
             progress.add_task(name, total=10, completed=3, note=note)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
