@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
+import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import TimeoutExpired
 
@@ -17,6 +20,8 @@ from soak.disks import Disk
 from soak.dropper import STYLE, Dropper
 from soak.judge import Judge, has_entries, recipe_pictures, sidecars
 from soak.manager import Manager
+from soak.operator import Operator
+from soak.promises import broken_promises
 from soak.report import Report
 from soak.schedule import DISKS, Blow, Event, schedule
 
@@ -40,14 +45,18 @@ class Storm:
     """One run over a root in `folder`, which must be empty."""
 
     def __init__(self, folder: Path, seed: int, *, mounted: bool) -> None:
-        self._ground = ground = Playground(folder, **SETTINGS)
+        self._gone = folder / "gone"
+        self._gone.mkdir()
+        retention = {"results": "90d", "failures": "90d", "move_to": str(self._gone)}
+        self._ground = ground = Playground(folder, **SETTINGS, retention=retention)
         Image.new("RGB", (16, 12), "orange").save(ground.styles / STYLE)
         self._disks = {name: Disk(ground.root / name, mounted=mounted) for name in DISKS}
         self._manager = Manager(ground.config_path, ground.environment, folder)
         scratch = folder / "scratch"
         scratch.mkdir()
         self._dropper = Dropper(ground.inbox, scratch, seed)
-        self._judge = Judge(ground.inbox, ground.work, ground.outbox)
+        self._judge = Judge(ground.inbox, ground.work, ground.outbox, self._gone)
+        self._operator = Operator(ground, self._dropper)
         self._schedule, self._began = schedule(seed), time.monotonic()
         self._excused_until = 0.0
         self.report = Report(seed=seed)
@@ -77,6 +86,7 @@ class Storm:
         while True:
             self._keep_up()
             self._top_up()
+            self._operator.look()
             if time.monotonic() >= until:
                 return
             time.sleep(0.02)
@@ -113,7 +123,15 @@ class Storm:
             case Blow.FILL_SPACE | Blow.FILL_INODES:
                 self._fill(event)
             case Blow.INBOX_AWAY | Blow.INBOX_GONE:
+                self._operator.inbox_taken()
                 self._take_inbox(event)
+                self._operator.inbox_taken()
+            case Blow.PAUSE:
+                self._pause(event)
+            case Blow.CLOSED_HOURS:
+                self._close_hours(event)
+            case _:
+                self._have_asked(event)
 
     def _await(self, aim: str) -> None:
         """Wait for the middle of a step, but not for ever."""
@@ -222,11 +240,57 @@ class Storm:
             except OSError:  # the daemon was faster
                 continue
 
+    # The operator
+
+    def _have_asked(self, event: Event) -> None:
+        operator = self._operator
+        match event.blow:
+            case Blow.HOLD:
+                operator.hold_one(event.pick)
+            case Blow.HOLD_FOLDER:
+                operator.hold_folder(event.pick)
+            case Blow.RELEASE:
+                operator.release_one(event.pick)
+            case Blow.PRIORITY:
+                operator.reorder(event.pick)
+            case Blow.AGAIN:
+                operator.make_again(event.pick)
+
+    def _pause(self, event: Event) -> None:
+        """Through a kill or not, until it is over or resumed."""
+        is_timed = event.pick < 0.3
+        self._operator.pause(event.lasting, is_timed=is_timed, now=event.disk == "work")
+        self._let_within(event)
+        if not is_timed:
+            self._operator.resume()
+
+    def _close_hours(self, event: Event) -> None:
+        """The hours of `schedule` are over for a while."""
+        soon = datetime.now() + timedelta(hours=6)
+        self._set_hours([f"{soon:%H:%M}-{soon + timedelta(minutes=1):%H:%M}"])
+        self.report.asked["hours closed"] += 1
+        self._let_within(event)
+        self._set_hours([])
+
+    def _set_hours(self, hours: list[str]) -> None:
+        if not hours:
+            self._operator.opened()
+        self._ground.configure(schedule=hours)
+        if self._manager.ready.wait(5):
+            self._manager.send(signal.SIGHUP)
+
+    def _let_within(self, event: Event) -> None:
+        self._let(event.lasting)
+        if event.deadly:
+            self._kill_daemon()
+        self._let(event.lasting)
+
     # The end
 
     def _drain(self) -> None:
         """Start afresh, so that no pause is left, and wait until nothing waits or runs."""
         self._dropper.bring_late_pictures()
+        self._operator.let_go()
         self._keep_up()
         self._end(twice=False)
         self._keep_up()
@@ -235,11 +299,44 @@ class Storm:
             self._keep_up()
             time.sleep(0.2)
         self._end(twice=False)
+        self._look_for_holds()
+        self._look_for_damage()
+        self._expire_all()
 
     def _is_empty(self) -> bool:
         ground = self._ground
         waiting = [*sidecars(ground.inbox), *recipe_pictures(ground.inbox, set())]
         return not waiting and not list(ground.work.glob("2*"))
+
+    def _look_for_holds(self) -> None:
+        """Nothing is held or paused by mistake, as everything was released."""
+        status = json.loads(self._ground.said("status", "--json"))
+        held = [each["name"] for each in status["waiting"] if each["state"] == "held"]
+        held += status["held_in_inbox"]
+        held += [each["folder"] for each in status["recipes"] if each["held"]]
+        for name in held:
+            self.report.blame("left held", name)
+        if status["start_pause"] is not None:
+            self.report.blame("left held", "everything", str(status["start_pause"]))
+
+    def _look_for_damage(self) -> None:
+        """`nstd verify`, on what has not expired, after a sweep that ends what others began."""
+        for command in ("expire", "gallery"):
+            self._ground.said(command)
+        found = self._ground.command("verify")
+        if found.returncode:
+            self.report.blame("unsound", "verify", found.stdout + found.stderr)
+
+    def _expire_all(self) -> None:
+        """All is gone at last, and what a sweep left in the middle of its way, too."""
+        self._judge.places()
+        self.report.expired = sum(each.is_relative_to(self._gone) for each in self._judge.results)
+        command = [sys.executable, "-m", "nstd", "expire", "-c", str(self._ground.config_path)]
+        done = subprocess.run(
+            command, env=self._manager.environment, capture_output=True, text=True
+        )
+        if done.returncode:
+            self.report.blame("bugs", "nstd expire", done.stderr)
 
     def _sum_up(self) -> None:
         report, manager = self.report, self._manager
@@ -247,6 +344,14 @@ class Storm:
         report.blows["restarts"] = manager.starts - 1
         report.longest_gap = manager.longest_gap
         report.judge(self._judge, self._dropper.ledger)
+        operator, results = self._operator, self._judge.results
+        report.asked += operator.counts
+        made = {each.name: each.priority for each in results.values() if each.priority is not None}
+        events = self._judge.events()
+        for broken in broken_promises(events, operator.asked, operator.folders_held, made):
+            report.blame(*broken)
+        for of, what in operator.bugs.items():
+            report.blame("bugs", of, what)
 
     def close(self) -> None:
         """End everything."""
