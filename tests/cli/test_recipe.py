@@ -202,9 +202,14 @@ def test_a_wrong_recipe_is_told_with_line_and_column(playground: Playground) -> 
     assert f"the recipe is not followed: {place}" in playground.command("status").stdout
     process = playground.start()
     wait_for(lambda: playground.events("recipe.invalid"), what="recipe.invalid")
-    wait_for(
-        lambda: playground.command("status").stdout.count(place) == 2, what="status", pause=0.5
+    said = wait_for(
+        lambda: text if place in (text := playground.command("status").stdout) else "",
+        what="status",
+        pause=0.5,
     )
+    assert said.count(place) == 1
+    told = playground.said("logs", "--level", "warning")
+    assert f"recipe.invalid sidecar_invalid: {place}\n" in told
     path.write_text("style: s.png\npriority: 3\n")
     wait_for(lambda: playground.ended() == 4, what="the pictures that waited")
     assert playground.stop(process) == 0
