@@ -90,8 +90,8 @@ class Judge:
 
     def leftovers(self) -> list[Path]:
         """What must not be there when every job has ended."""
-        places = (self._work / ".new", self._inbox / CLAIMS, self._outbox / ".staging")
-        places = (*places, self._outbox / ".expired")
+        hidden = [self._outbox / name for name in (".staging", ".expired")]
+        places = [self._work / ".new", self._inbox / CLAIMS, *hidden]
         left = [path for place in places if place.is_dir() for path in place.iterdir()]
         left = [path for path in left if path.name != MADE]
         return left + [path for path in self._work.iterdir() if JOB_ID.fullmatch(path.name)]

@@ -41,8 +41,8 @@ def storm(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_short_storm_loses_doubles_and_tears_nothing(
     record_property: Callable[[str, object], None],
 ) -> None:
-    """The real daemon, for less than a minute; this seed has every kind of blow early on."""
-    done = storm("--seed", "3783", "--kills", "15", "--minutes", "0.7")
+    """The real daemon, for less than a minute; this seed has every blow among its first 40."""
+    done = storm("--seed", "14038", "--kills", "15", "--minutes", "0.7")
     record_property("figures", done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     figures = dict(line.rsplit(None, 1) for line in done.stdout.splitlines())
