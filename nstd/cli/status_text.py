@@ -127,7 +127,7 @@ def _folder(entry: RecipeEntry) -> str:
     numbers = {"waiting": entry.waiting, "held": entry.held, "done": entry.done}
     numbers["failed"] = entry.failed
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
-    if entry.held:
+    if entry.held > entry.held_jobs:
         parts.append(f"`nstd release {in_shell(f'{entry.folder}/')}` lets the held ones go")
     if entry.error:
         parts.append(f"the recipe is not followed: {entry.error.splitlines()[0]}")

@@ -55,9 +55,9 @@ def photograph(target: Path, outbox: Path) -> None:
     with tempfile.TemporaryDirectory() as profile:
         driver = browser.start(Path(profile))
         try:
-            page = browser.Page(driver)
-            page.open(outbox)
-            time.sleep(2)  # its pictures come
+            browser.Page(driver)  # the size of a window
+            driver.get((outbox / "index.html").as_uri())
+            time.sleep(5)  # its pictures come
             driver.save_screenshot(str(target))
         finally:
             driver.quit()

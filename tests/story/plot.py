@@ -89,7 +89,7 @@ class Story:
         terminal, before = self._terminal, set(self._made())
         terminal.tell("Another style, and more of it; what is made stays as it is.")
         terminal.run("cp swirls.jpg studio/styles")
-        self._write_recipe("swirls.jpg", "strength: 0.8")
+        self._write_recipe("swirls.jpg", "strength: 0.6")
         terminal.run("nstd check studio/inbox/holiday/recipe.yaml")
         terminal.run("cp photographs/2/* studio/inbox/holiday")
         self._wait_for(self._parts[1])
@@ -103,7 +103,7 @@ class Story:
     def _make_mistake(self) -> None:
         terminal = self._terminal
         terminal.tell("A slip of the finger in the recipe, and more photographs.")
-        self._write_recipe("swirls.jpg", "strenght: 0.9")
+        self._write_recipe("swirls.jpg", "strenght: 0.7")
         terminal.run("cp photographs/3/* studio/inbox/holiday")
         terminal.wait("the log has one line about it", lambda: len(self._log("recipe.invalid")), 1)
         time.sleep(QUIET)
@@ -113,7 +113,7 @@ class Story:
         terminal.run("nstd logs --level warning")
         terminal.check("the log still has one line", len(self._log("recipe.invalid")), 1)
         terminal.check("the photographs wait", len(self._made()), self._done)
-        self._write_recipe("swirls.jpg", "strength: 0.9")
+        self._write_recipe("swirls.jpg", "strength: 0.7")
         self._wait_for(self._parts[2])
         self._check_once()
 
