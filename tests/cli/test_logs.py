@@ -132,7 +132,7 @@ def test_any_event_with_any_values_is_rendered_on_printable_lines(event: str) ->
                 "message": "a/recipe.yaml:2: no",
                 "hint": "do",
             },
-            "x: a/r.yaml:2: no\n    do",
+            "x: a/recipe.yaml:2: no\n    do",
         ),
         (
             "recipe.held",
