@@ -15,6 +15,7 @@ from nstd.queue.control import ControlRequests
 from nstd.system.durable import Files
 from soak.dropper import Dropper, Submission
 from soak.judge import RECIPE_FOLDERS
+from soak.schedule import Blow, Event
 
 JOB_RECORD = re.compile(r"job-\d+\.json")
 MOST_HELD = 6
@@ -64,6 +65,20 @@ class Operator:
         self._on_the_way: set[str] = set()
         self.folders_held: list[FolderHeld] = []
         self._since: dict[str, float] = {}
+
+    def act(self, event: Event) -> None:
+        """Do what the schedule has drawn."""
+        match event.blow:
+            case Blow.HOLD:
+                self.hold_one(event.pick)
+            case Blow.HOLD_FOLDER:
+                self.hold_folder(event.pick)
+            case Blow.RELEASE:
+                self.release_one(event.pick)
+            case Blow.PRIORITY:
+                self.reorder(event.pick)
+            case Blow.AGAIN:
+                self.make_again(event.pick)
 
     def hold_one(self, pick: float) -> None:
         """Hold a submission of late; where many are held, let one go."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from datetime import datetime, timedelta
@@ -16,12 +14,12 @@ import psutil
 from PIL import Image
 from support.playground import Playground
 
+from soak import aftermath
 from soak.disks import Disk
 from soak.dropper import STYLE, Dropper
 from soak.judge import Judge, has_entries, recipe_pictures, sidecars
 from soak.manager import Manager
 from soak.operator import Operator
-from soak.promises import broken_promises
 from soak.report import Report
 from soak.schedule import DISKS, Blow, Event, schedule
 
@@ -131,7 +129,7 @@ class Storm:
             case Blow.CLOSED_HOURS:
                 self._close_hours(event)
             case _:
-                self._have_asked(event)
+                self._operator.act(event)
 
     def _await(self, aim: str) -> None:
         """Wait for the middle of a step, but not for ever."""
@@ -242,20 +240,6 @@ class Storm:
 
     # The operator
 
-    def _have_asked(self, event: Event) -> None:
-        operator = self._operator
-        match event.blow:
-            case Blow.HOLD:
-                operator.hold_one(event.pick)
-            case Blow.HOLD_FOLDER:
-                operator.hold_folder(event.pick)
-            case Blow.RELEASE:
-                operator.release_one(event.pick)
-            case Blow.PRIORITY:
-                operator.reorder(event.pick)
-            case Blow.AGAIN:
-                operator.make_again(event.pick)
-
     def _pause(self, event: Event) -> None:
         """Through a kill or not, until it is over or resumed."""
         is_timed = event.pick < 0.3
@@ -299,44 +283,16 @@ class Storm:
             self._keep_up()
             time.sleep(0.2)
         self._end(twice=False)
-        self._look_for_holds()
-        self._look_for_damage()
-        self._expire_all()
+        aftermath.look_for_holds(self._ground, self.report)
+        aftermath.look_for_damage(self._ground, self.report)
+        self._judge.places()
+        self.report.expired = sum(each.is_relative_to(self._gone) for each in self._judge.results)
+        aftermath.expire_all(self._ground, self._manager.environment, self.report)
 
     def _is_empty(self) -> bool:
         ground = self._ground
         waiting = [*sidecars(ground.inbox), *recipe_pictures(ground.inbox, set())]
         return not waiting and not list(ground.work.glob("2*"))
-
-    def _look_for_holds(self) -> None:
-        """Nothing is held or paused by mistake, as everything was released."""
-        status = json.loads(self._ground.said("status", "--json"))
-        held = [each["name"] for each in status["waiting"] if each["state"] == "held"]
-        held += status["held_in_inbox"]
-        held += [each["folder"] for each in status["recipes"] if each["held"]]
-        for name in held:
-            self.report.blame("left held", name)
-        if status["start_pause"] is not None:
-            self.report.blame("left held", "everything", str(status["start_pause"]))
-
-    def _look_for_damage(self) -> None:
-        """`nstd verify`, on what has not expired, after a sweep that ends what others began."""
-        for command in ("expire", "gallery"):
-            self._ground.said(command)
-        found = self._ground.command("verify")
-        if found.returncode:
-            self.report.blame("unsound", "verify", found.stdout + found.stderr)
-
-    def _expire_all(self) -> None:
-        """All is gone at last, and what a sweep left in the middle of its way, too."""
-        self._judge.places()
-        self.report.expired = sum(each.is_relative_to(self._gone) for each in self._judge.results)
-        command = [sys.executable, "-m", "nstd", "expire", "-c", str(self._ground.config_path)]
-        done = subprocess.run(
-            command, env=self._manager.environment, capture_output=True, text=True
-        )
-        if done.returncode:
-            self.report.blame("bugs", "nstd expire", done.stderr)
 
     def _sum_up(self) -> None:
         report, manager = self.report, self._manager
@@ -344,14 +300,7 @@ class Storm:
         report.blows["restarts"] = manager.starts - 1
         report.longest_gap = manager.longest_gap
         report.judge(self._judge, self._dropper.ledger)
-        operator, results = self._operator, self._judge.results
-        report.asked += operator.counts
-        made = {each.name: each.priority for each in results.values() if each.priority is not None}
-        events = self._judge.events()
-        for broken in broken_promises(events, operator.asked, operator.folders_held, made):
-            report.blame(*broken)
-        for of, what in operator.bugs.items():
-            report.blame("bugs", of, what)
+        aftermath.judge_promises(self._judge, self._operator, report)
 
     def close(self) -> None:
         """End everything."""
