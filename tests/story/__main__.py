@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run by itself: the tests' own helpers
@@ -36,9 +37,7 @@ def main() -> int:
         if given.short:
             backend, options = "color-transfer", "backend=color-transfer"
         story = Story(terminal, 8 if given.short else COUNT, backend=backend, options=options)
-        story.tell(
-            (lambda outbox: photograph(outbox, given.screenshot)) if given.screenshot else None
-        )
+        story.tell(partial(photograph, given.screenshot) if given.screenshot else None)
         is_good = True
     finally:
         terminal.close()
@@ -58,7 +57,8 @@ def photograph(target: Path, outbox: Path) -> None:
             browser.Page(driver)  # the size of a window
             driver.get((outbox / "index.html").as_uri())
             time.sleep(5)  # its pictures come
-            driver.save_screenshot(str(target))
+            if not driver.save_screenshot(str(target)):
+                sys.exit(f"{target} could not be written")
         finally:
             driver.quit()
 

@@ -126,8 +126,10 @@ class Story:
         terminal.run(f"cp photographs/1/{first}.jpg studio/inbox/holiday/mine.jpg")
         terminal.wait("it is told once", lambda: len(self._log("picture.passed_over")), 1)
         terminal.run("touch studio/inbox/holiday/*-1.jpg")
+        time.sleep(QUIET)
         terminal.run(f"head -c 3000 photographs/1/{first}.jpg > studio/inbox/holiday/cut.jpg")
         terminal.wait("it has failed", lambda: len(self._log("job.failed", name="cut")), 1)
+        terminal.check("the touched are not told", len(self._log("picture.passed_over")), 1)
         terminal.run("nstd logs --level warning -n 2")
         self._check_once()
 
