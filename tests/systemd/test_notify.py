@@ -84,7 +84,7 @@ def test_a_failure_is_told_by_the_unit_that_has_the_network(service: Service) ->
         assert "CapEff:\t0000000000000000\n" in status
         assert service.run(f"stat -c %U /proc/{process}").strip() == "nstd-notify"
         words = service.run("journalctl -u nstd-notify -o cat")
-        assert "webhook: sent: " in words
+        assert "webhook at 127.0.0.1: sent: " in words
         for secret in ("secret-address", "a-token", "so secret"):
             assert secret not in words
     finally:
