@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +48,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_reservations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests reserve of the machine's memory is not this one's concern."""
     monkeypatch.setattr(reservations, "FOLDER", tmp_path / "reserved")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder on another filesystem than that of temporary files."""
+    for place in map(Path, ("/dev/shm", "/var/tmp")):
+        if place.is_dir() and place.stat().st_dev != tmp_path.stat().st_dev:
+            folder = Path(tempfile.mkdtemp(dir=place, prefix="nstd-elsewhere-"))
+            yield folder
+            shutil.rmtree(folder)
+            return
+    pytest.skip("needs a second filesystem")
 
 
 @pytest.fixture
