@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
 # Most tests wait for processes, so there are more workers than cores. Groups share one.
-WORKERS = min(3 * (os.cpu_count() or 1), 16)
+WORKERS = min(4 * (os.cpu_count() or 1), 16)
 CHECKS: dict[str, list[str]] = {
     "lint": [str(BIN / "ruff"), "check"],
     "format": [str(BIN / "ruff"), "format", "--check"],
@@ -31,6 +31,7 @@ CHECKS: dict[str, list[str]] = {
         str(WORKERS),
         "--dist",
         "loadgroup",
+        "--no-loadscope-reorder",  # see conftest
         "-o",
         "tmp_path_retention_policy=failed",
     ],
