@@ -62,10 +62,12 @@ def _prepare() -> None:
     from PIL import Image
 
     from nstd.backends.discovery import discover
+    from nstd.executors.worker.provenance import versions
     from nstd.outbox.gallery import page
 
     Image.init()
     discover()
+    versions()
     page.render("")
     for model in _below(BaseModel):
         model.model_rebuild(raise_errors=False)
