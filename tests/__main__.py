@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,21 +22,22 @@ CHECKS: dict[str, list[str]] = {
     "format": [str(BIN / "ruff"), "format", "--check"],
     "types": [str(BIN / "mypy")],
     "layers": [str(BIN / "lint-imports")],
-    "tests": [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-m",
-        "not slow",
-        "-n",
-        str(WORKERS),
-        "--dist",
-        "loadgroup",
-        "--no-loadscope-reorder",  # see conftest
-        "-o",
-        "tmp_path_retention_policy=failed",
-    ],
 }
+"""What is looked at beside the tests, one after the other."""
+TESTS = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "-m",
+    "not slow",
+    "-n",
+    str(WORKERS),
+    "--dist",
+    "loadgroup",
+    "--no-loadscope-reorder",  # see conftest
+    "-o",
+    "tmp_path_retention_policy=failed",
+]
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 """A filesystem in memory, and how much of it must be free, in bytes, to be used."""
 
@@ -60,16 +62,30 @@ def main() -> int:
 
 
 def _check(places: dict[str, str]) -> int:
-    failed = []
-    for name, command in CHECKS.items():
-        print(f"== {name}", flush=True)
-        extra = sys.argv[1:] if name == "tests" else []
-        environment = os.environ | places | {"OMP_NUM_THREADS": "1"}  # which tests share
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile
-        if subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode:
-            failed.append(name)
+    environment = os.environ | places | {"OMP_NUM_THREADS": "1"}  # tests share the cores
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile
+    with ThreadPoolExecutor(1) as beside:
+        told = {name: beside.submit(_told, name, environment) for name in CHECKS}
+        print("== tests", flush=True)
+        done = subprocess.run([*TESTS, *sys.argv[1:]], cwd=ROOT, env=environment)
+    failed = [name for name, is_good in told.items() if not is_good.result()]
+    failed += ["tests"] if done.returncode else []
     print(f"== failed: {', '.join(failed)}" if failed else "== all checks passed", flush=True)
     return 1 if failed else 0
+
+
+def _told(name: str, environment: dict[str, str]) -> bool:
+    """Whether a check passed; all that it says is printed at once, as tests run meanwhile."""
+    done = subprocess.run(
+        CHECKS[name],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    print(f"\n== {name}\n{done.stdout}", end="", flush=True)
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

@@ -22,8 +22,15 @@ from typing import Any, NoReturn
 import structlog
 
 MODULE = [sys.executable, "-P", "-m"]
-FORKED = {"nstd.backends.probe", "nstd.executors.worker.main", "nstd.outbox.contact_sheet"}
-"""What the preloaded process has imported; other modules start as usual."""
+FORKED = (
+    "nstd.backends.probe",
+    "nstd.executors.worker.main",
+    "nstd.images.check",
+    "nstd.images.verify",
+    "nstd.outbox.contact_sheet",
+    "nstd.outbox.expiry.main",
+)
+"""What the process that forks has imported; other modules start as usual."""
 
 
 class ForkingPopen(subprocess.Popen[bytes]):
@@ -37,7 +44,8 @@ class ForkingPopen(subprocess.Popen[bytes]):
         if at is not None and command[at + len(MODULE)] in FORKED:
             module, *arguments = command[at + len(MODULE) :]
             kept = options.get("pass_fds", ())
-            options["preexec_fn"] = partial(_become, module, arguments, options["env"], kept)
+            environment = options.get("env") or dict(os.environ)
+            options["preexec_fn"] = partial(_become, module, arguments, environment, kept)
         super().__init__(command, **options)
 
 

@@ -32,16 +32,14 @@ from support import CHECKOUT, TESTS, forked
 NEEDED = (
     "nstd.backends.color_transfer",
     "nstd.backends.gatys",
-    "nstd.backends.probe",
     "nstd.cli.bars",
     "nstd.cli.run",
     "nstd.daemon.daemon",
     "nstd.documents.schema",
     "nstd.executors.local",
-    "nstd.executors.worker.main",
     "nstd.executors.worker.output",
-    "nstd.outbox.contact_sheet",
     "support.hurried",
+    *forked.FORKED,
 )
 """What a daemon and its children import, sooner or later."""
 
@@ -129,7 +127,8 @@ def _end(run: Callable[[], int | None]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
         status = 1
-    threading._shutdown()  # waits for threads, as at the end of every script
+    # As at the end of every script: wait for threads, then call what was registered.
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
