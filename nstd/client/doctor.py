@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nstd.backends.probe import BackendStatus
 from nstd.backends.registry import Backends
-from nstd.backends.weights import listing
+from nstd.backends.weights import is_other, listing
 from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding, Level
 from nstd.client.folder_checks import access, folders, space, watching
@@ -157,6 +157,8 @@ def _weights(config: Config) -> Iterator[Finding]:
     for name, _, found in listing(config.folder("networks")):
         if not isinstance(found, WeightsError):
             yield Finding("ok", "weights", f"{name} at {found.path}, verified")
+        elif name not in wanted and is_other(name, found):
+            continue  # `nstd networks` lists them
         elif found.code == "weights_missing" and name not in wanted:
             yield Finding("ok", "weights", f"{name} is not installed: {found.hint}")
         else:

@@ -318,6 +318,9 @@ def test_absent_weights_fail_only_who_asks_for_them(root: Path) -> None:
     assert (torchvision.level, vgg16.level) == ("ok", "fail")
     assert "nstd networks install vgg16" in vgg16.hint
     assert "nstd networks install vgg19-torchvision" in torchvision.message
+    other = look(root, devices=["cpu"], backends={"gatys": {"network": "torchvision:vgg11"}})
+    (failed,) = (finding for finding in about(other, "weights") if finding.level == "fail")
+    assert "nstd networks install torchvision:vgg11" in failed.hint
 
 
 def test_wrong_weights_always_fail(root: Path) -> None:

@@ -59,6 +59,9 @@ ELSEWHERE = {
     "pip install 'nstd[vgg19]'\n": (
         "backends/test_packaged.py::test_the_command_of_the_hint_has_what_pip_needs"
     ),
+    "nstd again starry/ --yes\n": (
+        "client/test_again_folder.py::test_all_that_was_kept_is_made_again"
+    ),
     "nstd networks install vgg16\n": "cli/test_lists.py::test_networks_installs_a_trusted_file",
     "nstd bench quality PAIRS_DIR": (
         "cli/test_bench.py::test_each_variant_of_each_pair_is_made_and_measured"

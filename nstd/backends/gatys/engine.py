@@ -21,7 +21,7 @@ from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.margins import without_margins
 from nstd.backends.gatys.network_cache import Warm, network_for
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nstd.backend import Task
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.regions import Painting
 from nstd.backends.gatys.statistic import Statistic

@@ -22,7 +22,7 @@ from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, sizes
 from nstd.backends.gatys.tensors import to_pixels
-from nstd.backends.weights import RETRAINED
+from nstd.backends.weights_registry import RETRAINED
 from nstd.bench.speed.pair import pictures
 from nstd.bench.speed.setup import Setup
 

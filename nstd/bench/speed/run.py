@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from nstd.backends.weights import RETRAINED, find
+from nstd.backends.weights import find
+from nstd.backends.weights_registry import RETRAINED
 from nstd.bench.speed.batch import batch, scaling
 from nstd.bench.speed.setup import Setup
 from nstd.documents.config import Config
