@@ -10,16 +10,19 @@ import gc
 import importlib
 import os
 import runpy
+import secrets
 import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any, NoReturn
 
 import structlog
+
+from nstd.queue import job
 
 MODULE = [sys.executable, "-P", "-m"]
 FORKED = (
@@ -50,8 +53,12 @@ class ForkingPopen(subprocess.Popen[bytes]):
 
 
 def fork_children(site: str) -> None:
-    """Have this process, a daemon whose plugins are in `site`, fork its child processes."""
+    """Have this process, a daemon whose plugins are in `site`, fork its child processes.
+
+    Its jobs have other ids than those of others that were forked in the same second.
+    """
     ForkingPopen.site = site
+    setattr(job, "_numbers", count(secrets.randbelow(2**24)))  # noqa: B010 - as after an import
     setattr(subprocess, "Popen", ForkingPopen)  # noqa: B010 - it has a type of its own
 
 

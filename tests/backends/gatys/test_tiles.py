@@ -95,7 +95,7 @@ def test_loss_and_gradient_are_those_of_the_whole(
     ("network", "layers", "width"),
     [
         ("torchvision:squeezenet1_1", ("features.1", "features.4.cat", "features.7.cat"), WIDTH),
-        ("torchvision:vgg11_bn", ("features.2", "features.6", "features.13"), NARROW),
+        ("torchvision:vgg11_bn", ("features.2", "features.6", "features.13"), WIDTH),
     ],
 )
 def test_tiles_of_networks_that_were_asked_have_no_seams(
