@@ -232,6 +232,13 @@ EVENTS: dict[str, Event] = {
         "address reason",
         "the Ray cluster is out of reach; jobs wait, and it is tried again",
     ),
+    "device.tried": Event(
+        "info",
+        "device [model] [error] [seconds] [cpu_seconds] [refused]",
+        "`devices: auto` has tried an accelerator: its relative error, and the seconds of a small "
+        "evaluation on it and on the CPU; refused: why it is not taken",
+        serious="refused",
+    ),
     "device.down": Event(
         "error", "device failures cooldown reason", "the breaker opened; it is tried again later"
     ),

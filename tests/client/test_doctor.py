@@ -15,7 +15,7 @@ from support.mounts import mount, needs_mounts
 from support.playground import Playground
 from support.plugins import install
 
-from nstd.client import access, doctor, folder_checks
+from nstd.client import access, device_checks, doctor, folder_checks
 from nstd.client.doctor import examine
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
@@ -109,7 +109,7 @@ def test_a_torch_that_does_not_load_is_a_failure(
     root: Path, site: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
 ) -> None:
     """Whatever it does to its own process."""
-    monkeypatch.setattr(doctor, "_TORCH_SECONDS", 2.0)
+    monkeypatch.setattr(device_checks, "_TORCH_SECONDS", 2.0)
     (site / "torch.py").write_text(source)
     start = time.monotonic()
     [finding] = about(look(root, devices=["cpu"]), "torch")

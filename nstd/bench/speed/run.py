@@ -21,6 +21,7 @@ from nstd.documents.config import Config
 from nstd.errors import BenchError, WeightsError
 from nstd.executors.devices import environment
 from nstd.queue.slots import Slot
+from nstd.system.cpus import Cpus
 
 ShowStep = Callable[[str], None]
 
@@ -54,7 +55,7 @@ class Contestant:
     def __init__(self, name: str, setup: Setup) -> None:
         command = [sys.executable, "-m", "nstd.bench.speed.contestant", name]
         slot = Slot("cpu", 0)
-        as_worker = environment(slot, [slot], setup.threads) if name == "ours" else {}
+        as_worker = environment(slot, [slot], Cpus.alike(setup.threads)) if name == "ours" else {}
         self._process = subprocess.Popen(
             [*command, json.dumps(asdict(setup))],
             env=os.environ | as_worker,
