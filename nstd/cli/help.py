@@ -32,7 +32,7 @@ TOPICS = {
 
 MANUAL = Path(str(files("nstd"))) / "manual"
 WIDTH = 100  # columns at most: longer lines are hard to read
-_LINK = re.compile(r"\[([^]]+)\]\(([^)#]+)[^)]*\)")
+_LINK = re.compile(r"\[([^]]+)\]\(([^)#]*)[^)]*\)")
 
 
 def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -80,8 +80,10 @@ def render(text: str) -> str:
 
 
 def _in_terminal(link: re.Match[str]) -> str:
-    """A link as text: the command that shows a page, the path of a file, or the address."""
+    """A link as text, with the command that shows a page, the path of a file, or the address."""
     text, target = link.groups()
+    if not target:  # a place on the same page
+        return text
     if "://" in target:
         return f"{text} ({target})"
     path = Path(target)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from nstd.backends.weights import install, listing
+from nstd.backends.weights import install, is_other, listing
+from nstd.backends.weights_registry import PREFIX, TORCHVISION_NOTE
 from nstd.cli.app import config_option, config_or_defaults
 from nstd.documents.config import find_config, load_config
 from nstd.errors import WeightsError
@@ -25,11 +26,18 @@ def command(context: click.Context, config: Path | None) -> None:
     _say("fixed", "embedded: the same filters for every job, nothing to install")
     _say("student", "embedded: learned from VGG-19, sees large shapes, nothing to install")
     _say("fitted", "embedded: fitted to each pair, nothing to install")
+    others = list[str]()
     for name, weights, found in listing(folder):
-        if isinstance(found, WeightsError):
+        if is_other(name, found):
+            others.append(f"{name.removeprefix(PREFIX)} ({format_size(weights.size)})")
+        elif isinstance(found, WeightsError):
             _say(name, f"{found.message} ({format_size(weights.size)})", found.hint, weights.note)
         else:
             _say(name, f"{found.path}  sha256 {found.sha256}", weights.note)
+    if others:
+        lead = f"not installed; `nstd networks install {PREFIX}NAME` installs one, where NAME is"
+        rows = (", ".join(others[start : start + 4]) for start in range(0, len(others), 4))
+        _say(f"{PREFIX}NAME", lead, *rows, TORCHVISION_NOTE)
 
 
 def _say(name: str, *lines: str) -> None:

@@ -44,6 +44,8 @@ def command(config: Path | None, once: bool, test: bool, notices: Path | None) -
                 channel.send(notice)
             except SendError as error:
                 click.echo(f"nstd: {channel.name}: not sent: {printable(str(error))}", err=True)
+                if error.hint:
+                    click.echo(f"      {error.hint}", err=True)
                 sys.exit(1)
             click.echo(f"{channel.name}: sent: {printable(notice.title)}")
         return

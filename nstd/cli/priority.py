@@ -8,8 +8,9 @@ import click
 
 from nstd.cli.app import config_option, job_argument
 from nstd.client.ask import ask, find_waiting
+from nstd.client.recipe_folder import is_recipe_folder
 from nstd.documents.config import find_config, load_config
-from nstd.errors import printable
+from nstd.errors import StoreError, printable
 from nstd.queue.control import HIGHEST, ControlRequest
 
 
@@ -23,6 +24,13 @@ def command(config: Path | None, job: str, number: int) -> None:
     JOB may be a batch: all of its jobs that wait get it. It counts instead of that of the sidecar.
     """
     settings = load_config(find_config(config))
+    if is_recipe_folder(settings, job) and job.endswith("/"):
+        raise StoreError(
+            "not_found",
+            f"{job!r} is a folder with a recipe, and no job",
+            f"write `priority: {number}` into its recipe, for what is taken from then on; those of "
+            "its jobs that wait already have their names in `nstd status`",
+        )
     name = find_waiting(settings, job).name
     when = ask(settings, ControlRequest("priority", name, priority=number))
     click.echo(f"{printable(name)} will have priority {number}{when}")

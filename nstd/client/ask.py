@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from nstd.client.find import Target, find_job
+from nstd.client.recipe_folder import find_recipe_folder, is_recipe_folder
 from nstd.documents.config import Config
-from nstd.errors import StoreError
-from nstd.intake.names import RECIPES
+from nstd.errors import StoreError, in_shell
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
@@ -29,8 +27,14 @@ def find_waiting(config: Config, wanted: str, *, folders: bool = False) -> Targe
     `not_found` when there is none, or when it runs.
     """
     if folders and wanted.endswith("/"):
-        return _find_folder(config, wanted)
-    target = find_job(config, wanted, ("batch", "work", "inbox"))
+        return Target("folder", f"{find_recipe_folder(config, wanted)}/", frozenset())
+    try:
+        target = find_job(config, wanted, ("batch", "work", "inbox"))
+    except StoreError as error:
+        if not (folders and is_recipe_folder(config, wanted)):
+            raise
+        hint = f"{in_shell(f'{wanted}/')} is a folder with a recipe: say it with the slash"
+        raise StoreError(error.code, error.message, hint) from None
     work = config.folder("work")
     may_run = target.where == "work" and holder(work / LOCK) is not None
     if may_run and JobPaths(work / target.name).read_job().running:
@@ -40,14 +44,3 @@ def find_waiting(config: Config, wanted: str, *, folders: bool = False) -> Targe
             "`nstd cancel` ends it; `nstd pause --now` saves all that run, to continue later",
         )
     return target
-
-
-def _find_folder(config: Config, wanted: str) -> Target:
-    folder, inbox = Path(wanted), config.folder("inbox")
-    if folder.is_absolute() and folder.is_relative_to(inbox):
-        folder = folder.relative_to(inbox)
-    is_below = ".." not in folder.parts and not folder.is_absolute()
-    if not is_below or not any((inbox / folder / name).is_file() for name in RECIPES):
-        known = "`nstd status` lists the folders with a recipe"
-        raise StoreError("not_found", f"no recipe is in the folder {wanted!r} of the inbox", known)
-    return Target("folder", f"{folder}/", frozenset())

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -15,20 +12,19 @@ from pathlib import Path
 
 from nstd.backends.probe import BackendStatus
 from nstd.backends.registry import Backends
-from nstd.backends.weights import listing
+from nstd.backends.weights import is_other, listing
+from nstd.client.device_checks import devices
 from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding, Level
 from nstd.client.folder_checks import access, folders, space, watching
 from nstd.client.status import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
-from nstd.errors import ClusterError, WeightsError, printable
-from nstd.executors import make_executor
-from nstd.executors.devices import available_cores, make_slots, resolve, visible_gpus
+from nstd.errors import WeightsError, printable
 from nstd.queue.notices import NoticeFolder
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, NOTICES
 from nstd.system.lock import holder
-from nstd.system.units import counted, format_duration
+from nstd.system.units import format_duration
 
 _PACKAGES = (
     "nstd",
@@ -40,14 +36,8 @@ _PACKAGES = (
     "structlog",
     "watchdog",
 )
-_TORCH_SECONDS = 60.0
 _UNSENT = 900.0
 """Seconds after which a notice should have been sent, also by one of several tries."""
-_TORCH = """
-import json, torch
-usable = torch.cuda.device_count() if torch.cuda.is_available() else 0
-print("\\n" + json.dumps([usable, torch.version.cuda]))
-"""
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -73,7 +63,7 @@ def _unseen(error: OSError, root: Path) -> tuple[str, str]:
 
 
 def _checks() -> tuple[Callable[[Config], Iterator[Finding]], ...]:
-    before = (_python, _devices, folders, access, space)
+    before = (_python, devices, folders, access, space)
     return (*before, watching, _weights, _plugins, _jobs, _notices, _daemon)
 
 
@@ -89,74 +79,14 @@ def _python(_: Config) -> Iterator[Finding]:
     yield Finding("ok", "packages", ", ".join(found))
 
 
-def _devices(config: Config) -> Iterator[Finding]:
-    if config.executor.kind == "ray":
-        yield from _cluster(config)
-        return
-    devices = resolve(config.devices)
-    names = ", ".join(slot.name for slot in make_slots(devices, config.slots))
-    yield Finding("ok", "devices", f"slots {names}; {counted(available_cores(), 'CPU core')}")
-    asked = sum(device != "cpu" for device in devices)
-    yield _torch(asked, len(visible_gpus()))
-
-
-def _cluster(config: Config) -> Iterator[Finding]:
-    """Whether the Ray cluster answers and has room for a job."""
-    with tempfile.TemporaryDirectory(prefix="nstd-doctor-") as scratch:
-        executor = make_executor(config, Path(scratch))
-        try:
-            executor.open()
-        except ClusterError as error:
-            yield Finding("fail", "cluster", error.message, error.hint)
-            return
-        finally:
-            executor.close()
-        names = ", ".join(slot.name for slot in executor.slots())
-    if reason := executor.why_no_slots():
-        hint = "add such a node, or ask for less in the section `executor` of the config"
-        yield Finding("warn", "cluster", reason, hint)
-    else:
-        yield Finding("ok", "cluster", f"{config.executor.address} has the slots {names}")
-
-
-def _torch(asked: int, gpus: int) -> Finding:
-    """Whether torch, in a separate process, can use the `asked` GPUs of the `gpus` visible ones."""
-    try:
-        child = subprocess.run(
-            [sys.executable, "-P", "-c", _TORCH],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TORCH_SECONDS,
-            check=True,
-        )
-        usable, cuda = json.loads(child.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        message = f"importing it took longer than {_TORCH_SECONDS:g} s"
-        return Finding("fail", "torch", message, "the disk or the GPU's driver may be stuck")
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
-        return Finding("fail", "torch", f"cannot be imported: {last}", "install torch again")
-    except (OSError, ValueError, IndexError) as error:
-        return Finding("fail", "torch", f"cannot be asked: {error}", "install torch again")
-    built = f"built for CUDA {cuda}" if cuda else "built for the CPU alone"
-    if asked <= usable:
-        return Finding("ok", "torch", f"{built}; it can use {counted(usable, 'GPU')}")
-    return Finding(
-        "fail",
-        "torch",
-        f"{built}; it can use {counted(usable, 'GPU')}, but the config means {asked}, "
-        f"nvidia-smi lists {gpus}",
-        "write `devices: [cpu]`, or install a driver and a torch that fit each other",
-    )
-
-
 def _weights(config: Config) -> Iterator[Finding]:
     """Missing weights are only a note, because few users need them; a corrupt file is an error."""
     wanted = {options.get("network") for options in config.backends.values()}
     for name, _, found in listing(config.folder("networks")):
         if not isinstance(found, WeightsError):
             yield Finding("ok", "weights", f"{name} at {found.path}, verified")
+        elif name not in wanted and is_other(name, found):
+            continue  # `nstd networks` lists them
         elif found.code == "weights_missing" and name not in wanted:
             yield Finding("ok", "weights", f"{name} is not installed: {found.hint}")
         else:

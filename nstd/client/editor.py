@@ -10,10 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from nstd.backends.probe import BackendStatus
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.documents.schema import config_schema, sidecar_schema, written_schema
+from nstd.documents.schema import config_schema, recipe_schema, sidecar_schema, written_schema
 from nstd.documents.template import CONFIG_SCHEMA, schema_line
 from nstd.outbox.record import Record
 from nstd.system.durable import Files
@@ -24,10 +26,18 @@ SIDECAR_LINE = schema_line(SIDECAR_SCHEMA)
 
 def current_schema(config: Config) -> dict[str, Any]:
     """The JSON Schema of a sidecar, with the options of every healthy backend."""
+    return sidecar_schema(_options(), config.jobs.backend)
+
+
+def current_recipe_schema(config: Config) -> dict[str, Any]:
+    """The same of the recipe of a folder."""
+    return recipe_schema(_options(), config.jobs.backend)
+
+
+def _options() -> dict[str, type[BaseModel]]:
     plugins = Backends()
     healthy = [plugin.name for plugin in plugins.check_all() if plugin.status is BackendStatus.OK]
-    options = {name: plugins.get(name).Options for name in healthy}
-    return sidecar_schema(options, config.jobs.backend)
+    return {name: plugins.get(name).Options for name in healthy}
 
 
 def record_schema() -> dict[str, Any]:

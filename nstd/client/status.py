@@ -21,7 +21,7 @@ from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
 from nstd.queue.control import ControlRequests
 from nstd.queue.health import Health, read_health
-from nstd.queue.inbox_note import InboxNote
+from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.queue.job import Job
 from nstd.queue.overrides import read_overrides
 from nstd.queue.paths import JobPaths
@@ -51,8 +51,11 @@ def read_status(config: Config) -> Status:
     at_work = {entry.job.id for entry in running}
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     batches = _batches(work, outbox, recent)
-    notes = health.notes if is_running else _scan_inbox(config)
-    recipes = health.recipes if is_running else _survey(config)
+    notes: Sequence[InboxNote] = health.notes if is_running else _scan_inbox(config)
+    recipes: Sequence[RecipeState] = health.recipes
+    if not is_running:
+        recipes, more = _survey(config)
+        notes = [*notes, *more][:MOST_NOTES]
     has_made = bool(published or under_way)  # then pictures of earlier jobs need no note
     inbox = sorted(list_sidecars(config.folder("inbox")))
     overrides = read_overrides(work)
@@ -140,15 +143,17 @@ def _scan_inbox(config: Config) -> Sequence[InboxNote]:
     return scan_once(config)
 
 
-def _survey(config: Config) -> Sequence[RecipeState]:
+def _survey(config: Config) -> tuple[list[RecipeState], list[InboxNote]]:
+    """The folders with a recipe and what is to be told of them, while no daemon reads them."""
     inbox = config.folder("inbox")
     with suppress(OSError):
         if all(_is_example(inbox / name) for name in _names_in(inbox, is_recipe)):
-            return []
+            return [], []
         from nstd.intake.survey import Survey  # only needed if no daemon reads the recipes
 
-        return [each.state for each in Survey(config).folders() if each.folder]
-    return []
+        survey = Survey(config)
+        return [each.state for each in survey.folders() if each.folder], survey.notes()
+    return [], []
 
 
 def _is_example(recipe: Path) -> bool:

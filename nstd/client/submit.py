@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nstd.backends.registry import Backends
-from nstd.backends.weights import REGISTRY, require
+from nstd.backends.weights import require
+from nstd.backends.weights_registry import REGISTRY
 from nstd.client.drop import drop_picture, drop_sidecar
 from nstd.client.editor import keep_sidecar_schema
 from nstd.client.picture_check import check_files, check_pictures

@@ -37,6 +37,8 @@ from nstd.system.durable import Files
 from nstd.system.layout import ARCHIVE, HEALTH, INNER, LOGS, WORKERS
 from nstd.system.waits import USUAL, Waits
 
+NO_RECIPE = "it has no recipe"
+
 
 class Pipeline:
     """The parts. `wake` is called, from any thread, when something changes in the inbox."""
@@ -177,7 +179,7 @@ class Pipeline:
 
         Raises OSError.
         """
-        return "" if self.admission.hold(folder, is_held=is_held) else "it has no recipe"
+        return "" if self.admission.hold(folder, is_held=is_held) else NO_RECIPE
 
     def _cancel_batch(self, batch_id: str, now: float) -> bool:
         """Cancel every job of the batch that has not ended; False when there is none."""

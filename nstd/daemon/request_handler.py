@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nstd.daemon.pipeline import Pipeline
+from nstd.daemon.pipeline import NO_RECIPE, Pipeline
 from nstd.daemon.waiting_changes import NOT_THERE
 from nstd.errors import printable
+from nstd.intake.renewal import STAGED, renew
 from nstd.logs.log import emit, log_bug
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
@@ -18,7 +19,7 @@ class RequestHandler:
 
     def __init__(self, work: Path, files: Files, pipeline: Pipeline) -> None:
         self._requests = ControlRequests(work, files, _log_unreadable)
-        self._pipeline = pipeline
+        self._pipeline, self._files = pipeline, files
 
     @property
     def is_idle(self) -> bool:
@@ -65,12 +66,26 @@ class RequestHandler:
                 is_done = pipeline.dispatcher.restart(request.job)
             case "cancel":
                 is_done = pipeline.cancel(request.job, now)
+            case "again":
+                return self._renew(request)
             case "hold" | "release" if request.job.endswith("/"):
                 is_held = request.action == "hold"
                 return pipeline.hold_folder(request.job.strip("/"), is_held=is_held)
             case _:
                 return pipeline.changes.apply(request.job, _changes(request), now)
         return "" if is_done else NOT_THERE
+
+    def _renew(self, request: ControlRequest) -> str:
+        """Have the pictures of a recipe folder made once more; why not, or an empty string."""
+        admission, folder = self._pipeline.admission, request.job.strip("/")
+        if request.staged and not STAGED.fullmatch(request.staged):
+            return f"{request.staged!r} is no folder of pictures that come back"
+        assert request.until is not None  # else it is not valid
+        root, made = admission.inbox.root, admission.inbox.made
+        if not renew(root, made, self._files, folder, request.until, request.staged):
+            return NO_RECIPE
+        admission.scan_again()
+        return ""
 
 
 def _changes(request: ControlRequest) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class StartGate:
         self._work, self._files, self._scheduler = config.folder("work"), files, scheduler
         self._paused: StartPause | None = None  # by a person
         self._is_loaded = False
-        scheduler.start_pause = StartPause(cause="person", since=0.0, reason="the daemon starts")
+        scheduler.start_pause = StartPause(cause="start", since=0.0)
         self._told: StartPause | None = None
         self.configure(config)
 

@@ -38,12 +38,12 @@ __all__ = ["Config", "LogSettings", "find_config", "load_config"]
 
 _FOLDERS = re.compile(r"^folders[ ]*:.*\n?(?:(?:[ ]+.*|[ ]*#.*|)(?:\n|\Z))*", re.MULTILINE)
 """The section with the folders, to the next line that begins at the margin."""
-_DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
+_DEVICE = re.compile(r"cpu|(cuda|xpu)(:(0|[1-9][0-9]{0,2}))?")
 
 
 def _device(name: str) -> str:
     if not _DEVICE.fullmatch(name):
-        raise ValueError("expected cpu, cuda or cuda:N, such as cuda:0")
+        raise ValueError("expected cpu, cuda:N or xpu:N, such as cuda:0")
     return name
 
 
@@ -70,13 +70,13 @@ class Config(Model):
     executor: ExecutorSettings = ExecutorSettings()
     devices: Annotated[Literal["auto"] | DeviceList, BeforeValidator(_listed)] = Field(
         "auto",
-        description="Where pictures are made: a list like [cuda:0, cuda:1, cpu]; "
-        "auto is every GPU, or the CPU if there is none.",
+        description="Where pictures are made: a list like [cuda:0, cuda:1, cpu]; xpu:0 is a GPU of "
+        "Intel; auto is every GPU that torch can use, or the CPU if there is none.",
     )
     slots: dict[Device, Annotated[int, Field(ge=1, le=64)]] = Field(
         {},
         description="How many jobs run at once on a device, or on each device of a kind, like "
-        "{cpu: 2, cuda: 1}; 1 for all others.",
+        "{cpu: 2, cuda: 1}; else 1, and on the CPU 1 for each NUMA node.",
     )
     schedule: Annotated[list[WindowText], BeforeValidator(_listed)] = Field(
         [],

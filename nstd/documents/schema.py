@@ -1,4 +1,4 @@
-"""The JSON Schemas of sidecars and of the config, which editors use to complete and check them."""
+"""The JSON Schemas of sidecars, recipes and the config: editors complete and check with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from nstd.documents.config import Config
 from nstd.documents.grid import GridSidecar, takes_list
+from nstd.documents.recipe import Recipe
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -22,18 +23,34 @@ def sidecar_schema(
 
     `backends` has the options of each backend; `default` is the backend of sidecars without one.
     """
+    return _with_options(GridSidecar, "nstd sidecar", backends, default)
+
+
+def recipe_schema(
+    backends: Mapping[str, type[BaseModel]] | None = None, default: str | None = None
+) -> dict[str, Any]:
+    """The same of the recipe of a folder."""
+    return _with_options(Recipe, "nstd recipe", backends, default)
+
+
+def _with_options(
+    document: type[BaseModel],
+    title: str,
+    backends: Mapping[str, type[BaseModel]] | None,
+    default: str | None,
+) -> dict[str, Any]:
     backends = dict(sorted((backends or {}).items()))
-    models: list[type[BaseModel]] = [GridSidecar, *backends.values()]
+    models: list[type[BaseModel]] = [document, *backends.values()]
     refs, shared = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)],
         schema_generator=_Untitled,
     )
     definitions = shared["$defs"]
-    own = definitions.pop(refs[GridSidecar, "validation"]["$ref"].rpartition("/")[2])
+    own = definitions.pop(refs[document, "validation"]["$ref"].rpartition("/")[2])
     schema = {
         "$schema": _DRAFT,
         **own,
-        "title": "nstd sidecar",
+        "title": title,
     }
     if backends:
         schema["properties"]["backend"]["examples"] = list(backends)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nstd.executors.contract import Executor
-from nstd.executors.devices import make_slots, resolve
+from nstd.executors.devices import choose, make_slots
 
 if TYPE_CHECKING:  # workers do not load the YAML reader
     from nstd.documents.config import Config
@@ -24,4 +24,6 @@ def make_executor(config: Config, scratch: Path) -> Executor:
         return RayExecutor(config, scratch)
     from nstd.executors.local import LocalExecutor
 
-    return LocalExecutor(config, make_slots(resolve(config.devices), config.slots), scratch)
+    choice = choose(config.devices)
+    slots = make_slots(choice.devices, config.slots)
+    return LocalExecutor(config, slots, scratch, choice.trials)

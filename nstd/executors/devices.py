@@ -1,22 +1,25 @@
 """Devices and their slots, and the environment variables that pin a worker to a slot.
 
-A device is `cpu` or `cuda:N`; N counts the visible GPUs in the order of nvidia-smi. A slot is room
-for one job at a time on a device, with one worker process. This module does not import torch; it
-counts GPUs with nvidia-smi.
+A device is `cpu`, `cuda:N` or `xpu:N`; N counts the visible GPUs of NVIDIA (in the order of
+nvidia-smi) or AMD, and those of Intel. A slot is room for one job at a time on a device, with one
+worker process. This module does not import torch.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
+from nstd.executors.makers import MAKERS, Maker
+from nstd.executors.torch_build import torch_build
+from nstd.executors.trials import DeviceTrial, try_devices
+from nstd.executors.visible import pinned, visible_gpus
 from nstd.queue.slots import Slot
-from nstd.system.proc import own_cgroups
+from nstd.system.cpus import Cpus, Share
+from nstd.system.gpus import Gpu
 
-_SMI_SECONDS = 10.0
 _GPU_WORKER_THREADS = 4  # decoding and encoding; the work itself is on the GPU
 CPU_TUNING = {
     # Each step frees its gradients and allocates them again. When they stay in the heap, instead of
@@ -34,117 +37,105 @@ CPU_TUNING = {
 }
 """Environment variables for a process that computes on the CPU, set before its Python starts."""
 
+CLOSED = "may not be used by this user"
+"""How the problem with a device ends whose files are closed."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The devices of a config, and the trials of those that `auto` has tried."""
+
+    devices: list[str]
+    trials: Sequence[DeviceTrial] = ()
+
 
 def resolve(setting: Literal["auto"] | Sequence[str]) -> list[str]:
-    """The devices of the config's `devices`; for `auto`, every visible GPU, or the CPU.
+    """The devices of the config's `devices`, see `choose`."""
+    return choose(setting).devices
 
-    Whether a named GPU exists is not checked here but by its worker.
+
+def choose(setting: Literal["auto"] | Sequence[str]) -> Choice:
+    """The devices of the config's `devices`; for `auto`, every accelerator, or the CPU.
+
+    The GPUs of NVIDIA are taken as nvidia-smi lists them. Those of the maker that torch was built
+    for are tried first, if the kernel shows any. Whether a named device exists is not checked here
+    but by its worker.
     """
-    if setting == "auto":
-        return [f"cuda:{index}" for index in range(len(visible_gpus()))] or ["cpu"]
-    return list(dict.fromkeys("cuda:0" if name == "cuda" else name for name in setting))
+    if setting != "auto":
+        return Choice(list(dict.fromkeys(map(_numbered, setting))))
+    build = torch_build()
+    maker = next((maker for maker in MAKERS if maker.fits(build)), None)
+    if maker is None:
+        return Choice([f"cuda:{index}" for index in range(len(visible_gpus()))] or ["cpu"])
+    trials = _tried(maker)
+    return Choice([trial.device for trial in trials if not trial.refused] or ["cpu"], trials)
 
 
-def make_slots(devices: Sequence[str], counts: Mapping[str, int]) -> list[Slot]:
-    """The slots of `devices`: the number in `counts` for the device or its kind, else one."""
+def _tried(maker: Maker) -> list[DeviceTrial]:
+    """The trials of the GPUs of `maker`; no process is started for those that are closed to us."""
+    found = {f"{maker.kind}:{index}": gpu for index, gpu in enumerate(maker.gpus_here())}
+    tried = try_devices([device for device, gpu in found.items() if not gpu.closed], _pinned_alone)
+    closed = [
+        DeviceTrial(d, gpu.model, problem=why_closed(gpu)) for d, gpu in found.items() if gpu.closed
+    ]
+    return sorted([*tried, *closed], key=lambda trial: list(found).index(trial.device))
+
+
+def why_closed(gpu: Gpu) -> str:
+    """Which of its device files this process may not use."""
+    return f"{' and '.join(map(str, gpu.closed))} {CLOSED}"
+
+
+def _pinned_alone(device: str) -> dict[str, str]:
+    """The variables of a worker of `device`, which has the cores to itself."""
+    slot = Slot(device, 0)
+    return environment(slot, [slot])
+
+
+def _numbered(name: str) -> str:
+    return name if name == "cpu" or ":" in name else f"{name}:0"
+
+
+def make_slots(
+    devices: Sequence[str], counts: Mapping[str, int], cpus: Cpus | None = None
+) -> list[Slot]:
+    """The slots of `devices`: the number in `counts` for the device or its kind.
+
+    Else one for each GPU, and one for each NUMA node of `cpus` (default: those of this process).
+    """
+    usual = {"cpu": (cpus or Cpus.usable()).slots}
     return [
         Slot(device, index)
         for device in devices
-        for index in range(counts.get(device, counts.get(device.partition(":")[0], 1)))
+        for kind in (device.partition(":")[0],)
+        for index in range(counts.get(device, counts.get(kind, usual.get(kind, 1))))
     ]
 
 
-def environment(slot: Slot, slots: Sequence[Slot], cores: int | None = None) -> dict[str, str]:
+def environment(slot: Slot, slots: Sequence[Slot], cpus: Cpus | None = None) -> dict[str, str]:
     """The variables that pin the worker of `slot`; they must be set before its Python starts.
 
-    The CPU slots of `slots` share `cores` (default: those this process may use). Variables about
+    The CPU slots of `slots` share `cpus` (default: those of this process). Variables about
     threads or malloc that are set in the daemon's own environment are kept.
     """
-    cores = available_cores() if cores is None else cores
-    cpu_slots = sum(other.kind == "cpu" for other in slots)
+    cpus = cpus or Cpus.usable()
     if slot.kind == "cpu":
-        threads = max(1, cores // max(1, cpu_slots))
+        threads = share_of(slot, slots, cpus).threads
     else:
-        threads = max(1, min(_GPU_WORKER_THREADS, cores // max(1, len(slots))))
+        threads = max(1, min(_GPU_WORKER_THREADS, cpus.count // max(1, len(slots))))
     defaults = {"OMP_NUM_THREADS": str(threads)}  # also used by MKL and torch
     if slot.kind == "cpu":
         defaults |= CPU_TUNING
-    pinned = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": _physical(slot)}
-    return {name: text for name, text in defaults.items() if name not in os.environ} | pinned
+    _, _, index = slot.device.partition(":")
+    variables = pinned(slot.kind, int(index or 0), torch_build())
+    return {name: text for name, text in defaults.items() if name not in os.environ} | variables
+
+
+def share_of(slot: Slot, slots: Sequence[Slot], cpus: Cpus | None = None) -> Share:
+    """The CPUs and threads of a CPU slot, of `slots` that share `cpus`."""
+    return (cpus or Cpus.usable()).share(slot.index, sum(each.kind == "cpu" for each in slots))
 
 
 def torch_device(slot: Slot) -> str:
     """The torch device inside the worker of `slot`, which sees only its own GPU."""
-    return "cpu" if slot.kind == "cpu" else "cuda:0"
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use: its affinity, limited by its cgroup's
-    quota."""
-    cores = len(os.sched_getaffinity(0))
-    quota = _cgroup_quota()
-    return max(1, min(cores, round(quota)) if quota else cores)
-
-
-def visible_gpus() -> list[str]:
-    """The visible GPUs, as named in CUDA_VISIBLE_DEVICES: by index, UUID or MIG name.
-
-    As in CUDA, an inherited list ends at the first entry that is not a GPU. Empty when
-    nvidia-smi is absent, fails or does not answer.
-    """
-    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if inherited is not None and not inherited.strip():
-        return []
-    present = _installed_gpus()
-    if inherited is None or not present:
-        return present
-    visible: list[str] = []
-    for entry in map(str.strip, inherited.split(",")):
-        if entry not in present and not entry.startswith(("GPU-", "MIG-")):
-            break
-        visible.append(entry)
-    return visible
-
-
-def _installed_gpus() -> list[str]:
-    """The indices that nvidia-smi lists."""
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SMI_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return []
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip().isdecimal()]
-
-
-def _physical(slot: Slot) -> str:
-    """CUDA_VISIBLE_DEVICES for `slot`, relative to the daemon's own CUDA_VISIBLE_DEVICES."""
-    if slot.kind == "cpu":
-        return ""
-    index = int(slot.device.partition(":")[2])
-    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if inherited is None:
-        return str(index)
-    entries = [entry.strip() for entry in inherited.split(",")]
-    # "-1" hides every GPU: the worker then fails with `device_failed` instead of taking another.
-    return entries[index] if index < len(entries) and entries[index] else "-1"
-
-
-def _cgroup_quota() -> float | None:
-    """The smallest cgroup v2 quota above this process, in cores; None when there is none."""
-    quotas = [quota_in(level / "cpu.max") for level in own_cgroups()]
-    return min((quota for quota in quotas if quota), default=None)
-
-
-def quota_in(file: Path) -> float | None:
-    """The cores in a `cpu.max` file: `200000 100000` is 2, `max 100000` is no limit."""
-    try:
-        quota, period = file.read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
+    return _numbered(slot.kind)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from nstd.documents.config import Config
 from nstd.executors.contract import RELOADED, Assignment, Begun, Event
-from nstd.executors.devices import environment, torch_device
+from nstd.executors.devices import environment, share_of, torch_device
 from nstd.executors.messages import (
     FROM_WORKER,
     Assign,
@@ -25,9 +25,11 @@ from nstd.executors.messages import (
     WorkerReady,
 )
 from nstd.executors.process import WorkerProcess
+from nstd.executors.trials import DeviceTrial
 from nstd.logs.log import emit
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import Slot
+from nstd.system.cpus import started_on
 from nstd.system.durable import Files
 from nstd.system.units import counted
 
@@ -56,14 +58,24 @@ class SlotWorker:
 class LocalExecutor:
     """Runs attempts in worker processes on this machine."""
 
-    def __init__(self, config: Config, slots: Sequence[Slot], scratch: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        slots: Sequence[Slot],
+        scratch: Path,
+        trials: Sequence[DeviceTrial] = (),
+    ) -> None:
+        """`trials` are those of accelerators, by which `slots` were chosen."""
         self._config, self._slots, self._scratch = config, slots, scratch
+        self._trials = trials
         self._workers: dict[Slot, SlotWorker] = {}
         self._killed: dict[Slot, WorkerProcess[FromWorker]] = {}  # killed, and not ended yet
         self._ended: list[Outcome] = []  # without a worker to report it
 
     def open(self) -> None:
-        """Nothing to start: workers are started when they are needed."""
+        """Log the trials. Nothing to start: workers are started when they are needed."""
+        for trial in self._trials:
+            emit("device.tried", **trial.fields())
 
     def slots(self) -> Sequence[Slot]:
         """The slots of this machine; the scheduler judges whether their devices work."""
@@ -109,7 +121,10 @@ class LocalExecutor:
             del self._killed[slot]
         Files().make_folder(self._scratch)
         output = self._scratch / f"{slot.name.replace('/', '-').replace(':', '-')}.log"
-        worker = SlotWorker(WorkerProcess(environment(slot, self._slots), output, FROM_WORKER))
+        cpus = share_of(slot, self._slots).cpus if slot.kind == "cpu" else None
+        with started_on(cpus):
+            process = WorkerProcess(environment(slot, self._slots), output, FROM_WORKER)
+        worker = SlotWorker(process)
         self._workers[slot] = worker
         return worker
 

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from nstd.errors import NstdError, printable
+from nstd.intake.archive import Archive
 from nstd.intake.claimed_notes import ClaimedNotes
 from nstd.intake.made import Made
 from nstd.intake.plan import EffectiveSettings, Plan
@@ -58,7 +59,8 @@ class Claims:
     ) -> None:
         """`archive` is the folder for pictures of recipes that are archived."""
         self._store, self._inbox, self._files = store, inbox, files
-        self._made, self._notes, self._archive = made, ClaimedNotes(made, inbox), archive
+        self._made, self._notes = made, ClaimedNotes(made, inbox)
+        self._archive = Archive(archive, files)
         self._claims = inbox.path / CLAIMS
         self._foreign: dict[str, float] = {}
 
@@ -127,11 +129,7 @@ class Claims:
         archived = self._claims / job_id / TAKEN["archive"]
         for path in sorted(archived.rglob("*")):
             if not path.is_dir():
-                self._files.move_to_free_name(
-                    path,
-                    self._archive / path.relative_to(archived),
-                    below=self._archive.parent,
-                )
+                self._archive.take(path, str(path.relative_to(archived)))
         self._files.remove_tree(self._claims / job_id)
 
     def _begin(self) -> str:

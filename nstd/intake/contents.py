@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from nstd.documents.recipe import PICTURE, RecipeFile, pattern_of
 from nstd.documents.sidecar import check_picture_path
 from nstd.errors import SidecarError
-from nstd.intake.first_look import Rank
+from nstd.intake.first_look import HeldFile, Rank
 from nstd.intake.locator import is_picture, normal
 from nstd.intake.made_note import key_of
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar, unsupported
 from nstd.system.nofollow import Signature, join
+
+BAD_NAME = "its name "
+"""How the reason begins why a picture is no content that no sidecar could name."""
 
 
 class Candidate:
@@ -33,6 +36,11 @@ class Candidate:
     def rank(self) -> Rank:
         """Its place in the order of arrival."""
         return self.signature.ctime_ns, key_of(self.name)
+
+    @property
+    def file(self) -> HeldFile:
+        """The file itself, whatever it is called."""
+        return HeldFile.of(self.signature)
 
 
 class NamedPictures:
@@ -81,7 +89,7 @@ def why_no_content(
     try:
         check_picture_path(leaf)
     except ValueError as error:
-        return f"its name {error}: rename it"
+        return f"{BAD_NAME}{error}: rename it"
     name = f"{folder}/{leaf}"
     if file is not None and not file.admits(name.removeprefix(f"{recipe.rpartition('/')[0]}/")):
         return "the recipe's `match` and `skip` leave it out"

@@ -69,6 +69,22 @@ class Made:
         known = self._notes(folder).files.get(key_of(leaf))
         return known is not None and is_same(known[0], signature)
 
+    def is_likely(self, folder: str, leaf: str, size: int) -> bool:
+        """Whether a file is one of those, as far as its name and its size in bytes tell."""
+        known = self._notes(folder).files.get(key_of(leaf))
+        return known is not None and known[0].size == size
+
+    def has_notes(self, folder: str) -> bool:
+        """Whether anything was made or used in this folder."""
+        return bool(self._notes(folder).notes)
+
+    def gone_folders(self) -> Iterator[tuple[str, set[Signature]]]:
+        """The folders that are gone, with the files that were made there."""
+        for path, _, names in os.walk(self.path):
+            folder = os.fspath(Path(path).relative_to(self.path))
+            if names and folder != "." and not (self._root.path / folder).exists():
+                yield folder, {signature for signature, _ in self._notes(folder).files.values()}
+
     def find(self, folder: str, sha256: str) -> MadeNote | None:
         """The note about these bytes in this folder, if there is one, whoever has written it.
 
@@ -84,7 +100,7 @@ class Made:
         try:
             return MadeNote.model_validate_json(data)
         except ValidationError:
-            return MadeNote(folder=printable(folder), sha256=sha256, job="", made=time.time())
+            return MadeNote(folder=printable(folder), sha256=sha256, job="", made=0.0)
 
     def is_final(self, folder: str, note: MadeNote) -> bool:
         """Whether a note that was found stays: the claim that took it is over, and not undone.
@@ -134,6 +150,22 @@ class Made:
 
     # Forgetting
 
+    def contents(self, folder: str) -> Iterator[MadeNote]:
+        """The notes of what the recipe has made of a folder."""
+        return (note for note in self._read(folder) if note.is_content)
+
+    def forget_contents(self, folder: str, until: float) -> int:
+        """Forget, durably, what was made in a folder until then: it will be made once more.
+
+        `until` is in seconds since the epoch. Returns how many notes these were.
+        """
+        old = [note.sha256 for note in self.contents(folder) if note.made <= until]
+        for sha256 in old:
+            self._unlink(folder, sha256)
+        if old:
+            self._files.sync_folder(self.path / folder)
+        return len(old)
+
     def tidy(self, longest: float) -> Iterator[None]:
         """Forget, step by step, the bytes of which no file was left for `longest` seconds."""
         for path, _, names in os.walk(self.path):
@@ -176,18 +208,23 @@ class Made:
     def _notes(self, folder: str) -> _FolderNotes:
         if folder not in self._folders:
             notes = _FolderNotes()
-            try:
-                entries = self._root.entries(f"{CLAIMS}/{MADE}/{folder}")
-            except FileNotFoundError:
-                entries = []
-            except NstdError as error:
-                raise OSError(errno.ELOOP, error.message) from None
-            for entry in entries:
-                stem = entry.name.removesuffix(".json")
-                if _SHA256.fullmatch(stem) and (note := self.find(folder, stem)):
-                    notes.add(note)
+            for note in self._read(folder):
+                notes.add(note)
             self._folders[folder] = notes
         return self._folders[folder]
+
+    def _read(self, folder: str) -> Iterator[MadeNote]:
+        """The notes of a folder as they are on disk now."""
+        try:
+            entries = self._root.entries(f"{CLAIMS}/{MADE}/{folder}")
+        except FileNotFoundError:
+            return
+        except NstdError as error:
+            raise OSError(errno.ELOOP, error.message) from None
+        for entry in entries:
+            stem = entry.name.removesuffix(".json")
+            if _SHA256.fullmatch(stem) and (note := self.find(folder, stem)):
+                yield note
 
     def _rewrite(self, folder: str, note: MadeNote, **update: object) -> None:
         """Change what a note says beside its name; torn by a power cut, it is written again."""
@@ -198,10 +235,12 @@ class Made:
         self._notes(folder).add(note)
 
     def _remove(self, folder: str, sha256: str) -> None:
-        path = self.path / folder / f"{sha256}.json"
         with suppress(FileNotFoundError):  # somebody has removed the folder
-            self._files.unlink(path)
-            self._files.sync_folder(path.parent)
+            self._unlink(folder, sha256)
+            self._files.sync_folder(self.path / folder)
+
+    def _unlink(self, folder: str, sha256: str) -> None:
+        self._files.unlink(self.path / folder / f"{sha256}.json")
         if folder in self._folders:
             self._folders[folder].drop(sha256)
 

@@ -59,6 +59,11 @@ def unsupported(name: str) -> str:
     return _UNSUPPORTED.get(PurePosixPath(name).suffix.lower(), "")
 
 
+def is_renamed(name: str) -> bool:
+    """Whether the name seems to be that of a sidecar to which a suffix was added."""
+    return _RENAMED.fullmatch(name) is not None
+
+
 def mistake(name: str) -> str:
     """Why a file of this name will not become a job, if it looks like a mistake; else ""."""
     if is_recipe(name):

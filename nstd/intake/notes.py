@@ -83,8 +83,13 @@ def nearest_names(locator: Locator, sidecar: str, missing: Iterable[str]) -> dic
 
 def unreadable(name: str, error: Exception) -> InboxNote:
     """The note of a file or folder that cannot be read."""
+    return InboxNote(name=name, kind="unreadable", message=cannot_be_read(error))
+
+
+def cannot_be_read(error: Exception) -> str:
+    """That a file or folder cannot be read, and why."""
     why = error.message if isinstance(error, NstdError) else getattr(error, "strerror", "")
-    return InboxNote(name=name, kind="unreadable", message=f"cannot be read: {why or error}")
+    return f"cannot be read: {why or error}"
 
 
 def scan_once(config: Config) -> list[InboxNote]:

@@ -8,13 +8,15 @@ from pathlib import PurePosixPath
 
 from nstd.documents.config import Config
 from nstd.documents.recipe import PICTURE
-from nstd.errors import SidecarError, printable
+from nstd.errors import SidecarError, in_shell, printable
 from nstd.intake import notes
-from nstd.intake.contents import Candidate, NamedPictures, what_else, why_no_content
+from nstd.intake.contents import Candidate, NamedPictures, why_no_content
 from nstd.intake.first_look import FirstLook, FirstLooks
+from nstd.intake.gone_recipes import GoneRecipes
+from nstd.intake.held import HeldPictures
 from nstd.intake.locator import Found, too_large
 from nstd.intake.made import Made
-from nstd.intake.names import unsupported
+from nstd.intake.passed_over import PassedOver
 from nstd.intake.pictures import Pictures
 from nstd.intake.ready import Ready, RecipeUse
 from nstd.intake.recipe_cache import KnownRecipe, RecipeCache
@@ -46,10 +48,11 @@ class RecipeFolders:
     ) -> None:
         self._root, self._made, self._looks, self._recipes = root, made, looks, recipes
         self._pictures, self._stability = pictures, stability
-        self._throttle = Throttle()
+        self._held, self._throttle = HeldPictures(root, looks, made), Throttle()
         self.count = self.stuck = 0
         """The pictures that wait; and those of them that do not become ready by waiting alone."""
         self._known: dict[str, KnownRecipe | None] = {}
+        self._gone = GoneRecipes(root, made, stability)
         self.states: list[RecipeState] = []
         self.notes: list[InboxNote] = []
         self.missing: dict[str, tuple[Signature, list[str]]] = {}
@@ -73,9 +76,11 @@ class RecipeFolders:
         self._unread = {scan.governed.get(folder) for folder in unread}
         self.count = self.stuck = 0
         self.states, self.notes, self.missing = [], [], {}
-        self._passed_over: set[object] = set()
+        self._passed_over = PassedOver()
+        self._passed_over.add_odd(self._root, scan.odd, scan.deep)
         self._closed: set[str] = set()  # recipes that cannot be read for long
         self._throttle.begin()
+        self._held.begin()
         self._looks.forget({name.rpartition("/")[0] for name in scan.recipes})
         known = self._known = {name: self._recipe(name) for name in scan.recipes}
         valid = [(name, each.file) for name, each in known.items() if each and each.file]
@@ -85,6 +90,9 @@ class RecipeFolders:
             scopes[name].append(folder)
         for name, recipe in known.items():
             yield from self._scope(name, recipe, scopes[name])
+        self.notes += self._gone.look(now, scan)
+        self._passed_over.log(self._throttle)
+        self.notes += self._passed_over.notes()
 
     def taker(self, name: str) -> str:
         """The recipe that takes pictures like `name` out of the inbox; empty if none does."""
@@ -121,22 +129,21 @@ class RecipeFolders:
             key = f"{name}//{each.name}"
             each.is_stable = self._stability.is_stable(key, each.signature, settle)
         self.count += len(found)
-        state = RecipeState(folder=name.rpartition("/")[0], waiting=len(found))
+        folder = name.rpartition("/")[0]
+        state = RecipeState(folder=folder)
         if name in self._closed:
             self.stuck += len(found)
-        if recipe is not None and recipe.error is not None:
-            self.stuck += len(found)
-            if found or not recipe.is_blank:
-                self.notes.append(notes.wrong_recipe(name, recipe.error))
-            state = state.model_copy(update={"error": recipe.error.message})
-        elif recipe is not None:
+        if recipe is None or recipe.error is not None:
+            state = self._without_recipe(state, name, recipe, found)
+        else:
             stuck = self.stuck
             try:
                 look = self._first_look(name, recipe, found)
-                free = [each for each in found if not look.holds(each.rank)]
-                held = len(found) - len(free)
-                self.stuck += held
-                state = state.model_copy(update={"held": held, "waiting": len(free)})
+                free = self._held.free(folder, look, found)
+                if self._held.undecided:
+                    self._stability.check_again(self._now)
+                self.stuck += len(found) - len(free) - len(self._held.undecided)
+                state = self._counted(state, [*free, *self._held.undecided], found)
                 if self._has_pictures(name, recipe, len(free)):
                     yield from filter(None, (self._check(each, name, recipe) for each in free))
             except OSError as error:
@@ -147,6 +154,35 @@ class RecipeFolders:
         if state.folder and (found or recipe is None or not recipe.is_blank):
             self.states.append(state)
 
+    def _without_recipe(
+        self, state: RecipeState, name: str, recipe: KnownRecipe | None, found: list[Candidate]
+    ) -> RecipeState:
+        """The state of a folder whose recipe is wrong or not read; what is held stays held."""
+        if recipe is not None and recipe.error is not None:
+            self.stuck += len(found)
+            if found or not recipe.is_blank:
+                self.notes.append(notes.wrong_recipe(name, recipe.error))
+            state = state.model_copy(update={"error": recipe.error.message})
+        try:
+            folder = name.rpartition("/")[0]
+            look = self._looks.get(folder)
+            free = found if look is None else self._held.free(folder, look, found)
+        except OSError as error:
+            self._trouble(name, error)
+            free = found
+        return self._counted(state, free, found)
+
+    def _counted(
+        self, state: RecipeState, free: list[Candidate], found: list[Candidate]
+    ) -> RecipeState:
+        """The state with its counts. What was only touched since it was made is not counted, though
+        its bytes are still to be compared."""
+        waiting, all_that_wait = (
+            sum(not self._made.is_likely(e.folder, e.leaf, e.signature.size) for e in part)
+            for part in (free, found)
+        )
+        return state.model_copy(update={"waiting": waiting, "held": all_that_wait - waiting})
+
     def _candidates(
         self, folder: str, name: str, recipe: KnownRecipe | None
     ) -> Iterator[Candidate]:
@@ -156,10 +192,10 @@ class RecipeFolders:
             for leaf, signature in self._root.signatures(folder).items():
                 if self._made.is_known(folder, leaf, signature):
                     continue
-                if not why_no_content(folder, leaf, name, file, self._named):
+                if why := why_no_content(folder, leaf, name, file, self._named):
+                    self._passed_over.add_leaf(folder, leaf, why)
+                else:
                     yield Candidate(folder, leaf, signature)
-                elif kind := unsupported(leaf):  # named once in each folder
-                    self._pass_over(f"{folder}/{leaf}", (folder, kind), f"is {what_else(leaf)}")
         except FileNotFoundError:
             return
         except (OSError, SidecarError) as error:
@@ -167,20 +203,19 @@ class RecipeFolders:
 
     def _first_look(self, name: str, recipe: KnownRecipe, found: list[Candidate]) -> FirstLook:
         """What was here when the recipe was seen first; looks now if nobody has. Raises OSError."""
-        folder = name.rpartition("/")[0]
+        folder, most = name.rpartition("/")[0], max(1, self._most // recipe.jobs)
         look = self._looks.get(folder)
         if look is None:
-            most = max(1, self._most // recipe.jobs)
-            look = self._looks.note(folder, [each.rank for each in found], most)
+            look = self._looks.note(folder, {each.rank: each.file for each in found}, most)
             if held := sum(look.holds(each.rank) for each in found):
                 emit(
                     "recipe.held",
                     recipe=printable(name),
                     held=held,
                     taken=len(found) - held,
-                    hint=f"`nstd release {printable(folder)}/` lets the rest go",
+                    hint=f"`nstd release {in_shell(printable(folder))}/` lets the rest go",
                 )
-        return look
+        return self._held.tell_moved(folder, look, found, most)
 
     def _has_pictures(self, name: str, recipe: KnownRecipe, waiting: int) -> bool:
         """Whether all that the recipe names for every picture is there."""
@@ -224,7 +259,7 @@ class RecipeFolders:
         content = Found(each.leaf, self._root, each.name, each.signature)
         if refusal := too_large(each.name, [content], self._most_bytes):
             self.stuck += 1
-            self._pass_over(each.name, each.name, f"is too large: {refusal.hint}")
+            self._passed_over.add(each.name, each.leaf, f"is too large: {refusal.hint}")
             return None
         try:
             self._root.signature(each.name)  # whether it can be opened
@@ -245,12 +280,3 @@ class RecipeFolders:
             ),
             noted=self._scan.in_scopes(pictures),
         )
-
-    def _pass_over(self, name: str, key: object, reason: str) -> None:
-        """Tell once that a file, or each of a kind, is passed over."""
-        if key in self._passed_over:
-            return
-        self._passed_over.add(key)
-        self.notes.append(InboxNote(name=name, kind="mistake", message=reason))
-        if self._throttle.is_new(key, reason):
-            emit("picture.passed_over", path=printable(name), reason=printable(reason))

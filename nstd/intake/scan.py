@@ -32,6 +32,10 @@ class Scan:
         """The names of the recipes."""
         self.governed: dict[str, str] = {}
         """The folders whose pictures a recipe is for, with the name of the nearest recipe."""
+        self.odd: list[str] = []
+        """Links and the like in the folders of recipes, which look like pictures or folders."""
+        self.deep: list[str] = []
+        """Folders of recipes that lie too deep to be read."""
         self.files = 0
         """The number of files and folders in the last scan."""
 
@@ -41,7 +45,7 @@ class Scan:
         names: list[str] = []
         unreadable: dict[str, Exception] = {}
         self.mistakes, self.pictures, self.files = [], [], 0
-        self.recipes, self.governed = [], {}
+        self.recipes, self.governed, self.odd, self.deep = [], {}, [], []
         folders = [("", "")]
         while folders:
             folder, recipe = folders.pop()
@@ -59,8 +63,14 @@ class Scan:
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_folder:
-                    if name.count("/") < DEPTH and not is_ignored(entry.name):
+                    if is_ignored(entry.name):
+                        continue
+                    if name.count("/") < DEPTH:
                         folders.append((name, recipe))
+                    elif recipe:
+                        self.deep.append(name)
+                elif recipe and not entry.is_file and self._is_odd(name, entry.name):
+                    self.odd.append(name)
                 elif is_sidecar(entry.name):
                     names.append(name)
                 elif not recipe:
@@ -73,6 +83,12 @@ class Scan:
         self.recipes += [f"{folder}/{leaf}" if folder else leaf for leaf in leaves[:1]]
         self.mistakes += [f"{folder}/{leaf}" if folder else leaf for leaf in leaves[1:]]
         return self.recipes[-1] if leaves and folder else ""
+
+    def _is_odd(self, name: str, leaf: str) -> bool:
+        """Whether an entry that is no regular file looks like a picture, or links to a folder."""
+        if is_ignored(leaf):
+            return False
+        return leaf.lower().endswith(SUFFIXES) or (self._root.path / name).is_dir()
 
     def in_scopes(self, pictures: Iterable[Found]) -> frozenset[str]:
         """Those of the pictures that lie in a folder with a recipe, by name."""

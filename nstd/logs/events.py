@@ -97,12 +97,29 @@ EVENTS: dict[str, Event] = {
         "recipe held taken hint",
         "the folder was full when its recipe was seen first: so many pictures wait for a release",
     ),
+    "recipe.gone": Event(
+        "warning",
+        "recipe pictures hint",
+        "the recipe of a folder was removed: so many of its pictures wait for another",
+    ),
+    "recipe.moved": Event(
+        "warning",
+        "folder was pictures held hint",
+        "pictures that were made in a folder that is gone lie in this one now, because it was "
+        "renamed: they are made again; many of them are held first",
+    ),
     "recipe.released": Event("info", "folder", "what was held in the folder of a recipe goes on"),
+    "recipe.again": Event(
+        "info",
+        "folder pictures",
+        "somebody has asked for the pictures of a recipe's folder once more, with the recipe as it "
+        "is now",
+    ),
     "picture.passed_over": Event(
         "warning",
         "path reason",
-        "a picture in the folder of a recipe that will not be made; of a kind that cannot be read, "
-        "one is named",
+        "something in the folder of a recipe that will not be made: a name that no sidecar can "
+        "hold, a link, a kind that cannot be read; one of each kind in a folder is named",
     ),
     "inbox.lost": Event(
         "error", "path error", "the inbox cannot be read; no file counts as deleted"
@@ -214,6 +231,13 @@ EVENTS: dict[str, Event] = {
         "error",
         "address reason",
         "the Ray cluster is out of reach; jobs wait, and it is tried again",
+    ),
+    "device.tried": Event(
+        "info",
+        "device [model] [error] [seconds] [cpu_seconds] [refused]",
+        "`devices: auto` has tried an accelerator: its relative error, and the seconds of a small "
+        "evaluation on it and on the CPU; refused: why it is not taken",
+        serious="refused",
     ),
     "device.down": Event(
         "error", "device failures cooldown reason", "the breaker opened; it is tried again later"

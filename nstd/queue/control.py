@@ -23,7 +23,7 @@ from nstd.system.durable import Files
 from nstd.system.layout import REQUESTS
 from nstd.system.nofollow import Folder
 
-Action = Literal["cancel", "retry", "hold", "release", "priority", "pause", "resume"]
+Action = Literal["cancel", "retry", "again", "hold", "release", "priority", "pause", "resume"]
 _AT_MOST_ONCE = {"cancel", "retry"}
 """Carried out again, they might hit another sidecar of that name, or start a job anew once more. A
 kill at that moment loses them; all others are carried out until their file is removed."""
@@ -43,7 +43,8 @@ class ControlRequest:
     `job` is the id of a job or a batch, or the name of a sidecar that is still in the inbox; a name
     that ends with a slash is a folder of the inbox. `priority` is for `priority`; `until` (seconds
     since the epoch; None: until it is resumed), `reason` and `now` (running jobs are saved and wait
-    again) are for `pause`.
+    again) are for `pause`. `again` makes a folder anew: all that was made `until` then, and what
+    lies in `staged`, a hidden folder of the inbox.
     """
 
     action: Action
@@ -52,6 +53,7 @@ class ControlRequest:
     until: float | None = None
     reason: str = ""
     now: bool = False
+    staged: str = ""
 
     @property
     def is_repeatable(self) -> bool:
@@ -72,6 +74,8 @@ class ControlRequest:
             and (self.priority is None or _is_between(self.priority, 0, HIGHEST))
             and (self.priority is not None or self.action != "priority")
             and bool(self.job) != (self.action in {"pause", "resume"})
+            and (self.action != "again" or (self.until is not None and self.job.endswith("/")))
+            and isinstance(self.staged, str)
         )
 
     def describe(self) -> str:

@@ -21,7 +21,7 @@ class Slot:
 
     @property
     def kind(self) -> str:
-        """`cpu` or `cuda`."""
+        """`cpu`, `cuda` or `xpu`."""
         return self.device.partition(":")[0]
 
     @property

@@ -16,10 +16,11 @@ from nstd.system.layout import PAUSE
 class StartPause(StoredModel):
     """A pause; that of a person is the whole content of `work/pause.json`.
 
-    `until` is in seconds since the epoch; None is until somebody resumes.
+    `until` is in seconds since the epoch; None is until somebody resumes. `start`: a daemon that
+    has just been started does not know yet.
     """
 
-    cause: Literal["person", "schedule"]
+    cause: Literal["person", "schedule", "start"]
     since: float
     until: float | None = None
     reason: Text = ""
@@ -31,6 +32,8 @@ class StartPause(StoredModel):
 
     def describe(self) -> str:
         """Why nothing starts and until when, in words and local time."""
+        if self.cause == "start":
+            return "the daemon has just been started"
         if self.cause == "schedule":
             return f"outside the hours of `schedule`, until {_said(self.until)}"
         why = f" ({self.reason})" if self.reason else ""

@@ -22,6 +22,8 @@ CLAIMED_NOTES = ".made"
 """In a claim: the notes that it has taken."""
 TAKEN = {"archive": ".archive", "delete": ".delete"}
 """In a claim: the folder of a picture, by what becomes of it once it is a job."""
+STAGED_AGAIN = ".again-"
+"""How the folder begins whose pictures come back to the folders of their recipe at once."""
 FIRST_LOOK = ".folder.json"
 """Beside the notes of a recipe folder: what was in it when its recipe was seen first."""
 

@@ -53,10 +53,10 @@ def _mounts() -> list[Mount]:
         left, separator, right = line.partition(" - ")
         fields, kind = left.split(" "), right.split(" ")
         if separator and len(fields) > 5:
-            mounts.append(Mount(kind[0], Path(_unescape(fields[4]))))
+            mounts.append(Mount(kind[0], Path(unescape(fields[4]))))
     return mounts
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
     """Decode spaces, tabs, newlines and backslashes, which are written in octal: `\\040`."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -44,10 +44,11 @@ class Signature(NamedTuple):
 
 
 class FolderEntry(NamedTuple):
-    """One entry of a folder."""
+    """One entry of a folder; `is_file`: a regular file, and no link, FIFO or device."""
 
     name: str
     is_folder: bool
+    is_file: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,12 @@ class Folder:
     def entries(self, folder: str) -> list[FolderEntry]:
         """The entries of `folder`; "" is the root itself. Raises OSError and SidecarError."""
         with self._scan(folder) as entries:
-            return [FolderEntry(e.name, e.is_dir(follow_symlinks=False)) for e in entries]
+            return [
+                FolderEntry(
+                    e.name, e.is_dir(follow_symlinks=False), e.is_file(follow_symlinks=False)
+                )
+                for e in entries
+            ]
 
     def signatures(self, folder: str) -> dict[str, Signature]:
         """The regular files in `folder` with their signatures, at the cost of one stat each.

@@ -7,6 +7,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from nstd.system.cgroups import own_cgroups
+
 
 def resident(pid: int | None = None) -> int:
     """The resident memory of this process, or of another, in bytes; 0 if unknown."""
@@ -27,25 +29,33 @@ def reset_peak() -> None:
 def available() -> int | None:
     """Bytes that this process may still allocate without swapping; None if unknown.
 
-    The available memory of the machine, or less if a cgroup (v2) above this process limits it:
+    The available memory of the machine, or less if a cgroup above this process limits it:
     `MemoryMax=` of a service, or the limit of a container.
     """
     machine = _number("MemAvailable", Path("/proc/meminfo"))
-    rooms = [room for room in map(_room, own_cgroups()) if room is not None]
+    groups = (*own_cgroups(), *own_cgroups("memory"))
+    rooms = [room for room in map(_room, groups) if room is not None]
     if machine:
         rooms.append(machine)
     return max(0, min(rooms)) if rooms else None
 
 
+_MEMORY = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""The files of both versions of cgroups, and the row of `memory.stat` about cached files."""
+
+
 def _room(cgroup: Path) -> int | None:
     """Bytes that a cgroup leaves below its limit; cached file content counts as free."""
-    try:
-        limit = int((cgroup / "memory.max").read_text())
-        used = int((cgroup / "memory.current").read_text())
-        cached = re.search(r"^inactive_file (\d+)$", (cgroup / "memory.stat").read_text(), re.M)
-    except (OSError, ValueError):  # "max" means no limit
-        return None
-    return limit - used + (int(cached[1]) if cached else 0)
+    for most, current, row in _MEMORY:
+        with suppress(OSError, ValueError):  # "max" means no limit; in version 1, a huge number
+            limit, used = (int((cgroup / name).read_text()) for name in (most, current))
+            stat = (cgroup / "memory.stat").read_text()
+            cached = re.search(rf"^{row} (\d+)$", stat, re.M)
+            return limit - used + (int(cached[1]) if cached else 0)
+    return None
 
 
 def _number(field: str, file: Path) -> int:
@@ -54,20 +64,6 @@ def _number(field: str, file: Path) -> int:
         found = re.search(rf"^{field}:\s+(\d+) kB$", file.read_text(), re.M)
         return int(found[1]) * 1024 if found else 0
     return 0
-
-
-ROOT = Path("/sys/fs/cgroup")
-
-
-def own_cgroups() -> list[Path]:
-    """The folders of this process's cgroup and of its parents; empty without cgroup v2."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        own = next(line[3:] for line in lines if line.startswith("0::"))
-    except (OSError, StopIteration):
-        return []
-    folder = ROOT / own.lstrip("/")
-    return [level for level in (folder, *folder.parents) if level.is_relative_to(ROOT)]
 
 
 _ENDED = ("Z", "X")  # proc_pid_stat(5): ended, its parent has not waited for it

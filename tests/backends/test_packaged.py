@@ -14,7 +14,8 @@ import pytest
 
 from nstd.backends import weights
 from nstd.backends.packaged import Package
-from nstd.backends.weights import REGISTRY, RETRAINED, Installed, Weights, find, install, require
+from nstd.backends.weights import Installed, find, install, require
+from nstd.backends.weights_registry import REGISTRY, RETRAINED, Weights
 from nstd.errors import WeightsError
 
 DATA = b"the original weights"

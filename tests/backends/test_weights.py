@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from nstd.backends import weights
-from nstd.backends.weights import REGISTRY, Installed, Weights, find, hub_folder, install, listing
+from nstd.backends.weights import Installed, find, install, listing
+from nstd.backends.weights_registry import REGISTRY, Weights, hub_folder
 from nstd.errors import WeightsError
 
 DATA = b"the weights of a small network"

@@ -13,7 +13,7 @@ from support.original import as_published, forge_original
 from torch import Tensor
 
 from nstd.backends.gatys.networks import NETWORKS
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights_registry import REGISTRY
 from nstd.bench import judge_vgg19
 from nstd.bench.judge import Judge
 from nstd.bench.judge_vgg19 import CONTENT, STYLE, figures

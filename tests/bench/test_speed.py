@@ -15,10 +15,10 @@ from support.gatys import install_weights
 from torch import Tensor, nn
 
 from nstd.backends.gatys import Options, networks
-from nstd.backends.gatys.networks import NetworkRequest
+from nstd.backends.gatys.network_protocol import NetworkRequest
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
-from nstd.backends.weights import RETRAINED
+from nstd.backends.weights_registry import RETRAINED
 from nstd.bench.speed import batch as batches
 from nstd.bench.speed import large, report, run
 from nstd.bench.speed.large import Case, measure_large, print_large

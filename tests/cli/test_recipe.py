@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
 from support.playground import Playground, finished, wait_for
+
+from nstd.intake.survey import Survey
+from nstd.system.nofollow import Folder
 
 
 @pytest.fixture
@@ -148,6 +153,58 @@ def test_check_names_each_file_of_a_folder_and_what_becomes_of_it(playground: Pl
     )  # fmt: skip
 
 
+def test_check_names_second_names_links_and_what_cannot_be_read_beside_the_others(
+    playground: Playground,
+) -> None:
+    """One file that cannot be read hides none; a copy becomes no job."""
+    fill(playground)
+    folder = playground.inbox / "starry"
+    (folder / "b-copy.png").write_bytes((folder / "b.png").read_bytes())
+    (folder / "link.png").symlink_to(folder / "a.png")
+    os.mkfifo(folder / "pipe.png")
+    expected = {
+        "a.png": "becomes a job",
+        "b-copy.png": "has the same bytes as b.png",
+        "b.png": "becomes a job",
+        "link.png": "a symbolic link, which is passed over: copy the picture itself there",
+        "pipe.png": "a FIFO, which is passed over: copy the picture itself there",
+    }
+    is_closed = os.geteuid() != 0  # root can read all
+    if is_closed:
+        (folder / "d.png").chmod(0)
+        expected["d.png"] = "cannot be read: Permission denied"
+    found = verdicts(playground)
+    assert {name: found[name] for name in expected} == expected
+    if is_closed:
+        (folder / "d.png").chmod(0o600)
+    (folder / "link.png").unlink()
+    (folder / "pipe.png").unlink()
+    assert playground.once().returncode == 0
+    assert verdicts(playground)["b-copy.png"] in {
+        "has the same bytes as b.png, which is made or used already",
+        "is made or used already",
+    }
+
+
+def test_check_goes_on_where_a_picture_cannot_be_opened(
+    playground: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any error of the disk."""
+    fill(playground)
+    opened = Folder.open
+
+    def refuse(self: Folder, name: str) -> object:
+        if name.endswith("b.png"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+        return opened(self, name)
+
+    monkeypatch.setattr(Folder, "open", refuse)
+    (survey,) = Survey(playground.config, thorough=True).folders()
+    whys = {each.name: each.why for each in survey.files}
+    assert whys["starry/b.png"] == "cannot be read: Input/output error"
+    assert whys["starry/a.png"] == whys["starry/d.png"] == ""
+
+
 def test_what_is_held_is_told_and_released(playground: Playground) -> None:
     """By status with and without a daemon, and by a request that the daemon finds at its start."""
     playground.configure(limits={"folder_first": 2})
@@ -190,6 +247,23 @@ def test_a_folder_is_held_and_released(playground: Playground) -> None:
     assert playground.command("priority", "starry/", "3").returncode == 1
 
 
+def test_a_folder_may_be_named_by_its_path_and_without_the_slash_it_is_proposed(
+    playground: Playground,
+) -> None:
+    """Where no job is called so; a priority belongs into the recipe."""
+    fill(playground)
+    for name in ("inbox/starry/", f"{playground.inbox}/starry/"):
+        done = playground.command("hold", name)
+        assert (done.returncode, done.stdout.partition(" ")[0]) == (0, "starry/")
+    for command in ("hold", "release"):
+        refused = playground.command(command, "starry")
+        assert refused.returncode == 1
+        assert "starry/ is a folder with a recipe: say it with the slash" in refused.stderr
+    refused = playground.command("priority", "starry/", "80")
+    assert refused.returncode == 1
+    assert "write `priority: 80` into its recipe" in refused.stderr
+
+
 def test_a_wrong_recipe_is_told_with_line_and_column(playground: Playground) -> None:
     """By the log, by status with and without a daemon, by check of the file and of the folder."""
     path = fill(playground)
@@ -209,6 +283,16 @@ def test_a_wrong_recipe_is_told_with_line_and_column(playground: Playground) -> 
     wait_for(lambda: playground.ended() == 4, what="the pictures that waited")
     assert playground.stop(process) == 0
     assert len(playground.events("recipe.invalid")) == 1
+
+
+def test_a_recipe_at_the_top_is_told_by_status_without_a_daemon(playground: Playground) -> None:
+    """The log of a daemon said so before; status alone did not."""
+    (playground.inbox / "recipe.yaml").write_text("style: a.png\n")
+    for _ in range(2):
+        said = playground.command("status").stdout
+        assert "recipe.yaml is not followed" in said
+        assert "a recipe is for a sub-folder of the inbox" in said
+        assert playground.once().returncode == 0
 
 
 def test_a_folder_without_a_recipe_is_told_how_to_get_one(playground: Playground) -> None:

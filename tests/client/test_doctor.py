@@ -15,7 +15,7 @@ from support.mounts import mount, needs_mounts
 from support.playground import Playground
 from support.plugins import install
 
-from nstd.client import access, doctor, folder_checks
+from nstd.client import access, device_checks, doctor, folder_checks
 from nstd.client.doctor import examine
 from nstd.client.finding import Finding
 from nstd.documents.config import Config
@@ -109,7 +109,7 @@ def test_a_torch_that_does_not_load_is_a_failure(
     root: Path, site: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
 ) -> None:
     """Whatever it does to its own process."""
-    monkeypatch.setattr(doctor, "_TORCH_SECONDS", 2.0)
+    monkeypatch.setattr(device_checks, "_TORCH_SECONDS", 2.0)
     (site / "torch.py").write_text(source)
     start = time.monotonic()
     [finding] = about(look(root, devices=["cpu"]), "torch")
@@ -318,6 +318,9 @@ def test_absent_weights_fail_only_who_asks_for_them(root: Path) -> None:
     assert (torchvision.level, vgg16.level) == ("ok", "fail")
     assert "nstd networks install vgg16" in vgg16.hint
     assert "nstd networks install vgg19-torchvision" in torchvision.message
+    other = look(root, devices=["cpu"], backends={"gatys": {"network": "torchvision:vgg11"}})
+    (failed,) = (finding for finding in about(other, "weights") if finding.level == "fail")
+    assert "nstd networks install torchvision:vgg11" in failed.hint
 
 
 def test_wrong_weights_always_fail(root: Path) -> None:

@@ -110,6 +110,26 @@ def remove_reason(playground: Playground) -> None:
     (playground.outbox / "failed" / "bad" / "reason.json").unlink()
 
 
+def remove_sidecar(playground: Playground) -> None:
+    (playground.outbox / "sub" / "pier" / "pier.yaml").unlink()
+
+
+def remove_sidecar_of_failure(playground: Playground) -> None:
+    (playground.outbox / "failed" / "bad" / "bad.yaml").unlink()
+
+
+def remove_sidecar_of_batch(playground: Playground) -> None:
+    (playground.outbox / "studies" / "studies.yaml").unlink()
+
+
+def remove_preview(playground: Playground) -> None:
+    (playground.outbox / "beach" / "preview" / "thumb.webp").unlink()
+
+
+def remove_previews(playground: Playground) -> None:
+    shutil.rmtree(playground.outbox / "sub" / "pier" / "preview")
+
+
 def remove_copy(playground: Playground) -> None:
     (playground.outbox / "failed" / "bad" / "inputs" / "content.png").unlink()
 
@@ -222,6 +242,11 @@ DAMAGES: dict[Make, tuple[str, str]] = {
     put_record_of_another_job: ("record_foreign", "beach"),
     tear_reason: ("record_torn", "failed/bad"),
     remove_reason: ("record_missing", "failed/bad"),
+    remove_sidecar: ("sidecar_missing", "sub/pier"),
+    remove_sidecar_of_failure: ("sidecar_missing", "failed/bad"),
+    remove_sidecar_of_batch: ("sidecar_missing", "studies"),
+    remove_preview: ("view_missing", "beach/preview"),
+    remove_previews: ("view_missing", "sub/pier/preview"),
     remove_copy: ("copy_missing", "failed/bad"),
     change_copy: ("copy_changed", "failed/bad"),
     tear_manifest: ("manifest", "studies"),
@@ -301,6 +326,16 @@ def test_what_a_person_has_to_decide_is_not_repaired(sound: Playground) -> None:
     code, found = verify(sound, "--repair")
     assert (code, len(found["wrong"]), found["repaired"]) == (1, 6, [])
     assert snapshot(sound.root) == before
+
+
+def test_a_result_that_never_had_previews_lacks_none(sound: Playground) -> None:
+    """The gallery knows which there were."""
+    remove_previews(sound)
+    assert sound.command("gallery", "--rebuild").returncode == 0
+    assert verify(sound) == (
+        0,
+        {"results": 4, "failures": 1, "batches": 1, "wrong": [], "repaired": []},
+    )
 
 
 @pytest.mark.parametrize("make", MENDABLE, ids=lambda make: make.__name__)

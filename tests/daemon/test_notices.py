@@ -246,6 +246,11 @@ def test_it_goes_on_until_it_is_ended_and_a_test_can_be_sent(playground: Playgro
         playground.configure(notify={"on": ["failure"], "webhook": web.url})
         assert "sent: nstd " in playground.command("notify", "--test").stdout
         assert web.bodies[0]["title"].endswith(": a test")
+        web.answers = [500]
+        refused = playground.command("notify", "--test")
+        assert refused.returncode == 1
+        assert "not sent: the server answered 500 Internal Server Error: so" in refused.stderr
+        assert "look at its log, or try later" in refused.stderr
         process = subprocess.Popen(
             [sys.executable, "-m", "nstd", "notify", "-c", str(playground.config_path)],
             env=playground.environment,

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from nstd.executors import devices
-from nstd.executors.devices import available_cores, environment, make_slots, resolve, torch_device
+from nstd.executors import visible
+from nstd.executors.devices import environment, make_slots, resolve, share_of, torch_device
 from nstd.queue.slots import Slot
+from nstd.system.cpus import Cpus
 
 Smi = Callable[[str], None]
 
@@ -68,7 +69,7 @@ def test_auto_without_nvidia_smi_means_the_cpu(
 
 def test_a_stuck_driver_does_not_stop_the_daemon(smi: Smi, monkeypatch: pytest.MonkeyPatch) -> None:
     """An nvidia-smi that never answers counts as none."""
-    monkeypatch.setattr(devices, "_SMI_SECONDS", 0.3)
+    monkeypatch.setattr(visible, "_SMI_SECONDS", 0.3)
     smi("exec sleep 600")
     start = time.monotonic()
     assert resolve("auto") == ["cpu"]
@@ -111,29 +112,29 @@ def test_slots_are_counted_by_device_before_kind() -> None:
 def test_cpu_slots_share_the_cores() -> None:
     """Two workers with eight threads each would fight over eight cores."""
     slots = make_slots(["cuda:0", "cpu"], {"cpu": 3})
-    found = [environment(slot, slots, cores=8)["OMP_NUM_THREADS"] for slot in slots]
+    found = [environment(slot, slots, Cpus.alike(8))["OMP_NUM_THREADS"] for slot in slots]
     assert found == ["2", "2", "2", "2"]
     crowd = make_slots(["cpu"], {"cpu": 4})
-    assert environment(crowd[0], crowd, cores=2)["OMP_NUM_THREADS"] == "1"
+    assert environment(crowd[0], crowd, Cpus.alike(2))["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_gpu_worker_has_few_threads() -> None:
     """It only decodes and encodes."""
     slots = make_slots(["cuda:0"], {})
-    assert environment(slots[0], slots, cores=64)["OMP_NUM_THREADS"] == "4"
+    assert environment(slots[0], slots, Cpus.alike(64))["OMP_NUM_THREADS"] == "4"
 
 
 def test_threads_of_the_cpu_do_not_spin() -> None:
     """Where others want the cores too, spinning would take them from the work itself."""
     slots = make_slots(["cpu"], {"cpu": 2})
-    assert environment(slots[1], slots, cores=4)["GOMP_SPINCOUNT"] == "10000"
+    assert environment(slots[1], slots, Cpus.alike(4))["GOMP_SPINCOUNT"] == "10000"
 
 
 def test_a_person_s_own_settings_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the service says about threads and malloc holds for its workers."""
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
-    found = environment(Slot("cpu", 0), [Slot("cpu", 0)], cores=2)
+    found = environment(Slot("cpu", 0), [Slot("cpu", 0)], Cpus.alike(2))
     assert "OMP_NUM_THREADS" not in found
     assert "MALLOC_TRIM_THRESHOLD_" not in found
     assert not any(name.endswith("NUM_THREADS") for name in found)  # torch would heed the other
@@ -170,7 +171,7 @@ def test_the_environment_takes_effect_in_a_process() -> None:
     )
     answer = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | environment(slots[1], slots, cores=2),
+        env=os.environ | environment(slots[1], slots, Cpus.alike(2)),
         capture_output=True,
         text=True,
         check=True,
@@ -178,30 +179,13 @@ def test_the_environment_takes_effect_in_a_process() -> None:
     assert json.loads(answer.stdout) == [1, 0, 324.0]
 
 
-def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An affinity of one core counts as one, whatever the machine has."""
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(before)})
-        assert available_cores() == 1
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("200000 100000\n", 2.0), ("max 100000\n", None), ("50000 100000", 0.5), ("", None)],
-)
-def test_a_cgroup_s_quota_is_read(tmp_path: Path, text: str, expected: float | None) -> None:
-    """The two numbers of cpu.max are microseconds of quota and period."""
-    file = tmp_path / "cpu.max"
-    file.write_text(text)
-    assert devices.quota_in(file) == expected
-
-
-def test_a_quota_caps_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a core is still one thread; a wide quota gives no cores that are not there."""
-    cores = len(os.sched_getaffinity(0))
-    for quota, expected in ((0.5, 1), (1.0, 1), (1000.0, cores)):
-        monkeypatch.setattr(devices, "_cgroup_quota", lambda quota=quota: quota)
-        assert available_cores() == expected
+def test_the_cpu_has_a_slot_for_each_numa_node_unless_the_config_says_otherwise() -> None:
+    """A worker whose memory is on another node waits for it."""
+    nodes = tuple(frozenset(range(first, first + 8)) for first in (0, 8))
+    cpus = Cpus(nodes, nodes[0] | nodes[1])
+    assert [slot.name for slot in make_slots(["cpu"], {}, cpus)] == ["cpu/0", "cpu/1"]
+    slots = make_slots(["cuda:0", "cpu"], {"cpu": 3}, cpus)
+    assert [slot.name for slot in slots] == ["cuda:0/0", "cpu/0", "cpu/1", "cpu/2"]
+    threads = [environment(slot, slots, cpus)["OMP_NUM_THREADS"] for slot in slots]
+    assert threads == ["4", "4", "8", "4"]
+    assert [share_of(slot, slots, cpus).cpus for slot in slots[1:]] == [*nodes, nodes[0]]

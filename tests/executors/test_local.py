@@ -20,6 +20,7 @@ from support.playground import wait_for
 
 from nstd.executors.local import LocalExecutor
 from nstd.queue.job import Ending, Outcome
+from nstd.system.cpus import Cpus
 
 Make = Callable[..., Bench]
 
@@ -69,6 +70,23 @@ def test_a_worker_is_pinned_before_its_python_starts(
     assert said["torch"] is False
     assert said["oom"] == "500"
     assert said["session"] == said["pid"]
+
+
+def test_a_worker_keeps_to_the_numa_node_of_its_slot(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its threads, from the first: memory is of the node whose CPU first writes to it."""
+    allowed = frozenset(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        pytest.skip("this process may use one CPU alone")
+    first = frozenset({min(allowed)})
+    monkeypatch.setattr(Cpus, "usable", lambda: Cpus((first, allowed - first), allowed))
+    bench = make()
+    for slot, node in enumerate((first, allowed - first)):
+        worker = psutil.Process(environment(bench, f"look-{slot}", slot)["pid"])
+        threads = [os.sched_getaffinity(thread.id) for thread in worker.threads()]
+        assert threads == [node] * len(threads)
+    assert os.sched_getaffinity(0) == allowed
 
 
 def test_a_worker_that_dies_leaves_its_neighbour_alone(

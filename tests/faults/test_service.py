@@ -169,7 +169,7 @@ def test_two_daemons_make_each_picture_of_a_recipe_once(
     what it had taken it makes when it is back."""
     polling = {"mode": "poll", "poll": "100ms", "settle": "1s"}
     for each in (playground, neighbour):
-        each.configure(watch=polling, jobs={"queue": 4})
+        each.configure(watch=polling, jobs={"queue": 4}, limits={"folder_first": 2 * count})
     steady, doomed = playground.start(), neighbour.start()
     playground.picture("starry/style.png", color="orange")
     (playground.inbox / "starry" / "recipe.yaml").write_text("style: style.png\n")

@@ -15,6 +15,7 @@ from support.disk import Killed, StepFiles, names_in
 from support.recipes import SETTLE, RecipeDesk
 
 from nstd.backends.registry import Backends
+from nstd.client.status import read_status
 from nstd.intake.claim import ABANDONED_AFTER
 from nstd.queue.batch import Batch
 
@@ -135,13 +136,69 @@ def test_raw_files_are_named_once(desk: RecipeDesk, logged: list[dict[str, Any]]
     assert len(desk.notes()) == 2
 
 
-def test_a_name_that_no_sidecar_can_hold_is_passed_over(desk: RecipeDesk) -> None:
+def test_a_name_that_no_sidecar_can_hold_is_passed_over_and_told_once(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
     """It does not make the recipe wrong for the others."""
     desk.recipe()
     desk.drop("starry/two\nlines.png")
     desk.drop(os.fsdecode(b"starry/\xff.png"), "x")
     desk.drop("starry/a.png")
     assert desk.make() == ["starry/a.yaml"]
+    ((name, note),) = desk.notes().items()
+    assert name in {r"starry/two\x0alines.png", r"starry/\udcff.png", r"starry/\xff.png"}
+    assert note.startswith("is passed over: its name ")
+    assert note.endswith(": rename it (1 more like it there)")
+    (line,) = of(logged, "picture.passed_over")
+    assert line["path"] == name
+
+
+def link(path: Path) -> None:
+    """A link to a picture elsewhere."""
+    elsewhere = path.parent.parent.parent / "elsewhere.png"
+    elsewhere.write_text("elsewhere")
+    path.symlink_to(elsewhere)
+
+
+def folder_link(path: Path) -> None:
+    """A link to a folder."""
+    path.with_suffix("").symlink_to(path.parent.parent.parent)
+
+
+def deep(path: Path) -> None:
+    """A picture that lies too deep to be seen."""
+    far = path.parent.joinpath(*"abcdefghijklmnopq", path.name)
+    far.parent.mkdir(parents=True)
+    far.write_text("deep")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (link, "is a symbolic link: copy the picture itself there"),
+        (folder_link, "is a symbolic link: copy the picture itself there"),
+        (os.mkfifo, "is a FIFO: copy the picture itself there"),
+        (deep, "is not read: it lies more than 16 folders deep"),
+        (
+            lambda path: path.with_suffix(".yaml.txt").touch(),
+            "is no sidecar, as its name does not end in .yaml: rename it to 'odd.yaml'",
+        ),
+    ],
+)
+def test_what_looks_like_a_picture_and_is_none_is_told_once(
+    desk: RecipeDesk, logged: list[dict[str, Any]], make: Any, reason: str
+) -> None:
+    """In the log and in status, with a daemon and without; the others are made."""
+    desk.recipe()
+    desk.drop("starry/a.png")
+    make(desk.folder / "starry" / "odd.png")
+    assert desk.make() == ["starry/a.yaml"]
+    desk.look(SETTLE)
+    assert list(desk.notes().values()) == [reason]
+    (line,) = of(logged, "picture.passed_over")
+    assert line["reason"] == reason
+    notes = {note.name: note.message for note in read_status(desk.config).notes}
+    assert notes[line["path"]] == reason
 
 
 # Sidecars in the folder
@@ -260,6 +317,58 @@ def test_a_recipe_at_the_top_of_the_inbox_is_refused(
     (line,) = of(logged, "recipe.invalid")
     assert "sub-folder" in line["message"]
     assert "sub-folder" in desk.notes()["recipe.yaml"]
+
+
+def test_who_removes_a_recipe_is_told_what_waits(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
+    """Once in the log, and by status until there is another; one that is replaced says nothing."""
+    path = desk.recipe()
+    for leaf in ("a", "b"):
+        desk.drop(f"starry/{leaf}.png")
+    assert len(desk.make()) == 2
+    path.unlink()
+    desk.look()
+    path.write_text("style: s.png\n")
+    desk.settled()
+    assert of(logged, "recipe.gone") == []
+    path.unlink()
+    desk.drop("starry/c.png")
+    for _ in range(2):
+        desk.settled()
+        assert desk.notes()["starry/recipe.yaml"] == (
+            "was removed, and 1 picture waits: `nstd recipe starry STYLE` makes one"
+        )
+    (line,) = of(logged, "recipe.gone")
+    assert (line["recipe"], line["pictures"]) == ("starry/recipe.yaml", 1)
+    path.write_text("style: s.png\n")
+    assert desk.make() == ["starry/c.yaml"]
+    assert "starry/recipe.yaml" not in desk.notes()
+
+
+def test_a_folder_that_goes_with_its_recipe_is_not_told(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
+    """Nor one whose pictures are all made."""
+    desk.recipe()
+    desk.drop("starry/a.png")
+    desk.make()
+    shutil.rmtree(desk.folder / "starry")
+    path = desk.recipe("waves")
+    desk.drop("waves/b.png")
+    desk.make()
+    path.unlink()
+    desk.settled()
+    desk.settled()
+    assert of(logged, "recipe.gone") == []
+
+
+def test_a_key_of_a_recipe_without_a_value_counts_as_absent(desk: RecipeDesk) -> None:
+    """And a settle time of 0 takes a picture as soon as it is seen."""
+    desk.recipe(text="style: s.png\nmatch: null\nskip:\nwhen: {settle: 0}\npictures:\n")
+    desk.settled()
+    desk.drop("starry/a.png")
+    assert [ready.name for ready in desk.look()] == ["starry/a.png"]
 
 
 def test_a_recipe_waits_for_its_style(desk: RecipeDesk, logged: list[dict[str, Any]]) -> None:
@@ -478,7 +587,7 @@ def test_a_note_that_is_being_given_back_is_not_written_again(
 def test_a_picture_that_is_not_kept_leaves_the_inbox_with_its_claim(
     desk: RecipeDesk, mode: str, kept: bool
 ) -> None:
-    """Dropped again, it is made again; the style stays."""
+    """Dropped again, it is made again; the style stays. The archive has the bytes once."""
     desk.recipe(text=f"style: s.png\npictures: {mode}\n")
     for _ in range(2):
         desk.drop("starry/sub/a.png", "a")
@@ -486,7 +595,7 @@ def test_a_picture_that_is_not_kept_leaves_the_inbox_with_its_claim(
         assert names_in(desk.folder / "starry" / "sub") == []
     assert names_in(desk.folder / "starry") == ["recipe.yaml", "s.png", "sub"]
     archived = sorted((desk.root / "outbox").rglob("*.png"))
-    assert [path.name for path in archived] == (["a-2.png", "a.png"] if kept else [])
+    assert [path.name for path in archived] == (["a.png"] if kept else [])
     assert names_in(desk.folder / ".nstd") == ["made"]
 
 
@@ -584,6 +693,128 @@ def test_a_folder_that_is_full_at_first_is_held_until_it_is_released(
     assert not desk.inbox.hold("starry", is_held=False)
     assert len(desk.make()) == 5
     assert len(of(logged, "recipe.held")) == 1
+
+
+def rename_below(path: Path) -> None:
+    """It goes into another folder of the same recipe."""
+    (path.parent / "sub").mkdir()
+    path.rename(path.parent / "sub" / "b.png")
+
+
+def copy_it(path: Path) -> None:
+    """A second file with its bytes, while the first is there."""
+    shutil.copy(path, path.with_name("copied.png"))
+
+
+@pytest.mark.parametrize("change", [touch, rename, rename_below, copy_it, replace_by_copy])
+def test_a_held_picture_that_is_changed_without_its_bytes_stays_held(
+    tmp_path: Path, change: Any
+) -> None:
+    """Also after a restart, and when the file that it was copied from has gone."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 1})
+    for leaf in "abc":
+        desk.drop(f"starry/{leaf}.png")
+    desk.recipe()
+    assert desk.make() == ["starry/a.yaml"]
+    change(desk.folder / "starry" / "c.png")
+    held = 3 if change is copy_it else 2
+    for _ in range(2):
+        assert desk.make() == []
+        assert [(s.waiting, s.held) for s in desk.inbox.folders.states] == [(0, held)]
+        desk = RecipeDesk(tmp_path, limits={"folder_first": 1})
+        if change is copy_it and (desk.folder / "starry" / "c.png").exists():
+            (desk.folder / "starry" / "c.png").unlink()
+            held = 2
+    (desk.folder / "starry" / "a.png").touch()
+    desk.drop("starry/new.png", "other")  # has the size of no other
+    assert desk.make() == ["starry/new.yaml"]
+    assert desk.inbox.hold("starry", is_held=False)
+    assert len(desk.make()) == 2
+
+
+def test_bytes_of_held_pictures_are_compared_a_little_in_each_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not compared yet waits; a picture of the same size and other bytes is made then."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 1})
+    for leaf in "abc":
+        desk.drop(f"starry/{leaf}.png")
+    desk.recipe()
+    assert desk.make() == ["starry/a.yaml"]
+    desk.drop("starry/d.png")
+    monkeypatch.setattr("nstd.intake.held._BUDGET", -1.0)
+    assert desk.make() == []
+    monkeypatch.undo()
+    assert desk.make() == ["starry/d.yaml"]
+
+
+@pytest.mark.parametrize(("most", "held"), [(2, 3), (3, 0)])
+def test_a_renamed_folder_is_told_and_a_full_one_is_held_before_it_is_made_again(
+    tmp_path: Path, logged: list[dict[str, Any]], most: int, held: int
+) -> None:
+    """Once, also after a restart; its release has them made again."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 9})
+    for leaf in "abc":
+        desk.drop(f"starry/{leaf}.png")
+    desk.recipe()
+    assert len(desk.make()) == 3
+    (desk.folder / "starry").rename(desk.folder / "stars")
+    made = 0
+    for _ in range(2):
+        desk = RecipeDesk(tmp_path, limits={"folder_first": most})
+        made += len(desk.make())
+        desk.look()
+        assert [(s.folder, s.waiting, s.held) for s in desk.inbox.folders.states] == [
+            ("stars", 0, held)
+        ]
+    assert made == 3 - held
+    (line,) = of(logged, "recipe.moved")
+    assert (line["folder"], line["was"], line["pictures"], line["held"]) == (
+        "stars", "starry", 3, held
+    )  # fmt: skip
+    assert ("nstd release stars/" if held else "nstd hold stars/") in line["hint"]
+    if held:
+        assert desk.inbox.hold("stars", is_held=False)
+        assert len(RecipeDesk(tmp_path, limits={"folder_first": most}).make()) == 3
+        assert len(of(logged, "recipe.moved")) == 1
+
+
+def test_a_folder_that_is_renamed_below_its_recipe_is_told_too(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
+    """The notes are about the folder of each picture."""
+    desk.recipe()
+    desk.drop("starry/2024/a.png")
+    assert len(desk.make()) == 1
+    (desk.folder / "starry" / "2024").rename(desk.folder / "starry" / "old")
+    assert desk.make() == ["starry/old/a.yaml"]
+    (line,) = of(logged, "recipe.moved")
+    assert (line["folder"], line["was"]) == ("starry/old", "starry/2024")
+    assert "`nstd hold starry/`" in line["hint"]
+
+
+def test_touched_pictures_are_not_counted_as_waiting_nor_held_ones_under_a_wrong_recipe(
+    tmp_path: Path,
+) -> None:
+    """By the daemon and without one."""
+    desk = RecipeDesk(tmp_path, limits={"folder_first": 2})
+    for leaf in "abcd":
+        desk.drop(f"starry/{leaf}.png")
+    path = desk.recipe()
+    assert len(desk.make()) == 2
+
+    def counts() -> set[tuple[int, int]]:
+        (state,), (entry,) = desk.inbox.folders.states, read_status(desk.config).recipes
+        return {(state.waiting, state.held), (entry.waiting, entry.held)}
+
+    (desk.folder / "starry" / "a.png").touch()
+    desk.look()
+    assert {held for _, held in counts()} == {2}
+    assert desk.inbox.folders.states[0].waiting == 0
+    path.write_text("style: s.png\npriority: high\n")
+    desk.settled()
+    assert {held for _, held in counts()} == {2}
+    assert desk.inbox.folders.states[0].waiting == 0
 
 
 def test_a_folder_that_fills_under_its_recipe_is_not_held(tmp_path: Path) -> None:

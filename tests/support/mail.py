@@ -22,6 +22,7 @@ class WebServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Taker)
         self.answers: list[int] = []
+        self.words = b"so\x1b."
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.hang = threading.Event()
@@ -47,9 +48,9 @@ class _Taker(BaseHTTPRequestHandler):
         self.send_response(status)
         if status // 100 == 3:
             self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "4")
+        self.send_header("Content-Length", str(len(self.server.words)))
         self.end_headers()
-        self.wfile.write(b"so\x1b.")
+        self.wfile.write(self.server.words)
 
     def log_message(self, *_: Any) -> None:
         """Nothing is printed."""

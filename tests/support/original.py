@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.vgg import empty_layers
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights_registry import REGISTRY
 
 LAYERS = NETWORKS["vgg19"].layers
 

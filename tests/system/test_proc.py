@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from nstd.system import proc
-from nstd.system.proc import ROOT, own_cgroups
 
 GIGABYTE = 2**30
 
@@ -17,7 +16,8 @@ def cgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folders of cgroups, the inner of them this process's."""
     inner = tmp_path / "system.slice" / "nstd.service"
     inner.mkdir(parents=True)
-    monkeypatch.setattr(proc, "own_cgroups", lambda: [inner, *list(inner.parents)[:2]])
+    groups = [inner, *list(inner.parents)[:2]]
+    monkeypatch.setattr(proc, "own_cgroups", lambda *controller: [] if controller else groups)
     return tmp_path
 
 
@@ -62,7 +62,17 @@ def test_a_group_over_its_limit_offers_nothing(cgroups: Path) -> None:
     assert proc.available() == 0
 
 
-def test_this_process_finds_its_own_groups() -> None:
-    """Where cgroups v2 are mounted, up to the root of them."""
-    found = own_cgroups()
-    assert all(group.is_relative_to(ROOT) for group in found)
+def test_limits_of_the_old_control_groups_count_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the total row of their statistics counts the groups below, as the usage does."""
+    for name, text in {
+        "memory.limit_in_bytes": f"{GIGABYTE}\n",
+        "memory.usage_in_bytes": f"{GIGABYTE // 2}\n",
+        "memory.stat": "inactive_file 7\ntotal_inactive_file 1000\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(
+        proc, "own_cgroups", lambda *controller: [tmp_path] if controller == ("memory",) else []
+    )
+    assert proc.available() == GIGABYTE // 2 + 1000

@@ -1,8 +1,9 @@
 """Neural style transfer by optimisation (Gatys, Ecker, Bethge, CVPR 2016), coarse to fine.
 
 How the modules work together: `engine` reads the task, loads a network (`networks`, `fixed`,
-`student`, `fitted`, `vgg`), makes an `objective` of its features (`content_term`, `style_term`,
-`targets`) on each level of a `pyramid`, and `optimise` minimises it with `lbfgs` or `adam`.
+`student`, `fitted`, `vgg`, `torchvision_network`), makes an `objective` of its features
+(`content_term`, `style_term`, `targets`) on each level of a `pyramid`, and `optimise` minimises it
+with `lbfgs` or `adam`.
 Importing this module is fast: torch is imported by `run`.
 """
 

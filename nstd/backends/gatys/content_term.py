@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.statistic import Statistic, as_map, by_position
 from nstd.backends.gatys.structure import StructureContent
 from nstd.backends.gatys.tensors import EPSILON, wide

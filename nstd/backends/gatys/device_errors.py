@@ -6,8 +6,12 @@ import torch
 
 from nstd.errors import BackendError
 
-CPU_FULL = ("can't allocate memory", "not enough memory")
-DEVICE_BROKEN = ("CUDA error", "cuDNN error", "CUDA driver error")
+FULL = ("can't allocate memory", "not enough memory", "UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY")
+DEVICE_BROKEN = (
+    *("CUDA error", "cuDNN error", "CUDA driver error"),
+    *("HIP error", "MIOpen Error", "miopenStatus"),  # AMD
+    *("UR_RESULT_ERROR", "UR error", "level_zero backend failed"),  # Intel
+)
 
 
 def require_device(device: str) -> None:
@@ -26,7 +30,7 @@ def device_fault(error: BaseException, device: str) -> BackendError | None:
     """The error of nstd for a fault of `device`; None when `error` is something else."""
     text = str(error)
     full = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if full or any(words in text for words in CPU_FULL):
+    if full or any(words in text for words in FULL):
         return BackendError(
             "out_of_memory", f"{device} ran out of memory", "ask for a smaller output size"
         )

@@ -8,20 +8,27 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nstd.backend import Progress, Report, Result, Task
 from nstd.backends.gatys import checkpoint, colors
 from nstd.backends.gatys.adam import Adam
 from nstd.backends.gatys.budget import Budget, Clock, Count
+from nstd.backends.gatys.device_check import require_right
 from nstd.backends.gatys.device_errors import device_fault, require_device
+from nstd.backends.gatys.device_memory import (
+    device_name,
+    give_back_memory,
+    memory_in_use,
+    peak_memory,
+    reset_peak_memory,
+)
 from nstd.backends.gatys.footprint import admitted, in_smaller_tiles, predicted_peak
 from nstd.backends.gatys.iterate import Evaluate, Iterate
 from nstd.backends.gatys.lbfgs import LBFGS
 from nstd.backends.gatys.margins import without_margins
 from nstd.backends.gatys.network_cache import Warm, network_for
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
@@ -46,6 +53,7 @@ def stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     if task.options.style_weight == 0:
         report(Progress(0, 1, 0.0, note="style_weight is 0: the style counts for nothing"))
     require_device(task.device)
+    require_right(task.device)
     task, note = without_margins(task)
     if note:
         report(Progress(0, 1, 0.0, note=note))
@@ -83,8 +91,7 @@ def _attempt(task: Task, report: Report, warm: Warm, began: float) -> Result | B
         if fault is None:
             raise
     # Outside the except block, so that no traceback keeps the tensors alive.
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    give_back_memory(task.device)
     return fault
 
 
@@ -97,7 +104,7 @@ def _untouched(task: Task, report: Report) -> Result:
 def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     options: Options = task.options
     if task.device != "cpu":
-        torch.cuda.reset_peak_memory_stats(task.device)
+        reset_peak_memory(task.device)
     mark = checkpoint.fingerprint(task)
     saved = checkpoint.load(task.state, mark, task.device)
     earlier: float = saved["seconds"] if saved else 0.0
@@ -155,8 +162,8 @@ def _memory(task: Task) -> dict[str, Any]:
     """The facts about memory and the accelerator, if any, for the result."""
     facts: dict[str, Any] = {"predicted_memory": predicted_peak(task)}
     if task.device != "cpu":
-        facts["device_name"] = torch.cuda.get_device_name(task.device)
-        facts["device_memory"] = torch.cuda.max_memory_allocated(task.device)
+        facts["device_name"] = device_name(task.device)
+        facts["device_memory"] = peak_memory(task.device)
     return facts
 
 
@@ -164,7 +171,7 @@ def measured(report: Report, device: str) -> Report:
     """`report`, with the memory in use of the accelerator, if any, added to each progress."""
     if device == "cpu":
         return report
-    held = partial(torch.cuda.memory_allocated, device)
+    held = partial(memory_in_use, device)
     return lambda progress: report(replace(progress, device_memory=held))
 
 

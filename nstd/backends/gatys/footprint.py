@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from nstd.backend import Task
+from nstd.backends.gatys.device_memory import free_memory
 from nstd.backends.gatys.lbfgs import remembered
 from nstd.backends.gatys.options import TILE, Options
 from nstd.backends.gatys.precision import precision_for
@@ -91,9 +90,7 @@ def free(task: Task) -> int | None:
     the CPU, memory that other workers have reserved does not.
     """
     if task.device != "cpu":
-        left, _ = torch.cuda.mem_get_info(task.device)
-        kept = torch.cuda.memory_reserved(task.device) - torch.cuda.memory_allocated(task.device)
-        return int(left + kept)
+        return free_memory(task.device)
     left_here = proc.available()
     if left_here is None:
         return None

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nstd.backend import Task
 from nstd.backends.gatys import colors, networks
-from nstd.backends.gatys.networks import Network, NetworkRequest
+from nstd.backends.gatys.network_protocol import Network, NetworkRequest
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.tensors import to_tensor

@@ -6,149 +6,15 @@ and a row here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
+from nstd.backends.gatys import torchvision_table
+from nstd.backends.gatys.network_protocol import Loader, Network, NetworkRequest
+from nstd.backends.gatys.network_spec import Footprint, LossWeights, Reach, Spec
 
 MEGABYTE = 1 << 20
-
-
-class Network(Protocol):
-    """Turns a picture into features; frozen, on one device."""
-
-    name: str
-    sha256: str
-    """SHA-256 of the weights file, or of the filters."""
-    source: str | None
-    """SHA-256 of the file that the filters were made from, if any."""
-
-    def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
-        """Features (1, C, H, W) of `picture` (1, 3, H, W), in [0, 1], after each named layer.
-
-        One after the other, so that none is kept longer than it is used, in the forward and in the
-        backward pass. The fastest memory format is channels last.
-        """
-        ...
-
-    def turn(self, layer: str) -> Tensor | None:
-        """The map (C, C) of features of `layer` before they are compared; None: no map.
-
-        It is applied to their statistics, which is very fast.
-        """
-        ...
-
-    def state(self) -> dict[str, Any] | None:
-        """What a checkpoint must save of the network; None if its name is enough."""
-        ...
-
-
-@dataclass(frozen=True)
-class NetworkRequest:
-    """What a loader needs to make a network for one job.
-
-    `pictures` are the content and the styles, (1, 3, H, W) in [0, 1]; `saved` is the `state` of
-    the same network in a checkpoint. `precision` is `float32` or `bfloat16`.
-    """
-
-    name: str
-    pictures: Sequence[Tensor]
-    layers: tuple[str, ...]
-    pooling: str
-    seed: int
-    device: str
-    precision: str
-    weights: Path
-    saved: Mapping[str, Any] | None = None
-
-
-class Loader(Protocol):
-    """Makes a network; the function that `Spec.loader` names."""
-
-    def __call__(self, request: NetworkRequest) -> Network: ...
-
-
-class Reach(NamedTuple):
-    """The receptive field of a position of a layer, in pixels of the picture.
-
-    Positions are `stride` pixels apart; each depends on its own `stride` x `stride` pixels, and on
-    up to `halo` more pixels on every side.
-    """
-
-    stride: int
-    halo: int
-
-
-class Footprint(NamedTuple):
-    """Bytes of a network: `always`, and `per_pixel` of one tile, including gradients."""
-
-    always: int
-    per_pixel: int
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """The weights of the terms of the loss.
-
-    `relative` terms are divided by their value at the start, so that the weights suit any
-    network; the others have their own units. `layer_weights` are relative to each other; a style
-    layer without one has 1. `diagonals` is the share of diagonal neighbours in total variation.
-    `structure_weight` is the content's weight where its structure is compared; with more, flat
-    parts of the picture show the cells.
-    """
-
-    content_weight: float = 0.3
-    structure_weight: float = 0.06
-    tv_weight: float = 0.5
-    relative: bool = True
-    layer_weights: Mapping[str, float] = field(default_factory=dict)
-    diagonals: float = 0.0
-
-
-@dataclass(frozen=True)
-class Spec:
-    """One row of the registry: the defaults of a network, and its loader.
-
-    `general` is the recipe of all style losses that are not in `recipes`. With `recolors`, the
-    content gets the styles' colours first. `budgets` has the evaluations per level by preset, the
-    coarsest level first, the last number for all further levels; the size doubles every
-    `per_octave` levels. `warm` networks do not depend on the pictures. `footprints` are by
-    precision.
-    """
-
-    loader: str
-    reaches: Mapping[str, Reach]
-    content_layers: tuple[str, ...]
-    style_layers: tuple[str, ...]
-    style_loss: str
-    pooling: str
-    optimizer: str
-    budgets: Mapping[str, tuple[int, ...]]
-    warm: bool
-    footprints: Mapping[str, Footprint]
-    per_octave: int = 1
-    recolors: bool = False
-    general: LossWeights = field(default_factory=LossWeights)
-    recipes: Mapping[str, LossWeights] = field(default_factory=dict)
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The names of all layers, in order."""
-        return tuple(self.reaches)
-
-    @property
-    def usual(self) -> LossWeights:
-        """The weights for the network's default style loss."""
-        return self.recipe(self.style_loss)
-
-    def recipe(self, style_loss: str) -> LossWeights:
-        """The weights for `style_loss`."""
-        return self.recipes.get(style_loss, self.general)
 
 
 def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
@@ -268,7 +134,7 @@ _FIXED = replace(
         "float32": Footprint(50 * MEGABYTE, 860),
     },
     budgets={
-        "draft": (60, 40, 20, 10, 6),
+        "draft": (24, 14, 8, 4, 3),
         "normal": (70, 60, 28, 20, 12),
         "fine": (400, 250, 150, 60, 30),
     },
@@ -288,7 +154,7 @@ _STUDENT = replace(
     general=LossWeights(content_weight=0.27, layer_weights={"stage1a": 1.5, "stage2a": 2.0}),
 )
 
-NETWORKS: dict[str, Spec] = {
+OWN: dict[str, Spec] = {
     "fitted": _FITTED,
     "fixed": _FIXED,
     "student": _STUDENT,
@@ -296,6 +162,9 @@ NETWORKS: dict[str, Spec] = {
     "vgg19-torchvision": _RETRAINED,
     "vgg16": _vgg(2, 2, 3, 3, 3),
 }
+"""The networks that nstd builds itself."""
+
+NETWORKS = OWN | torchvision_table.rows(_ORIGINAL)
 
 
 def load(request: NetworkRequest) -> Network:

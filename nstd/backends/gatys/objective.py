@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nstd.backends.gatys.content_term import ContentTerm
 from nstd.backends.gatys.iterate import Point
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Region
 from nstd.backends.gatys.statistic import mixed

@@ -8,7 +8,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nstd.backends.gatys.networks import NETWORKS, LossWeights, Spec
+from nstd.backends.gatys.network_spec import LossWeights, Spec
+from nstd.backends.gatys.networks import NETWORKS, OWN
 from nstd.system.units import Seconds
 
 LARGE = 1 << 20  # pixels; larger pictures are processed in tiles
@@ -16,9 +17,12 @@ TILE = 512
 
 
 def usual(value: Callable[[Spec], object]) -> str:
-    """The default of each network as text, like `0.15 for fitted, 0.015 for vgg19 and vgg16`."""
+    """The default of each network as text, like `0.15 for fitted, 0.015 for vgg19 and vgg16`.
+
+    Without those of torchvision's networks: they have the defaults of `vgg19`, except for layers.
+    """
     networks: dict[object, list[str]] = {}
-    for name, spec in NETWORKS.items():
+    for name, spec in OWN.items():
         networks.setdefault(value(spec), []).append(name)
     return ", ".join(f"{default} for {' and '.join(names)}" for default, names in networks.items())
 
@@ -28,10 +32,26 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["fitted", "fixed", "student", "vgg19", "vgg19-torchvision", "vgg16"] = Field(
+    network: Literal[
+        "fitted",
+        "fixed",
+        "student",
+        "vgg19",
+        "vgg19-torchvision",
+        "vgg16",
+        "torchvision:squeezenet1_0",
+        "torchvision:squeezenet1_1",
+        "torchvision:vgg11",
+        "torchvision:vgg11_bn",
+        "torchvision:vgg13",
+        "torchvision:vgg13_bn",
+        "torchvision:vgg16_bn",
+        "torchvision:vgg19_bn",
+    ] = Field(
         "student",
         description="What sees the pictures; fixed, student and fitted are always "
-        "there, see `nstd networks`.",
+        "there, see `nstd networks`. torchvision:NAME has the defaults of vgg19, and layers "
+        "named as its nodes, such as features.1.",
     )
     preset: Literal["draft", "normal", "fine"] = Field(
         "normal", description="How much work is spent; nothing else changes."

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import torch
 
+from nstd.backends.gatys.device_memory import has_bfloat16
+
 UNITS = ("amx_bf16", "avx512_bf16")
 
 
@@ -18,8 +20,8 @@ def precision_for(device: str, wanted: str = "auto") -> str:
     """
     if wanted != "auto":
         return wanted
-    if torch.device(device).type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if torch.device(device).type != "cpu":
+        return "bfloat16" if has_bfloat16(device) else "float32"
     return "bfloat16" if any(map(_capabilities().get, UNITS)) else "float32"
 
 

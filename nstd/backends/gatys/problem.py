@@ -8,7 +8,7 @@ from torch import Generator, Tensor, rand
 
 from nstd.backend import Task
 from nstd.backends.gatys.iterate import Evaluate, Point
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.pyramid import Level, carry, resize

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic
 from nstd.backends.gatys.style_losses import STYLE_LOSSES, StyleLoss

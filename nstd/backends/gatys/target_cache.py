@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from nstd.backend import Task
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.device_memory import device_name
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.regions import Painting
 from nstd.backends.gatys.statistic import Statistic
@@ -66,8 +67,8 @@ class TargetCache:
 
 def _machine(device: str) -> tuple[object, ...]:
     """Facts that affect the rounding of sums: another machine may use the same folder later."""
-    if torch.device(device).type == "cuda":
-        return torch.__version__, torch.cuda.get_device_name(device)
+    if torch.device(device).type != "cpu":
+        return torch.__version__, device_name(device)
     return torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.regions import Painting, Region
 from nstd.backends.gatys.statistic import Statistic, mixed

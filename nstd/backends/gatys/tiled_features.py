@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from torch import Tensor
 
 from nstd.backends.gatys.cells import Cells
-from nstd.backends.gatys.networks import Network
+from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.statistic import Statistic, compared, gap, shares, weighted
 from nstd.backends.gatys.tiles import Tile, positions, tiles_of

@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.network_protocol import NetworkRequest
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import DEVIATION, MEAN, read_original
 from nstd.backends.gatys.pooling import pool
 from nstd.backends.weights import find
@@ -23,6 +24,27 @@ CHANNELS = (64, 128, 256, 512, 512)  # by block: Simonyan, Zisserman, table 1
 # Factors that scale other poolings to the size of max pooling, with which the weights were trained;
 # figures of github.com/crowsonkb/style-transfer-pytorch.
 GAINS = {"max": 1.0, "average": 2.0, "l2": 0.78}
+
+
+class NetworkInput:
+    """Pictures as networks expect them that torchvision has trained on ImageNet."""
+
+    def __init__(self, weight: Tensor) -> None:
+        """For a network with such a weight: on its device, in its data type."""
+        self._dtype = weight.dtype
+        self._mean = torch.tensor(MEAN, device=weight.device)[:, None, None]
+        self._deviation = torch.tensor(DEVIATION, device=weight.device)[:, None, None]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """`picture` (1, 3, H, W), in [0, 1], normalised, in the fastest memory format."""
+        x = (picture - self._mean) / self._deviation
+        return x.to(dtype=self._dtype, memory_format=torch.channels_last)
+
+
+def scaled_pool(x: Tensor, kind: str, window: int = 2) -> Tensor:
+    """`pool` with the gain of its kind."""
+    pooled = pool(x, kind, window)
+    return pooled if GAINS[kind] == 1 else GAINS[kind] * pooled
 
 
 class Vgg:
@@ -45,23 +67,16 @@ class Vgg:
         self.source = source
         self._layers = layers
         self._pooling = pooling
-        self._like = next(layers.parameters())
-        self._mean = torch.tensor(MEAN, device=self._like.device)[:, None, None]
-        self._deviation = torch.tensor(DEVIATION, device=self._like.device)[:, None, None]
+        self._input = NetworkInput(next(layers.parameters()))
 
     def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1], after each named rectification."""
         names = iter(NETWORKS[self.name].layers)
-        x = (picture - self._mean) / self._deviation
-        x = x.to(dtype=self._like.dtype, memory_format=torch.channels_last)
+        x = self._input(picture)
         for layer in self._layers:
-            x = self._pool(x) if isinstance(layer, nn.MaxPool2d) else layer(x)
+            x = scaled_pool(x, self._pooling) if isinstance(layer, nn.MaxPool2d) else layer(x)
             if isinstance(layer, nn.ReLU) and (name := next(names)) in layers:
                 yield name, x
-
-    def _pool(self, x: Tensor) -> Tensor:
-        gain = GAINS[self._pooling]
-        return pool(x, self._pooling) if gain == 1 else gain * pool(x, self._pooling)
 
     def turn(self, layer: str) -> None:
         """None: features are compared without a map."""
@@ -110,13 +125,15 @@ def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
 def fill(layers: nn.Sequential, path: Path, dtype: torch.dtype) -> None:
     """Give `layers` the weights in the file `path`, whose keys are `features.N.weight`, as `dtype`.
 
-    Raises WeightsError `weights_corrupt` when some are missing or have another shape.
+    Numbers of batches, which older files lack, are not read. Raises WeightsError `weights_corrupt`
+    when some are missing or have another shape.
     """
     with _refused(path):
         # Only a zip file can be mapped; mapping leaves the classifier's 490 MB on disk.
         mapped = zipfile.is_zipfile(path)
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-        wanted = {key: saved[f"features.{key}"].to(dtype, copy=True) for key in layers.state_dict()}
+        keys = [key for key in layers.state_dict() if not key.endswith("num_batches_tracked")]
+        wanted = {key: saved[f"features.{key}"].to(dtype, copy=True) for key in keys}
         layers.load_state_dict(wanted, assign=True)
     layers.requires_grad_(False)
 

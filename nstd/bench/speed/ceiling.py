@@ -1,4 +1,5 @@
-"""The best speed of the machine in the main operation of networks, the convolution."""
+"""The best speed of the machine: in the main operation of networks, the convolution, and in moving
+bytes."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from torch.nn import functional
 
 CHANNELS, SIDE = 256, 128  # VGG's third block at 512 px: the most work for the fewest bytes
 ROUNDS = 5
+COPIED = 1 << 28  # bytes: more than caches hold
 
 
 def gflops(dtype: torch.dtype) -> float:
@@ -20,6 +22,19 @@ def gflops(dtype: torch.dtype) -> float:
     work = 2 * 9 * CHANNELS**2 * SIDE**2
     functional.conv2d(x, weight, padding=1)
     return work / min(_seconds(x, weight) for _ in range(ROUNDS)) / 1e9
+
+
+def bandwidth() -> float:
+    """Bytes a second that are read and written, in the best round of copying a large tensor."""
+    source = torch.zeros(COPIED, dtype=torch.uint8)
+    target = torch.ones_like(source)
+    return 2 * COPIED / min(_copying(source, target) for _ in range(ROUNDS))
+
+
+def _copying(source: torch.Tensor, target: torch.Tensor) -> float:
+    began = time.perf_counter()
+    target.copy_(source)
+    return time.perf_counter() - began
 
 
 def _seconds(x: torch.Tensor, weight: torch.Tensor) -> float:

@@ -60,6 +60,10 @@ class Ceiling:
         kinds = {"fp32_gflops": torch.float32, "bf16_gflops": torch.bfloat16}
         return {name: ceiling.gflops(dtype) for name, dtype in kinds.items()}
 
+    def bandwidth(self) -> float:
+        """Bytes a second of the memory."""
+        return ceiling.bandwidth()
+
 
 def main() -> None:
     """Answer requests until the input ends."""

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from nstd.backends.weights import RETRAINED
+from nstd.backends.weights_registry import RETRAINED
 from nstd.bench.speed.run import Contestant, ShowStep, vgg_weights
 from nstd.bench.speed.setup import Setup
 from nstd.documents.config import Config

@@ -22,8 +22,9 @@ from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, sizes
 from nstd.backends.gatys.tensors import to_pixels
-from nstd.backends.weights import RETRAINED
+from nstd.backends.weights_registry import RETRAINED
 from nstd.bench.speed.pair import pictures
+from nstd.bench.speed.profiled import profile
 from nstd.bench.speed.setup import Setup
 
 SAME = {"network": RETRAINED, "style_loss": "gram", "optimizer": "lbfgs", "tv_weight": 0.0}
@@ -114,6 +115,11 @@ class Engine:
         began = time.perf_counter()
         objective(picture)
         return {"seconds": time.perf_counter() - began}
+
+    def profile(self, network: str) -> dict[str, Any]:
+        """Some steps at the full size with the network's defaults, operation by operation."""
+        objective, picture = self._at_full_size(Options(network=network))
+        return {"precision": precision_for("cpu")} | profile(objective, picture)
 
     def _task(self, options: Options, size: int | None = None) -> Task:
         content, style = pictures(size or self._setup.size)

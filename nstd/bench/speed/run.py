@@ -13,13 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from nstd.backends.weights import RETRAINED, find
+from nstd.backends.weights import find
+from nstd.backends.weights_registry import RETRAINED
 from nstd.bench.speed.batch import batch, scaling
 from nstd.bench.speed.setup import Setup
 from nstd.documents.config import Config
 from nstd.errors import BenchError, WeightsError
 from nstd.executors.devices import environment
 from nstd.queue.slots import Slot
+from nstd.system.cpus import Cpus
 
 ShowStep = Callable[[str], None]
 
@@ -53,7 +55,7 @@ class Contestant:
     def __init__(self, name: str, setup: Setup) -> None:
         command = [sys.executable, "-m", "nstd.bench.speed.contestant", name]
         slot = Slot("cpu", 0)
-        as_worker = environment(slot, [slot], setup.threads) if name == "ours" else {}
+        as_worker = environment(slot, [slot], Cpus.alike(setup.threads)) if name == "ours" else {}
         self._process = subprocess.Popen(
             [*command, json.dumps(asdict(setup))],
             env=os.environ | as_worker,

@@ -17,7 +17,7 @@ from torchvision.models import vgg19  # type: ignore[import-untyped]
 
 from nstd.backends.gatys.original import read_original
 from nstd.backends.gatys.tensors import to_tensor
-from nstd.backends.weights import REGISTRY, RETRAINED
+from nstd.backends.weights_registry import REGISTRY, RETRAINED
 from nstd.bench.speed.pair import pictures
 
 SIDE = 160  # pixels of the pictures over which layers are normalised

@@ -21,12 +21,25 @@ from nstd.documents.settings import EmailSettings, NotifySettings, check_url
 from nstd.errors import ConfigError, clean
 from nstd.queue.notices import Notice
 
+_REFUSED = "it wants another token: see notices in `nstd help service`"
+_WRONG_ADDRESS = "the address of the webhook is wrong: make a new one where it was made"
+_ADVICE = {
+    401: _REFUSED,
+    403: _REFUSED,
+    404: _WRONG_ADDRESS,
+    410: _WRONG_ADDRESS,
+    429: "it takes no more for now: try later",
+}
 _MOST_BYTES = 500
 """The most bytes of an answer that are repeated in an error."""
 
 
 class SendError(Exception):
-    """A notice could not be sent now; the text says why, without secrets."""
+    """A notice could not be sent now; the text says why, without secrets, and `hint` what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class NoticeChannel(Protocol):
@@ -103,11 +116,21 @@ class WebhookChannel:
         except urllib.error.HTTPError as error:
             with error:
                 said = clean(error.read(_MOST_BYTES).decode(errors="replace")).strip()
-            raise SendError(f"{error.code} {error.reason}: {said}") from None
+            answer = f"the server answered {error.code} {error.reason}"
+            raise SendError(f"{answer}: {said}" if said else answer, _advice(error.code)) from None
         except urllib.error.URLError as error:
             raise SendError(clean(error.reason)) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise SendError(f"{type(error).__name__}: {clean(error)}") from None
+
+
+def _advice(code: int) -> str:
+    """What to do about an answer of HTTP that is no success."""
+    if code in _ADVICE:
+        return _ADVICE[code]
+    if code >= 500:
+        return "the server was reached and has an error of its own: look at its log, or try later"
+    return "look at what its manual says of a webhook"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

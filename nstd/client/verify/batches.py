@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class BatchChecks:
             said = f"has the manifest of another batch, {printable(batch.place)}"
             yield self._damage("manifest", place, said, "put back its own, or remove it")
         else:
+            yield from self._sidecar(batch, place)
             yield from self._sheet(batch, place)
             yield from self._members(batch, place)
 
@@ -44,6 +46,12 @@ class BatchChecks:
             each is not None and (each.place == path or (batch is not None and each.id == batch.id))
             for each in manifests
         )
+
+    def _sidecar(self, batch: Batch, place: OutboxFolder) -> Iterator[Damage]:
+        if not os.path.lexists(self._outbox / place.path / batch.sidecar):
+            said = f"the sidecar of this batch, {printable(batch.sidecar)}, is missing"
+            hint = "the sidecar beside each of its results makes that one once more"
+            yield self._damage("sidecar_missing", place, said, hint)
 
     def _sheet(self, batch: Batch, place: OutboxFolder) -> Iterator[Damage]:
         if not batch.sheet:

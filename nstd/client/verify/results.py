@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from nstd.client.verify.damage import Damage
 from nstd.client.verify.picture_reader import PictureReader
 from nstd.errors import SidecarError, in_shell, printable
+from nstd.intake.names import is_sidecar
 from nstd.outbox.own import is_record_of
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended
@@ -71,10 +72,28 @@ class ResultChecks:
                 "if it is a copy of that folder, move it out of the outbox; else "
                 f"{self._again(place)}, and remove this folder",
             )
-        elif isinstance(record, Record):
+            return
+        yield from self._sidecar(record, place)
+        if isinstance(record, Record):
             yield from self._picture(record, place)
         else:
             yield from self._copies(record, place)
+
+    def _sidecar(self, record: Record | Reason, place: OutboxFolder) -> Iterator[Damage]:
+        """The copy of the sidecar beside each result and failure."""
+        try:
+            names = os.listdir(self._outbox / place.path)  # noqa: PTH208 - names alone
+        except OSError:
+            return
+        is_result = isinstance(record, Record)
+        own = f"{PurePosixPath(place.path).name}.yaml"
+        if own in names if is_result else any(map(is_sidecar, names)):
+            return
+        again = f"`nstd again {in_shell(place.path)}`"
+        hint = f"the record has all that it said: {again} writes it anew, as a new result"
+        if not is_result:
+            hint = f"`nstd retry` needs it: {again} with a change (-o) makes the job of its record"
+        yield self._damage("sidecar_missing", place, "its sidecar is missing", hint)
 
     def _links(self, place: OutboxFolder) -> Iterator[Damage]:
         """nstd makes no links in the folders of results; none is followed."""

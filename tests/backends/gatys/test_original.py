@@ -14,11 +14,12 @@ from support.gatys import painting, photograph, run, task
 from support.original import as_published, forge_original, save_original
 
 from nstd.backend import Style
-from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.network_protocol import NetworkRequest
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import package_scales
 from nstd.backends.gatys.pyramid import shrink
 from nstd.backends.gatys.vgg import load
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights_registry import REGISTRY
 from nstd.errors import WeightsError
 
 LAYERS = NETWORKS["vgg19"].layers

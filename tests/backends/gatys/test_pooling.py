@@ -57,3 +57,19 @@ def test_l2_pooling_is_the_root_of_the_sum_of_squares() -> None:
     """Of each 2 x 2 block."""
     x = torch.tensor([[[[1.0, 2.0], [2.0, 4.0]]]])
     assert pool(x, "l2").item() == pytest.approx(5.0)
+
+
+@table("kind", KINDS)
+@table("size", SIZES)
+def test_windows_of_three_overlap(kind: str, size: tuple[int, int]) -> None:
+    """Around every second position, with what there is of them at the edges; odd sides too."""
+    x = noise(*size)
+    shown = torch.nn.functional.pad(x, (1, 1, 1, 1), value=torch.nan)
+    windows = shown.unfold(2, 3, 2).unfold(3, 3, 2).flatten(4)
+    expected = {
+        "max": windows.nan_to_num(-torch.inf).amax(4),
+        "average": windows.nanmean(4),
+        "l2": 2 * windows.square().nanmean(4).sqrt(),
+    }[kind]
+    torch.testing.assert_close(pool(x, kind, 3), expected)
+    assert torch.autograd.gradcheck(lambda x: pool(x, kind, 3), (x,))

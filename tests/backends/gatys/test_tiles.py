@@ -11,12 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from support.gatys import VGG, install_vgg, narrow, run, task
+from support.gatys import VGG, install_torchvision, install_vgg, narrow, run, task
 from torch import Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys import Options, networks, options
-from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.network_protocol import NetworkRequest
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.regions import Painting, Region
 from nstd.backends.gatys.tiles import tiles, whole
@@ -89,6 +90,27 @@ def test_loss_and_gradient_are_those_of_the_whole(
     assert (found.gradient - expected.gradient).abs().max() < 1e-7 * largest
 
 
+@pytest.mark.parametrize(
+    ("network", "layers", "width"),
+    [
+        ("torchvision:squeezenet1_1", ("features.1", "features.4.cat", "features.7.cat"), WIDTH),
+        ("torchvision:vgg11_bn", ("features.2", "features.6", "features.13"), NARROW),
+    ],
+)
+def test_tiles_of_networks_that_were_asked_have_no_seams(
+    network: str, layers: tuple[str, ...], width: int, tmp_path: Path
+) -> None:
+    """What a position depends on was found by gradients, and is enough."""
+    install_torchvision(tmp_path, network)
+    given = {"network": network, "style_layers": layers, "content_layers": layers[-1:]}
+    one, many = objectives(given, two_regions(width), tmp_path, width)
+    x = (rough(0, width=width) + 0.1 * rough(5, width=width)).clamp(0, 1)
+    expected, found = one(x), many(x)
+    assert found.terms == pytest.approx(dict(expected.terms), rel=1e-9, abs=1e-10)
+    largest = expected.gradient.abs().max()
+    assert (found.gradient - expected.gradient).abs().max() < 1e-7 * largest
+
+
 @pytest.mark.parametrize("network", ["fixed", "vgg19"])
 def test_the_structure_of_the_whole_is_kept(
     network: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -150,6 +172,13 @@ def test_a_small_picture_is_one_tile() -> None:
         ("student", "stage5c2", (16, 59)),
         ("vgg19", "relu1_1", (1, 1)),
         ("vgg19", "relu5_4", (16, 118)),
+        ("torchvision:vgg11", "features.17", (16, 43)),
+        ("torchvision:vgg13_bn", "features.33", (16, 62)),
+        ("torchvision:squeezenet1_1", "features.1", (2, 1)),
+        ("torchvision:squeezenet1_1", "features.3.squeeze_activation", (4, 3)),
+        ("torchvision:squeezenet1_1", "features.3.cat", (4, 7)),
+        ("torchvision:squeezenet1_1", "features.12.cat", (16, 103)),
+        ("torchvision:squeezenet1_0", "features.1", (2, 3)),
     ],
 )
 def test_layers_tell_what_they_depend_on(

@@ -20,13 +20,14 @@ from torch.nn import functional
 
 from nstd.backend import Progress, Style, Task
 from nstd.backends.gatys import Gatys, Options
-from nstd.backends.gatys.networks import NETWORKS, NetworkRequest
+from nstd.backends.gatys.network_protocol import NetworkRequest
+from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import DEVIATION, MEAN
 from nstd.backends.gatys.statistic import statistic
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.backends.gatys.vgg import empty_layers, load
 from nstd.backends.gatys.wasserstein import Wasserstein
-from nstd.backends.weights import REGISTRY, RETRAINED
+from nstd.backends.weights_registry import REGISTRY, RETRAINED
 from nstd.errors import WeightsError
 
 SHALLOW = ("relu1_1", "relu1_2", "relu2_1")
@@ -92,7 +93,7 @@ def test_the_layers_are_those_of_torchvision(name: str) -> None:
 
 def test_a_worker_does_without_torchvision() -> None:
     """Its import takes 160 MB."""
-    code = "import sys, nstd.backends.gatys.vgg; sys.exit('torchvision' in sys.modules)"
+    code = "import sys, nstd.backends.gatys.engine; sys.exit('torchvision' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

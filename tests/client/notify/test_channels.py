@@ -228,6 +228,20 @@ def test_a_webhook_that_refuses_is_an_error_with_its_words(web: WebServer, statu
     assert web.bodies == []
 
 
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(400, "webhook"), (401, "token"), (404, "address"), (429, "later"), (502, "its log")],
+)
+def test_an_answer_without_words_is_a_whole_sentence_with_advice(
+    web: WebServer, status: int, advice: str
+) -> None:
+    """It ends with no colon."""
+    web.answers, web.words = [status], b""
+    with pytest.raises(SendError, match=rf"the server answered {status} [\w ]+$") as caught:
+        webhook(web).send(NOTICE)
+    assert advice in caught.value.hint
+
+
 def test_a_webhook_that_does_not_answer_is_an_error_after_the_time_out(web: WebServer) -> None:
     """And one that is not there at once."""
     web.hang.clear()

@@ -29,7 +29,7 @@ from making.student.teacher import Teacher
 from nstd.backends.gatys.fixed import FILE, packed, unpacked
 from nstd.backends.gatys.networks import FIXED
 from nstd.backends.gatys.stage import Filter
-from nstd.backends.weights import REGISTRY
+from nstd.backends.weights_registry import REGISTRY
 
 PACKAGES = (  # of Debian 12
     "gnome-backgrounds 43.1-1",

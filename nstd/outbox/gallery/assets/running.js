@@ -93,7 +93,7 @@ function showNotes(notes) {
 function startWords(starts) {
   if (!starts) return "";
   const until = starts.until ? ` until ${MOMENT.format(starts.until)}` : "";
-  const why = starts.cause === "schedule" ? "outside of its hours" : ["paused", starts.reason].filter(Boolean).join(": ");
+  const why = starts.cause === "schedule" ? "outside of its hours" : starts.cause === "start" ? "it has just been started" : ["paused", starts.reason].filter(Boolean).join(": ");
   return `No job is started${until} (${why}).`;
 }
 
