@@ -18,6 +18,7 @@ TOPICS = {
     "sidecar": "the small file that describes a job: every key, masks, series, grids",
     "folders": "a recipe for all pictures that come into a folder",
     "styles": "strength, colours and presets; the networks, and the theory behind them",
+    "film": "films and animations: what is read, what comes out, and in which formats",
     "results": "what is in the outbox, and the gallery",
     "commands": "every command, exit codes, shell completion",
     "compare": "compare settings on your own pictures; measure speed and memory",

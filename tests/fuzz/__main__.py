@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz sidecar|config|image [--minutes M] [--seed S] [--guided]`.
+"""`python -m tests.fuzz sidecar|config|image|film [--minutes M] [--seed S] [--guided]`.
 
 Prints what was tried and what was found; the exit status is 1 if anything was. The inputs of
 findings are left in the folder `fuzz-findings`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
 import zlib
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw
+from support.films import make_animation, make_film
 from support.pictures import cases
 
 _README = Path(__file__).parent.parent.parent / "README.md"
@@ -56,6 +58,25 @@ PICTURE_TOKENS = (
     *(b"P5", b"P6", b"P7", b"PF", b"Pf", b"MAXVAL 65535", b"TUPLTYPE RGB_ALPHA", b"ENDHDR\n"),
     *(struct.pack("<HHI", tag, 3, 1) for tag in (258, 259, 262, 277, 284, 317, 338, 339)),
     *(b"VP8X", b"VP8L", b"ALPH", b"ANIM", b"ICCP", b"EXIF", b"II*\0", b"MM\0*", b"\0\0\0\0"),
+)
+
+
+FILMS = (
+    ("mp4", "libx264", "yuv420p", "aac"),
+    ("mp4", "mpeg4", "yuv420p", None),
+    ("mov", "qtrle", "argb", "pcm_s16le"),
+    ("mov", "prores_ks", "yuva444p10le", None),
+    ("mkv", "libx264", "yuv444p", "flac"),
+    ("mkv", "mjpeg", "yuvj420p", None),
+    ("webm", "libvpx-vp9", "yuva420p", "libopus"),
+    ("webm", "libvpx", "yuv420p", None),
+    ("avi", "mpeg4", "yuv420p", "libmp3lame"),
+)
+"""Suffix, encoder, format of pixels, encoder of sound."""
+FILM_TOKENS = tuple(
+    b"moov|trak|mdia|minf|stbl|stsd|stts|stsz|stsc|stco|elst|tkhd|mdhd|moof|traf|trun|mdat|free"
+    b"|cmov|ftyp|qt  |avis|\x1aE\xdf\xa3|\x18S\x80g|\x1fC\xb6u|\xae|\xa3|\xe0|\xb0|RIFF|AVI "
+    b"|hdrl|strf|movi|idx1|NETSCAPE2.0|!\xf9\x04|,|;|\xff\xff\xff\xff\xff\xff\xff\xff".split(b"|")
 )
 
 
@@ -130,14 +151,33 @@ def pictures() -> tuple[bytes, ...]:
 
 
 @cache
+def films() -> tuple[bytes, ...]:
+    """A small film of each kind that is read."""
+    with tempfile.TemporaryDirectory(prefix="nstd-fuzz-") as folder:
+        made = []
+        for number, (suffix, codec, pixels, sound) in enumerate(FILMS):
+            path = Path(folder) / f"{number}.{suffix}"
+            make_film(path, 4, codec, pixels=pixels, sound=sound, size=(32, 24))
+            made.append(path.read_bytes())
+        for suffix in ("gif", "webp", "png", "avif"):
+            path = make_animation(Path(folder) / f"a.{suffix}", [40, 0, 70], size=(23, 17))
+            made.append(path.read_bytes())
+        clear = make_animation(Path(folder) / "b.gif", [40, 40], size=(23, 17), alpha=True)
+        return (*made, clear.read_bytes())
+
+
+@cache
 def seeds(target: str) -> tuple[bytes, ...]:
     """The seeds of the target."""
     if target == "image":
         return pictures()
+    if target == "film":
+        return films()
     texts = SIDECARS if target == "sidecar" else (*CONFIGS, _EXAMPLE.read_bytes())
     return tuple(texts)
 
 
 def tokens(target: str) -> tuple[bytes, ...]:
     """What a mutation may write into a file of the target."""
-    return PICTURE_TOKENS if target == "image" else YAML_TOKENS
+    given = {"image": PICTURE_TOKENS, "film": (*PICTURE_TOKENS, *FILM_TOKENS)}
+    return given.get(target, YAML_TOKENS)

@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import imagecodecs  # noqa: F401 - what a reader would import must not count as its memory
+import av  # noqa: F401 - what a reader would import must not count as its memory
+import imagecodecs  # noqa: F401
 import numpy as np
 import tifffile  # noqa: F401
 
@@ -26,6 +27,10 @@ from nstd.documents.settings import FolderSettings
 from nstd.documents.sidecar import SidecarFile
 from nstd.errors import CODES, FileError, NstdError, PictureError, SidecarError
 from nstd.images.decode import load_image
+from nstd.images.film import animation, container  # noqa: F401
+from nstd.images.film.kinds import film_kind
+from nstd.images.film.model import FilmLimits
+from nstd.images.film.reader import open_film
 from nstd.images.mask import load_mask
 from nstd.intake.plan import plain_order
 from nstd.system.nofollow import join
@@ -37,11 +42,15 @@ MAX_PIXELS, MAX_BYTES = 1_000_000, 2 * 2**20
 BYTES_PER_PIXEL = 60
 """Memory that decoding may take, for each pixel of `limits.picture_pixels`; RGBA takes 50."""
 MEMORY = BYTES_PER_PIXEL * MAX_PIXELS + 8 * MAX_BYTES
+FILM_LIMITS = FilmLimits(frames=50, seconds=60, pixels=100_000, bytes=MAX_BYTES)
+MEMORY_OF = {"film": MEMORY + (64 << 20)}
+"""For targets that take more: FFmpeg makes tables of a fixed size."""
 SECONDS = 20.0
 """For one input, on a busy machine; a reader takes a thousandth of it."""
 _NAME = "sub/beach\n\x1b[31m\udcff.yaml"
 _MOST_MEMBERS = 20
 _LONGEST_MESSAGE = 20_000
+_FILM_SUFFIXES = (".mp4", ".gif", "")
 _SUFFIXES = (".png", ".jpg", ".tiff", ".webp", ".gif", "", ".txt")
 
 
@@ -122,7 +131,36 @@ def image(data: bytes) -> None:
         path.unlink()
 
 
-TARGETS: dict[str, Target] = {"sidecar": sidecar, "config": config, "image": image}
+def film(data: bytes) -> None:
+    """A film is decoded to floats in [0, 1] within its limits, or refused by its name."""
+    path = _folder() / f"film{_FILM_SUFFIXES[len(data) % len(_FILM_SUFFIXES)]}"
+    path.write_bytes(data)
+    try:
+        kind = film_kind(path)
+        with open_film(path, limits=FILM_LIMITS) as opened:
+            assert kind == opened.facts.kind
+            assert 0 < len(opened.moments) <= FILM_LIMITS.frames
+            for frame, moment in zip(opened.frames(), opened.moments, strict=True):
+                assert frame.moment == moment and moment.duration > 0
+                height, width, _ = frame.pixels.shape
+                assert (width, height) == opened.size
+                assert frame.pixels.dtype == np.float32
+                assert np.isfinite(frame.pixels).all()
+                assert frame.pixels.min() >= 0 and frame.pixels.max() <= 1
+    except PictureError as error:
+        assert error.code in ("picture_unreadable", "picture_refused"), error.code
+        assert path.name in error.message
+        _check_refusal(error)
+    finally:
+        path.unlink()
+
+
+TARGETS: dict[str, Target] = {
+    "sidecar": sidecar,
+    "config": config,
+    "image": image,
+    "film": film,
+}
 
 _made: dict[int, Path] = {}
 

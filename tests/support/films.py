@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.container.core import Flags as ContainerFlags
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
@@ -80,6 +81,7 @@ def make_film(
     # of all containers, AVI has no times but multiples of its rate
     unit = Fraction(1, math.lcm(*parts, 25 if path.suffix == ".avi" else 1000))
     with av.open(str(path), "w", container) as out:
+        out.flags |= cast(int, ContainerFlags.bitexact.value)  # the same film is the same file
         stream = out.add_stream(codec, rate=25, options=options or {})
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = *size, pixels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
@@ -68,7 +68,7 @@ class Animation:
         """What is unusual about the film, as far as it has been decoded."""
         return (_SHORT_NOTE,) if self._short else ()
 
-    def decoded(self) -> Iterator[Decoded]:
+    def decoded(self) -> Generator[Decoded]:
         """All frames from the first one on, with ascending times."""
         time = Fraction(0)
         with self._open() as image:

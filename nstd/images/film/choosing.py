@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
@@ -84,20 +85,18 @@ def survey(
     """
     chooser, seen, found = Chooser(choice), _Seen(source.facts), list[Moment]()
     has_alpha, is_end = False, True
-    for frame in source.decoded():
-        tick()
-        time = seen.add(frame)
-        _check_frame(name, seen.number, time, frame, limits)
-        if choice.last is not None and seen.number > choice.last:
-            is_end = False
-            break
-        if chooser.takes(seen.number, time):
-            found.append(Moment(seen.number, time, Fraction(0)))
-            has_alpha = has_alpha or frame.has_alpha
-            if len(found) > limits.frames:
-                raise _too_many(name, len(found), limits, "at least ")
-            if time - found[0].time > limits.seconds:
-                raise _too_long(name, float(time - found[0].time), limits, "at least ")
+    with closing(source.decoded()) as frames:
+        for frame in frames:
+            tick()
+            time = seen.add(frame)
+            _check_frame(name, seen.number, time, frame, limits)
+            if choice.last is not None and seen.number > choice.last:
+                is_end = False
+                break
+            if chooser.takes(seen.number, time):
+                found.append(Moment(seen.number, time, Fraction(0)))
+                has_alpha = has_alpha or frame.has_alpha
+                _check_chosen(name, found, limits)
     if not seen.number:
         raise broken(name, "it has no frame that can be decoded")
     if not found:
@@ -180,6 +179,14 @@ def _check_frame(
     check_pixels(name, frame.size, limits)
     if number > FASTEST * (time + 1):
         raise _too_fast(name)
+
+
+def _check_chosen(name: str, found: list[Moment], limits: FilmLimits) -> None:
+    if len(found) > limits.frames:
+        raise _too_many(name, len(found), limits, "at least ")
+    seconds = found[-1].time - found[0].time
+    if seconds > limits.seconds:
+        raise _too_long(name, float(seconds), limits, "at least ")
 
 
 def check_pixels(name: str, size: tuple[int, int], limits: FilmLimits) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from fractions import Fraction
 from functools import partial
 from typing import BinaryIO
@@ -12,7 +12,6 @@ import av
 from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.sidedata.sidedata import Type
-from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -21,63 +20,25 @@ from av.video.stream import VideoStream
 from nstd.images.develop import develop
 from nstd.images.film import yuv
 from nstd.images.film.boxes import claimed_samples
+from nstd.images.film.demux import CODECS, DEMUXERS, most_pixels, moving_pictures, open_container
 from nstd.images.film.display import orientation_of_matrix, shown_size
 from nstd.images.film.failures import broken, cut_short
 from nstd.images.film.kinds import FilmKind
 from nstd.images.film.model import FilmFacts, FilmLimits
-from nstd.images.film.source import Decoded, opened_again
+from nstd.images.film.source import Decoded
 from nstd.images.film.whole import is_whole
 from nstd.images.model import Picture, Scale, Stored
 from nstd.images.space import Space, space_of_code_points
 
-DEMUXERS: dict[FilmKind, str] = {
-    "mp4": "mov,mp4,m4a,3gp,3g2,mj2",
-    "mov": "mov,mp4,m4a,3gp,3g2,mj2",
-    "mkv": "matroska,webm",
-    "webm": "matroska,webm",
-    "avi": "avi",
-}
-CODECS = (
-    *("h264", "hevc", "libdav1d", "av1", "vp8", "vp9", "libvpx", "libvpx-vp9", "mpeg4"),
-    *("mpeg2video", "mpeg1video", "h263", "mjpeg", "prores", "dnxhd", "cfhd", "ffv1", "huffyuv"),
-    *("ffvhuff", "utvideo", "qtrle", "png", "rawvideo", "v210", "theora", "dvvideo", "vvc"),
-    *("msmpeg4v3", "msmpeg4v2", "wmv2", "gif", "libwebp"),
-)
-"""The decoders of pictures that are used. FFmpeg has hundreds, most of them for old formats, and
-each may have holes that a hostile film could use."""
-SOUND_CODECS = (
-    *("aac", "mp3float", "mp3", "opus", "libopus", "vorbis", "flac", "alac", "ac3", "eac3", "mp2"),
-    *("mp2float", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be"),
-    *("pcm_f32le", "pcm_f32be", "pcm_u8", "pcm_s8", "pcm_alaw", "pcm_mulaw", "amrnb", "amrwb"),
-    *("libopencore_amrnb", "libopencore_amrwb", "wmav2", "adpcm_ima_wav", "adpcm_ms"),
-)
 _WITH_ALPHA = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
 """FFmpeg's own decoders of these leave the transparency out."""
-_SLACK = 1 << 17
-"""Pixels that a decoder may take beyond the limit, as it rounds sides up to whole blocks."""
 _INTERLACED = "it is interlaced: its frames are taken as they are, with both half-frames"
+_SUBTITLES = "its subtitles are left out"
 _SEVERAL = "it contains several moving pictures, and the first one is taken"
 _MOST_SAMPLES = 5_000_000
 """Of all tracks together; FFmpeg takes up to 40 bytes for each that is announced."""
 _BEHIND = 1000
 """The most frames that may be shown no later than the one before."""
-
-
-@contextmanager
-def open_container(file: BinaryIO, kind: FilmKind, max_pixels: int = 0) -> Iterator[InputContainer]:
-    """The film in `file`, from its start on. Raises the errors of PyAV."""
-    options = {
-        "codec_whitelist": ",".join(CODECS + SOUND_CODECS),
-        "max_streams": "64",
-        "threads": "1",
-    }
-    if max_pixels:
-        options["max_pixels"] = str(2 * max_pixels + _SLACK)
-    with (
-        opened_again(file) as own,
-        av.open(own, "r", DEMUXERS[kind], options, metadata_errors="replace") as container,
-    ):
-        yield container
 
 
 class Container:
@@ -117,7 +78,7 @@ class Container:
             for frame in self._frames(container, stream):
                 self._damaged += frame.is_corrupt
                 unit = frame.time_base or stream.time_base or Fraction(1)
-                time = (before or Fraction(0)) if frame.pts is None else frame.pts * unit
+                time = self._time_of(frame, unit, before, stream)
                 if before is not None and time <= before:
                     self._behind += 1
                     if self._behind > _BEHIND:
@@ -170,8 +131,23 @@ class Container:
             made.extradata = decoder.extradata
             decoder = made
         decoder.thread_count = 1
-        decoder.options = {"max_pixels": str(2 * self._limits.pixels + _SLACK)}
+        decoder.options = {"max_pixels": str(most_pixels(self._limits.pixels))}
         return decoder
+
+    def _time_of(
+        self, frame: VideoFrame, unit: Fraction, before: Fraction | None, stream: VideoStream
+    ) -> Fraction:
+        """When a frame is shown.
+
+        One without a time follows the one before. So do those of an AVI whose times are not
+        theirs: it has none for frames that are stored in another order.
+        """
+        time = Fraction(0) if frame.pts is None else frame.pts * unit
+        if before is None or (frame.pts is not None and self._kind != "avi"):
+            return time
+        rate = stream.average_rate
+        step = frame.duration * unit or (1 / rate if rate else Fraction(0))
+        return max(time, before + step)
 
     def _decoded(
         self, stream: VideoStream, frame: VideoFrame, time: Fraction, unit: Fraction
@@ -199,6 +175,8 @@ class Container:
         width, height = first.size
         if len(moving_pictures(container)) > 1:
             self._seen[_SEVERAL] = None
+        if container.streams.subtitles:
+            self._seen[_SUBTITLES] = None
         return FilmFacts(
             kind=self._kind,
             width=width,
@@ -211,13 +189,6 @@ class Container:
             has_sound=any(sound.codec_context for sound in container.streams.audio),
             start=first.time,
         )
-
-
-def moving_pictures(container: InputContainer) -> list[VideoStream]:
-    """The streams of pictures without covers, the one that players take first."""
-    covers = Disposition.attached_pic | Disposition.timed_thumbnails
-    streams = [each for each in container.streams.video if not each.disposition & covers]
-    return sorted(streams, key=lambda each: not each.disposition & Disposition.default)
 
 
 def _rate(stream: VideoStream) -> Fraction | None:

@@ -27,7 +27,7 @@ _TROUBLES = {
     errno.EMFILE,
     errno.ENFILE,
 }
-"""What the system says of a disk, not a decoder of a film."""
+"""What the system says when a disk fails."""
 
 
 def require_extra(name: str) -> None:
@@ -95,6 +95,11 @@ def _explanation(error: Exception, path: Path) -> PictureError:
             return PictureError(
                 "picture_refused", f"{name}: needs more memory than there is", "make it smaller"
             )
-        case OSError(errno=number) if number in _TROUBLES:
+        case OSError(errno=number) if number in _TROUBLES and not _is_of_ffmpeg(error):
             return PictureError("io_error", f"{name}: {said}", "check the disk or network mount")
     return broken(name, f"broken or truncated ({said})")
+
+
+def _is_of_ffmpeg(error: Exception) -> bool:
+    """Whether it is FFmpeg's: what the disk says reaches us as Python's own error."""
+    return type(error).__module__.startswith("av.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,7 @@ class FrameFolder:
             rate=1 / self._duration,
         )
 
-    def decoded(self) -> Iterator[Decoded]:
+    def decoded(self) -> Generator[Decoded]:
         """All frames from the first one on."""
         for index, name in enumerate(self._names):
             size, has_alpha = self._probed(name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,15 +42,15 @@ class Film:
     notes: tuple[str, ...]
     _source: Source
 
-    def frames(self, start: int = 0) -> Iterator[Frame]:
+    def frames(self, start: int = 0) -> Generator[Frame]:
         """The chosen frames, from the one at index `start` of `moments` on.
 
         The same film gives the same pixels, however often and from wherever it is read. Holds one
         frame in memory. Raises PictureError if the file has changed or its disk fails.
         """
         waiting = list(reversed(self.moments[start:]))
-        with explained_film(self.path):
-            for number, decoded in enumerate(self._source.decoded(), 1):
+        with explained_film(self.path), closing(self._source.decoded()) as every:
+            for number, decoded in enumerate(every, 1):
                 if not waiting:
                     return
                 if number == waiting[-1].number:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import Any, BinaryIO
 
 import av
-from av import AudioFrame, AudioResampler, Packet
+from av import Packet
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from nstd.images.decode import open_regular
-from nstd.images.film.container import SOUND_CODECS, open_container
+from nstd.images.film.demux import SOUND_CODECS, open_container
 from nstd.images.film.kinds import FilmFormat
 from nstd.images.film.order import NAMES, Order
+from nstd.images.film.tracks import Copied, Encoded, Track
 
 _TAKES = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"},
     "webm": {"opus", "vorbis"},
 }
 """The kinds of sound that are copied."""
-_ENCODERS = {"mp4": ("aac", 96_000), "webm": ("libopus", 64_000)}
-"""The encoder and its bits in a second, for each channel."""
-_RATES = {"aac": (44_100, 48_000), "libopus": (48_000,)}
-_LAYOUTS = ("mono", "stereo", "5.1", "7.1")
-_CODEC_NAMES = {"aac": "AAC", "libopus": "Opus"}
 _AHEAD = 2
 """Seconds by which sound that is cut stays behind the picture, until the end is known."""
 _MOST_AFTER = 600
@@ -39,23 +35,27 @@ _MOST_BYTES = 1 << 62
 class Sound:
     """All tracks of sound of `source`, in step with the frames that are written.
 
-    `offset` is the time, on the clock of the source, at which the written film starts; with
-    `is_cut`, the sound outside of the frames is cut off.
+    `offset` is the time, on the clock of the source, at which the written film starts. Without
+    `is_copied`, all of it is encoded again.
     """
 
     def __init__(
-        self, source: InputContainer, format: FilmFormat, offset: Fraction, *, is_cut: bool
+        self, source: InputContainer, order: Order, offset: Fraction, *, is_copied: bool
     ) -> None:
-        self._offset, self._is_cut, self._format = offset, is_cut, format
-        self._tracks: dict[int, _Track] = {}
-        self._source = source
-        self._packets = source.demux(*self._streams())
-        self._next = next(self._packets, None)
+        self._offset, self._is_cut, self._format = offset, order.is_cut, order.format
+        self._is_copied = is_copied
+        self._tracks: dict[int, Track] = {}
+        self._streams = _streams(source)
+        # without streams, PyAV would give the packets of all
+        self._packets = iter(source.demux(*self._streams) if self._streams else ())
         self._broken = self._given_up = False
+        self._next = self._following()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is not as in the source."""
+        if not self._streams:
+            return ("its sound is of a kind that is not read, and was left out",)
         notes = dict.fromkeys(track.note for track in self._tracks.values() if track.note)
         if self._broken or any(track.skipped for track in self._tracks.values()):
             notes["parts of its sound are broken, and were left out"] = None
@@ -67,16 +67,30 @@ class Sound:
         """Write no sound: the format cannot hold it."""
         self._tracks, self._next, self._given_up = {}, None, True
 
+    @property
+    def lead(self) -> Fraction:
+        """The seconds by which sound that is copied begins before the first frame."""
+        if self._is_cut:
+            return Fraction(0)
+        starts = [
+            each.start_time * each.time_base
+            for each in self._streams
+            if each.start_time is not None and each.time_base is not None
+        ]
+        return max(Fraction(0), self._offset - min(starts, default=self._offset))
+
     def add_to(self, out: OutputContainer) -> None:
         """Add the tracks to a film, before its first frame is written."""
-        for stream in self._streams():
+        for stream in self._streams:
             codec = stream.codec_context.codec.canonical_name
-            if codec in _TAKES[self._format] and not self._is_cut:
-                self._tracks[stream.index] = _Copied(out, stream, self._offset)
+            if not _is_taken(self._format, stream):
+                why = f"{NAMES[self._format]} takes no {codec}"
+            elif self._is_copied:
+                self._tracks[stream.index] = Copied(out, stream, self._offset)
+                continue
             else:
-                self._tracks[stream.index] = _Encoded(
-                    out, stream, self._format, self._offset, is_cut=self._is_cut
-                )
+                why = "it was cut" if self._is_cut else "it is damaged"
+            self._tracks[stream.index] = Encoded(out, stream, self._format, self._offset, why)
 
     def write_until(self, time: Fraction) -> None:
         """Write what is heard before `time`, in seconds from the start of the written film."""
@@ -90,10 +104,6 @@ class Sound:
         for track in self._tracks.values():
             track.finish()
 
-    def _streams(self) -> list[AudioStream]:
-        audio = self._source.streams.audio
-        return [each for each in audio if getattr(each.codec_context, "name", "") in SOUND_CODECS]
-
     def _write(self, until: Fraction) -> None:
         while self._next is not None:
             packet = self._next
@@ -102,110 +112,69 @@ class Sound:
                 return
             if packet.size:
                 self._tracks[packet.stream_index].write(packet)
-            try:
-                self._next = next(self._packets, None)
-            except av.error.FFmpegError:
-                self._next, self._broken = None, True
+            self._next = self._following()
 
-
-class _Track(ABC):
-    """One track; `end` is where it is cut off, in seconds of the written film."""
-
-    note = ""
-    skipped = 0
-    end: Fraction | None = None
-
-    @abstractmethod
-    def write(self, packet: Packet[Stream]) -> None:
-        """Write the sound of a packet of the source."""
-
-    def finish(self) -> None:  # noqa: B027 - most hold nothing
-        """Write what is still held."""
-
-
-class _Copied(_Track):
-    """A track whose packets are copied."""
-
-    def __init__(self, out: OutputContainer, source: AudioStream, offset: Fraction) -> None:
-        self._out, self._offset = out, offset
-        self._stream = out.add_stream_from_template(source)
-
-    def write(self, packet: Packet[Stream]) -> None:
-        if packet.pts is None or packet.dts is None:
-            self.skipped += 1
-            return
-        shift = round(self._offset / packet.time_base)
-        packet.pts -= shift
-        packet.dts -= shift
-        packet.stream = self._stream
+    def _following(self) -> Packet[Stream] | None:
+        """The next packet of the source; None at its end, or where it cannot be read."""
         try:
-            self._out.mux(packet)
-        except av.error.OSError:
-            raise
+            return next(self._packets, None)
         except av.error.FFmpegError:
-            self.skipped += 1
+            self._broken = True
+            return None
 
 
-class _Encoded(_Track):
-    """A track that is decoded and encoded again, cut at the start and at the end."""
+class _Nowhere(io.RawIOBase):
+    """A file whose content is not kept."""
 
-    def __init__(
-        self,
-        out: OutputContainer,
-        source: AudioStream,
-        format: FilmFormat,
-        offset: Fraction,
-        *,
-        is_cut: bool,
-    ) -> None:
-        self._out, self._offset = out, offset
-        name, bits = _ENCODERS[format]
-        rate = source.codec_context.sample_rate
-        rate = rate if rate in _RATES[name] else _RATES[name][-1]
-        layout = source.layout.name if source.layout.name in _LAYOUTS else "stereo"
-        self._resampler = AudioResampler("fltp", layout, rate)
-        stream = out.add_stream(name, rate=rate, layout=layout)
-        assert isinstance(stream, AudioStream)
-        stream.codec_context.bit_rate = bits * stream.layout.nb_channels
-        self._stream, self._rate = stream, rate
-        codec = source.codec_context.codec.canonical_name
-        self.note = f"its sound was encoded again, as {_CODEC_NAMES[name]}: " + (
-            "it was cut" if is_cut else f"{NAMES[format]} takes no {codec}"
-        )
+    def __init__(self) -> None:
+        self._at = self._end = 0
 
-    def write(self, packet: Packet[Stream]) -> None:
-        try:
-            decoded = packet.decode()
-        except av.error.FFmpegError:
-            self.skipped += 1
-            return
-        for frame in decoded:
-            if isinstance(frame, AudioFrame):
-                self._encode(frame)
+    def writable(self) -> bool:
+        return True
 
-    def finish(self) -> None:
-        self._out.mux(self._stream.encode(None))
+    def seekable(self) -> bool:
+        return True
 
-    def _encode(self, frame: AudioFrame) -> None:
-        for resampled in self._resampler.resample(frame):
-            for part in self._trimmed(resampled):
-                self._out.mux(self._stream.encode(part))
+    def write(self, data: Any) -> int:
+        self._at += len(data)
+        self._end = max(self._end, self._at)
+        return len(data)
 
-    def _trimmed(self, frame: AudioFrame) -> Iterator[AudioFrame]:
-        """The part of a frame that is heard in the written film, with its time there."""
-        if frame.pts is None or frame.time_base is None:
-            return
-        start = round((frame.pts * frame.time_base - self._offset) * self._rate)
-        first = max(0, -start)
-        last = frame.samples if self.end is None else math.ceil(self.end * self._rate) - start
-        last = min(frame.samples, last)
-        if first >= last:
-            return
-        samples = frame.to_ndarray()[:, first:last]
-        part = AudioFrame.from_ndarray(samples.copy(), "fltp", frame.layout.name)
-        part.sample_rate, part.time_base = self._rate, Fraction(1, self._rate)
-        part.pts = start + first
-        yield part
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def _can_be_copied(order: Order, file: BinaryIO, offset: Fraction) -> bool:
+    """Whether the format takes each packet of what it takes in general: this is tried.
+
+    A film cannot be made again when its sound turns out to be broken.
+    """
+    try:
+        with (
+            open_container(file, order.facts.kind) as source,
+            av.open(_Nowhere(), "w", order.format) as out,
+        ):
+            streams = [each for each in _streams(source) if _is_taken(order.format, each)]
+            tracks = {stream.index: Copied(out, stream, offset) for stream in streams}
+            for packet in source.demux(*streams) if streams else ():
+                if packet.size:
+                    tracks[packet.stream_index].write(packet)
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _streams(source: InputContainer) -> list[AudioStream]:
+    audio = source.streams.audio
+    return [each for each in audio if getattr(each.codec_context, "name", "") in SOUND_CODECS]
+
+
+def _is_taken(format: FilmFormat, stream: AudioStream) -> bool:
+    return stream.codec_context.codec.canonical_name in _TAKES[format]
 
 
 @contextmanager
@@ -215,8 +184,7 @@ def open_sound(order: Order, first: Fraction) -> Iterator[Sound | None]:
         yield None
         return
     offset = order.facts.start + first
-    with (
-        open_regular(order.source, _MOST_BYTES) as file,
-        open_container(file, order.facts.kind) as container,
-    ):
-        yield Sound(container, order.format, offset, is_cut=order.is_cut)
+    with open_regular(order.source, _MOST_BYTES) as file:
+        is_copied = not order.is_cut and _can_be_copied(order, file, offset)
+        with open_container(file, order.facts.kind) as container:
+            yield Sound(container, order, offset, is_copied=is_copied)

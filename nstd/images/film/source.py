@@ -5,7 +5,7 @@ A frame is decoded first, and developed, which takes longer, only if it is neede
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -42,7 +42,7 @@ class Source(Protocol):
         """What is unusual about the film, as far as it has been decoded."""
         ...
 
-    def decoded(self) -> Iterator[Decoded]:
+    def decoded(self) -> Generator[Decoded]:
         """All frames from the first one on, with ascending times; can be called again."""
         ...
 

@@ -24,6 +24,9 @@ from nstd.images.film.sound import Sound, open_sound
 from nstd.images.model import Array
 
 _LARGEST = 1_000_000
+_LEAD = Fraction(1, 10)
+"""Sound that begins more than this, in seconds, before the first frame is kept: the frames are then
+shown later, as in the source. A shorter one is the silence at the start of an encoder."""
 _SECONDS_OF_A_GROUP = 2
 """Between two frames to which a player can jump."""
 
@@ -78,9 +81,10 @@ def read_video_recipe(path: Path) -> str | None:
 def _begun(order: Order, first: Timed, sound: Sound | None) -> tuple[OutputContainer, VideoStream]:
     """A film whose head is written; without the sound if its head cannot be written with it."""
     encoder = _ENCODERS[order.format]
-    out = av.open(
-        str(order.path.absolute()), "w", order.format, container_options=encoder.container
-    )
+    options = dict(encoder.container)
+    if sound is not None and sound.lead > _LEAD:
+        options["avoid_negative_ts"] = "make_zero"
+    out = av.open(str(order.path.absolute()), "w", order.format, container_options=options)
     # without random numbers: the same film is the same file
     out.flags |= cast(int, ContainerFlags.bitexact.value)
     try:

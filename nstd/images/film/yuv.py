@@ -44,8 +44,8 @@ def is_yuv(format: VideoFormat) -> bool:
 
 
 def has_alpha(format: VideoFormat) -> bool:
-    """Whether frames of this pixel format have transparency; a palette may."""
-    return format.has_palette or any(part.is_alpha for part in format.components)
+    """Whether frames of this pixel format have transparency; that of a palette is not used."""
+    return not format.has_palette and any(part.is_alpha for part in format.components)
 
 
 def to_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> tuple[Array, Array | None]:

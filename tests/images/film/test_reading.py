@@ -344,6 +344,43 @@ def test_a_cover_is_not_the_film(tmp_path: Path) -> None:
         assert any("several moving pictures" in note for note in film.notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {"bf": "3"}),
+        ("a.mp4", "libx265", {"bf": "3"}),
+        ("a.mkv", "libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=5"}),
+        ("a.avi", "mpeg4", {"bf": "2"}),
+    ],
+)
+def test_frames_that_are_stored_in_another_order_come_in_that_of_their_times(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
+    """As most encoders store them."""
+
+    def prepare(stream: VideoStream) -> None:
+        stream.codec_context.max_b_frames = 3
+
+    path = make_film(tmp_path / name, 12, codec, options=options, prepare=prepare)
+    with opened(path) as film:
+        assert not film.notes
+        assert [moment.time for moment in film.moments] == even(12)
+        for number, frame in enumerate(film.frames()):
+            errors = [difference(frame.pixels, floats(drawn(other))) for other in range(12)]
+            assert errors.index(min(errors)) == number
+
+
+def test_an_old_avi_without_times_keeps_all_its_frames(tmp_path: Path) -> None:
+    """H.264 in AVI has no times for frames in another order."""
+
+    def prepare(stream: VideoStream) -> None:
+        stream.codec_context.max_b_frames = 3
+
+    path = make_film(tmp_path / "a.avi", 12, options={"bf": "3"}, prepare=prepare)
+    with opened(path) as film:
+        assert len(film.moments) == 12
+
+
 def test_interlaced_films_are_noted(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mp4", 4, options={"x264-params": "tff=1"})
     with opened(path) as film:

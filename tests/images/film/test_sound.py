@@ -167,6 +167,43 @@ def test_broken_sound_does_not_cost_the_film(tmp_path: Path) -> None:
     assert tone_of(path)
 
 
+def test_sound_that_the_format_would_choke_on_is_encoded_again(tmp_path: Path) -> None:
+    """MP4 takes E-AC-3, but not this: it is tried before the film is begun, which is not lost."""
+    source = make_film(tmp_path / "a.mkv", 25, sound="eac3")
+    data = bytearray(source.read_bytes())
+    at = data.find(packets(source)[5])
+    data[at : at + 8] = bytes(8)
+    source.write_bytes(data)
+    path, made = written(source, "mp4")
+    assert made.notes[0] == "its sound was encoded again, as AAC: it is damaged"
+    ((_, length, pitch),) = tone_of(path)
+    assert length == pytest.approx(1, abs=0.1)
+    assert pitch == pytest.approx(TONE, abs=3)
+
+
+def test_sound_of_a_kind_that_is_not_read_is_left_out(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.avi", 5, "mpeg4", sound="adpcm_swf")
+    path, made = written(source, "mp4")
+    assert made.notes == ("its sound is of a kind that is not read, and was left out",)
+    with av.open(str(path)) as film:
+        assert not film.streams.audio
+
+
+@pytest.mark.parametrize("format", ["mp4", "webm"])
+def test_sound_before_the_first_frame_is_kept(tmp_path: Path, format: FilmFormat) -> None:
+    """Half a second of it; the frames begin as much later, as in the source."""
+    times = [Fraction(1, 2) + time for time in even(25)]
+    codec, track = ("libx264", "aac") if format == "mp4" else ("libvpx-vp9", "libopus")
+    source = make_film(tmp_path / f"a.{format}", times, codec, sound=track)
+    path, made = written(source, format)
+    assert made.notes == ()
+    ((start, length, _),) = tone_of(path)
+    assert start == pytest.approx(0, abs=0.03)
+    assert length == pytest.approx(1.5, abs=0.06)
+    with opened(path) as film:
+        assert float(film.facts.start) - start == pytest.approx(0.5, abs=0.03)
+
+
 @needs_ffprobe
 def test_another_reader_sees_the_same_sound(tmp_path: Path) -> None:
     """The same packets at the same times, by ffprobe."""

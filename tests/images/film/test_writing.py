@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support import CHECKOUT
 from support.films import (
     Array,
     difference,
@@ -245,6 +248,40 @@ def test_a_side_that_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
         with pytest.raises(PictureError, match="pixels a side") as caught:
             write(tmp_path, format, iter([wide]))
         assert "output.format" in caught.value.hint
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from support.films import opened
+from nstd.images.film.writer import write_film
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+source, out = Path(sys.argv[1]), Path(sys.argv[2])
+with opened(source) as film:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+    try:
+        write_film(
+            out, sys.argv[4], film.frames(), source=source, facts=film.facts, recipe="{}" * 2000
+        )
+    except OSError as error:
+        print(error.errno)
+"""
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_is_an_error_of_the_system(tmp_path: Path, format: FilmFormat) -> None:
+    """With its number, by which the worker knows what to do."""
+    source = make_film(tmp_path / "a.mp4", 5, sound="aac")
+    out = tmp_path / f"out{SUFFIXES[format]}"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(source), str(out), f"{CHECKOUT}/tests", format],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.stdout, done.stderr) == (f"{errno.EFBIG}\n", "")
 
 
 def test_a_film_that_nstd_did_not_make_has_no_recipe(tmp_path: Path) -> None:
