@@ -22,7 +22,8 @@ from nstd.backends.gatys.tensors import to_tensor
 
 SHARE = 0.25  # of the work of a first frame: that of a frame that is wholly known
 LEAST = 6  # evaluations on a level
-PATIENCE, TOLERANCE = 3, 5.0  # steps until a plateau, and times the tolerance of a first frame
+PATIENCE = {"lbfgs": 3, "adam": 10}  # steps without improvement that count as a plateau
+TOLERANCE = 5.0  # times that of a first frame
 RATE = 0.1  # of adam's learning rate
 
 
