@@ -130,7 +130,7 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
         budget=_budget(levels, options, elapsed),
         start=_start(options),
         tolerance=options.tolerance,
-        patience=PATIENCE if task.earlier else None,
+        patience=PATIENCE[options.optimizer_used] if task.earlier else None,
         report=measured(report, task.device),
         save=save,
         show=lambda picture: finish(to_pixels(picture)),

@@ -20,9 +20,10 @@ from nstd.backends.gatys.pyramid import Level, resize
 from nstd.backends.gatys.regions import averaged, plane
 from nstd.backends.gatys.tensors import to_tensor
 
-SHARE = 0.2  # of the evaluations of a first frame: those of a frame that is wholly known
-LEAST = 4  # evaluations on a level
-PATIENCE, TOLERANCE = 3, 5.0  # steps until a plateau, and times the tolerance of a first frame
+SHARE = 0.25  # of the work of a first frame: that of a frame that is wholly known
+LEAST = 6  # evaluations on a level
+PATIENCE = {"lbfgs": 3, "adam": 10}  # steps without improvement that count as a plateau
+TOLERANCE = 5.0  # times that of a first frame
 RATE = 0.1  # of adam's learning rate
 
 
@@ -72,13 +73,18 @@ class Memory:
 
 
 def levels_after(levels: Sequence[Level], task: Task) -> tuple[Level, ...]:
-    """`levels` with fewer evaluations, as much of the frame is known: all of them in a frame of
-    which nothing is."""
+    """The levels of a frame that is known in part: of one that is known, the finest alone.
+
+    The less is known, the more is done, and on coarser levels too; all that a first frame takes, if
+    nothing is.
+    """
     unknown = 1 - float(task.earlier[0].certainty.mean())
-    share = SHARE + (1 - SHARE) * unknown
-    return tuple(
-        replace(level, evaluations=max(LEAST, round(share * level.evaluations))) for level in levels
-    )
+    *coarser, finest = levels
+    known = SHARE * sum(level.cost for level in levels) / finest.pixels
+    count = max(LEAST, round(known + unknown * (finest.evaluations - known)))
+    begun = [replace(each, evaluations=round(unknown * each.evaluations)) for each in coarser]
+    kept = [level for level in begun if level.evaluations >= LEAST]
+    return (*kept, replace(finest, evaluations=count))
 
 
 def options_after(options: Options) -> Options:

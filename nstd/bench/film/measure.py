@@ -18,6 +18,7 @@ from nstd.images.film.flow import earlier_of, warped
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels
+    from nstd.system.disk_cache import DiskCache
 
 SAMPLE = 8  # frames in the sample of a film
 ALONE = 3  # frames, the last ones, that are also made each for itself
@@ -48,9 +49,11 @@ class MadeScene:
 class FilmMaker:
     """Makes frames with `backend`, as the worker does."""
 
-    def __init__(self, backend: Backend, options: Any, style: Pixels, weights: Path) -> None:
+    def __init__(
+        self, backend: Backend, options: Any, style: Pixels, weights: Path, cache: DiskCache
+    ) -> None:
         self._backend, self._options = backend, options
-        self._style, self._weights = style, weights
+        self._style, self._weights, self._cache = style, weights, cache
 
     def make(self, scene: KnownScene, show_step: Callable[[str], None]) -> MadeScene:
         """Make all frames, and the last ones again without those before them."""
@@ -96,6 +99,7 @@ class FilmMaker:
             "cpu",
             self._weights,
             series=scene.frames[:: -(-scene.count // SAMPLE)],
+            cache=self._cache,
             film=True,
             earlier=earlier(),
         )

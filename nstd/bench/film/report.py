@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,16 @@ from rich.table import Table
 
 from nstd.backends.registry import load
 from nstd.bench.film.measure import FilmMaker, MadeScene, figures
-from nstd.bench.film.scenes import scenes
+from nstd.bench.film.scenes import SEEN, scenes
 from nstd.bench.sheet import load_seen
 from nstd.documents.settings import LimitSettings
+from nstd.system.disk_cache import DiskCache
+from nstd.system.durable import Files
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels
 
-SIDE = 640  # pixels of the pictures that the scenes are made of
+CACHE = 1 << 30  # bytes, as a worker has one
 SHOWN = 6  # frames on a contact sheet
 STRETCHED = 6  # pixels of a strip for one frame
 COLUMNS = ("warp error", "style loss", "CPU seconds", "evaluations")
@@ -43,8 +46,9 @@ def measure_films(
     The folder `out` gets a contact sheet and a strip of each.
     """
     backend = load("gatys")
-    maker = FilmMaker(backend, backend.Options(**options), _loaded(style, size), weights)
-    one, other = (_loaded(path, SIDE) for path in (pictures[0], pictures[-1]))
+    cache = DiskCache(out / "cache", CACHE, Files())
+    maker = FilmMaker(backend, backend.Options(**options), _loaded(style, size), weights, cache)
+    one, other = (_loaded(path, round(size / SEEN)) for path in (pictures[0], pictures[-1]))
     out.mkdir(parents=True, exist_ok=True)
     found = []
     for scene in scenes(one, other, size, frames):
@@ -54,6 +58,7 @@ def measure_films(
             name = scene.name.replace(", ", "-").replace(" ", "-")
             _image(contact_sheet(made)).save(out / f"{name}.png")
             _image(strip(made)).save(out / f"{name}-strip.png")
+    shutil.rmtree(out / "cache", ignore_errors=True)
     return found
 
 

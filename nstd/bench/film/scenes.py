@@ -21,6 +21,7 @@ Shown = NDArray[np.bool_]
 
 NOISE = 3 / 255  # deviation of the noise of a still shot
 EDGE = 1.5  # pixels at the edge of the disc that are of both
+SEEN = 0.8  # of each side of a picture is in the frame
 RADIUS = 0.28  # of the disc, of the height of the frame
 
 
@@ -129,7 +130,7 @@ def scenes(one: Pixels, other: Pixels, longest: int, count: int) -> list[KnownSc
     factor = longest / max(height, width)
     size = round(height * factor), round(width * factor)
     unit = longest / 256  # of all motion, so that it is the same at any size
-    near = 0.8 * min(1.0, 1 / factor)  # pixels of the picture for one of the frame
+    near = SEEN / factor  # pixels of the picture for one of the frame
     pan = [_view(near, 2.6 * unit * t, 0.3 * unit * t) for t in range(count)]
     slow = [_view(near, (20 - 0.7 * t) * unit, 0) for t in range(count)]
     zoom = [_turned(near, 0.99**t, 0.004 * t, size) for t in range(count)]

@@ -117,9 +117,10 @@ def test_the_nearest_frame_counts_that_is_certain() -> None:
     assert_allclose(first_shown(alone), first_shown(replace(alone, earlier=(near,))), atol=1e-6)
 
 
-def test_noise_of_a_still_shot_does_not_crawl() -> None:
+@pytest.mark.parametrize(("optimizer", "steps"), [("lbfgs", 70), ("adam", 400)])
+def test_noise_of_a_still_shot_does_not_crawl(optimizer: str, steps: int) -> None:
     """Frames that differ by noise alone give results that differ by less than a grey level."""
-    options: dict[str, Any] = {"network": "student", "steps": 70}
+    options: dict[str, Any] = {"network": "student", "optimizer": optimizer, "steps": steps}
     made = run(task(noisy(photograph(), 0), **options))[0].pixels
     for seed in (1, 2, 3):
         following = run(after(made, content=noisy(photograph(), seed), **options))[0].pixels
@@ -128,15 +129,17 @@ def test_noise_of_a_still_shot_does_not_crawl() -> None:
 
 
 def test_less_is_done_the_more_is_known() -> None:
-    """A frame of which nothing is known takes what a first one takes."""
+    """Of a frame that is known only the finest level is made; one of which nothing is known takes
+    what a first one takes."""
     levels = (Level(32, 40, 60), Level(*SIZE, 40))
 
     def counts(certainty: Mask) -> list[int]:
         return [level.evaluations for level in levels_after(levels, after(photograph(), certainty))]
 
     assert counts(0 * EVERYWHERE) == [60, 40]
-    assert counts(EVERYWHERE) == [60 * temporal.SHARE, 40 * temporal.SHARE]
-    assert counts(EVERYWHERE) < counts(LEFT) < counts(0 * EVERYWHERE)
+    assert counts(EVERYWHERE) == [round(temporal.SHARE * (60 / 4 + 40))]
+    assert counts(0.95 * EVERYWHERE) == [15]
+    assert counts(LEFT) == [30, 27]
 
 
 def test_the_first_frame_of_a_scene_is_what_a_still_picture_gives() -> None:

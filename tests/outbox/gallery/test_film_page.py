@@ -121,5 +121,6 @@ def test_films_play_behind_a_web_server_and_on_a_phone(page: Page, outbox: Path)
         width = page.run("return document.documentElement.scrollWidth")
         assert width <= PHONE[0]
     finally:
+        page.driver.get("about:blank")  # nobody asks the server any more
         server.shutdown()
         server.server_close()
