@@ -57,7 +57,8 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
         text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     except Exception:
         return "", ""
-    fields = dict(reversed(_FIELD.findall(text)))  # the first value of each field counts
+    header, _, _ = text.partition("\n\n")  # the description below it may be long
+    fields = dict(reversed(_FIELD.findall(header)))  # the first value of each field counts
     return fields.get("Name", ""), fields.get("Version", "")
 
 

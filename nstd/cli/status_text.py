@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from nstd.client.status_entries import BatchEntry, RecipeEntry, RunningEntry, Status
 from nstd.errors import in_shell, printable
+from nstd.intake.names import RECIPES
 from nstd.queue.health import DeviceHealth
+from nstd.queue.inbox_note import InboxNote
 from nstd.queue.progress import ProgressNote
 from nstd.system.units import counted, format_duration, format_size
 
@@ -41,7 +43,7 @@ def _lines(status: Status) -> Iterator[str]:
         + (f", {status.cancelled} cancelled" if status.cancelled else "")
     )
     yield from (f"  request  {line}" for line in request_lines(status, _SHOWN))
-    yield from (f"  inbox    {line}" for line in note_lines(status, _SHOWN))
+    yield from (f"  inbox    {line}" for line in note_lines(_other_notes(status), _SHOWN))
     yield from (f"  held     {name}, in the inbox" for name in status.held_in_inbox[:_SHOWN])
     yield from (f"  unreadable: {what}" for what in status.unreadable)
     yield from map(_running, status.running[:_RUNNING])
@@ -70,13 +72,20 @@ def request_lines(status: Status, shown: int) -> Iterator[str]:
         yield f"... and {more} more"
 
 
-def note_lines(status: Status, shown: int) -> Iterator[str]:
+def _other_notes(status: Status) -> list[InboxNote]:
+    """The notes without those of wrong recipes, which the lines of their folders tell."""
+    wrong = [each.folder for each in status.recipes if each.error]
+    told = {f"{folder}/{name}" for folder in wrong for name in RECIPES}
+    return [note for note in status.notes if note.name not in told]
+
+
+def note_lines(notes: Sequence[InboxNote], shown: int) -> Iterator[str]:
     """A line for each file of the inbox that will not become a job as it is, and why."""
-    for note in status.notes[:shown]:
+    for note in notes[:shown]:
         waited = None if note.since is None else max(0, round(time.time() - note.since))
         age = "" if waited is None else f" (for {format_duration(waited)})"
         yield f"{note.name}{age} {note.message}"
-    if (more := len(status.notes) - shown) > 0:
+    if (more := len(notes) - shown) > 0:
         yield f"... and {more} more"
 
 
@@ -118,11 +127,11 @@ def _folder(entry: RecipeEntry) -> str:
     numbers = {"waiting": entry.waiting, "held": entry.held, "done": entry.done}
     numbers["failed"] = entry.failed
     parts = [f"{number} {state}" for state, number in numbers.items() if number]
-    if entry.held:
+    if entry.held > entry.held_jobs:
         parts.append(f"`nstd release {in_shell(f'{entry.folder}/')}` lets the held ones go")
     if entry.error:
         parts.append(f"the recipe is not followed: {entry.error.splitlines()[0]}")
-    return f"  folder   {entry.folder}/  {', '.join(parts) or 'nothing yet'}"
+    return f"  folder   {entry.folder}/  {', '.join(parts) or 'nothing waits'}"
 
 
 def counts(entry: BatchEntry) -> str:

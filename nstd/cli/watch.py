@@ -142,7 +142,7 @@ def _waiting(status: Status, shown: int) -> Iterator[RenderableType]:
     held += f" ({len(status.held_in_inbox)} held)" if status.held_in_inbox else ""
     count = f"WAITING {len(status.waiting) - status.held}{held}"
     yield _line((count, "bold"))
-    yield from (_line((line, "yellow")) for line in note_lines(status, _FEWEST))
+    yield from (_line((line, "yellow")) for line in note_lines(status.notes, _FEWEST))
     table = _table(header=False)
     for _ in range(2):
         table.add_column(no_wrap=True, justify="right")

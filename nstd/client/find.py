@@ -3,7 +3,7 @@ outbox."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,22 +64,20 @@ class Target:
 def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
     """The job in `places` that matches `wanted`; the first place with a match is used.
 
-    A complete name takes precedence over names that begin with `wanted`. Raises StoreError
+    A complete name takes precedence over names that begin with `wanted`, also that of a job in
+    another place: who says `beach`, which is done, does not mean `beach-party`. Raises StoreError
     `not_found` when no job matches, or several.
     """
     check_readable(config)
     targets = list(_targets(config))
-    for is_meant in (Target.is_called, Target.begins):
-        for place in places:
-            found = [t for t in targets if t.where == place and is_meant(t, wanted)]
-            if len(found) > 1:
-                raise _several(wanted, found)
-            if found:
-                return found[0]
+    if found := _first_match(targets, wanted, places, Target.is_called):
+        return found
     elsewhere = next((target for target in targets if target.is_called(wanted)), None)
     if elsewhere is not None:
         place, hint = _ELSEWHERE[elsewhere.where]
         raise StoreError("not_found", f"{wanted!r} is {place}: {elsewhere.name}", hint)
+    if found := _first_match(targets, wanted, places, Target.begins):
+        return found
     known = [alias for target in targets if target.where in places for alias in target.aliases]
     if begun := [alias for alias in known if alias.startswith(wanted)]:
         so = counted(len(begun), "id or name begins", "ids or names begin")
@@ -93,6 +91,22 @@ def find_job(config: Config, wanted: str, places: tuple[str, ...]) -> Target:
         f"no such job: {wanted!r}{did_you_mean(nearest(wanted, known))}",
         _what_there_is([target.name for target in targets if target.where in places]),
     )
+
+
+def _first_match(
+    targets: Iterable[Target],
+    wanted: str,
+    places: tuple[str, ...],
+    is_meant: Callable[[Target, str], bool],
+) -> Target | None:
+    """The only match in the first place that has one. Raises StoreError where it has several."""
+    for place in places:
+        found = [each for each in targets if each.where == place and is_meant(each, wanted)]
+        if len(found) > 1:
+            raise _several(wanted, found)
+        if found:
+            return found[0]
+    return None
 
 
 def _what_there_is(names: list[str]) -> str:

@@ -55,6 +55,7 @@ class Followed:
         self.name, self._submitted = submitted.name, submitted
         self._inbox, self._work = config.folder("inbox"), config.folder("work")
         self._outbox = config.folder("outbox")
+        self._sidecar = str(submitted.sidecar.relative_to(self._inbox))
         # Its arrival, which the daemon notes, comes after its last write, by any clock.
         self._since = timestamp(min(submitted.mtime_ns / 1e9, time.time()))
         self._id: str | None = None
@@ -114,7 +115,7 @@ class Followed:
             known = [
                 (timestamp(job.submitted), job.id)
                 for job, _ in list_jobs(self._work)
-                if job.sidecar_path == self._submitted.sidecar.name
+                if job.sidecar_path == self._sidecar
             ]
             for _, path in list_published(self._outbox):
                 heading = read_heading(path)
@@ -125,7 +126,7 @@ class Followed:
 
     def _is_of_ours(self, heading: Heading) -> bool:
         """Whether it is of a job with our sidecar; records of earlier versions do not name it."""
-        return heading.sidecar == self._submitted.sidecar.name or (
+        return heading.sidecar == self._sidecar or (
             not heading.sidecar and heading.name == self.name
         )
 

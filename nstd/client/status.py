@@ -77,7 +77,9 @@ def read_status(config: Config) -> Status:
         cancelled=cancelled,
         recent=recent,
         batches=tuple(_describe_batch(batch, under_way, at_work) for batch in batches),
-        recipes=describe_folders(recipes, under_way, [path for _, path in published], outbox),
+        recipes=describe_folders(
+            recipes, under_way, at_work, [path for _, path in published], outbox
+        ),
         unreadable=tuple(
             f"{reason.splitlines()[0]}; {advice_on_unreadable(folder)}"
             for folder, reason in list_unreadable(work)

@@ -113,7 +113,11 @@ class BatchEntry:
 
 @dataclass(frozen=True)
 class RecipeEntry:
-    """A folder with a recipe; `waiting` has all that has not ended and is not held."""
+    """A folder with a recipe; `waiting` has all that has not ended and is not held.
+
+    `held` has the pictures that wait for the release of the folder, and the jobs that are held
+    each by itself, which are also in `held_jobs`.
+    """
 
     folder: str
     waiting: int
@@ -121,6 +125,7 @@ class RecipeEntry:
     done: int
     failed: int
     error: str = ""
+    held_jobs: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """For `nstd status --json`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from nstd.client.status_entries import RecipeEntry
@@ -14,9 +14,15 @@ from nstd.system.layout import FAILED, REASON
 
 
 def describe_folders(
-    states: Sequence[RecipeState], under_way: Iterable[Job], published: Iterable[str], outbox: Path
+    states: Sequence[RecipeState],
+    under_way: Iterable[Job],
+    running: Container[str],
+    published: Iterable[str],
+    outbox: Path,
 ) -> tuple[RecipeEntry, ...]:
     """An entry for each folder; `published` are the paths of records and reasons.
+
+    `running` are the ids of jobs that run: these are not held.
 
     A job counts for the nearest folder above it that has a recipe, also if it has a sidecar of its
     own.
@@ -24,7 +30,10 @@ def describe_folders(
     if not states:
         return ()
     places = {_place(state.folder) for state in states}
-    waiting = Counter(_nearest(job.folder, places) for job in under_way)
+    waiting, held = Counter[str](), Counter[str]()
+    for job in under_way:
+        counts = held if job.held and job.id not in running else waiting
+        counts[_nearest(job.folder, places)] += 1
     done, failed = Counter[str](), Counter[str]()
     for path in published:
         place = os.path.relpath(os.path.dirname(os.path.dirname(path)), outbox)  # noqa: PTH120
@@ -36,7 +45,8 @@ def describe_folders(
         RecipeEntry(
             folder=state.folder,
             waiting=state.waiting + waiting[_place(state.folder)],
-            held=state.held,
+            held=state.held + held[_place(state.folder)],
+            held_jobs=held[_place(state.folder)],
             done=done[_place(state.folder)],
             failed=failed[_place(state.folder)],
             error=state.error,

@@ -80,5 +80,11 @@ def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
         case OSError(errno=number) if number is not None:
             message = f"{name}: {error.strerror or error}"
             return PictureError("io_error", message, "check the disk or network mount")
-    what = "of a kind that is not read" if _UNSUPPORTED.search(said) else "broken or truncated"
-    return PictureError("picture_unreadable", f"{name}: {what} ({said})", SAVE_AGAIN)
+    if _UNSUPPORTED.search(said):
+        what, hint = "of a kind that is not read", SAVE_AGAIN
+    else:
+        what, hint = (
+            "broken or truncated",
+            f"copy it anew if it was cut off on its way, or {SAVE_AGAIN}",
+        )
+    return PictureError("picture_unreadable", f"{name}: {what} ({said})", hint)

@@ -115,7 +115,8 @@ class Made:
     def meet(self, folder: str, note: MadeNote, leaf: str, signature: Signature) -> str:
         """A file turned out to have bytes that are made: remember its name.
 
-        Returns another name of the same bytes that is still there, else an empty string.
+        Returns another name of the same bytes that is still there; an empty string if there is
+        none, or if the file was met under its own name before, and only touched since.
         """
         key = key_of(leaf)
         others = {
@@ -124,7 +125,7 @@ class Made:
             if name != key and self._is_there(f"{folder}/{name}", known)
         }
         self._rewrite(folder, note, files={**others, key: signature}, gone=None)
-        return next(iter(others), "")
+        return "" if key in note.files else next(iter(others), "")
 
     def take(self, claim: Path, folder: str, note: MadeNote) -> bool:
         """Take the note for a claim, durably; False when these bytes are taken already."""

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nstd.errors import printable
-from nstd.system.units import counted, format_duration
+from nstd.system.units import counted, format_duration, format_size
 
 Line = Mapping[str, Any]
 _HEAD = {"timestamp", "level", "event", "job", "name"}
@@ -22,6 +22,7 @@ _GREEN = {
     "inbox.back",
     "starts.resumed",
 }
+_WITH_HINT = {"job.failed", "recipe.invalid", "recipe.held"}
 _BAR = 10
 _NAMES = 10_000
 """How many names of jobs are remembered; a daemon that runs for months has many more jobs."""
@@ -63,7 +64,7 @@ class TextRenderer:
         return "\n".join([first, *(f"    {printable(each)}" for each in below)])
 
     def _hint(self, line: Line) -> Iterator[str]:
-        hint = str(line.get("hint") or "") if line["event"] == "job.failed" else ""
+        hint = str(line.get("hint") or "") if line["event"] in _WITH_HINT else ""
         if hint and (self._repeat_hints or hint not in self._hinted):
             self._hinted.add(hint)
             yield hint
@@ -160,6 +161,20 @@ def _changed(line: Line) -> str:
     return f"priority {line['priority']}{', held' if line['held'] else ''}"
 
 
+def _invalid_recipe(line: Line) -> str:
+    """Only the first line of the message, which names the recipe; the whole message follows."""
+    return f"{line['code']}: {line['message'].strip().splitlines()[0]}"
+
+
+def _held_recipe(line: Line) -> str:
+    return f"{line['recipe']}: {line['taken']} are taken, {line['held']} are held"
+
+
+def _expired(line: Line) -> str:
+    where = f", moved to {line['moved_to']}" if "moved_to" in line else ""
+    return f"{line['kind']} {line['path']}, {format_size(line['bytes'])}{where}"
+
+
 def _batch_finished(line: Line) -> str:
     ended = f"{line['finished']} done, {line['failed']} failed"
     return f"{ended} in {format_duration(round(line['seconds']))}: {line['output']}"
@@ -173,6 +188,13 @@ _PHRASES: dict[str, Callable[[Line], str]] = {
     "job.failed": _failed,
     "job.retried": _retried,
     "job.changed": _changed,
+    "recipe.loaded": lambda line: f"{line['recipe']}, {counted(line['jobs'], 'job')} a picture",
+    "recipe.invalid": _invalid_recipe,
+    "recipe.held": _held_recipe,
+    "recipe.released": lambda line: f"{line['folder']}/",
+    "picture.passed_over": lambda line: f"{line['path']} {line['reason']}",
+    "outbox.expired": _expired,
+    "request.refused": lambda line: f"{line['action']} {line['name']}: {line['reason']}".strip(),
     "starts.paused": _paused,
     "starts.resumed": lambda _: "jobs are started again",
     "job.requeued": lambda line: f"waits again: {line['reason']}",

@@ -212,6 +212,21 @@ def test_held_jobs_take_no_room_in_the_queue(playground: Playground) -> None:
     wait_for(lambda: playground.events("job.finished", name="c"))
 
 
+@pytest.mark.parametrize("command", ["hold", "cancel"])
+def test_the_name_of_a_job_that_is_done_does_not_mean_another_that_begins_so(
+    playground: Playground, command: str
+) -> None:
+    """It would be held, or ended, though nobody has asked for that."""
+    playground.pair("beach")
+    playground.once()
+    playground.pair("beach-party")
+    refused = playground.command(command, "beach")
+    assert refused.returncode == 1
+    assert "'beach' is done already: beach" in refused.stderr
+    assert ControlRequests(playground.work, Files()).is_empty
+    assert playground.command(command, "beach-p").returncode == 0
+
+
 @pytest.mark.parametrize("command", ["hold", "release", "priority"])
 def test_what_does_not_wait_is_refused_as_by_cancel(playground: Playground, command: str) -> None:
     """A running job, one that is done, and a name that nobody has; exit code 1."""

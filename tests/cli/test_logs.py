@@ -121,6 +121,51 @@ def test_any_event_with_any_values_is_rendered_on_printable_lines(event: str) ->
         assert all(part.isprintable() for part in text.split("\n")), text
 
 
+@pytest.mark.parametrize(
+    ("event", "fields", "words"),
+    [
+        (
+            "recipe.invalid",
+            {
+                "recipe": "a/recipe.yaml",
+                "code": "x",
+                "message": "a/recipe.yaml:2: no",
+                "hint": "do",
+            },
+            "x: a/recipe.yaml:2: no\n    do",
+        ),
+        (
+            "recipe.held",
+            {"recipe": "a/recipe.yaml", "held": 800, "taken": 200, "hint": "do"},
+            "a/recipe.yaml: 200 are taken, 800 are held\n    do",
+        ),
+        (
+            "recipe.loaded",
+            {"recipe": "a/recipe.yaml", "jobs": 2},
+            "a/recipe.yaml, 2 jobs a picture",
+        ),
+        ("recipe.released", {"folder": "a"}, "a/"),
+        ("picture.passed_over", {"path": "a/b.cr2", "reason": "is no picture"}, "a/b.cr2 is no pi"),
+        (
+            "outbox.expired",
+            {"path": "a/b", "kind": "result", "bytes": 2048, "moved_to": "/old"},
+            "result a/b, 2KiB, moved to /old",
+        ),
+        (
+            "request.refused",
+            {"action": "hold", "name": "b", "reason": "it runs already"},
+            "hold b: it runs already",
+        ),
+    ],
+)
+def test_events_of_folders_and_requests_read_as_sentences(
+    event: str, fields: dict[str, Any], words: str
+) -> None:
+    """Not key by key; a hint stands below."""
+    head = {"timestamp": "2026-11-23T08:15:00Z", "level": "info", "event": event}
+    assert f" {words}" in TextRenderer(colors=False).render(head | fields)
+
+
 def test_a_job_goes_by_its_name_once_this_was_told() -> None:
     """Before, and where it never was, by its id."""
     renderer = TextRenderer()

@@ -224,9 +224,21 @@ def test_what_is_held_is_told_and_released(playground: Playground) -> None:
     assert finished(playground) == {"a", "b", "d"}
     assert len(playground.events("recipe.held")) == len(playground.events("recipe.released")) == 1
     status = json.loads(playground.command("status", "--json").stdout)
-    assert status["recipes"] == [
-        {"folder": "starry", "waiting": 0, "held": 0, "done": 3, "failed": 0, "error": ""}
-    ]
+    (folder,) = status["recipes"]
+    assert (folder["folder"], folder["done"], folder["error"]) == ("starry", 3, "")
+    assert not any(folder[key] for key in ("waiting", "held", "held_jobs", "failed"))
+
+
+def test_a_job_that_is_held_by_itself_counts_as_held_in_its_folder(playground: Playground) -> None:
+    """No release of the folder would let it go, so none is proposed."""
+    fill(playground)
+    playground.said("pause")
+    playground.start()
+    wait_for(lambda: len(playground.events("job.claimed")) == 3)
+    playground.said("hold", "a")
+    wait_for(lambda: playground.events("job.changed"))
+    line = "folder   starry/  2 waiting, 1 held\n"
+    wait_for(lambda: line in playground.said("status"), what=line, pause=0.5)
 
 
 def test_a_folder_is_held_and_released(playground: Playground) -> None:
@@ -276,9 +288,14 @@ def test_a_wrong_recipe_is_told_with_line_and_column(playground: Playground) -> 
     assert f"the recipe is not followed: {place}" in playground.command("status").stdout
     process = playground.start()
     wait_for(lambda: playground.events("recipe.invalid"), what="recipe.invalid")
-    wait_for(
-        lambda: playground.command("status").stdout.count(place) == 2, what="status", pause=0.5
+    said = wait_for(
+        lambda: text if place in (text := playground.command("status").stdout) else "",
+        what="status",
+        pause=0.5,
     )
+    assert said.count(place) == 1
+    told = playground.said("logs", "--level", "warning")
+    assert f"recipe.invalid sidecar_invalid: {place}\n" in told
     path.write_text("style: s.png\npriority: 3\n")
     wait_for(lambda: playground.ended() == 4, what="the pictures that waited")
     assert playground.stop(process) == 0

@@ -65,6 +65,15 @@ def test_changes_are_laid_over_the_record_and_a_name_of_ones_own(playground: Pla
     assert after["output"]["width"] == 16
 
 
+def test_wait_follows_a_job_that_is_made_again_in_its_folder(playground: Playground) -> None:
+    """Its sidecar lies where the first one did, below the inbox."""
+    made(playground)
+    playground.start()
+    done = playground.command("again", "beach", "--name", "striped", "--wait")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{playground.outbox / 'sub' / 'striped' / 'striped.png'}\n"
+
+
 def test_a_change_that_is_not_valid_leaves_the_inbox_as_it_was(playground: Playground) -> None:
     """It is refused as `nstd submit` refuses it."""
     made(playground, "beach")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -74,20 +73,14 @@ def test_a_reason_that_was_tampered_with_leads_nowhere(
     assert failed.exists()
 
 
-def test_a_failed_job_crosses_filesystems(playground: Playground) -> None:
+def test_a_failed_job_crosses_filesystems(elsewhere: Path, playground: Playground) -> None:
     """The outbox may lie on another disk than the inbox."""
-    shm = Path(f"/dev/shm/nstd-resubmit-{os.getpid()}")
-    if not shm.parent.is_dir() or shm.parent.stat().st_dev == playground.inbox.stat().st_dev:
-        pytest.skip("needs a second filesystem")
-    playground.configure(folders={"outbox": str(shm)})
-    playground.outbox = shm
-    try:
-        sidecar = resubmit(playground.config, fail(playground), Files())
-        assert sidecar.exists()
-        playground.once()
-        assert len(playground.events("job.finished")) == 1
-    finally:
-        Files().remove_tree(shm)
+    playground.configure(folders={"outbox": str(elsewhere)})
+    playground.outbox = elsewhere
+    sidecar = resubmit(playground.config, fail(playground), Files())
+    assert sidecar.exists()
+    playground.once()
+    assert len(playground.events("job.finished")) == 1
 
 
 def test_a_picture_that_goes_while_its_job_is_put_back_is_there_again(

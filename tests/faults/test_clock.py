@@ -8,48 +8,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.clock import Clock
 from support.playground import Playground, wait_for
 
 DAY = 86400
-SHIM = """
-import datetime, time
-
-def offset():
-    with open({path!r}) as file:
-        return float(file.read())
-
-class Datetime(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return super().now(tz) + datetime.timedelta(seconds=offset())
-
-wall, wall_ns = time.time, time.time_ns
-time.time = lambda: wall() + offset()
-time.time_ns = lambda: wall_ns() + int(offset() * 1e9)
-datetime.datetime = Datetime
-"""
-"""The wall clock of every process of a playground is off by what a file says."""
-
-
-class Clock:
-    """The wall clock of a playground's processes."""
-
-    def __init__(self, playground: Playground) -> None:
-        self._path = playground.folder / "clock"
-        self._path.write_text("0")
-        playground.sabotage(SHIM.format(path=str(self._path)))
-
-    def jump(self, seconds: float) -> None:
-        """From now on it is off by so much."""
-        new = self._path.with_suffix(".new")
-        new.write_text(str(seconds))
-        new.replace(self._path)
 
 
 @pytest.fixture
 def clock(playground: Playground) -> Clock:
     """A clock that goes right for now."""
-    return Clock(playground)
+    return Clock(playground.folder / "clock", playground.site)
 
 
 def wall(line: dict[str, str]) -> datetime:

@@ -7,7 +7,6 @@ holds only complete results; every submission reaches exactly one terminal event
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,22 +96,15 @@ def test_eio_estale_on_each_scan_read(farm: Farm, fault: str, lasting: float, ki
 # Two filesystems
 
 
-def other_disk() -> Path:
-    """A folder on another filesystem than that of temporary files."""
-    shm = Path("/dev/shm")
-    if not shm.is_dir() or shm.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
-        pytest.skip("needs a second filesystem")
-    return shm
-
-
 @pytest.mark.parametrize("stride", [FEWEST, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("away", ["inbox", "work", "outbox"])
-def test_inbox_and_outbox_on_different_filesystems(tmp_path: Path, away: str, stride: int) -> None:
+def test_inbox_and_outbox_on_different_filesystems(
+    tmp_path: Path, elsewhere: Path, away: str, stride: int
+) -> None:
     """SIGKILL at any step: files are copied, never in part, and there is one result."""
-    with tempfile.TemporaryDirectory(dir=other_disk()) as other:
-        farm = Farm(tmp_path, elsewhere={away: Path(other)})
-        kill_at_every_step(farm, "finished", random.randint(1, stride), stride)
-        farm.forge.close()
+    farm = Farm(tmp_path, elsewhere={away: elsewhere})
+    kill_at_every_step(farm, "finished", random.randint(1, stride), stride)
+    farm.forge.close()
 
 
 def test_the_claim_of_a_job_that_has_ended_is_a_spare_copy(playground: Playground) -> None:

@@ -322,6 +322,7 @@ def test_several_pages_and_cut_files_are_told_apart(tmp_path: Path, suffix: str)
     error = refusal(tmp_path, data[: len(data) * 2 // 3])
     assert error.code == "picture_unreadable"
     assert "broken or truncated" in error.message
+    assert error.hint.startswith("copy it anew if it was cut off on its way")
 
 
 @pytest.mark.parametrize(

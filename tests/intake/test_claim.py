@@ -22,7 +22,6 @@ from nstd.intake import claim
 from nstd.intake.claim import ABANDONED_AFTER
 from nstd.queue.job import new_job_id
 from nstd.queue.store import State
-from nstd.system.durable import Files
 
 
 @pytest.fixture
@@ -212,29 +211,20 @@ def test_a_rename_that_the_server_did_twice_is_a_claim(
     assert bench.claim(ready) is not None
 
 
-def test_a_claim_crosses_filesystems() -> None:
+def test_a_claim_crosses_filesystems(tmp_path: Path, elsewhere: Path) -> None:
     """The inbox on one disk, the work folder on another: copied, synced, renamed there."""
-    shm = Path("/dev/shm")
-    folder = Path(f"/tmp/nstd-spool-{os.getpid()}")
-    if not shm.is_dir() or shm.stat().st_dev == Path("/tmp").stat().st_dev:
-        pytest.skip("needs a second filesystem")
-    work = shm / folder.name
-    try:
-        bench = Bench(folder, work=work)
-        job = bench.claimed()
-        assert (work / job.id).stat().st_dev != bench.inbox.stat().st_dev
-        assert names_in(work / job.id) == ["a.yaml", "content.png", "job.json", "style-1.png"]
-        bench.pair("b.yaml")
-        (ready,) = bench.ready()
-        (bench.inbox / "S.PNG").unlink()
-        with pytest.raises(FileNotFoundError):
-            bench.claim(ready)
-        assert (bench.inbox / "b.yaml").exists()
-        bench.store.remove(job)
-        assert names_in(work) == [".new"]
-    finally:
-        for path in (folder, work):
-            Files().remove_tree(path)
+    bench = Bench(tmp_path, work=elsewhere)
+    job = bench.claimed()
+    assert (elsewhere / job.id).stat().st_dev != bench.inbox.stat().st_dev
+    assert names_in(elsewhere / job.id) == ["a.yaml", "content.png", "job.json", "style-1.png"]
+    bench.pair("b.yaml")
+    (ready,) = bench.ready()
+    (bench.inbox / "S.PNG").unlink()
+    with pytest.raises(FileNotFoundError):
+        bench.claim(ready)
+    assert (bench.inbox / "b.yaml").exists()
+    bench.store.remove(job)
+    assert names_in(elsewhere) == [".new"]
 
 
 def test_a_claim_of_another_daemon_is_left_alone_for_an_hour(tmp_path: Path) -> None:

@@ -486,6 +486,24 @@ def test_the_same_bytes_under_a_second_name_are_told_as_the_first(
     assert any(f"the same bytes as {name}," in line["reason"] for name in names)
 
 
+def test_the_first_file_is_no_copy_of_its_copy_when_it_is_touched(
+    desk: RecipeDesk, logged: list[dict[str, Any]]
+) -> None:
+    """Only the copy is told, and once, though both are read again."""
+    desk.recipe()
+    path = desk.drop("starry/a.png")
+    assert desk.make() == ["starry/a.yaml"]
+    copy = path.with_name("b.png")
+    shutil.copy(path, copy)
+    assert desk.make() == []
+    touch(path)
+    assert again(desk) == []
+    touch(copy)
+    assert again(desk) == []
+    (line,) = of(logged, "picture.passed_over")
+    assert line["path"] == "starry/b.png"
+
+
 def test_changed_bytes_are_a_new_picture(desk: RecipeDesk) -> None:
     """Under the same name; and the old ones do not come back by being put back."""
     desk.recipe()

@@ -43,6 +43,7 @@ KINDS = {
     "no picture": Kind(3, frozenset({"picture_missing"})),
     "not YAML": Kind(5, frozenset({"sidecar_invalid"})),
     "bad options": Kind(4, frozenset({"options_invalid"}), {"stripes": 3}),
+    "again": Kind(0, _BLOWS | {FINISHED}),  # asked for by the operator
     # in the folder of a recipe, without a sidecar
     **{folder: Kind(8, _BLOWS | {FINISHED}) for folder in RECIPE_FOLDERS},
 }

@@ -23,7 +23,9 @@ from nstd.queue.job import JOB_ID
 CLAIMS, MADE, RECIPE = ".nstd", "made", "recipe.yaml"
 RECIPE_FOLDERS = {"kept": "keep", "archived": "archive", "deleted": "delete"}
 """Folders with a recipe, and what becomes of the pictures in each."""
-NOT_RESULTS = {".staging", "logs", "archive", "gallery", "index.html"}
+NOT_RESULTS = {".staging", ".expired", "logs", "archive", "gallery", "index.html"}
+COPYING = ".nstd-"
+"""How the names begin of what is still being copied to the folder of what has expired."""
 TERMINAL = {"job.finished", "job.failed"}
 
 
@@ -39,6 +41,7 @@ class Result:
     job: str
     code: str = ""
     color: tuple[int, int, int] | None = None
+    priority: int | None = None
 
     @property
     def place(self) -> str:
@@ -47,10 +50,15 @@ class Result:
 
 
 class Judge:
-    """Looks at one root again and again; what was found whole in the outbox cannot change."""
+    """Looks at one root again and again; what was found whole in the outbox cannot change.
 
-    def __init__(self, inbox: Path, work: Path, outbox: Path) -> None:
+    It may expire, and is then as whole in the folder `gone`; or in both, while it is on its way.
+    """
+
+    def __init__(self, inbox: Path, work: Path, outbox: Path, gone: Path | None = None) -> None:
         self._inbox, self._work, self._outbox = inbox, work, outbox
+        self._gone = gone
+        self._known: dict[Path, Result] = {}
         self.results: dict[Path, Result] = {}
         self.torn: set[str] = set()
 
@@ -82,7 +90,8 @@ class Judge:
 
     def leftovers(self) -> list[Path]:
         """What must not be there when every job has ended."""
-        places = (self._work / ".new", self._inbox / CLAIMS, self._outbox / ".staging")
+        hidden = [self._outbox / name for name in (".staging", ".expired")]
+        places = [self._work / ".new", self._inbox / CLAIMS, *hidden]
         left = [path for place in places if place.is_dir() for path in place.iterdir()]
         left = [path for path in left if path.name != MADE]
         return left + [path for path in self._work.iterdir() if JOB_ID.fullmatch(path.name)]
@@ -91,23 +100,43 @@ class Judge:
 
     def _look_at_outbox(self) -> None:
         """Every folder that holds files is a result; the others mirror those of the inbox."""
-        found = set(self._folders(self._outbox))
-        for folder in self.results.keys() - found:
-            self.torn.add(f"{folder} has vanished")
-        for folder in found - self.results.keys():
+        before, self.results = self.results, self._read_all(self._folders(self._outbox))
+        if self._gone is not None:
+            self.results |= self._read_all(self._folders(self._gone))
+        settled = {result.job for result in self.results.values()}
+        on_the_way = self._read_all(self._expiring())
+        self.results |= {path: each for path, each in on_the_way.items() if each.job not in settled}
+        jobs = {result.job for result in self.results.values()}
+        for folder, result in before.items():
+            if result.job not in jobs:
+                self.torn.add(f"{folder} has vanished")
+
+    def _read_all(self, folders: Iterator[Path]) -> dict[Path, Result]:
+        found = {}
+        for folder in folders:
             try:
-                self.results[folder] = _read_result(folder)
+                if folder not in self._known:
+                    self._known[folder] = _read_result(folder)
+                found[folder] = self._known[folder]
             except (TornError, OSError, ValueError, KeyError) as error:
                 self.torn.add(f"{folder}: {error!r}")
+        return found
+
+    def _expiring(self) -> Iterator[Path]:
+        """The results that are between the outbox and the folder `gone`, as a whole."""
+        for held in self._outbox.glob(".expired/*"):
+            if not held.name.endswith(".done"):
+                yield from self._folders(held)
 
     def _folders(self, folder: Path) -> Iterator[Path]:
         with os.scandir(folder) as found:
-            entries = [entry for entry in found if entry.name not in NOT_RESULTS]
+            entries = [each for each in found if each.name not in NOT_RESULTS]
+            entries = [each for each in entries if not each.name.startswith(COPYING)]
         for entry in entries:
             path = folder / entry.name
             if not entry.is_dir():
                 self.torn.add(f"{path} is no result")
-            elif path in self.results or _holds_files(path):
+            elif path in self._known or _holds_files(path):
                 yield path
             else:
                 yield from self._folders(path)
@@ -197,7 +226,8 @@ def _read_result(folder: Path) -> Result:
         raise TornError("the picture is not what its record says")
     with Image.open(folder / record["output"]["file"]) as picture:
         pixel: Any = picture.convert("RGB").getpixel((0, 0))
-    return Result(folder.name, record["job"], color=pixel)
+    priority = record["settings"]["priority"]
+    return Result(folder.name, record["job"], color=pixel, priority=priority)
 
 
 def _read_job(folder: Path) -> str:

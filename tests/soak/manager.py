@@ -1,4 +1,8 @@
-"""Stands in for systemd: starts the daemon, hears READY and the watchdog, starts it again."""
+"""Stands in for systemd: starts the daemon, hears READY and the watchdog, starts it again.
+
+The daemon looks soon and often for what is too old, and to those of its processes that look, a
+hundred days have passed.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from support.playground import HURRIED
 
 WATCHDOG = 20.0
 """Seconds within which a ping must come; the unit gives more."""
+WAITS = '{"expire": 1.5}'
+LATER = """
+import sys, time
+if {"nstd.outbox.expiry.main", "expire"} & set(sys.orig_argv):
+    wall = time.time
+    time.time = lambda: wall() + 100 * 86400
+"""
 
 
 class Manager:
@@ -27,7 +39,11 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(folder / "notify"))
         told = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": f"{WATCHDOG * 1e6:.0f}"}
-        self._environment = {**environment, **told}
+        clock = folder / "clock"
+        clock.mkdir()
+        (clock / "sitecustomize.py").write_text(LATER)
+        path = os.pathsep.join([str(clock), environment["PYTHONPATH"]])
+        self.environment = {**environment, **told, "PYTHONPATH": path}
         self.ready = threading.Event()
         self.pings, self.longest_gap = 0, 0.0
         self._last: float | None = None
@@ -61,8 +77,8 @@ class Manager:
         self.starts += 1
         with (self._folder / "stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nstd", "run", "-c", str(self._config)],
-                env=self._environment,
+                [sys.executable, str(HURRIED), WAITS, "-c", str(self._config)],
+                env=self.environment,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 cwd=self._folder,
@@ -82,19 +98,19 @@ class Manager:
 
     def kill(self) -> None:
         """-9, and nothing runs any more, its workers neither."""
-        workers = self.workers()
+        workers = self.workers("nstd.executors.worker.main", "nstd.outbox.expiry.main")
         self.send(signal.SIGKILL)
         self.wait()
         psutil.wait_procs(workers, timeout=10)
 
-    def workers(self) -> list[psutil.Process]:
-        """The worker processes of the daemon."""
-        found = []
+    def workers(self, *modules: str) -> list[psutil.Process]:
+        """The worker processes of the daemon, or those of other modules."""
+        found, wanted = [], set(modules or ["nstd.executors.worker.main"])
         with suppress(psutil.NoSuchProcess):
             assert self.process is not None
             for child in psutil.Process(self.process.pid).children():
                 with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    if "nstd.executors.worker.main" in child.cmdline():
+                    if wanted & set(child.cmdline()):
                         found.append(child)
         return found
 

@@ -10,7 +10,11 @@ from soak.dropper import FINISHED, Submission
 from soak.judge import Judge
 
 BLOWS = ("daemon kills", "worker kills", "restarts", "TERMs", "HUPs", "disk fills", "inboxes taken")
-WRONGS = ("lost", "doubled", "torn", "mistaken", "left over", "exits", "stuck", "bugs")
+ASKED = ("holds", "releases", "priorities", "pauses", "hours closed", "made again", "refusals")
+WRONGS = (
+    *("lost", "doubled", "torn", "mistaken", "left over", "too early", "left held", "unsound"),
+    *("exits", "stuck", "bugs"),
+)
 _SHOWN = 20
 
 
@@ -20,6 +24,8 @@ class Report:
 
     seed: int
     blows: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    expired: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     wrong: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     jobs: int = 0
@@ -47,6 +53,8 @@ class Report:
             elif not found and not job.may_be_gone:
                 self.blame("lost", name, f"({job.kind}) is nowhere")
             if (result := by_name.get(name)) is None:
+                if found:
+                    self.blame("stuck", name, f"({job.kind}) is still in {' and '.join(found)}")
                 continue
             self.ends[result.code or "finished"] += 1
             is_other = result.code == FINISHED and result.color != job.color
@@ -75,6 +83,7 @@ class Report:
 
     def __str__(self) -> str:
         counts = {"seed": self.seed, "jobs": self.jobs} | {blow: self.blows[blow] for blow in BLOWS}
+        counts |= {what: self.asked[what] for what in ASKED} | {"expired": self.expired}
         lines = [f"{name:<22}{count:>8}" for name, count in counts.items()]
         lines += [f"  ended: {end:<13}{count:>8}" for end, count in self.ends.most_common()]
         lines += [f"{name:<22}{len(self.wrong[name]):>8}" for name in WRONGS]

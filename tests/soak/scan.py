@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import sys
 import tempfile
@@ -16,12 +15,9 @@ import psutil
 from nstd.client.init import make_root
 from nstd.documents.config import Config
 from nstd.intake.inbox import Inbox
-from nstd.intake.made_note import MadeNote
-from nstd.system.nofollow import Signature
 
 WAITING = (1_000, 10_000, 100_000)
 IGNORED = 100_000
-KEPT = (1_000, 10_000)
 SETTLE = 5.0
 
 
@@ -66,57 +62,8 @@ def measure(waiting: int, ignored: int = 0) -> tuple[list[float], float]:
         return seconds, (psutil.Process().memory_info().rss - memory) / 2**20
 
 
-def make_album(root: Path, kept: int) -> Config:
-    """A root with a recipe, in whose folder so many pictures are made and kept."""
-    make_root(root)
-    folder, config = root / "inbox" / "album", Config.at(root, watch={"settle": SETTLE})
-    notes = root / "inbox" / ".nstd" / "made" / "album"
-    for path in (folder, notes):
-        path.mkdir(parents=True)
-    (root / "styles" / "starry.png").touch()
-    (folder / "recipe.yaml").write_text("style: starry.png\n")
-    for number in range(kept):
-        path = folder / f"IMG_{number:06}.jpg"
-        path.write_text(path.name)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        note = MadeNote(
-            folder="album",
-            sha256=sha256,
-            job="20261128-120000-abcdef",
-            recipe=sha256,
-            made=path.stat().st_mtime,
-            files={path.name: Signature.of(path.stat())},
-        )
-        (notes / f"{sha256}.json").write_text(note.model_dump_json())
-    return config
-
-
-def measure_kept(kept: int) -> tuple[list[float], float, float]:
-    """CPU seconds of the first look, which reads the notes, and of a later one; MiB in memory and
-    on disk."""
-    with tempfile.TemporaryDirectory() as folder:
-        inbox = Inbox(make_album(Path(folder), kept))
-        memory, seconds = psutil.Process().memory_info().rss, list[float]()
-        clock = itertools.count(0, SETTLE)
-        with timed(seconds):
-            inbox.ready(next(clock))
-        inbox.ready(next(clock))
-        with timed(seconds):
-            ready = inbox.ready(next(clock))
-        if ready or inbox.pending:
-            sys.exit(f"{len(ready)} pictures that are made were found ready")
-        notes = Path(folder, "inbox", ".nstd").rglob("*.json")
-        on_disk = sum(path.stat().st_blocks * 512 for path in notes)
-        return seconds, (psutil.Process().memory_info().rss - memory) / 2**20, on_disk / 2**20
-
-
 def main() -> None:
-    """Print the tables."""
-    print(f"{'kept':>8} {'first':>9} {'later':>9} {'memory':>9} {'notes':>9}")
-    for kept in KEPT:
-        seconds, memory, notes = measure_kept(kept)
-        shown = " ".join(f"{each:>7.3f} s" for each in seconds)
-        print(f"{kept:>8} {shown} {memory:>5.0f} MiB {notes:>5.0f} MiB", flush=True)
+    """Print the table."""
     print(f"{'waiting':>8} {'ignored':>8} {'first':>9} {'read':>9} {'later':>9} {'memory':>9}")
     for waiting, ignored in [*((count, 0) for count in WAITING), (0, IGNORED), (1000, IGNORED)]:
         seconds, memory = measure(waiting, ignored)

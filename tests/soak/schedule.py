@@ -21,9 +21,25 @@ class Blow(StrEnum):
     FILL_INODES = "disk out of inodes"
     INBOX_AWAY = "inbox away"  # unmounted, and back with all that was in it
     INBOX_GONE = "inbox gone"  # deleted, and made again
+    # what an operator does meanwhile
+    HOLD = "hold"
+    HOLD_FOLDER = "hold folder"
+    RELEASE = "release"
+    PRIORITY = "priority"
+    PAUSE = "pause"
+    CLOSED_HOURS = "closed hours"  # of `schedule`
+    AGAIN = "again"
 
 
-OFTEN = {Blow.KILL_DAEMON: 40, Blow.KILL_WORKERS: 30}
+OFTEN = {
+    Blow.KILL_DAEMON: 40,
+    Blow.KILL_WORKERS: 30,
+    Blow.HOLD: 8,
+    Blow.RELEASE: 8,
+    Blow.PRIORITY: 5,
+    Blow.PAUSE: 4,
+    Blow.AGAIN: 6,
+}
 WEIGHTS = dict.fromkeys(Blow, 2) | OFTEN
 DISKS = ("work", "outbox")
 AIMS = ("", "", "inbox/.nstd", "work/.new", "outbox/.staging")
@@ -36,7 +52,7 @@ class Event:
 
     `lasting` is how long a state such as a full disk is left, `disk` which one it is, and
     `deadly` whether the daemon is killed in the middle of it. A kill with an `aim` waits for a
-    moment until there is something in that folder.
+    moment until there is something in that folder. `pick`, from 0 to 1, chooses a job or a value.
     """
 
     wait: float
@@ -45,6 +61,7 @@ class Event:
     disk: str
     deadly: bool
     aim: str
+    pick: float
 
 
 def schedule(seed: int) -> Iterator[Event]:
@@ -62,4 +79,5 @@ def schedule(seed: int) -> Iterator[Event]:
             disk=draw.choice(DISKS),
             deadly=draw.random() < 0.4,
             aim=draw.choice(AIMS),
+            pick=draw.random(),
         )

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import TimeoutExpired
 
@@ -13,10 +14,12 @@ import psutil
 from PIL import Image
 from support.playground import Playground
 
+from soak import aftermath
 from soak.disks import Disk
 from soak.dropper import STYLE, Dropper
 from soak.judge import Judge, has_entries, recipe_pictures, sidecars
 from soak.manager import Manager
+from soak.operator import Operator
 from soak.report import Report
 from soak.schedule import DISKS, Blow, Event, schedule
 
@@ -40,14 +43,18 @@ class Storm:
     """One run over a root in `folder`, which must be empty."""
 
     def __init__(self, folder: Path, seed: int, *, mounted: bool) -> None:
-        self._ground = ground = Playground(folder, **SETTINGS)
+        self._gone = folder / "gone"
+        self._gone.mkdir()
+        retention = {"results": "90d", "failures": "90d", "move_to": str(self._gone)}
+        self._ground = ground = Playground(folder, **SETTINGS, retention=retention)
         Image.new("RGB", (16, 12), "orange").save(ground.styles / STYLE)
         self._disks = {name: Disk(ground.root / name, mounted=mounted) for name in DISKS}
         self._manager = Manager(ground.config_path, ground.environment, folder)
         scratch = folder / "scratch"
         scratch.mkdir()
         self._dropper = Dropper(ground.inbox, scratch, seed)
-        self._judge = Judge(ground.inbox, ground.work, ground.outbox)
+        self._judge = Judge(ground.inbox, ground.work, ground.outbox, self._gone)
+        self._operator = Operator(ground, self._dropper)
         self._schedule, self._began = schedule(seed), time.monotonic()
         self._excused_until = 0.0
         self.report = Report(seed=seed)
@@ -77,6 +84,7 @@ class Storm:
         while True:
             self._keep_up()
             self._top_up()
+            self._operator.look()
             if time.monotonic() >= until:
                 return
             time.sleep(0.02)
@@ -113,7 +121,15 @@ class Storm:
             case Blow.FILL_SPACE | Blow.FILL_INODES:
                 self._fill(event)
             case Blow.INBOX_AWAY | Blow.INBOX_GONE:
+                self._operator.inbox_taken()
                 self._take_inbox(event)
+                self._operator.inbox_taken()
+            case Blow.PAUSE:
+                self._pause(event)
+            case Blow.CLOSED_HOURS:
+                self._close_hours(event)
+            case _:
+                self._operator.act(event)
 
     def _await(self, aim: str) -> None:
         """Wait for the middle of a step, but not for ever."""
@@ -222,11 +238,43 @@ class Storm:
             except OSError:  # the daemon was faster
                 continue
 
+    # The operator
+
+    def _pause(self, event: Event) -> None:
+        """Through a kill or not, until it is over or resumed."""
+        is_timed = event.pick < 0.3
+        self._operator.pause(event.lasting, is_timed=is_timed, now=event.disk == "work")
+        self._let_within(event)
+        if not is_timed:
+            self._operator.resume()
+
+    def _close_hours(self, event: Event) -> None:
+        """The hours of `schedule` are over for a while."""
+        soon = datetime.now() + timedelta(hours=6)
+        self._set_hours([f"{soon:%H:%M}-{soon + timedelta(minutes=1):%H:%M}"])
+        self.report.asked["hours closed"] += 1
+        self._let_within(event)
+        self._set_hours([])
+
+    def _set_hours(self, hours: list[str]) -> None:
+        if not hours:
+            self._operator.opened()
+        self._ground.configure(schedule=hours)
+        if self._manager.ready.wait(5):
+            self._manager.send(signal.SIGHUP)
+
+    def _let_within(self, event: Event) -> None:
+        self._let(event.lasting)
+        if event.deadly:
+            self._kill_daemon()
+        self._let(event.lasting)
+
     # The end
 
     def _drain(self) -> None:
         """Start afresh, so that no pause is left, and wait until nothing waits or runs."""
         self._dropper.bring_late_pictures()
+        self._operator.let_go()
         self._keep_up()
         self._end(twice=False)
         self._keep_up()
@@ -235,6 +283,11 @@ class Storm:
             self._keep_up()
             time.sleep(0.2)
         self._end(twice=False)
+        aftermath.look_for_holds(self._ground, self.report)
+        aftermath.look_for_damage(self._ground, self.report)
+        self._judge.places()
+        self.report.expired = sum(each.is_relative_to(self._gone) for each in self._judge.results)
+        aftermath.expire_all(self._ground, self._manager.environment, self.report)
 
     def _is_empty(self) -> bool:
         ground = self._ground
@@ -247,6 +300,7 @@ class Storm:
         report.blows["restarts"] = manager.starts - 1
         report.longest_gap = manager.longest_gap
         report.judge(self._judge, self._dropper.ledger)
+        aftermath.judge_promises(self._judge, self._operator, report)
 
     def close(self) -> None:
         """End everything."""

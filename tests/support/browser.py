@@ -81,7 +81,7 @@ class Page:
 
     def wait(self, condition: Callable[[], T]) -> T:
         """The first true value of `condition`."""
-        return wait_for(condition, 30, str(self.driver.current_url))
+        return wait_for(condition, 30, str(self.driver.current_url), pause=0.1)
 
     def all(self, selector: str) -> list[WebElement]:
         """The elements that a selector matches."""

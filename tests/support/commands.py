@@ -17,7 +17,7 @@ from nstd.cli import main
 
 HERE = frozenset(
     {"submit", "status", "statsu", "check", "cancel", "retry", "init", "logs", "schema", "gallery"}
-    | {"again", "expire", "verify", "hold", "release", "priority", "pause", "resume"}
+    | {"again", "expire", "hold", "release", "priority", "pause", "resume"}
 )
 """Those that look at the disk, or write to it, and end."""
 

@@ -17,12 +17,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nstd.system.durable import Files
 from nstd.system.waits import Waits
-from support import TESTS
+from support import TESTS, forked
 
 QUICK = Waits(0.05, disk=0.05, full=0.05, full_job=0.05, claim=0.05, undo=0.05, publish=0.05)
 """Forged daemons do not wait long after an error."""
@@ -54,15 +55,17 @@ class FaultyFiles(Files):
     def watch_reads(self, root: Path) -> None:
         """Let reads below `root`, of this process, be the steps; there is no way back."""
 
+        ours = os.getpid()
+
         def heed(event: str, arguments: tuple[Any, ...]) -> None:
-            if event not in {"open", "os.listdir", "os.scandir"}:
+            if os.getpid() != ours or event not in {"open", "os.listdir", "os.scandir"}:
                 return
             path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes) else ""
             is_ours = path.startswith((str(root), "/proc/self/fd/")) or event == "os.scandir"
             if is_ours and not (event == "open" and arguments[2] & os.O_ACCMODE):
                 self._count("read", Path(path))
 
-        sys.addaudithook(heed)
+        sys.addaudithook(heed)  # also in the child processes that are forked, which are spared
 
     def step(self, operation: str, path: Path) -> None:
         """A change of the disk is about to happen."""
@@ -130,6 +133,8 @@ def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
     `make` makes the files of each daemon from the `files` of its line.
     """
     trust()
+    for name in forked.FORKED:
+        import_module(name)
     warm_up()
     for line in sys.stdin:
         order = json.loads(line)
@@ -138,6 +143,7 @@ def serve(make: Callable[..., FaultyFiles] = FaultyFiles) -> None:
         if pid == 0:
             os.close(steps)
             status = 99
+            forked.fork_children(os.environ["PYTHONPATH"].split(os.pathsep)[1])
             files = make(**order["files"])
             try:
                 status = run_daemon(Path(order["config"]), files)

@@ -10,20 +10,30 @@ import gc
 import importlib
 import os
 import runpy
+import secrets
 import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any, NoReturn
 
 import structlog
 
+from nstd.queue import job
+
 MODULE = [sys.executable, "-P", "-m"]
-FORKED = {"nstd.backends.probe", "nstd.executors.worker.main", "nstd.outbox.contact_sheet"}
-"""What the preloaded process has imported; other modules start as usual."""
+FORKED = (
+    "nstd.backends.probe",
+    "nstd.executors.worker.main",
+    "nstd.images.check",
+    "nstd.images.verify",
+    "nstd.outbox.contact_sheet",
+    "nstd.outbox.expiry.main",
+)
+"""What the process that forks has imported; other modules start as usual."""
 
 
 class ForkingPopen(subprocess.Popen[bytes]):
@@ -37,13 +47,18 @@ class ForkingPopen(subprocess.Popen[bytes]):
         if at is not None and command[at + len(MODULE)] in FORKED:
             module, *arguments = command[at + len(MODULE) :]
             kept = options.get("pass_fds", ())
-            options["preexec_fn"] = partial(_become, module, arguments, options["env"], kept)
+            environment = options.get("env") or dict(os.environ)
+            options["preexec_fn"] = partial(_become, module, arguments, environment, kept)
         super().__init__(command, **options)
 
 
 def fork_children(site: str) -> None:
-    """Have this process, a daemon whose plugins are in `site`, fork its child processes."""
+    """Have this process, a daemon whose plugins are in `site`, fork its child processes.
+
+    Its jobs have other ids than those of others that were forked in the same second.
+    """
     ForkingPopen.site = site
+    setattr(job, "_numbers", count(secrets.randbelow(2**24)))  # noqa: B010 - as after an import
     setattr(subprocess, "Popen", ForkingPopen)  # noqa: B010 - it has a type of its own
 
 

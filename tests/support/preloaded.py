@@ -7,6 +7,7 @@ one that is to be waited for, or only looked at, which is answered with its exit
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -14,37 +15,66 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
+from pydantic import BaseModel
+
 from support import CHECKOUT, TESTS, forked
+
+NEEDED = (
+    "nstd.backends.color_transfer",
+    "nstd.backends.gatys",
+    "nstd.cli.bars",
+    "nstd.cli.run",
+    "nstd.daemon.daemon",
+    "nstd.documents.schema",
+    "nstd.executors.local",
+    "nstd.executors.worker.output",
+    "support.hurried",
+    *forked.FORKED,
+)
+"""What a daemon and its children import, sooner or later."""
 
 
 def serve() -> None:
     """Fork for each order until there are no more."""
-    import jinja2  # noqa: F401 - what a daemon imports only when it needs it
-    from PIL import Image
-
-    import nstd.backends.color_transfer
-    import nstd.backends.gatys
-    import nstd.cli.run
-    import nstd.daemon.daemon
-    import nstd.documents.schema
-    import nstd.executors.local
-    import nstd.executors.worker.main
-    import nstd.executors.worker.output
-    import nstd.outbox.contact_sheet
-    import nstd.outbox.gallery.page  # noqa: F401
-    import support.hurried  # noqa: F401
-
-    Image.init()
+    _prepare()
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
         print(_answer(**json.loads(line)), flush=True)
+
+
+def _prepare() -> None:
+    """Make what a daemon and its children make once in their life."""
+    for name in NEEDED:
+        import_module(name)
+    from PIL import Image
+
+    from nstd.backends.discovery import discover
+    from nstd.executors.worker.provenance import versions
+    from nstd.outbox.gallery import page
+
+    Image.init()
+    discover()
+    versions()
+    page.render("")
+    for model in _below(BaseModel):
+        model.model_rebuild(raise_errors=False)
+
+
+def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in model.__subclasses__():
+        yield each
+        yield from _below(each)
 
 
 def _answer(*, wait: int = 0, poll: int = 0, **command: Any) -> str:
@@ -79,12 +109,30 @@ def _become(
         from support import hurried
 
         sys.argv = ["hurried", waits, *arguments]
-        sys.exit(hurried.main())
-    sys.argv = ["nstd", *arguments]
-    from nstd.cli import main
+        run = hurried.main
+    else:
+        from nstd.cli import main
 
-    main(arguments)
-    sys.exit(0)
+        sys.argv = ["nstd", *arguments]
+        run = partial(main, arguments)
+    _end(run)
+
+
+def _end(run: Callable[[], int | None]) -> NoReturn:
+    """Run to the end as a script does, but for freeing all that was ever imported."""
+    try:
+        status = run() or 0
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    # As at the end of every script: wait for threads, then call what was registered.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
 
 
 class Forked(subprocess.Popen[bytes]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from nstd import __version__
@@ -35,10 +36,16 @@ def device_name(result: Result) -> str:
 def versions() -> dict[str, str]:
     """The versions of nstd, Python and the packages used for pictures."""
     found = {"nstd": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+    return found | {name: version for name in _PACKAGES if (version := _version_of(name))}
+
+
+@cache  # one look parses a whole file
+def _version_of(package: str) -> str:
+    """The version of an installed package, else nothing."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _cpu_model() -> str:

@@ -8,12 +8,17 @@ import errno
 import hashlib
 import zlib
 from contextlib import suppress
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nstd import __version__
 from nstd.system.durable import Files
 from nstd.system.layout import GALLERY, PAGE
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _SCRIPTS = (
     "data.js",
@@ -54,11 +59,8 @@ def keep_page(outbox: Path, title: str, files: Files) -> None:
 
 def render(title: str, generator: str = "") -> bytes:
     """The page. It allows its scripts by their hash, so that a browser runs no other script."""
-    from jinja2 import Environment, StrictUndefined  # slow to import, and rarely needed
-
     script = "\n".join(_asset(name) for name in _SCRIPTS)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page = environment.from_string(_asset("page.html.j2")).render(
+    page = _template().render(
         title=title,
         generator=generator or _generator(title),
         folder=GALLERY,
@@ -77,6 +79,15 @@ def _generator(title: str) -> str:
     return f"{_GENERATOR} {__version__} {checksum:08x}"
 
 
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined  # slow to import, and rarely needed
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.from_string(_asset("page.html.j2"))
+
+
+@cache
 def _asset(name: str) -> str:
     return (resources.files("nstd.outbox.gallery") / "assets" / name).read_text(encoding="utf-8")
 

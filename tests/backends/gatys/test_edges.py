@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from support.gatys import VGG, install_vgg, narrow, painting, photograph, plain,
 from support.tables import table
 
 from nstd.backend import Style
+from nstd.backends.gatys import Gatys
 
 if TYPE_CHECKING:
     from nstd.backend import Pixels
@@ -50,9 +53,28 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow(monkeypatch)
 
 
-def checked(content: Pixels, style: Pixels, **options: Any) -> Pixels:
+Warm = Callable[[str, str, str], tuple[Gatys, dict[str, Any]]]
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> Warm:
+    """For a content, a style and a network: a backend that may have loaded it, and options.
+
+    One that is fitted to the pictures serves for other losses of the same pair alone.
+    """
+    install_vgg(tmp_path)
+    backend = cache(lambda *key: Gatys())
+
+    def prepared(content: str, style: str, network: str) -> tuple[Gatys, dict[str, Any]]:
+        pair = (content, style) if network.startswith("fitted") else (network,)
+        return backend(*pair), {"weights": tmp_path, **NETWORKS[network]}
+
+    return prepared
+
+
+def checked(content: Pixels, style: Pixels, backend: Gatys | None = None, **options: Any) -> Pixels:
     """A picture of the content's size with values in [0, 1], from a run whose losses are finite."""
-    result, seen = run(task(content, Style(style), **({"steps": 5} | options)))
+    result, seen = run(task(content, Style(style), **({"steps": 5} | options)), backend)
     assert result.pixels.shape == content.shape
     assert np.isfinite(result.pixels).all()
     assert result.pixels.min() >= 0
@@ -65,23 +87,19 @@ def checked(content: Pixels, style: Pixels, **options: Any) -> Pixels:
 @table("network", NETWORKS)
 @table("style", STYLES)
 @table("content", CONTENTS)
-def test_every_pair_gives_a_picture(tmp_path: Path, content: str, style: str, network: str) -> None:
+def test_every_pair_gives_a_picture(warm: Warm, content: str, style: str, network: str) -> None:
     """Every content with every style, on every kind of network and loss."""
-    if network == "vgg19":
-        install_vgg(tmp_path)
-    checked(CONTENTS[content], STYLES[style], weights=tmp_path, steps=3, **NETWORKS[network])
+    backend, options = warm(content, style, network)
+    checked(CONTENTS[content], STYLES[style], backend, steps=3, **options)
 
 
 @table("network", NETWORKS)
 @table("content", CONTENTS)
-def test_a_content_in_its_own_style_hardly_changes(
-    tmp_path: Path, content: str, network: str
-) -> None:
+def test_a_content_in_its_own_style_hardly_changes(warm: Warm, content: str, network: str) -> None:
     """There is nothing to do but to smooth; that is not made into noise."""
-    if network == "vgg19":
-        install_vgg(tmp_path)
     own = CONTENTS[content]
-    made = checked(own, own, weights=tmp_path, tv_weight=0, **NETWORKS[network])
+    backend, options = warm(content, content, network)
+    made = checked(own, own, backend, tv_weight=0, **options)
     assert np.abs(made - own).mean() < 0.02
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from support.gatys import VGG, install_vgg, narrow, painting, photograph, run, task
 
 from nstd.backend import Style
-from nstd.backends.gatys import Options
+from nstd.backends.gatys import Gatys, Options
 
 STRENGTHS = (0.2, 0.5, 0.8, 1.0)
 SIZES = ((36, 48), (48, 64), (72, 96))
@@ -24,10 +24,12 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow(monkeypatch)
 
 
-def ends(size: tuple[int, int], strength: float, **options: Any) -> tuple[float, float]:
+def ends(
+    backend: Gatys, size: tuple[int, int], strength: float, **options: Any
+) -> tuple[float, float]:
     """The content's distance at the end, and the share of the style's distance removed."""
     job = task(photograph(*size), Style(painting(*size)), strength=strength, steps=30, **options)
-    _, seen = run(job)
+    _, seen = run(job, backend)
     return seen[-1].losses["content"], 1 - seen[-1].losses["style"] / seen[0].losses["style"]
 
 
@@ -38,9 +40,11 @@ def test_it_means_the_same_on_every_size(tmp_path: Path, network: dict[str, Any]
     The share of the style's distance that it removes differs by at most 0.15 between sizes.
     """
     install_vgg(tmp_path)
-    removed = []
+    removed, backend = [], Gatys()
     for size in SIZES:
-        made = [ends(size, strength, weights=tmp_path, **network) for strength in STRENGTHS]
+        made = [
+            ends(backend, size, strength, weights=tmp_path, **network) for strength in STRENGTHS
+        ]
         assert all(weak[0] < strong[0] for weak, strong in pairwise(made))
         removed.append([share for _, share in made])
         assert removed[-1][0] < removed[-1][-1]
