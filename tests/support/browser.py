@@ -111,8 +111,8 @@ class Page:
         """AssertionError for a request that left the page's own folder, or a complaint."""
         requests, complaints = self._drain()
         away = [url for url in requests if not url.startswith((self.origin, "data:", "about:"))]
-        assert away == []
-        assert complaints == []
+        assert not away, away
+        assert not complaints, complaints
 
     def log(self, kind: str) -> list[dict[str, Any]]:
         """What the browser has noted since the last time."""
