@@ -232,9 +232,13 @@ class Playground:
             process.wait(timeout=10)
 
     def events(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
-        """The lines of the log, rotated ones too, oldest first: those that match."""
+        """The lines of the log, rotated ones too, oldest first: those that match.
+
+        The last one may be written at this moment: it counts once it is whole.
+        """
         files = sorted(self.outbox.glob("logs/nstd.jsonl*"), reverse=True)
-        lines = [json.loads(text) for path in files for text in path.read_text().splitlines()]
+        texts = [path.read_text().rpartition("\n")[0] for path in files]
+        lines = [json.loads(line) for text in texts for line in text.splitlines()]
         return matching(lines, event, **fields)
 
     def told(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
