@@ -36,8 +36,11 @@ def command(config: Path | None, as_json: bool) -> None:
         backend = plugins.get(plugin.name)
         side = "that of the content" if backend.size is None else f"at most {backend.size} pixels"
         click.echo(f"    {'output.size':20} Longest side of the result. [{side}]")
-        if roles := takes(backend):
-            click.echo(f"    takes pictures as {', '.join(sorted(roles))}")
+        roles = takes(backend)
+        if pictures := roles - {"earlier"}:
+            click.echo(f"    takes pictures as {', '.join(sorted(pictures))}")
+        if "earlier" in roles:
+            click.echo("    makes films that do not flicker")
         for name, option in backend.Options.model_fields.items():
             unset = option.is_required() or option.default is None
             usual = "" if unset else f" [{option.default}]"

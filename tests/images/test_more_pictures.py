@@ -219,7 +219,6 @@ def test_a_backend_that_has_no_use_for_a_picture_refuses_it(ground: Playground) 
     expected = [
         "beach.yaml:3:1: init: the backend 'color-transfer' has no use for it",
         "beach.yaml:6:25: mask: the backend 'color-transfer' has no use for it",
-        "beach.yaml:7:1: series: the backend 'color-transfer' has no use for it",
     ]
     (ground.inbox / "beach.yaml").write_text(text)
     checked = ground.command("check", "beach.yaml", cwd=ground.inbox)
@@ -243,9 +242,10 @@ def test_the_place_is_right_for_a_single_style(ground: Playground) -> None:
 
 
 def test_backends_tell_what_they_take(ground: Playground) -> None:
-    """So that a person finds the one for a region."""
+    """So that a person finds the one for a region, or for a film."""
     told = ground.command("backends").stdout
     assert told.count("    takes pictures as init, mask, region, series") == 2
+    assert told.count("    makes films that do not flicker") == 1
 
 
 def test_submit_sends_a_series_and_a_beginning(ground: Playground) -> None:
