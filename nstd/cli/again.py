@@ -53,7 +53,9 @@ def command(
     """
     from nstd.client.again import make_again
     from nstd.client.find import find_job
+    from nstd.client.recipe_folder import folder_meant
     from nstd.documents.config import find_config, load_config
+    from nstd.errors import StoreError
     from nstd.system.layout import LOCK
     from nstd.system.lock import holder
 
@@ -65,7 +67,10 @@ def command(
             raise click.UsageError("a folder is made as its recipe says: change that instead")
         _folder(settings, job, yes)
         return
-    target = find_job(settings, job, ("done", "failed") if options else ("done",))
+    try:
+        target = find_job(settings, job, ("done", "failed") if options else ("done",))
+    except StoreError as error:
+        raise folder_meant(settings, job, error) from None
     submitted = make_again(settings, settings.folder("outbox") / target.name, options, name)
     click.echo(f"submitted {submitted.sidecar}", err=wait)
     if wait:

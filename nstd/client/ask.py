@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nstd.client.find import Target, find_job
-from nstd.client.recipe_folder import find_recipe_folder, is_recipe_folder
+from nstd.client.recipe_folder import find_recipe_folder, folder_meant
 from nstd.documents.config import Config
-from nstd.errors import StoreError, in_shell
+from nstd.errors import StoreError
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.queue.paths import JobPaths
 from nstd.system.durable import Files
@@ -31,10 +31,7 @@ def find_waiting(config: Config, wanted: str, *, folders: bool = False) -> Targe
     try:
         target = find_job(config, wanted, ("batch", "work", "inbox"))
     except StoreError as error:
-        if not (folders and is_recipe_folder(config, wanted)):
-            raise
-        hint = f"{in_shell(f'{wanted}/')} is a folder with a recipe: say it with the slash"
-        raise StoreError(error.code, error.message, hint) from None
+        raise (folder_meant(config, wanted, error) if folders else error) from None
     work = config.folder("work")
     may_run = target.where == "work" and holder(work / LOCK) is not None
     if may_run and JobPaths(work / target.name).read_job().running:

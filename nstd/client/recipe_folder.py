@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nstd.documents.config import Config
-from nstd.errors import StoreError
+from nstd.errors import StoreError, in_shell
 from nstd.intake.names import is_recipe
 
 
@@ -30,6 +30,15 @@ def is_recipe_folder(config: Config, wanted: str) -> bool:
     with suppress(StoreError):
         return bool(find_recipe_folder(config, wanted))
     return False
+
+
+def folder_meant(config: Config, wanted: str, error: StoreError) -> StoreError:
+    """`error` about a job that was not found; if `wanted` is a folder with a recipe, with a hint
+    that says so."""
+    if not is_recipe_folder(config, wanted):
+        return error
+    hint = f"{in_shell(f'{wanted}/')} is a folder with a recipe: say it with the slash"
+    return StoreError(error.code, error.message, hint)
 
 
 def _names(inbox: Path, wanted: Path) -> list[Path]:

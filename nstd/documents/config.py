@@ -160,8 +160,8 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
         ) from None
     except DocumentError as error:
         hint = (
-            f"correct it: `nstd check {in_shell(path)}` shows each place; `nstd init` makes a new "
-            "root, whose config.yaml has every setting"
+            f"correct it: `nstd check -c {in_shell(path)} {in_shell(path)}` shows each place; "
+            "`nstd init` makes a new root, whose config.yaml has every setting"
         )
         raise ConfigError.of("config_invalid", error.problems, hint) from None
 

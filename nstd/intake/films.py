@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Kinds = Mapping[str, "FilmKind | None"]
 """From the names of contents in a sidecar to their kinds of films; None: it is a picture. Those
 that are not there yet are left out."""
-_STILL = (".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-"""Suffixes of files that are not looked into: they are pictures."""
 _CHOICES = ("frames", "every", "fps")
 _NO_FILMS = {
     "init": "init: a film starts at its own frames",
@@ -35,7 +33,7 @@ def film_kind_of(picture: Found) -> FilmKind | None:
     """The kind of a film, by its first bytes; None for a picture. Raises OSError."""
     if picture.is_folder:
         return "frames"
-    if picture.frame is not None or picture.name.lower().endswith(_STILL):
+    if picture.frame is not None:
         return None
     from nstd.images.film import kinds
 

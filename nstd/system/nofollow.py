@@ -233,11 +233,10 @@ def _kind(mode: int) -> str:
 
 
 def _refused(name: str, what: str) -> SidecarError:
-    return SidecarError(
-        "path_refused",
-        f"'{printable(name)}' is {what}",
-        "name a regular picture file that lies in the inbox or in the styles folder",
-    )
+    hint = "name a regular picture file that lies in the inbox or in the styles folder"
+    if what == "a folder":
+        hint += f"; a folder of the frames of a film has a slash at its end: '{printable(name)}/'"
+    return SidecarError("path_refused", f"'{printable(name)}' is {what}", hint)
 
 
 def refuse_links(root: Path, path: Path) -> None:

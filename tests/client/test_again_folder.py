@@ -64,6 +64,14 @@ def test_all_that_was_kept_is_made_again_with_the_changed_recipe_as_new_results(
     assert (line["folder"], line["pictures"]) == ("starry", 3)
 
 
+def test_a_folder_without_its_slash_is_told_with_it(playground: Playground) -> None:
+    """Whether its name fits several jobs, or none."""
+    fill(playground)
+    done = playground.command("again", "starry")
+    assert done.returncode == 1
+    assert "starry/ is a folder with a recipe: say it with the slash" in done.stderr
+
+
 def test_it_says_how_many_and_asks_and_a_no_changes_nothing(playground: Playground) -> None:
     """So does the end of the input."""
     fill(playground)

@@ -310,3 +310,29 @@ def test_limits_of_films_are_those_of_the_config(cinema: Playground) -> None:
     cinema.sidecar("large", content="loop.gif", style="tiny.png")
     assert cinema.once().returncode in (0, 1)
     assert "limits.film_bytes" in cinema.reason("large")["hint"]
+
+
+def test_a_film_is_known_by_its_bytes_and_not_by_its_name(cinema: Playground) -> None:
+    """Also where its name is that of a photograph."""
+    save_gif(cinema.inbox / "film.gif", pictures(2))
+    (cinema.inbox / "film.gif").rename(cinema.inbox / "film.jpg")
+    cinema.sidecar("named", content="film.jpg")
+    assert cinema.once().returncode == 0
+    assert frames_of(cinema.outbox / "named" / "named.gif") == 2
+
+
+def test_verify_knows_the_frames_that_a_failed_job_was_made_of(cinema: Playground) -> None:
+    """All are as they were, or one is gone; the message names the folder with one slash."""
+    save_folder(cinema.inbox / "shots", pictures(2))
+    Image.new("RGB", (10, 10)).save(sorted((cinema.inbox / "shots").iterdir())[-1])
+    cinema.sidecar("uneven", content="shots/")
+    cinema.once()
+    assert cinema.reason("uneven")["message"].startswith("shots/")
+    assert "//" not in cinema.reason("uneven")["message"]
+    verified = cinema.command("verify")
+    assert verified.returncode == 0, verified.stdout
+    next((cinema.outbox / "failed" / "uneven" / "inputs").glob("*/*")).unlink()
+    assert "its copy of shots/ is changed" in cinema.command("verify").stdout
+    cinema.sidecar("slashless", content="shots")
+    cinema.once()
+    assert "'shots/'" in cinema.reason("slashless")["hint"]

@@ -135,7 +135,7 @@ class Decoder:
         except PictureError as error:
             if self._is_misplaced_film(given):
                 raise _no_picture(given) from None
-            message = error.message.replace(given.file, given.source)
+            message = error.message.replace(given.file, given.source.removesuffix("/"))
             raise PictureError(error.code, message, error.hint) from None
 
 

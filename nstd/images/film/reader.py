@@ -133,7 +133,9 @@ def _open_source(path: Path, limits: FilmLimits, choice: FrameChoice) -> Source:
         file.close()
         raise
     file.close()
-    raise broken(path.name, "no film of a kind that is read, or a picture of one frame only")
+    raise broken(
+        path.name, "no film of a kind that is read; a picture has one frame, and needs no #0"
+    )
 
 
 def _size(

@@ -9,6 +9,13 @@ from typing import BinaryIO
 from nstd.images.film.kinds import FilmKind, gif_blocks, png_chunks
 
 _STEPS = 1 << 16
+_BOXES = frozenset(
+    (
+        b"ftyp styp moov moof mfra mdat free skip wide udta uuid meta sidx ssix prft emsg pdin "
+        b"pnot PICT junk bloc idat"
+    ).split()
+)
+"""The names of boxes of the outermost level."""
 _UNKNOWN = {(1 << 7 * length) - 1 for length in range(1, 9)}
 """The lengths of a Matroska element that mean "to the end" (RFC 8794, 6.2)."""
 
@@ -39,7 +46,7 @@ def _end_of_boxes(file: BinaryIO, end: int) -> int:
         size = int.from_bytes(head[:4])
         if size == 1:
             size = int.from_bytes(head[8:16])
-        if size < 8:
+        if size < 8 or head[4:8] not in _BOXES:  # what follows the film does not matter
             return end
         at += size
     return end

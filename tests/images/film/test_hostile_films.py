@@ -58,6 +58,17 @@ def test_a_film_cut_short_anywhere_is_refused(tmp_path: Path, name: str) -> None
     assert "cut short, its end is missing" in reasons[-1]
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_bytes_after_the_end_of_a_film_do_not_matter(tmp_path: Path, name: str) -> None:
+    """As some programs add them: nothing of the film is missing."""
+    path = tmp_path / name
+    FILMS[name](path)
+    with path.open("ab") as file:
+        file.write(b"trailing bytes\n")
+    with opened(path) as film:
+        assert len(film.moments) == (6 if name == "a.mp4" else 4)
+
+
 def test_frames_that_are_missing_inside_are_noted(tmp_path: Path) -> None:
     """In Matroska, FFmpeg ends at what it cannot read."""
     path = make_film(tmp_path / "a.mkv", 50)
@@ -84,7 +95,7 @@ def test_what_is_no_film_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_still_picture_is_no_film(tmp_path: Path) -> None:
     drawn(0).save(tmp_path / "a.png")
-    assert "one frame only" in refused(tmp_path / "a.png").message
+    assert "a picture has one frame" in refused(tmp_path / "a.png").message
 
 
 def test_a_film_without_pictures_is_refused(tmp_path: Path) -> None:
