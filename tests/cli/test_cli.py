@@ -152,7 +152,10 @@ def test_a_wrong_config_does_not_blind_those_who_look(
     assert "job.finished" in logs.stdout
     for done in (status, logs):
         assert words in done.stderr
-        assert f"`nstd check {playground.config_path}` shows each place" in done.stderr
+        assert (
+            f"`nstd check -c {playground.config_path} {playground.config_path}` shows each place"
+            in done.stderr
+        )
     checked = playground.command("check", str(playground.config_path))
     assert words in checked.stdout
 
@@ -167,7 +170,7 @@ def test_a_config_whose_folders_cannot_be_known_is_an_error_with_a_hint(
     assert done.returncode == 3
     assert not done.stdout
     assert "[config_invalid]" in done.stderr
-    assert f"`nstd check {playground.config_path}`" in done.stderr
+    assert f"`nstd check -c {playground.config_path} {playground.config_path}`" in done.stderr
 
 
 def test_doctor_tells_a_wrong_config_and_looks_at_the_rest(playground: Playground) -> None:
