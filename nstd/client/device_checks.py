@@ -18,6 +18,7 @@ from nstd.executors.devices import CLOSED, choose, make_slots, why_closed
 from nstd.executors.makers import MAKERS, NVIDIA_PACKAGES, Maker
 from nstd.executors.torch_build import TorchBuild, torch_build
 from nstd.executors.visible import visible_gpus
+from nstd.system.child import answer_of
 from nstd.system.cpus import Cpus
 from nstd.system.units import counted
 
@@ -105,19 +106,13 @@ def _unit(maker: Maker, build: TorchBuild, root: Path) -> Iterator[Finding]:
 
 def _unit_properties() -> dict[str, str]:
     """What systemd says about the unit; empty without systemd or the unit. Lists have lines."""
-    try:
-        answer = subprocess.run(
-            ["systemctl", "show", _UNIT, f"--property={','.join(_PROPERTIES)}"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_UNIT_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+    answer = answer_of(
+        ["systemctl", "show", _UNIT, f"--property={','.join(_PROPERTIES)}"], _UNIT_SECONDS
+    )
+    if not answer:
         return {}
     found = dict.fromkeys(_PROPERTIES, "")
-    for line in answer.stdout.splitlines():
+    for line in answer.splitlines():
         name, _, value = line.partition("=")
         found[name] = f"{found.get(name, '')}{value}\n"
     return {name: value.strip() for name, value in found.items()}

@@ -6,9 +6,9 @@ Each maker has a variable of its own; a worker's list is relative to the daemon'
 from __future__ import annotations
 
 import os
-import subprocess
 
 from nstd.executors.torch_build import TorchBuild
+from nstd.system.child import answer_of
 
 _SMI_SECONDS = 10.0
 _HIDDEN = "-1"
@@ -69,18 +69,9 @@ def number_visible(present: int, variables: tuple[str, ...]) -> int:
 
 def _installed_gpus() -> list[str]:
     """The indices that nvidia-smi lists."""
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SMI_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return []
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip().isdecimal()]
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    lines = answer_of(command, _SMI_SECONDS).splitlines()
+    return [line.strip() for line in lines if line.strip().isdecimal()]
 
 
 def _entry(variable: str, index: int) -> str:

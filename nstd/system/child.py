@@ -42,6 +42,22 @@ def import_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
 
 
+def answer_of(command: Sequence[str], seconds: float) -> str:
+    """What a program prints; "" if it is absent, fails, or does not answer in so many seconds."""
+    try:
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return ""
+    return answer.stdout
+
+
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it ends."""
     import ctypes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -17,7 +16,7 @@ from nstd.outbox.results import read_ended
 from nstd.outbox.survey import OutboxFolder
 from nstd.queue.batch import MANIFEST
 from nstd.queue.job import JOB_ID
-from nstd.system.folder_digest import digest_of_folder
+from nstd.system.folder_digest import sha256_of, sha256_of_folder
 from nstd.system.layout import without_failed
 from nstd.system.nofollow import Folder
 from nstd.system.units import format_size
@@ -146,7 +145,8 @@ class ResultChecks:
                 continue
             name = f"{place.path}/inputs/{PurePosixPath(given.kept).name}"
             try:
-                sha256 = self._sha256(name, is_folder=given.file.endswith("/"))
+                is_folder = given.file.endswith("/")
+                sha256 = (sha256_of_folder if is_folder else sha256_of)(self._folder, name)
             except (OSError, SidecarError):
                 sha256 = ""
             if sha256 == given.sha256 or (self._outbox / name).is_symlink():
@@ -155,16 +155,6 @@ class ResultChecks:
             said = f"its copy of {source} is {'changed' if sha256 else 'missing'}"
             hint = f"before `nstd retry`, put {source} into the inbox again"
             yield self._damage("copy_changed" if sha256 else "copy_missing", place, said, hint)
-
-    def _sha256(self, name: str, *, is_folder: bool) -> str:
-        """That of a file, or of a folder of frames. Raises OSError and SidecarError."""
-        if is_folder:
-            leaves = self._folder.signatures(name)
-            return digest_of_folder(
-                (leaf, self._sha256(f"{name}/{leaf}", is_folder=False)) for leaf in leaves
-            )
-        with self._folder.open(name) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _again(self, place: OutboxFolder) -> str:
         """How the sidecar beside a damaged record makes the job once more: from the folder of the

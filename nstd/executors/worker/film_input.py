@@ -82,5 +82,5 @@ def spread(count: int, most: int = SAMPLE) -> list[int]:
 
 def sample_of(film: Film) -> tuple[Pixels, ...]:
     """Small frames from the whole length of a film, as the series of each of its frames."""
-    frames = (seen(next(film.frames(index))) for index in spread(len(film.moments)))
-    return tuple(smaller(frame, SERIES_SIDE) for frame in frames)
+    frames = film.frames_at(spread(len(film.moments)))
+    return tuple(smaller(seen(frame), SERIES_SIDE) for frame in frames)

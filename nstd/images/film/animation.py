@@ -18,7 +18,7 @@ from nstd.images.film.choosing import check_pixels
 from nstd.images.film.failures import broken, cut_short
 from nstd.images.film.kinds import FilmKind
 from nstd.images.film.model import FilmFacts, FilmLimits
-from nstd.images.film.source import Decoded, opened_again
+from nstd.images.film.source import DecodedFrame, opened_again
 from nstd.images.film.whole import is_whole
 from nstd.images.model import Picture, Scale, Stored
 from nstd.images.pillow import orientation_of, profile_of
@@ -68,7 +68,7 @@ class Animation:
         """What is unusual about the film, as far as it has been decoded."""
         return (_SHORT_NOTE,) if self._short else ()
 
-    def decoded(self) -> Generator[Decoded]:
+    def decoded(self) -> Generator[DecodedFrame]:
         """All frames from the first one on, with ascending times."""
         time = Fraction(0)
         with self._open() as image:
@@ -77,7 +77,7 @@ class Animation:
                     break
                 duration = self._duration(image)
                 size, has_alpha = self._upright(image.size), _is_transparent(image)
-                yield Decoded(time, duration, size, partial(self._developed, image), has_alpha)
+                yield DecodedFrame(time, duration, size, partial(self._developed, image), has_alpha)
                 time += duration
         if self.facts.frames not in (None, index - self._first):
             raise broken(self._name, f"{index - self._first} of its {self.facts.frames} frames")

@@ -12,7 +12,7 @@ from math import lcm
 from nstd.errors import PictureError
 from nstd.images.film.failures import broken, refused
 from nstd.images.film.model import FilmFacts, FilmLimits, FrameChoice, Moment
-from nstd.images.film.source import Decoded, Source
+from nstd.images.film.source import DecodedFrame, Source
 
 FASTEST = 1000
 """The most frames in a second; a film of more is no film that anybody could watch."""
@@ -46,7 +46,7 @@ class Chooser:
 
 
 @dataclass
-class Survey:
+class FilmSurvey:
     """The moments of the chosen frames, and the facts of the film as they were found."""
 
     moments: tuple[Moment, ...]
@@ -77,7 +77,7 @@ def check_claims(name: str, facts: FilmFacts, choice: FrameChoice, limits: FilmL
 
 def survey(
     name: str, source: Source, choice: FrameChoice, limits: FilmLimits, tick: Callable[[], None]
-) -> Survey:
+) -> FilmSurvey:
     """Decode the film up to the last chosen frame.
 
     Raises PictureError `picture_refused` as soon as it exceeds the limits, or if none of the chosen
@@ -103,7 +103,7 @@ def survey(
         raise _none_chosen(name, seen.number)
     moments = _with_durations(found, seen.end if is_end else seen.time)
     facts = replace(seen.facts(is_end), has_alpha=has_alpha, time_unit=_unit_of(moments))
-    return Survey(moments, facts, seen.notes() if is_end else ())
+    return FilmSurvey(moments, facts, seen.notes() if is_end else ())
 
 
 @dataclass
@@ -120,7 +120,7 @@ class _Seen:
     _start: Fraction = Fraction(0)
     _steps: set[Fraction] = field(default_factory=set)
 
-    def add(self, frame: Decoded) -> Fraction:
+    def add(self, frame: DecodedFrame) -> Fraction:
         """The time of one more frame since the first."""
         self.number += 1
         if self.number == 1:
@@ -174,7 +174,7 @@ def _with_durations(found: list[Moment], end: Fraction) -> tuple[Moment, ...]:
 
 
 def _check_frame(
-    name: str, number: int, time: Fraction, frame: Decoded, limits: FilmLimits
+    name: str, number: int, time: Fraction, frame: DecodedFrame, limits: FilmLimits
 ) -> None:
     check_pixels(name, frame.size, limits)
     if number > FASTEST * (time + 1):

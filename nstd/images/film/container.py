@@ -25,7 +25,7 @@ from nstd.images.film.display import orientation_of_matrix, shown_size
 from nstd.images.film.failures import broken, cut_short
 from nstd.images.film.kinds import FilmKind
 from nstd.images.film.model import FilmFacts, FilmLimits
-from nstd.images.film.source import Decoded
+from nstd.images.film.source import DecodedFrame
 from nstd.images.film.whole import is_whole
 from nstd.images.model import Picture, Scale, Stored
 from nstd.images.space import Space, space_of_code_points
@@ -69,7 +69,7 @@ class Container:
             said.append(f"{self._behind:,} frames without a time of their own were left out")
         return tuple(said)
 
-    def decoded(self) -> Generator[Decoded]:
+    def decoded(self) -> Generator[DecodedFrame]:
         """All frames from the first one on, with ascending times."""
         self._damaged = self._behind = 0
         before: Fraction | None = None
@@ -151,14 +151,14 @@ class Container:
 
     def _decoded(
         self, stream: VideoStream, frame: VideoFrame, time: Fraction, unit: Fraction
-    ) -> Decoded:
+    ) -> DecodedFrame:
         if frame.interlaced_frame:
             self._seen[_INTERLACED] = None
         if (space := _space(frame)) is not None and space.note:
             self._seen[space.note] = None
         orientation = _orientation(frame)
         size = shown_size(frame.width, frame.height, stream.sample_aspect_ratio, orientation)
-        return Decoded(
+        return DecodedFrame(
             time,
             max(0, frame.duration) * unit,
             size,
@@ -166,7 +166,7 @@ class Container:
             yuv.has_alpha(frame.format),
         )
 
-    def _facts(self, container: InputContainer, first: Decoded) -> FilmFacts:
+    def _facts(self, container: InputContainer, first: DecodedFrame) -> FilmFacts:
         stream = self._stream(container)
         unit = stream.time_base or Fraction(1, 1000)
         seconds = float(stream.duration * unit) if stream.duration else None

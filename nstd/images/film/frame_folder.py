@@ -14,7 +14,7 @@ from nstd.images.decode import decode
 from nstd.images.film.failures import broken, refused
 from nstd.images.film.frame_names import frame_names, parts_of
 from nstd.images.film.model import FilmFacts, FilmLimits
-from nstd.images.film.source import Decoded
+from nstd.images.film.source import DecodedFrame
 from nstd.images.model import Picture, Scale
 from nstd.system.units import counted, format_size
 
@@ -45,7 +45,7 @@ class FrameFolder:
             rate=1 / self._duration,
         )
 
-    def decoded(self) -> Generator[Decoded]:
+    def decoded(self) -> Generator[DecodedFrame]:
         """All frames from the first one on."""
         for index, name in enumerate(self._names):
             size, has_alpha = self._probed(name)
@@ -53,7 +53,7 @@ class FrameFolder:
             if size != given:
                 raise _other_size(self._folder / name, size, given)
             develop = partial(self._developed, name)
-            yield Decoded(index * self._duration, self._duration, size, develop, has_alpha)
+            yield DecodedFrame(index * self._duration, self._duration, size, develop, has_alpha)
 
     def close(self) -> None:
         """Nothing is open between two frames."""

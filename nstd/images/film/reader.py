@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -43,12 +43,16 @@ class Film:
     _source: Source
 
     def frames(self, start: int = 0) -> Generator[Frame]:
-        """The chosen frames, from the one at index `start` of `moments` on.
+        """The chosen frames, from the one at index `start` of `moments` on; see `frames_at`."""
+        return self.frames_at(range(start, len(self.moments)))
+
+    def frames_at(self, indexes: Sequence[int]) -> Generator[Frame]:
+        """The chosen frames at these ascending indexes of `moments`, in one reading of the film.
 
         The same film gives the same pixels, however often and from wherever it is read. Holds one
         frame in memory. Raises PictureError if the file has changed or its disk fails.
         """
-        waiting = list(reversed(self.moments[start:]))
+        waiting = [self.moments[index] for index in reversed(indexes)]
         with explained_film(self.path), closing(self._source.decoded()) as every:
             for number, decoded in enumerate(every, 1):
                 if not waiting:

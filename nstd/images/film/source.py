@@ -16,7 +16,7 @@ from nstd.images.model import Picture, Scale
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedFrame:
     """A decoded frame.
 
     `time` is on the clock of the film's file, `duration` what the file says, 0 if it says nothing,
@@ -42,7 +42,7 @@ class Source(Protocol):
         """What is unusual about the film, as far as it has been decoded."""
         ...
 
-    def decoded(self) -> Generator[Decoded]:
+    def decoded(self) -> Generator[DecodedFrame]:
         """All frames from the first one on, with ascending times; can be called again."""
         ...
 

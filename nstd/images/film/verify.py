@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from nstd.errors import PictureError, SidecarError, clean, printable
 from nstd.images.film.model import FilmLimits
 from nstd.images.film.reader import open_film
-from nstd.system.folder_digest import digest_of_folder
+from nstd.system.folder_digest import sha256_of, sha256_of_folder
 from nstd.system.nofollow import Folder
 
 _SIDE = 16384
@@ -21,7 +20,7 @@ def verify_film(
     """The SHA-256 of a film, and why it cannot be decoded to so many frames. Follows no link."""
     path = folder.path / name
     try:
-        sha256 = _digest_of_folder(folder, name) if path.is_dir() else _digest(folder, name)
+        sha256 = sha256_of_folder(folder, name) if path.is_dir() else sha256_of(folder, name)
     except (OSError, SidecarError) as error:
         return {"sha256": "", "error": printable(clean(error))}
     return {"sha256": sha256, "error": _decode(path, width, height, frames)}
@@ -41,13 +40,3 @@ def _decode(path: Path, width: int | None, height: int | None, frames: int) -> s
     except PictureError as error:
         return printable(error.message)
     return ""
-
-
-def _digest(folder: Folder, name: str) -> str:
-    with folder.open(name) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest_of_folder(folder: Folder, name: str) -> str:
-    leaves = [leaf for leaf in folder.signatures(name) if leaf[0] != "."]
-    return digest_of_folder((leaf, _digest(folder, f"{name}/{leaf}")) for leaf in leaves)

@@ -386,3 +386,16 @@ def test_interlaced_films_are_noted(tmp_path: Path) -> None:
     with opened(path) as film:
         assert len(film.moments) == 4
         assert any("interlaced" in note for note in film.notes)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
+def test_some_frames_are_those_of_the_whole(tmp_path: Path, name: str) -> None:
+    """With their times; in one reading, whichever they are."""
+    path = tmp_path / name
+    make_film(path, 6) if name == "a.mp4" else make_animation(path, [40] * 6)
+    with opened(path) as film:
+        every, some = list(film.frames()), list(film.frames_at([1, 2, 5]))
+    wanted = [every[index] for index in (1, 2, 5)]
+    assert [frame.moment for frame in some] == [frame.moment for frame in wanted]
+    for frame, like in zip(some, wanted, strict=True):
+        assert np.array_equal(frame.pixels, like.pixels)
