@@ -17,7 +17,7 @@ from nstd.client.device_checks import devices
 from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding, Level
 from nstd.client.folder_checks import access, folders, space, watching
-from nstd.client.status import advice_on_unreadable, list_unreadable
+from nstd.client.unreadable import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import WeightsError, printable
 from nstd.queue.notices import NoticeFolder
