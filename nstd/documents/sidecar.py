@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
-from nstd.documents.film import FrameRange
+from nstd.documents.film import FrameRange, check_frame
 from nstd.documents.model import BATCH_ID, Membership, Model, OutputFormat, Role
 from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.errors import Problem, SidecarError
@@ -54,6 +54,7 @@ def check_picture_path(text: str) -> str:
         raise ValueError("must not be a hidden file")
     if any(len(part.encode()) > 255 for part in path.parts):
         raise ValueError("must have no name of more than 255 bytes")
+    check_frame(text)
     return text
 
 
