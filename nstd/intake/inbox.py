@@ -163,11 +163,11 @@ class Inbox:
     def notes(self) -> list[InboxNote]:
         """Notes about the files of the last scan that will not become jobs as they are."""
         unread = [notes.unreadable(name, error) for name, error in self._errors.items()]
-        found = [*self._orphans.notes(), *unread, *notes.mistaken(self._listing.mistakes)]
+        pictures = self._pictures.found()
+        named = {picture.name for picture in pictures if picture.root == self.root}
+        found = [*self._orphans.notes(), *unread, *notes.mistaken(self._listing.mistakes, named)]
         found += self.folders.notes
         if not self.pending:  # else a sidecar that is not read yet may name the pictures
-            pictures = self._pictures.found()
-            named = {picture.name for picture in pictures if picture.root == self.root}
             found += notes.unnamed(self._listing.pictures, named, found)
         return found[:MOST_NOTES]
 
