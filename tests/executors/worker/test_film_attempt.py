@@ -254,7 +254,7 @@ def test_a_film_without_room_on_the_disk_waits_or_is_refused_before_any_frame(
     assert "clip.gif: its 4 frames of 48 x 32 pixels need some" in small.failure.message
     sizes = [path.stat().st_size for path in sorted(whole.paths.frames.glob("*.png"))]
     needed = sum(sizes) + attempt_module.DISK_BYTES * 48 * 32
-    shutil.copytree(whole.paths.frames, bench.paths.frames)
+    shutil.copytree(whole.paths.frames, bench.paths.frames, dirs_exist_ok=True)
     for path in sorted(bench.paths.frames.glob("*.png"))[1:]:
         path.unlink()
     assert with_disk(10**9, sizes[0]).full_path == str(bench.paths.folder)
