@@ -18,11 +18,12 @@ from nstd.client.editor import keep_sidecar_schema
 from nstd.client.picture_search import FoundPicture, PictureSearch, has_bytes_of
 from nstd.client.submit import Submitted, check_weights
 from nstd.documents.config import Config
+from nstd.documents.film import frame_of, split_frame
 from nstd.documents.grid import GridFile, parse_grid
 from nstd.documents.sidecar_writer import dump, set_option, without_places
 from nstd.errors import PictureError, SidecarError, StoreError, printable
 from nstd.intake.films import with_films
-from nstd.intake.locator import Locator, frame_of, split_frame
+from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import make_plan, safe_name
 from nstd.outbox.record import Reason, Record, RecordedInput

@@ -53,7 +53,7 @@ def too_large(
     """
     for picture in pictures:
         size, most, which = picture.signature.size, limits.picture_bytes, "picture_bytes"
-        if size > most and film_kind_of(picture):
+        if size > most and (picture.frame is not None or film_kind_of(picture)):
             most, which = limits.film_bytes, "film_bytes"
         if size > most:
             return SidecarError(

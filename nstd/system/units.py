@@ -68,6 +68,12 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
+def pictures_and_films(pictures: int, films: int) -> str:
+    """`3 pictures and 1 film`; what there is none of is left out, unless there is nothing."""
+    said = [counted(pictures, "picture")] if pictures or not films else []
+    return " and ".join([*said, counted(films, "film")] if films else said)
+
+
 @dataclass(frozen=True)
 class Unit:
     """A kind of number that people write as text."""

@@ -55,6 +55,10 @@ class FrameStore:
             count += 1
         return count
 
+    def size(self, count: int) -> int:
+        """How many bytes the first `count` frames have together."""
+        return sum(self._paths.frame(number + 1).stat().st_size for number in range(count))
+
     def write(self, number: int, pixels: Pixels, alpha: Mask | None, facts: FrameFacts) -> Pixels:
         """Store a frame; returns its pixels as they are stored."""
         values = _to_16_bits(pixels)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from nstd.documents.film import FilmBounds, FilmSettings, bounds_of
+from nstd.documents.film import FilmSettings, bounds_of
 from nstd.executors.contract import Assignment
 from nstd.executors.worker.inputs import SERIES_SIDE, Decoder, flatten
 from nstd.images.film.model import FilmLimits, Frame, FrameChoice
@@ -31,7 +31,7 @@ class FilmInput:
         self._job, self._decoder, self._tick = assignment.job, Decoder(assignment), tick
         self._given = assignment.job.given("content")[0]
         self._path = assignment.folder / self._given.file
-        self._limits = limits_of(assignment.film)
+        self._limits = FilmLimits(**assignment.film.model_dump())
         self._choice = choice_of(assignment.job.film)
 
     def open(self) -> Film:
@@ -57,11 +57,6 @@ class FilmInput:
         return tuple(f"{self._given.source}: {note}" for note in notes)
 
 
-def limits_of(bounds: FilmBounds) -> FilmLimits:
-    """The limits of the config."""
-    return FilmLimits(**bounds.model_dump())
-
-
 def choice_of(film: FilmSettings) -> FrameChoice:
     """The frames that a sidecar chooses."""
     first, last = (1, None) if film.frames is None else bounds_of(film.frames)
@@ -80,7 +75,29 @@ def spread(count: int, most: int = SAMPLE) -> list[int]:
     return [(2 * part + 1) * count // (2 * taken) for part in range(taken)]
 
 
-def sample_of(film: Film) -> tuple[Pixels, ...]:
-    """Small frames from the whole length of a film, as the series of each of its frames."""
-    frames = film.frames_at(spread(len(film.moments)))
-    return tuple(smaller(seen(frame), SERIES_SIDE) for frame in frames)
+def poster_of(count: int) -> int:
+    """The index of the frame that stands for a film of so many; the first one is often black."""
+    indexes = spread(count)
+    return indexes[len(indexes) // 3]
+
+
+class FilmSample(NamedTuple):
+    """What stands for a film: one frame in its size, and small ones from its whole length."""
+
+    poster: Pixels
+    series: tuple[Pixels, ...] = ()
+
+
+def sample_of(film: Film, *, has_series: bool) -> FilmSample:
+    """The sample of a film, by one reading of it; without `has_series` the poster alone."""
+    poster = poster_of(len(film.moments))
+    indexes = spread(len(film.moments)) if has_series else [poster]
+    series: list[Pixels] = []
+    shown: Pixels | None = None
+    for index, frame in zip(indexes, film.frames_at(indexes), strict=True):
+        pixels = seen(frame)
+        shown = pixels if index == poster else shown
+        if has_series:
+            series.append(smaller(pixels, SERIES_SIDE))
+    assert shown is not None
+    return FilmSample(shown, tuple(series))

@@ -16,6 +16,7 @@ from nstd.executors.contract import Assignment
 from nstd.images.alpha import over_white
 from nstd.images.decode import load_image
 from nstd.images.film.kinds import film_kind
+from nstd.images.film.model import FilmLimits
 from nstd.images.mask import load_mask
 from nstd.images.model import Picture
 from nstd.queue.job import Input, Job
@@ -118,11 +119,11 @@ class Decoder:
         path = self._folder / given.file
         if given.frame is None or self._bounds is None:
             return load_image(path, **self._limits, **how)
-        if given.role not in ("content", "style"):
+        if given.role not in ("content", "style", "series"):
             raise _no_picture(given)
-        from nstd.executors.worker.frame_picture import load_frame
+        from nstd.images.film.one_frame import load_frame
 
-        return load_frame(path, given.frame, self._bounds, **how)
+        return load_frame(path, given.frame, FilmLimits(**self._bounds.model_dump()), **how)
 
     def _note(self, given: Input, note: str) -> None:
         self._notes[f"{given.source}: {note}"] = None

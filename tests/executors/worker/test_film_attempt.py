@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from nstd.backend import Progress, Result, Task
 from nstd.backend import Report as Tell
 from nstd.documents.film import FilmSettings
 from nstd.executors.contract import Assignment
+from nstd.executors.worker import attempt as attempt_module
 from nstd.executors.worker.attempts import make_attempt
 from nstd.executors.worker.film_attempt import FilmAttempt
 from nstd.queue.job import Ending, Input, Job, Outcome
@@ -226,6 +229,37 @@ def test_a_disk_that_fails_ends_the_attempt_and_costs_no_frame(
     assert outcome.failure.code == ("disk_full" if number == errno.ENOSPC else "io_error")
     assert bench.run().ending is Ending.FINISHED
     assert bench.film.read_bytes() == whole.film.read_bytes()
+
+
+def test_a_film_without_room_on_the_disk_waits_or_is_refused_before_any_frame(
+    bench: Bench, whole: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for what is missing alone, by the size of the frames that are there; one that the
+    whole disk would not hold is refused with figures."""
+
+    def with_disk(total: int, free: int) -> Outcome:
+        disk = SimpleNamespace(total=total, free=free)
+        monkeypatch.setattr("nstd.executors.worker.film_room.shutil.disk_usage", lambda path: disk)
+        return bench.run()
+
+    full = with_disk(10**9, 1000)
+    assert full.failure is not None
+    assert (full.failure.code, full.had_room) == ("disk_full", False)
+    assert full.full_path == str(bench.paths.folder)
+    assert "what is missing of clip.gif needs some" in bench.reports[-1].picture_notes[0]
+    assert bench.stored() == []
+    small = with_disk(1000, 1000)
+    assert small.failure is not None
+    assert small.failure.code == "picture_refused"
+    assert "clip.gif: its 4 frames of 48 x 32 pixels need some" in small.failure.message
+    sizes = [path.stat().st_size for path in sorted(whole.paths.frames.glob("*.png"))]
+    needed = sum(sizes) + attempt_module.DISK_BYTES * 48 * 32
+    shutil.copytree(whole.paths.frames, bench.paths.frames, dirs_exist_ok=True)
+    for path in sorted(bench.paths.frames.glob("*.png"))[1:]:
+        path.unlink()
+    assert with_disk(10**9, sizes[0]).full_path == str(bench.paths.folder)
+    assert with_disk(10**9, 2 * needed).ending is Ending.FINISHED
+    assert bench.stored() == whole.stored()
 
 
 def test_a_stored_frame_that_is_damaged_is_made_again(bench: Bench, whole: Bench) -> None:
