@@ -25,6 +25,7 @@ LEAST = 6  # evaluations on a level
 PATIENCE = {"lbfgs": 3, "adam": 10}  # steps without improvement that count as a plateau
 TOLERANCE = 5.0  # times that of a first frame
 RATE = 0.1  # of adam's learning rate
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,13 @@ class Memory:
         return replace(self, picture=resize(self.picture, *size).clamp(0, 1), certainty=certainty)
 
     def over(self, ground: Tensor) -> Tensor:
-        """The memory, and `ground` (1, 3, H, W) where there is none."""
-        return torch.lerp(ground, self.picture, self.certainty)
+        """The memory, and `ground` (1, 3, H, W) where there is none.
+
+        Where the styles have changed since, nothing is wholly certain; but the nearest place to
+        start at is still the memory, unless more than half has changed.
+        """
+        most = self.certainty.amax().clamp(min=HALF)
+        return torch.lerp(ground, self.picture, self.certainty / most)
 
     def distance(self, x: Tensor, gradient: Tensor, weight: float) -> Tensor:
         """The term of a picture `x`, a scalar; adds its gradient, times `weight`, to `gradient`."""
