@@ -57,7 +57,8 @@ class Earlier:
 
     `pixels` has the size of the content. `certainty`, with its height and width, is 1 where the
     motion is known, and 0 where something came into view or where two motions meet; there the
-    pixels mean nothing. It is smaller by the share in which styles and options have changed since.
+    pixels mean nothing. Where styles and options have changed since, it is smaller everywhere, to
+    the half at least.
     """
 
     pixels: Pixels

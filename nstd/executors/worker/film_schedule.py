@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from nstd.documents.crossfade import Crossfade, Span
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from nstd.backend import Earlier, Style, Task
     from nstd.queue.job import Job
 
-SETTLED = 1
-"""How many frames whose content and settings are those of the frame before are made anew; the next
-one is the same."""
+ANEW = 0.5
+"""A frame in which so much is another than in the one before does not begin with that."""
+FADING = 0.5
+"""The share of a change that is still to be made up for in the next frame."""
+CALM = 0.01
+"""A frame for which less is left, and whose content is that of the one before, is the same."""
 
 
 class FilmSchedule:
@@ -39,16 +43,19 @@ class FilmSchedule:
         self._ramps: Mapping[str, Ramp] = ramps_of(job.options)
         if gaps := list(self._crossfade.gaps_until(self._last)):
             raise _without_style(job, gaps, self._last)
+        self._changes = [0.0, *(self._change(index) for index in range(1, len(times)))]
+        self._left = list(accumulate(self._changes[:-1], _still_left, initial=0.0))
 
     def task_of(self, index: int, task: Task, back: Sequence[int] = ()) -> Task:
         """`task` with what holds for a frame: styles and their weights, ramps, and how certain the
         earlier results are, which are those of so many frames `back`."""
-        shares = [1 - self.change(index, each) for each in back]
+        is_anew, left = self._changes[index] >= ANEW, self._left[index]
+        shares = [1 - min(1.0, self._change(index, each) + left) / 2 for each in back]
         return replace(
             task,
             styles=self._styles(index, task.styles),
             options=task.options.model_copy(update=self._options(index)),
-            earlier=tuple(map(_weakened, task.earlier, shares)),
+            earlier=() if is_anew else tuple(map(_weakened, task.earlier, shares)),
         )
 
     def _styles(self, index: int, styles: tuple[Style, ...]) -> tuple[Style, ...]:
@@ -67,7 +74,7 @@ class FilmSchedule:
         """The options of a frame that are ramps."""
         return {name: ramp.at(self._times[index]) for name, ramp in self._ramps.items()}
 
-    def change(self, index: int, back: int = 1) -> float:
+    def _change(self, index: int, back: int = 1) -> float:
         """How much of the settings of a frame is another than so many frames before, in [0, 1]."""
         then, now = self._times[index - back], self._times[index]
         steps = [abs(ramp.at(now) - ramp.at(then)) for ramp in self._ramps.values()]
@@ -75,10 +82,9 @@ class FilmSchedule:
         return min(1.0, fade + sum(steps))
 
     def is_settled(self, index: int) -> bool:
-        """Whether nothing has changed for so long that a frame with the content of the one before
-        is the same as that."""
-        first = max(1, index - SETTLED)
-        return index > 0 and not any(self.change(each) for each in range(first, index + 1))
+        """Whether the settings have been the same for so long that a frame with the content of the
+        one before is the same as that."""
+        return index > 0 and not self._changes[index] and self._left[index] < CALM
 
     def left(self, index: int) -> int:
         """How many frames are to be made, from one on; those of a picture are often the same."""
@@ -111,6 +117,11 @@ class FilmSchedule:
         if not late:
             return ()
         return (f"the film ends at {format_duration(end)}, before {', '.join(late)}",)
+
+
+def _still_left(left: float, change: float) -> float:
+    """What is left of changes to make up for, one frame later."""
+    return 0.0 if change >= ANEW else FADING * (left + change)
 
 
 def _weakened(earlier: Earlier, share: float) -> Earlier:

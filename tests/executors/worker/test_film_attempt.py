@@ -311,35 +311,51 @@ def test_a_picture_becomes_a_film_that_fades_from_style_to_style(bench: Bench) -
         seen.append(task)
         return carry(task, report)
 
-    ramp = {"0s": 0.2, "1s": 0.2, "2s": 0.6}
-    bench.fade(options={"strength": ramp}, format="webp")
+    bench.fade(fps=4, seconds=4, options={"strength": {"1s": 0.2, "2s": 0.6}}, format="webp")
     assert bench.run(look).ending is Ending.FINISHED
-    assert bench.result.picture.frames == 8
+    assert bench.result.picture.frames == 16
     assert bench.result.picture.seconds == 4
-    rows = bench.table
-    assert [float(row["time"]) for row in rows] == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]
-    assert [float(row["weight_1"]) for row in rows] == [1, 1, 1, 0.5, 0, 0, 0, 0]
-    assert [float(row["weight_2"]) for row in rows] == [0, 0, 0, 0.5, 1, 1, 1, 1]
-    assert [float(row["strength"]) for row in rows] == [0.2, 0.2, 0.2, 0.4, 0.6, 0.6, 0.6, 0.6]
+    rows, later = bench.table, [0.0] * 8
+    assert [float(row["time"]) for row in rows] == [number / 4 for number in range(16)]
+    fade = [0.25, 0.5, 0.75]
+    assert [float(row["weight_1"]) for row in rows] == [1] * 5 + fade[::-1] + later
+    assert [float(row["weight_2"]) for row in rows] == [0] * 5 + fade + [1] * 8
+    assert [float(row["strength"]) for row in rows] == pytest.approx(
+        [0.2] * 5 + [0.3, 0.4, 0.5] + [0.6] * 8
+    )
     with Image.open(bench.film) as film:
-        assert getattr(film, "n_frames", 1) == 8
-    # what stays as it is, is made once more, and then it is the same
+        assert getattr(film, "n_frames", 1) == 16
+    # before the fade nothing is made anew, and soon after it nothing any more
     made = [int(row["frame"]) for row in rows if int(row["steps"])]
-    assert made == [1, 4, 5, 6]
-    assert [[style.weight for style in task.styles] for task in seen] == [
-        [1, 0],
-        [0.5, 0.5],
-        [0, 1],
-        [0, 1],
-    ]
-    assert [task.options.strength for task in seen] == pytest.approx([0.2, 0.4, 0.6, 0.6])
+    assert made == [1, *range(6, 16)]
+    weights = [(0.75, 0.25), (0.5, 0.5), (0.25, 0.75)]
+    assert [tuple(s.weight for s in task.styles) for task in seen] == [(1, 0), *weights] + [
+        (0, 1)
+    ] * 7
+    assert [task.options.strength for task in seen[:5]] == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6])
     # a result counts for less, the more has changed since; a picture does not move
     known = [task.earlier[0].certainty for task in seen[1:]]
-    assert [float(mask.min()) for mask in known] == pytest.approx([0.3, 0.3, 1])
     assert all(mask.min() == mask.max() for mask in known)
-    stored = bench.stored()
-    assert stored[4:] != [stored[4]] * 4
-    assert stored[5:] == [stored[5]] * 3
+    share = [float(mask.min()) for mask in known]
+    assert share[:2] == pytest.approx([1 - 0.35 / 2, 1 - 0.525 / 2])
+    assert share[3:] == sorted(share[3:])
+    assert share[-1] > 0.99
+    assert len(set(bench.stored()[:5])) == len(set(bench.stored()[14:])) == 1
+
+
+def test_a_style_that_changes_at_once_begins_anew(bench: Bench) -> None:
+    """As in the first frame of a scene; and what is the same for long is made once."""
+    known: list[int] = []
+
+    def look(task: Task, report: Tell) -> Result:
+        known.append(len(task.earlier))
+        return carry(task, report)
+
+    bench.fade()
+    content, one, two = bench.job.inputs
+    bench.change(inputs=(content, one, two.model_copy(update={"begin": 2.0})))
+    assert bench.run(look).ending is Ending.FINISHED
+    assert known == [0, 0]
 
 
 def test_a_backend_that_knows_no_films_gets_the_styles_of_each_frame(bench: Bench) -> None:
@@ -352,25 +368,24 @@ def test_a_backend_that_knows_no_films_gets_the_styles_of_each_frame(bench: Benc
 
     bench.fade(options={"strength": {"0s": 0.6, "3s": 0}})
     assert bench.run(look, takes=()).ending is Ending.FINISHED
-    assert [weights[1:] for weights in seen] == [[1.0], [1.0], [1.0], [0.5, 0.5], *[[1.0]] * 4]
+    assert [weights[1:] for weights in seen[:5]] == [[1], [1], [1], [0.5, 0.5], [1]]
     assert [weights[0] for weights in seen[:3]] == pytest.approx([0.6, 0.5, 0.4])
 
 
 def test_an_attempt_at_a_fade_goes_on_to_the_same_frames(tmp_path: Path) -> None:
     """From each frame on, bit for bit, also where frames are the same as those before."""
-    whole = Bench(tmp_path / "whole")
-    whole.fade()
-    assert whole.run().ending is Ending.FINISHED
-    for left in range(1, 8):
-        bench = Bench(tmp_path / f"{left}")
-        bench.fade()
-        assert bench.run().ending is Ending.FINISHED
+    bench = Bench(tmp_path / "fade")
+    bench.fade(fps=4, seconds=3)
+    assert bench.run().ending is Ending.FINISHED
+    stored, film = bench.stored(), bench.film.read_bytes()
+    assert len(set(stored)) == 8
+    for left in (0, 2, 4, 5, 7, 9, 11):
         bench.paths.result.unlink()
-        for number in range(left + 1, 9):
+        for number in range(left + 1, 13):
             bench.paths.frame(number).unlink()
         assert bench.run().ending is Ending.FINISHED
-        assert bench.stored() == whole.stored()
-        assert bench.film.read_bytes() == whole.film.read_bytes()
+        assert bench.stored() == stored, f"from frame {left + 1} on"
+        assert bench.film.read_bytes() == film
 
 
 def test_a_picture_that_does_not_change_is_made_once(bench: Bench) -> None:
