@@ -65,10 +65,11 @@ def common(task: Task) -> Task:
     if task.options.colors != "style":
         return task
     styles = [replace(style, region=None) for style in task.styles]
-    amount, seen = _amount(task), ()
+    amount = _amount(task)
     if task.film:
         styles = [replace(style, weight=1.0) for style in styles]
-        amount, seen = float(task.options.spec.recolors), _seen(task)
+        amount = float(task.options.spec.recolors)
+    seen = _seen(task) if task.film else ()
     return replace(task, series=tuple(recolored(x, styles, amount, seen) for x in task.series))
 
 

@@ -379,7 +379,7 @@ def test_an_attempt_at_a_fade_goes_on_to_the_same_frames(tmp_path: Path) -> None
     assert bench.run().ending is Ending.FINISHED
     stored, film = bench.stored(), bench.film.read_bytes()
     assert len(set(stored)) == 8
-    for left in (0, 2, 4, 5, 7, 9, 11):
+    for left in (4, 6, 10):
         bench.paths.result.unlink()
         for number in range(left + 1, 13):
             bench.paths.frame(number).unlink()
