@@ -9,6 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from nstd.documents.model import Count, Model, Number, StoredModel
 
+STILL = "still"
+"""The kind of a content that is a picture, of which a film is made."""
+STILL_RATE = 12
+"""Frames in a second of such a film, if the sidecar says nothing."""
 _RANGE = re.compile(r"(?P<first>\d{1,9})?\.\.(?P<last>\d{1,9})?")
 _FRAME = re.compile(r"(?P<film>.*\.\w{1,8})#(?P<frame>\d{1,9})", re.DOTALL)
 _NO_FRAME = re.compile(
@@ -70,13 +74,20 @@ class FilmSettings(StoredModel):
     """The settings of a job whose content is a film.
 
     `kind` is the kind of the content, as `nstd.images.film.kinds` says it; `frames`, `every` and
-    `fps` choose some of its frames, and are absent if they are not said.
+    `fps` choose some of its frames, and are absent if they are not said. A picture, of the kind
+    `STILL`, is shown for `seconds`, and has `fps` frames in each.
     """
 
     kind: str
+    seconds: Number | None = _absent()
     frames: FrameRange | None = _absent()
     every: Count | None = _absent()
     fps: Number | None = _absent()
+
+
+def frames_of_still(seconds: float, fps: float) -> int:
+    """How many frames a film has that is made of a picture."""
+    return round(seconds * fps)
 
 
 class FilmBounds(Model):

@@ -25,10 +25,15 @@ LONGEST = 3650 * 86400
 LARGEST = 2**60
 
 
+def is_duration(text: str) -> bool:
+    """Whether `text` is written as a duration."""
+    return len(text) <= 100 and _DURATION.fullmatch(text.strip()) is not None
+
+
 def parse_duration(text: str) -> float:
     """The seconds in `text`, such as `500ms`, `30m` or `1h30m`. Raises ValueError."""
     text = text.strip()
-    if len(text) > 100 or not _DURATION.fullmatch(text):
+    if not is_duration(text):
         raise ValueError(f"not a duration: {text[:40]!r}; write it like 90s, 30m or 1h30m")
     parts = (Fraction(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text))
     return float(sum(parts, Fraction()) / 1000)

@@ -129,6 +129,45 @@ def test_what_is_not_for_films_or_not_for_pictures_is_refused_with_its_place(
     assert "torn.mp4" in cinema.reason("f")["message"]
 
 
+def test_a_picture_fades_from_style_to_style_and_can_be_made_again(cinema: Playground) -> None:
+    """By a backend that knows no films, with the strength of each frame; the record says it all."""
+    Image.new("RGB", (32, 24), "teal").save(cinema.inbox / "photo.png")
+    save_style(cinema.inbox / "other.png", (20, 20))
+    styles = [{"image": "style.png", "to": "1s"}, {"image": "other.png", "from": "500ms"}]
+    cinema.sidecar(
+        "moving",
+        content="photo.png",
+        style=styles,
+        backend="color-transfer",
+        options={"strength": {"0s": 0.1, "1s": 1}},
+        output={"seconds": "1500ms", "fps": 4, "format": "webp"},
+    )
+    assert cinema.command("check", str(cinema.inbox / "moving.yaml")).returncode == 0
+    assert cinema.once().returncode == 0
+    record = cinema.record("moving")
+    assert record["settings"]["film"] == {"kind": "still", "seconds": 1.5, "fps": 4}
+    assert record["settings"]["options"]["strength"] == {"0s": 0.1, "1s": 1}
+    assert [(s.get("from"), s.get("to")) for s in record["inputs"]["styles"]] == [
+        (None, 1),
+        (0.5, None),
+    ]
+    first = cinema.outbox / "moving" / "moving.webp"
+    assert frames_of(first) == 6
+    assert cinema.command("again", "moving", "--name", "more").returncode == 0
+    assert cinema.once().returncode == 0
+    more = cinema.record("more")
+    assert [more["settings"][key] for key in ("film", "options")] == [
+        record["settings"][key] for key in ("film", "options")
+    ]
+    second = cinema.outbox / "more" / "more.webp"
+    with Image.open(first) as one, Image.open(second) as other:
+        for number in range(6):
+            one.seek(number)
+            other.seek(number)
+            assert one.convert("RGB").tobytes() == other.convert("RGB").tobytes()
+    assert cinema.command("verify").returncode == 0
+
+
 def test_a_recipe_is_for_pictures_and_films(cinema: Playground) -> None:
     """Its formats and choices are those of each kind, and touch no other."""
     folder = cinema.inbox / "mixed"

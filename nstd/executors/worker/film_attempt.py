@@ -24,6 +24,7 @@ from nstd.executors.worker.film_frames import FrameFacts, FrameStore
 from nstd.executors.worker.film_input import FilmInput, poster_of, sample_of, seen
 from nstd.executors.worker.film_room import check_room
 from nstd.executors.worker.film_scene import Past, Scene, reach_of
+from nstd.executors.worker.film_schedule import FilmSchedule
 from nstd.executors.worker.film_writer import FilmWriter
 from nstd.executors.worker.inputs import Decoder
 from nstd.queue.job import Ending
@@ -72,7 +73,8 @@ class FilmAttempt(Attempt):
             self._count = len(film.moments)
             self._done = min(stored, self._count)
             before = sum(each.seconds for each in self._frames.facts(self._done))
-            self._reporter.add_picture_notes(source.notes(film))
+            self._schedule = FilmSchedule(self._job, film.times, takes(backend))
+            self._reporter.add_picture_notes(source.notes(film) + self._schedule.notes(film.end))
             self._reporter.restart_eta()
             if self._done < self._count:
                 self._check_room(film)
@@ -106,15 +108,19 @@ class FilmAttempt(Attempt):
     def _make(self, film: Film, task: Task, scene: Scene, before: float) -> None:
         """Make the missing frames; those of earlier attempts took `before` seconds."""
         budget = FilmBudget(task.options, before)
-        for index, frame in self._read(film, scene, max(0, self._done - scene.reach)):
+        for index, frame in self._read(film, scene, max(0, self._done - max(1, scene.reach))):
             earlier = self._timed("flow", partial(scene.earlier, frame.past))
             if index < self._done:  # made by an earlier attempt
                 scene.add(self._frames.read(index + 1)[0])
                 continue
+            if frame.past.is_same and self._schedule.is_settled(index):
+                scene.add(self._frames.repeat(index + 1, frame.alpha))
+                self._done = index + 1
+                continue
             began, is_first = time.monotonic(), frame.past.is_first
-            options = budget.options_of(is_first=is_first, frames=self._count - index)
+            options = budget.options_of(is_first=is_first, frames=self._schedule.left(index))
             own = {"content": frame.content, "earlier": earlier, "options": options}
-            result = self._run(replace(task, **own))
+            result = self._run(self._schedule.task_of(index, replace(task, **own), frame.past.back))
             facts = self._facts_of(result, time.monotonic() - began, is_cut=is_first)
             pixels = self._frames.write(index + 1, result.pixels, frame.alpha, facts)
             scene.add(pixels)
@@ -209,7 +215,7 @@ class FilmAttempt(Attempt):
         writer = self._film_writer
         picture, notes = self._timed("encode", lambda: writer.write(film, self._frames, result))
         self._reporter.add_picture_notes(notes)
-        self._frames.write_table(film.moments, facts)
+        self._frames.write_table(film.moments, facts, self._schedule.columns())
         self._timed("encode", lambda: writer.write_sheet(film, self._frames))
         if self._assignment.views:
             self._timed("views", lambda: self._show_moving(film, result))

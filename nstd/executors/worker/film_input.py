@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from nstd.documents.film import FilmSettings, bounds_of
+from nstd.documents.film import STILL, FilmSettings, bounds_of
 from nstd.executors.contract import Assignment
 from nstd.executors.worker.inputs import SERIES_SIDE, Decoder, flatten
 from nstd.images.film.model import FilmLimits, Frame, FrameChoice
-from nstd.images.film.reader import Film, Tick, open_film
+from nstd.images.film.reader import Film, Tick, open_film, open_still
 from nstd.images.film.small import smaller
 from nstd.images.model import Picture
 
@@ -28,17 +28,20 @@ class FilmInput:
 
     def __init__(self, assignment: Assignment, tick: Tick) -> None:
         assert assignment.film is not None and assignment.job.film is not None
+        self._film = assignment.job.film
         self._job, self._decoder, self._tick = assignment.job, Decoder(assignment), tick
         self._given = assignment.job.given("content")[0]
         self._path = assignment.folder / self._given.file
         self._limits = FilmLimits(**assignment.film.model_dump())
-        self._choice = choice_of(assignment.job.film)
+        self._choice = choice_of(self._film)
 
     def open(self) -> Film:
         """Open the film, with frames of the job's size.
 
         Raises PictureError with the film's name in the sidecar.
         """
+        if self._film.kind == STILL:
+            return self._open_still()
         with self._decoder.with_sidecar_name(self._given):
             return open_film(
                 self._path,
@@ -46,6 +49,20 @@ class FilmInput:
                 choice=self._choice,
                 max_side=self._job.size,
                 enlarge=self._job.enlarge,
+                tick=self._tick,
+            )
+
+    def _open_still(self) -> Film:
+        picture = self._decoder.content()
+        assert self._film.seconds is not None and self._choice.fps is not None
+        with self._decoder.with_sidecar_name(self._given):
+            return open_still(
+                self._path,
+                picture,
+                seconds=Fraction(str(self._film.seconds)),
+                rate=self._choice.fps,
+                limits=self._limits,
+                choice=self._choice,
                 tick=self._tick,
             )
 

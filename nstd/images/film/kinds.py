@@ -16,8 +16,11 @@ from nstd.images.film.boxes import most_samples
 from nstd.images.film.frame_names import has_frames
 from nstd.images.png_chunks import png_chunks
 
-FilmKind = Literal["gif", "webp", "apng", "avif", "mp4", "mov", "mkv", "webm", "avi", "frames"]
-"""What a film can be; `frames` is a folder of numbered pictures."""
+FilmKind = Literal[
+    "gif", "webp", "apng", "avif", "mp4", "mov", "mkv", "webm", "avi", "frames", "still"
+]
+"""What a film can be; `frames` is a folder of numbered pictures, `still` one picture that is shown
+for a while, which no file says of itself."""
 FilmFormat = Literal["mp4", "webm", "gif", "webp", "apng", "frames"]
 """What a film can be written as."""
 
