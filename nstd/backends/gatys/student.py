@@ -21,8 +21,7 @@ from nstd.backends.gatys.fitted import normalised, sha256
 from nstd.backends.gatys.fixed import unpacked
 from nstd.backends.gatys.network_protocol import NetworkRequest
 from nstd.backends.gatys.networks import FIXED, LEARNED
-from nstd.backends.gatys.pooling import tap
-from nstd.backends.gatys.stage import Filter, chain, in_use, responses
+from nstd.backends.gatys.stage import Filter, chain, in_use, pooled_responses
 
 FILE = "student.npz"
 
@@ -52,7 +51,7 @@ class Student:
         first, *others = FIXED["a"]
         weight, _ = self._filters[first]
         x = normalised(picture).to(dtype=weight.dtype, memory_format=torch.channels_last)
-        shown, x = tap(responses(x, self._filters[first]), self._pooling)
+        shown, x = pooled_responses(x, self._filters[first], self._pooling)
         if first in layers:
             yield first, shown
         for branch in (others, LEARNED):
