@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from nstd.backends.gatys.convolution import Convolution
-from nstd.backends.gatys.networks import stage_of
+from nstd.backends.gatys.layer_names import stage_of
 from nstd.backends.gatys.pooling import pool
 
 NARROW = 2048
