@@ -69,16 +69,16 @@ def fit(
     wanted = asked(teacher, shown, places)
     print("asked the teacher", flush=True)
     learned = Learned({}, {})
-    stage = Stage(first, torch.bfloat16)
-    maps = [pool(responses(normalised(p).bfloat16(), stage), "average") for p in shown]
+    used = Stage(first, torch.bfloat16)
+    maps = [pool(responses(normalised(p).bfloat16(), used), "average") for p in shown]
     stage = stage_of(LEARNED[0])
     for layer in LEARNED:
         if stage_of(layer) > stage:
             stage, maps = stage_of(layer), [pool(x, "average") for x in maps]
         aims = [wanted[aim] for aim in AIMS[layer]]
         learned.filters[layer] = found = _filter(layer, maps, places[stage], aims, kept_out)
-        stage = Stage(found, torch.bfloat16)
-        maps = [responses(x, stage) for x in maps]
+        used = Stage(found, torch.bfloat16)
+        maps = [responses(x, used) for x in maps]
         for target in HEADS.get(layer, ()):
             learned.heads[target] = _head(target, maps, places[stage], wanted[target], kept_out)
     return learned
