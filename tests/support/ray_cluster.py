@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -94,16 +95,17 @@ class Stage:
 
 
 def main() -> None:
-    """Serve until the end of the input, beside the process that workers and agents come from."""
-    with tempfile.TemporaryDirectory(dir=os.environ["RAY_TMPDIR"]) as folder:
-        os.environ[fork_server.FORKS] = path = f"{folder}/forks"
-        with fork_server.listening(path) as server:
-            if (forks := os.fork()) == 0:
-                fork_server.serve(server)
-        try:
-            serve()
-        finally:
-            os.kill(forks, signal.SIGKILL)
+    """Serve until the end of the input, beside the process that agents come from."""
+    folder = tempfile.mkdtemp(dir=os.environ["RAY_TMPDIR"])  # none that a forked process removes
+    os.environ[fork_server.FORKS] = path = f"{folder}/forks"
+    with fork_server.listening(path) as server:
+        if (forks := os.fork()) == 0:
+            fork_server.serve(server)
+    try:
+        serve()
+    finally:
+        os.kill(forks, signal.SIGKILL)
+        shutil.rmtree(folder)
 
 
 def serve() -> None:
