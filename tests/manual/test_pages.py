@@ -45,6 +45,7 @@ MASKS = ("sky.png", "ground.png", "part.png")
 CHANGES_THE_MACHINE = {
     ("README", "Install"): ("pip install torch",),
     ("service", None): (),
+    ("container", None): (),
     ("cluster", None): (),
     ("monitoring", "Prometheus and Grafana"): (),
 }
