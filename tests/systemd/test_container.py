@@ -111,13 +111,16 @@ class Containers:
         wrapper = WRAPPER.format(
             python=f"{PREFIX}/bin/{PYTHON}", sites=" ".join(sites()), version=PYTHON
         )
-        extra = self.folder / "extra"
-        for path, text in (("usr/local/bin/python3", wrapper), ("etc/pip.conf", PIP)):
+        extra, files = (
+            self.folder / "extra",
+            {"usr/local/bin/python3": wrapper, "etc/pip.conf": PIP},
+        )
+        for path, text in files.items():
             (extra / path).parent.mkdir(parents=True)
             (extra / path).write_text(text)
             (extra / path).chmod(0o755)
         archive = self.folder / "base.tar"
-        folders = ["-C", str(image(13)), ".", "-C", str(extra), "."]
+        folders = ["-C", str(image(13)), ".", "-C", str(extra), *files]
         command = ["tar", "-cf", str(archive), *LEAVES, *folders]
         subprocess.run(command, check=True)
         library = f"ENV LD_LIBRARY_PATH={PREFIX}/lib"
