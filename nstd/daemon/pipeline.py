@@ -78,7 +78,14 @@ class Pipeline:
         )
         self.gate = StartGate(config, files, self.scheduler)
         self.batches = Batches(
-            config, store, outbox, self.scheduler, self.admission.claimed, self.disk_errors, files
+            config,
+            store,
+            outbox,
+            self.scheduler,
+            self.admission.claimed,
+            self.disk_errors,
+            files,
+            waits,
         )
         self.dispatcher = Dispatcher(
             config, executor, *queue, store, self.health, self.disk_errors, waits
