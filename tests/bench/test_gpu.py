@@ -142,13 +142,13 @@ def test_slots_are_those_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def batch(config: Any, jobs: int, folder: Path) -> dict[str, float]:
-        asked.append((config.devices, config.slots, jobs))
+        asked.append((list(config.devices), config.slots, jobs))
         return {"pictures_per_hour": 360.0}
 
     monkeypatch.setattr(whole, "batch", batch)
     sizes = replace(SMALL, slots=(1, 2), jobs=5)
     found = whole.slots(replace(TINY, device="cuda:0", sizes=sizes))
-    assert asked == [(("cuda:0",), {"cuda:0": count}, 5) for count in (1, 2)]
+    assert asked == [(["cuda:0"], {"cuda:0": count}, 5) for count in (1, 2)]
     assert found.figures == {"1": 360.0, "2": 360.0}
 
 

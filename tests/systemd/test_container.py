@@ -101,7 +101,7 @@ class Containers:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1500,
         )
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done.stdout
@@ -203,7 +203,7 @@ def events(volume: Path, event: str) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 @pytest.mark.systemd
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(bool(_absent()), reason=_absent() or "nothing is missing")
 def test_the_container_makes_pictures_is_healthy_and_saves_its_jobs(
     podman: Containers, volume: Path
