@@ -21,6 +21,7 @@ WITHIN = 0.15
 _TOO_MUCH = 1 << 60
 """Bytes that no machine has."""
 _BLOCK = 1 << 20
+_STEPS = 6  # evaluations of a job that runs out of memory: it does so at the second one
 
 
 class Hog:
@@ -61,7 +62,7 @@ class Hog:
 def oom(setup: GpuSetup) -> Finding:
     """A job whose device runs out of memory once it runs, and the job after it."""
     backend, hog = Gatys(), Hog(setup.device)
-    options = Options(preset="draft")
+    options = Options(steps=_STEPS)
     task = task_of(setup, options, 2 * setup.sizes.evaluation[0])
     made = backend.run(task, hog)
     after = backend.run(task_of(setup, options, setup.sizes.evaluation[0]), lambda _: None)
@@ -80,7 +81,8 @@ def memory(setup: GpuSetup) -> Finding:
     figures: dict[str, Any] = {}
     for network in setup.networks:
         for size in setup.sizes.memory:
-            task = task_of(setup, Options(network=network, preset="draft"), size)
+            options = Options(network=network, preset="draft", steps=setup.sizes.steps)
+            task = task_of(setup, options, size)
             made = Gatys().run(task, lambda _: None)
             peak = made.device_memory or proc.peak()
             predicted = made.predicted_memory or 0

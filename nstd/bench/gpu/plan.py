@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Sizes:
-    """Longest sides in pixels, and counts."""
+    """Longest sides in pixels, and counts; `steps` of a picture instead of the preset's."""
 
     evaluation: tuple[int, ...] = (512, 1024)
     whole: tuple[int, ...] = (512, 2048)
@@ -17,6 +17,7 @@ class Sizes:
     jobs: int = 24
     repeats: int = 10
     preset: str = "normal"
+    steps: int | None = None
     compiler: str = "inductor"
 
 
@@ -29,6 +30,7 @@ SMALL = Sizes(
     jobs=2,
     repeats=1,
     preset="draft",
+    steps=4,
     compiler="eager",
 )
 """Sizes with which each step takes seconds on a CPU: to try the steps, not to measure."""

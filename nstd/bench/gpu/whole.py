@@ -42,7 +42,7 @@ def share(setup: GpuSetup) -> Finding:
     figures: dict[str, Any] = {"best_gflops": best, "precision": kind}
     told = []
     for network in setup.networks:
-        options = Options(network=network, preset=setup.sizes.preset)
+        options = Options(network=network, preset=setup.sizes.preset, steps=setup.sizes.steps)
         each_pixel = _work(task_of(setup, options, setup.sizes.evaluation[0]))
         for size in setup.sizes.whole:
             task = task_of(setup, options, size)
