@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 CACHE = 1 << 30  # bytes, as a worker has one
 SHOWN = 6  # frames on a contact sheet
 STRETCHED = 6  # pixels of a strip for one frame
-COLUMNS = ("warp error", "style loss", "CPU seconds", "evaluations")
+COLUMNS = {
+    "warp error": "warp_error",
+    "style loss": "style_loss",
+    "in new parts": "style_loss_new",
+    "CPU seconds": "seconds",
+    "evaluations": "evaluations",
+}
 
 
 def measure_films(
@@ -66,13 +73,15 @@ def print_films(found: Sequence[Mapping[str, Any]]) -> None:
     """Print the table: each cell has the film's figure and that of frames made for themselves."""
     table = Table("scene", *COLUMNS, "cuts", box=box.SIMPLE)
     for one in found:
-        pairs = (one[name] for name in ("warp_error", "style_loss", "seconds", "evaluations"))
+        pairs = (one[name] for name in COLUMNS.values())
         cuts = ", ".join(str(number + 1) for number in one["cuts"]) or "-"
         table.add_row(one["scene"], *(_pair(**pair) for pair in pairs), cuts)
     Console().print(table)
 
 
 def _pair(film: float, alone: float) -> str:
+    if math.isnan(film):
+        return "-"
     return f"{film:.3g} / {alone:.3g} ({film / alone:.0%})"
 
 
