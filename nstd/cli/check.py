@@ -22,7 +22,7 @@ from nstd.documents.config import Config, find_config, load_config
 from nstd.documents.document import Document, DocumentError, Mark, Value
 from nstd.documents.grid import GridFile, GridSidecar, parse_grid
 from nstd.documents.recipe import parse_recipe
-from nstd.documents.sidecar import MAX_BYTES
+from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.documents.template import CONFIG_SCHEMA
 from nstd.errors import (
     BackendError,

@@ -17,7 +17,7 @@ from nstd.client.film_check import check_films, drop_folder, films_of, refuse_fi
 from nstd.client.picture_check import check_files, check_pictures
 from nstd.documents.config import Config
 from nstd.documents.grid import parse_grid
-from nstd.documents.sidecar import NAME_BYTES
+from nstd.documents.names import NAME_BYTES
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.images.film.kinds import FilmKind

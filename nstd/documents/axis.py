@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from nstd.documents.document import KeyPath
-from nstd.documents.sidecar import NAME_BYTES, SidecarFile
+from nstd.documents.names import NAME_BYTES
+from nstd.documents.sidecar import SidecarFile
 from nstd.errors import Problem, SidecarError, printable, shortened
 from nstd.system.numbered import distinct
 

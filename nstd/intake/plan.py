@@ -19,7 +19,8 @@ from nstd.documents.config import Config
 from nstd.documents.film import FilmSettings
 from nstd.documents.grid import GridFile
 from nstd.documents.model import Model, OutputFormat
-from nstd.documents.sidecar import NAME_BYTES, OptionalKeys, SidecarFile
+from nstd.documents.names import NAME_BYTES
+from nstd.documents.sidecar import OptionalKeys, SidecarFile
 from nstd.errors import SidecarError
 
 

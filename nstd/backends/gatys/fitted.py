@@ -15,10 +15,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from nstd.backends.gatys.layer_names import STAGES
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import STAGES
 from nstd.backends.gatys.pooling import pool
-from nstd.backends.gatys.pyramid import shrink
+from nstd.backends.gatys.resizing import shrink
 from nstd.backends.gatys.stage import Filter, chain, in_use, responses
 
 WIDTHS = (16, 32, 64, 96, 128)  # components per stage; each makes two channels

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from nstd.backends.gatys.networks import stage_of
+from nstd.backends.gatys.layer_names import stage_of
 from nstd.backends.gatys.pooling import tap
 
 Filter = tuple[Tensor, Tensor]  # weight (K, C, 3, 3) and bias (K,)

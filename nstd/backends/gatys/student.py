@@ -19,8 +19,8 @@ from torch import Tensor
 from nstd.backends.gatys import fixed
 from nstd.backends.gatys.fitted import normalised, sha256
 from nstd.backends.gatys.fixed import unpacked
+from nstd.backends.gatys.layer_names import FIXED, LEARNED
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import FIXED, LEARNED
 from nstd.backends.gatys.pooling import tap
 from nstd.backends.gatys.stage import Filter, chain, in_use, responses
 

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from nstd.backend import Task
 from nstd.backends.gatys.options import Options
-from nstd.backends.gatys.pyramid import Level, resize
+from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.regions import averaged, plane
+from nstd.backends.gatys.resizing import resize
 from nstd.backends.gatys.tensors import to_tensor
 
 SHARE = 0.25  # of the work of a first frame: that of a frame that is wholly known

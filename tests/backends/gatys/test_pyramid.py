@@ -7,15 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd.backends.gatys.pyramid import (
-    COARSEST,
-    NARROWEST,
-    carry,
-    plan,
-    resize,
-    shrink,
-    sizes,
-)
+from nstd.backends.gatys.pyramid import COARSEST, NARROWEST, plan, sizes
+from nstd.backends.gatys.resizing import carry, resize, shrink
 
 
 def test_each_level_is_twice_the_one_before() -> None:

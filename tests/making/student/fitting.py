@@ -20,7 +20,7 @@ from making.student.regression import Linear, Sums, pivots, solved
 from making.student.teacher import Teacher
 from nstd.backends.gatys.fitted import normalised
 from nstd.backends.gatys.fixed import packed, unpacked
-from nstd.backends.gatys.networks import LEARNED, stage_of
+from nstd.backends.gatys.layer_names import LEARNED, stage_of
 from nstd.backends.gatys.pooling import pool
 from nstd.backends.gatys.stage import Filter, in_use, responses
 
