@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from nstd.backends.registry import load
 from nstd.bench.film.measure import FilmMaker, MadeScene, figures
@@ -31,9 +31,9 @@ STRETCHED = 6  # pixels of a strip for one frame
 COLUMNS = {
     "warp error": "warp_error",
     "style loss": "style_loss",
-    "in new parts": "style_loss_new",
-    "CPU seconds": "seconds",
-    "evaluations": "evaluations",
+    "new parts": "style_loss_new",
+    "CPU s": "seconds",
+    "steps": "evaluations",
 }
 
 
@@ -70,8 +70,10 @@ def measure_films(
 
 
 def print_films(found: Sequence[Mapping[str, Any]]) -> None:
-    """Print the table: each cell has the film's figure and that of frames made for themselves."""
-    table = Table("scene", *COLUMNS, "cuts", box=box.SIMPLE)
+    """Print the table: each cell has the film's figure, and in brackets its share of that of frames
+    made for themselves."""
+    scene = Column("scene", no_wrap=True)
+    table = Table(scene, *COLUMNS, "cuts", box=box.SIMPLE, padding=0)
     for one in found:
         pairs = (one[name] for name in COLUMNS.values())
         cuts = ", ".join(str(number + 1) for number in one["cuts"]) or "-"
@@ -80,9 +82,7 @@ def print_films(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _pair(film: float, alone: float) -> str:
-    if math.isnan(film):
-        return "-"
-    return f"{film:.3g} / {alone:.3g} ({film / alone:.0%})"
+    return "-" if math.isnan(film) else f"{film:.3g} ({film / alone:.0%})"
 
 
 def contact_sheet(made: MadeScene) -> Pixels:
