@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from nstd.documents.film import check_frame
+
 NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
 
 
@@ -29,6 +31,7 @@ def check_picture_path(text: str) -> str:
         raise ValueError("must not be a hidden file")
     if any(len(part.encode()) > 255 for part in path.parts):
         raise ValueError("must have no name of more than 255 bytes")
+    check_frame(text)
     return text
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from nstd.documents import diagnostics, strict_yaml
+from nstd.documents.crossfade import Crossfade, Span
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.film import FrameRange
 from nstd.documents.model import BATCH_ID, Membership, Model, OutputFormat, Role
@@ -58,6 +59,20 @@ class StyleEntry(Model):
     mask: PicturePath | None = Field(
         None, description="A grey picture laid over the style: white where the style counts."
     )
+    begin: Seconds | None = Field(
+        None,
+        alias="from",
+        description="In a film, when it begins: a time of the result, such as 3s. Where the one "
+        "before it still runs, that fades into it.",
+    )
+    end: Seconds | None = Field(
+        None, alias="to", description="In a film, when it ends, such as 4s; at the end if unset."
+    )
+
+    @property
+    def span(self) -> Span:
+        """When it runs, in a film."""
+        return Span(self.image, self.begin or 0.0, self.end, self.weight, self.region)
 
     def references(self, number: int) -> list[PictureReference]:
         """The pictures of this entry, which is `number` from 0 in its list."""
@@ -73,10 +88,17 @@ class StyleEntry(Model):
         ]
 
 
+def _in_turn(styles: list[StyleEntry]) -> list[StyleEntry]:
+    if problems := list(Crossfade([style.span for style in styles]).problems()):
+        raise ValueError("; ".join(problems))
+    return styles
+
+
 StyleForm = Annotated[StyleEntry, BeforeValidator(_style, json_schema_input_type=str | StyleEntry)]
 _StyleList = Annotated[list[StyleForm], Field(min_length=1, max_length=16)]
 Styles = Annotated[
     _StyleList,
+    AfterValidator(_in_turn),
     BeforeValidator(_styles, json_schema_input_type=StyleForm | _StyleList),
 ]
 
@@ -99,6 +121,12 @@ class Output(Model):
         description="File format: png, jpg, webp or tiff, the config's default if unset; of a film "
         "mp4, webm, gif, webp, apng or frames (a folder of PNG), that of the content if unset.",
     )
+    seconds: Seconds | None = Field(
+        None,
+        gt=0,
+        description="Makes a film of a picture, which is so long, such as 6s; mp4 if no format is "
+        "said.",
+    )
     frames: FrameRange | None = Field(
         None, description="Only these frames of a film, counted from 1, like 24..240 or 24.. ."
     )
@@ -110,7 +138,8 @@ class Output(Model):
         gt=0,
         le=1000,
         allow_inf_nan=False,
-        description="Frames of a film in a second: fewer than it has are left out.",
+        description="Frames of a film in a second: fewer than it has are left out. Of a picture "
+        "with seconds, how many there are; 12 if unset.",
     )
 
 

@@ -158,11 +158,11 @@ class Inbox:
 
     def notes(self) -> list[InboxNote]:
         """Notes about the files of the last scan that will not become jobs as they are."""
+        pictures = self._pictures.found()
+        named = {picture.name for picture in pictures if picture.root == self.root}
         found = [*self._orphans.notes(), *self._unreadable.notes()]
-        found += [*notes.mistaken(self._listing.mistakes), *self.folders.notes]
+        found += [*notes.mistaken(self._listing.mistakes, named), *self.folders.notes]
         if not self.pending:  # else a sidecar that is not read yet may name the pictures
-            pictures = self._pictures.found()
-            named = {picture.name for picture in pictures if picture.root == self.root}
             found += notes.unnamed(self._listing.pictures, named, found)
         return found[:MOST_NOTES]
 
