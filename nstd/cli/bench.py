@@ -204,10 +204,10 @@ def large(config: Path | None, threads: int | None, as_json: bool) -> None:
 def film(config: Path | None, pictures: tuple[Path, ...], **given: Any) -> None:
     """Measure how much films flicker: scenes of known motion over PICTURES, or over the samples.
 
-    Each cell of the table has the figure of the film and that of frames made each for itself: the
-    mean difference to the frame before in grey levels, moved by the true motion; the style loss;
-    seconds and evaluations of a frame. OUT (./nstd-film) gets the frames, and strips of one row
-    over time. About half an hour.
+    Each cell of the table has the figure of the film, and in brackets its share of that of frames
+    made each for itself: the mean difference to the frame before in grey levels, moved by the true
+    motion; the style loss, and that of what came into view; seconds and evaluations of a frame. OUT
+    (./nstd-film) gets the frames, and strips of one row over time. About half an hour.
     """
     from nstd.bench.film.report import measure_films, print_films
     from nstd.client.samples import PAIRS, sample_path

@@ -13,6 +13,7 @@ pytest.importorskip("cv2")
 
 from PIL import Image
 
+from nstd.bench.film.measure import came_into_view
 from nstd.bench.film.scenes import KnownScene, scenes
 from nstd.cli.app import app
 from nstd.images.film.flow import warped
@@ -41,6 +42,16 @@ def test_the_motion_of_a_scene_is_the_true_one(scene: KnownScene) -> None:
             assert off[visible].mean() < 1.2 / 255 + 1.5 * scene.noise
 
 
+def test_what_came_into_view_is_what_the_first_frame_did_not_show() -> None:
+    """On a pan a strip at one side; what a disc uncovers and covers; nothing of a still shot."""
+    pan = came_into_view(SCENES["pan"], 0, 3)  # 3.9 pixels to the right, 0.45 down
+    assert pan[:, -3:].all()
+    assert not pan[:-2, :-5].any()
+    disc = came_into_view(SCENES["disc moves"], 0, 3)
+    assert 0 < disc[:, 8:-8].mean() < 0.1
+    assert not came_into_view(SCENES["still, noisy"], 0, 3).any()
+
+
 def test_the_figures_of_films_are_printed_or_json(tmp_path: Path) -> None:
     """Each with that of frames alone; sheets and strips are for the eye."""
     out = tmp_path / "out"
@@ -51,6 +62,7 @@ def test_the_figures_of_films_are_printed_or_json(tmp_path: Path) -> None:
     assert found["scene"] == "pan with cut"
     assert found["cuts"] == [2]
     assert 0 < found["warp_error"]["film"] < found["warp_error"]["alone"]
+    assert found["style_loss_new"]["film"] > 0
     assert found["evaluations"]["film"] < found["evaluations"]["alone"] == 10
     assert {path.name for path in out.iterdir()} == {"pan-with-cut.png", "pan-with-cut-strip.png"}
     with Image.open(out / "pan-with-cut.png") as sheet:

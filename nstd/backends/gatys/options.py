@@ -89,7 +89,7 @@ class Options(BaseModel):
         f"{usual(lambda spec: spec.usual.tv_weight)}.",
     )
     temporal_weight: float = Field(
-        10.0,
+        5.0,
         ge=0,
         le=100_000,
         description="In films, how much a frame stays near the one before it; more flickers less.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from nstd.backends.registry import load
 from nstd.bench.film.measure import FilmMaker, MadeScene, figures
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 CACHE = 1 << 30  # bytes, as a worker has one
 SHOWN = 6  # frames on a contact sheet
 STRETCHED = 6  # pixels of a strip for one frame
-COLUMNS = ("warp error", "style loss", "CPU seconds", "evaluations")
+COLUMNS = {
+    "warp error": "warp_error",
+    "style loss": "style_loss",
+    "new parts": "style_loss_new",
+    "CPU s": "seconds",
+    "steps": "evaluations",
+}
 
 
 def measure_films(
@@ -63,17 +70,19 @@ def measure_films(
 
 
 def print_films(found: Sequence[Mapping[str, Any]]) -> None:
-    """Print the table: each cell has the film's figure and that of frames made for themselves."""
-    table = Table("scene", *COLUMNS, "cuts", box=box.SIMPLE)
+    """Print the table: each cell has the film's figure, and in brackets its share of that of frames
+    made for themselves."""
+    scene = Column("scene", no_wrap=True)
+    table = Table(scene, *COLUMNS, "cuts", box=box.SIMPLE, padding=0)
     for one in found:
-        pairs = (one[name] for name in ("warp_error", "style_loss", "seconds", "evaluations"))
+        pairs = (one[name] for name in COLUMNS.values())
         cuts = ", ".join(str(number + 1) for number in one["cuts"]) or "-"
         table.add_row(one["scene"], *(_pair(**pair) for pair in pairs), cuts)
     Console().print(table)
 
 
 def _pair(film: float, alone: float) -> str:
-    return f"{film:.3g} / {alone:.3g} ({film / alone:.0%})"
+    return "-" if math.isnan(film) else f"{film:.3g} ({film / alone:.0%})"
 
 
 def contact_sheet(made: MadeScene) -> Pixels:

@@ -20,6 +20,7 @@ Flow = NDArray[np.float32]
 Shown = NDArray[np.bool_]
 
 NOISE = 3 / 255  # deviation of the noise of a still shot
+ROUNDING = 1e-6  # pixels
 EDGE = 1.5  # pixels at the edge of the disc that are of both
 SEEN = 0.8  # of each side of a picture is in the frame
 RADIUS = 0.28  # of the disc, of the height of the frame
@@ -121,7 +122,8 @@ class KnownScene:
 
     def _inside(self, at: Array) -> Shown:
         height, width = self.size
-        return np.asarray(((at >= 0) & (at <= (width - 1, height - 1))).all(-1))
+        last = width - 1, height - 1
+        return np.asarray(((at >= -ROUNDING) & (at <= np.add(last, ROUNDING))).all(-1))
 
 
 def scenes(one: Pixels, other: Pixels, longest: int, count: int) -> list[KnownScene]:
