@@ -57,7 +57,8 @@ class Earlier:
 
     `pixels` has the size of the content. `certainty`, with its height and width, is 1 where the
     motion is known, and 0 where something came into view or where two motions meet; there the
-    pixels mean nothing.
+    pixels mean nothing. Where styles and options have changed since, it is smaller everywhere, to
+    the half at least.
     """
 
     pixels: Pixels
@@ -77,7 +78,8 @@ class Task:
     In a `film` the content is one of its frames, and `series` has a sample of them, the same for
     each frame; all frames should get the colours of the whole. `earlier` has the results of earlier
     frames of the same scene, the one just before this one first; it is empty in the first frame of
-    a scene.
+    a scene. Styles and options may change from frame to frame: where the weights of styles move, a
+    backend that lists `earlier` gets all styles in each frame, also those of weight 0.
     """
 
     content: Pixels

@@ -15,8 +15,8 @@ from support.gatys import narrow
 
 from nstd.backends.gatys.fitted import Fitted, fit
 from nstd.backends.gatys.fixed import Fixed, load
+from nstd.backends.gatys.layer_names import FIXED, STAGES
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import FIXED, STAGES
 from nstd.backends.gatys.statistic import Statistic, mixed, statistic
 
 CHECKOUT = Path(__file__).resolve().parent.parent

@@ -16,7 +16,8 @@ from nstd.bench.comparison import Cell, Cells
 from nstd.bench.pairs import Pair
 from nstd.daemon.daemon import Daemon
 from nstd.documents.config import Config
-from nstd.documents.settings import FolderSettings, GallerySettings, LogSettings, WatchSettings
+from nstd.documents.report_settings import GallerySettings, LogSettings
+from nstd.documents.settings import FolderSettings, WatchSettings
 from nstd.documents.sidecar import parse_sidecar
 from nstd.documents.sidecar_writer import without_places
 from nstd.errors import SidecarError

@@ -21,7 +21,7 @@ from PIL import Image
 from nstd.bench.columns import Column
 from nstd.bench.comparison import Comparison
 from nstd.bench.pairs import Pair
-from nstd.bench.sheet import load_seen
+from nstd.bench.seen import load_seen
 from nstd.documents.settings import LimitSettings
 
 PAGE, KEY = "index.html", "key.json"

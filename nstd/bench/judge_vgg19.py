@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import DEVIATION, MEAN, read_original
-from nstd.bench.sheet import load_seen
+from nstd.bench.seen import load_seen
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError
 

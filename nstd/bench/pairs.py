@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nstd.documents.sidecar import MAX_BYTES, Sidecar, parse_sidecar
+from nstd.documents.sidecar import Sidecar, parse_sidecar
 from nstd.documents.sidecar_writer import dump, set_option
+from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.errors import BenchError, PictureError, printable
 from nstd.intake.locator import Found, Locator
 from nstd.intake.names import is_sidecar

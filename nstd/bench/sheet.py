@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from nstd.bench.comparison import Comparison, describe
 from nstd.bench.crops import SIDE, Spot, find_spots
 from nstd.bench.grid import Row, SheetTile, draw_grid
 from nstd.bench.pairs import Pair
+from nstd.bench.seen import load_seen
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError
-from nstd.executors.worker.inputs import flatten
-from nstd.images.decode import load_image
 
 _GIVEN = ("content", "style")
 
@@ -83,20 +81,6 @@ class Sheets:
             return load_seen(path, self._limits, side)
         except PictureError as error:
             return error.message
-
-
-def load_seen(path: Path, limits: LimitSettings, side: int | None = None) -> Image.Image:
-    """A picture as it is seen, in RGB, with a longest side of at most about `side` pixels.
-
-    Raises PictureError.
-    """
-    picture = load_image(
-        path,
-        max_pixels=limits.picture_pixels,
-        max_bytes=limits.picture_bytes,
-        max_side=side,
-    )
-    return Image.fromarray((flatten(picture) * 255 + 0.5).astype(np.uint8))
 
 
 def _scaled(picture: Image.Image | str, side: int) -> Image.Image | str:

@@ -10,7 +10,7 @@ import click
 
 from nstd.cli.app import NO_DAEMON, config_option, job_argument
 from nstd.errors import in_shell, printable
-from nstd.system.units import counted
+from nstd.system.units import counted, pictures_and_films
 
 if TYPE_CHECKING:
     from nstd.documents.config import Config
@@ -92,7 +92,10 @@ def _folder(config: Config, wanted: str, yes: bool) -> None:
         click.echo(f"{folder} was asked for already; the daemon makes it again when it runs")
         return
     jobs = "" if plan.jobs == 1 else f" ({counted(plan.pictures * plan.jobs, 'job')})"
-    click.echo(f"{counted(plan.pictures, 'picture')} of {folder}{jobs} would be made again")
+    all_of_it = f"{pictures_and_films(plan.pictures - plan.films, plan.films)} of {folder}"
+    click.echo(f"{all_of_it}{jobs} would be made again")
+    if plan.failed:
+        click.echo(f"  {plan.failed} of them {'has' if plan.failed == 1 else 'have'} failed so far")
     if plan.found:
         click.echo(f"  {len(plan.found)} of them do not lie there now: copies come back into it")
     if plan.missing:
@@ -106,4 +109,4 @@ def _folder(config: Config, wanted: str, yes: bool) -> None:
     if not yes:
         click.confirm("go on?", abort=True)
     when = make_folder_again(config, plan)
-    click.echo(f"{counted(plan.pictures, 'picture')} of {folder} will be made again{when}")
+    click.echo(f"{all_of_it} will be made again{when}")

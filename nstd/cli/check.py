@@ -20,9 +20,10 @@ from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.axis import describe
 from nstd.documents.config import Config, find_config, load_config
 from nstd.documents.document import Document, DocumentError, Mark, Value
+from nstd.documents.film import FILM_SUFFIXES
 from nstd.documents.grid import GridFile, GridSidecar, parse_grid
 from nstd.documents.recipe import parse_recipe
-from nstd.documents.sidecar import MAX_BYTES
+from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.documents.template import CONFIG_SCHEMA
 from nstd.errors import (
     BackendError,
@@ -35,7 +36,7 @@ from nstd.errors import (
     printable,
 )
 from nstd.intake.films import film_kind_of, with_films
-from nstd.intake.locator import FILM_SUFFIXES, Locator, advice_on_name, is_picture, refuse_ignored
+from nstd.intake.locator import Locator, advice_on_name, is_picture, refuse_ignored
 from nstd.intake.names import is_recipe, is_sidecar, mistake
 from nstd.intake.plan import Plan, make_plan
 from nstd.intake.recipe_cache import count_jobs

@@ -13,9 +13,22 @@ from nstd.cli.app import NO_DAEMON, config_option
 if TYPE_CHECKING:
     from nstd.client.submit import SubmitRequest
 
-_CONTENT = click.Path(path_type=Path, exists=True, readable=True)
-"""A picture, a film, or a folder of the frames of one."""
+
+class _Content(click.Path):
+    """A picture, a film, a folder of the frames of one, or one frame, like `clip.mp4#0`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; the number of a frame stays at its end."""
+        from nstd.client.film_check import file_of
+
+        super().convert(file_of(Path(value)), param, ctx)
+        return Path(value)
+
+
+_CONTENT = _Content(exists=True, readable=True)
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
+_OUTPUT = ("size", "format", "frames", "every", "fps")
+"""Keys of `output` that have options of their own."""
 
 
 @click.command("submit")
@@ -33,6 +46,10 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 @click.option(
     "--size", metavar="PIXELS", help="Longest side of the picture: -o output.size=PIXELS."
 )
+@click.option("--format", help="Format of the result, like jpg or mp4: -o output.format=FORMAT.")
+@click.option("--frames", metavar="RANGE", help="Only these frames of a film: 24..240.")
+@click.option("--every", metavar="COUNT", help="Only every second, third ... frame of a film.")
+@click.option("--fps", metavar="COUNT", help="So many frames of a film in a second.")
 @click.option(
     "--grid", is_flag=True, help="One batch: a job of each combination, and a contact sheet."
 )
@@ -51,9 +68,9 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 def command(config: Path | None, wait: bool, **given: Any) -> None:
     """Copy each CONTENT and the STYLE into the inbox, then a sidecar for each, atomically.
 
-    A CONTENT is a picture, a film, or a folder of the frames of a film. STYLE is a picture file, a
-    frame of a film like starry.gif#0, or the name of a style in the library. With --wait the exit
-    code is 1 when a job has failed; ^C ends the waiting, and not the job.
+    A CONTENT is a picture, a film, or a folder of the frames of a film. STYLE is a picture file, or
+    the name of a style in the library. Both can be one frame of a film, like starry.gif#0. With
+    --wait the exit code is 1 when a job has failed; ^C ends the waiting, and not the job.
 
     With --grid there is one sidecar and a job of each CONTENT in each STYLE with each value of
     each option, such as `-o style_weight=0.5,1,2`.
@@ -84,7 +101,6 @@ def _request(
     style: str,
     styles: tuple[str, ...],
     options: tuple[str, ...],
-    size: str | None,
     **others: Any,
 ) -> SubmitRequest:
     """The request that the arguments describe. Raises UsageError if they contradict each other."""
@@ -97,6 +113,6 @@ def _request(
         style = styles[0]
     if others["name"] is not None and len(contents) > 1 and not others["grid"]:
         raise click.UsageError("--name names one job, and there are several contents")
-    if size is not None:
-        options = (*options, f"output.size={size}")
+    said = [(key, others.pop(key)) for key in _OUTPUT]
+    options = (*options, *(f"output.{key}={value}" for key, value in said if value is not None))
     return SubmitRequest(contents, style, options, more_styles=styles[1:], **others)

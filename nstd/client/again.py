@@ -18,11 +18,12 @@ from nstd.client.editor import keep_sidecar_schema
 from nstd.client.picture_search import FoundPicture, PictureSearch, has_bytes_of
 from nstd.client.submit import Submitted, check_weights
 from nstd.documents.config import Config
+from nstd.documents.film import STILL, frame_of, split_frame
 from nstd.documents.grid import GridFile, parse_grid
 from nstd.documents.sidecar_writer import dump, set_option, without_places
 from nstd.errors import PictureError, SidecarError, StoreError, printable
 from nstd.intake.films import with_films
-from nstd.intake.locator import Locator, frame_of, split_frame
+from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_sidecar
 from nstd.intake.plan import make_plan, safe_name
 from nstd.outbox.record import Reason, Record, RecordedInput
@@ -187,9 +188,10 @@ class _Again:
             raise without_places(error, "command line") from None
 
     def _kinds(self, parsed: GridFile) -> dict[str, Any]:
-        """The kind of film that the content is, as the record has it."""
+        """The kind of film that the content is, as the record has it; None for a picture."""
         film = self._record.settings.film
-        return dict.fromkeys(parsed.sidecar.content, film.kind if film else None)
+        kind = None if film is None or film.kind == STILL else film.kind
+        return dict.fromkeys(parsed.sidecar.content, kind)
 
     def copy(self, named: Iterable[_Named], stem: str) -> list[_Named]:
         """Copy the pictures that the sidecar cannot name to the top of the inbox."""

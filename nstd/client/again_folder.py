@@ -19,6 +19,7 @@ from nstd.client.made_before import GonePicture, MadeBefore
 from nstd.client.picture_search import FoundPicture
 from nstd.documents.config import Config
 from nstd.errors import NstdError, StoreError, printable
+from nstd.images.film.kinds import film_kind
 from nstd.intake.renewal import STAGED
 from nstd.queue.control import ControlRequest, ControlRequests
 from nstd.system.durable import Files
@@ -32,15 +33,18 @@ _LEFT_AFTER = 3600.0
 class FolderAgain:
     """What `nstd again FOLDER/` would do: nothing has changed yet.
 
-    `there` counts the pictures that lie in the folder, `found` has those that come back, `missing`
-    names those of which no file is left. Each picture makes `jobs` jobs.
+    `there` names the pictures and films that lie in the folder, `found` has those that come back,
+    `missing` names those of which no file is left. Each makes `jobs` jobs. `films` of them are
+    films, and `failed` of them have failed so far.
     """
 
     folder: str
-    there: int
+    there: list[str]
     found: list[tuple[GonePicture, FoundPicture]]
     missing: list[str]
     jobs: int
+    films: int
+    failed: int
     is_held: bool
     is_asked: bool
     """Whether a request for the same waits already."""
@@ -49,8 +53,8 @@ class FolderAgain:
 
     @property
     def pictures(self) -> int:
-        """How many pictures are made once more."""
-        return self.there + len(self.found)
+        """How many pictures and films are made once more."""
+        return len(self.there) + len(self.found)
 
 
 def plan_again(config: Config, folder: str) -> FolderAgain:
@@ -61,13 +65,21 @@ def plan_again(config: Config, folder: str) -> FolderAgain:
     """
     look = MadeBefore(config, folder)
     missing = [each for each in look.gone if each.given.sha256 not in look.found]
-    there = [each for each in look.gone if each.given.sha256 in look.found]
+    found = [
+        (each, look.found[each.given.sha256])
+        for each in look.gone
+        if each.given.sha256 in look.found
+    ]
+    files = [config.folder("inbox") / name for name in look.there]
+    files += [place.root.path / place.name for _, place in found]
     plan = FolderAgain(
         folder,
         look.there,
-        [(each, look.found[each.given.sha256]) for each in there],
+        found,
         [*look.taken_away, *(each.name for each in missing)],
         look.recipe.jobs,
+        sum(film_kind(file) is not None for file in files),
+        look.failed,
         look.is_held,
         any(each.job == f"{folder}/" for each in _asked(config)),
         look.until,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -17,10 +18,11 @@ from nstd.client.device_checks import devices
 from nstd.client.disk_words import explain_disk
 from nstd.client.finding import Finding, Level
 from nstd.client.folder_checks import access, folders, space, watching
-from nstd.client.status import advice_on_unreadable, list_unreadable
+from nstd.client.unreadable import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
-from nstd.errors import WeightsError, printable
+from nstd.errors import WeightsError, in_shell, printable
 from nstd.queue.notices import NoticeFolder
+from nstd.system.child import answer_of, python_module
 from nstd.system.durable import Files
 from nstd.system.layout import LOCK, NOTICES
 from nstd.system.lock import holder
@@ -36,6 +38,7 @@ _PACKAGES = (
     "structlog",
     "watchdog",
 )
+_FILM_SECONDS = 60.0
 _UNSENT = 900.0
 """Seconds after which a notice should have been sent, also by one of several tries."""
 
@@ -80,13 +83,20 @@ def _python(_: Config) -> Iterator[Finding]:
 
 
 def _films(_: Config) -> Iterator[Finding]:
-    """Whether films can be read and written: only some users need that."""
-    try:
-        found = [f"{package} {version(package)}" for package in ("av", "opencv-python-headless")]
-        yield Finding("ok", "films", ", ".join(found))
-    except PackageNotFoundError:
-        how = f"{sys.executable} -m pip install 'nstd[film]'"
+    """Whether films can be read and written: only some users need that, so it is no failure."""
+    answer = answer_of(python_module("nstd.images.film.extra"), _FILM_SECONDS)
+    if not answer:
+        message = "their packages end the process that loads them, or take too long"
+        yield Finding("warn", "films", message, "install the extra `film` again")
+        return
+    found, problem, hint = json.loads(answer).values()
+    how = f"{in_shell(sys.executable)} -m {hint}"
+    if not problem:
+        yield Finding("ok", "films", found)
+    elif not found:
         yield Finding("ok", "films", f"films and animations need more packages: {how}")
+    else:
+        yield Finding("warn", "films", problem, how)
 
 
 def _weights(config: Config) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nstd.client.picture_check import check_size, have_checked
+from nstd.documents.film import split_frame
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError, printable
 from nstd.images.film.kinds import FilmKind, film_kind
@@ -15,9 +16,14 @@ from nstd.system.numbered import numbered
 
 
 def films_of(contents: Iterable[Path]) -> dict[Path, FilmKind]:
-    """Those of the contents that are films, with their kinds."""
-    kinds = {path: film_kind(path.resolve()) for path in contents}
+    """Those of the contents that are films, with their kinds. A folder can be nothing else."""
+    kinds = {path: "frames" if path.is_dir() else film_kind(path.resolve()) for path in contents}
     return {path: kind for path, kind in kinds.items() if kind is not None}
+
+
+def file_of(given: Path) -> Path:
+    """The file of a content or style, which may be one frame of a film, like `clip.mp4#0`."""
+    return given if given.is_dir() else Path(split_frame(str(given))[0])
 
 
 def refuse_films(pictures: Iterable[Path]) -> None:
@@ -31,11 +37,11 @@ def refuse_films(pictures: Iterable[Path]) -> None:
 def check_films(films: Iterable[Path], limits: LimitSettings, sides: Mapping[Path, int]) -> None:
     """Raise PictureError for a film that no job could use, in the words of the job.
 
-    `sides` are the longest sides, in pixels, to which they are to be brought. Raises OSError for a
-    file that cannot be read.
+    One frame of a film, like `clip.mp4#0`, is checked alone. `sides` are the longest sides, in
+    pixels, to which they are to be brought. Raises OSError for a file that cannot be read.
     """
     films = list(films)
-    for film in films:
+    for film in map(file_of, films):
         if not film.is_dir():
             check_size(film, limits.film_bytes, "film_bytes")
     numbers = (limits.film_frames, limits.film_seconds, limits.film_pixels, limits.film_bytes)

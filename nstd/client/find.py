@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from nstd.client.listing import list_jobs, list_sidecars
 from nstd.client.readable import check_readable
-from nstd.client.status import list_jobs, list_sidecars, list_unreadable
+from nstd.client.unreadable import list_unreadable
 from nstd.documents.config import Config
 from nstd.errors import StoreError, did_you_mean, in_shell, nearest
 from nstd.intake.names import is_sidecar

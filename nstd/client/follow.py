@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from nstd.client.status import list_jobs
+from nstd.client.listing import list_jobs
 from nstd.client.submit import Submitted
 from nstd.documents.config import Config
 from nstd.errors import StoreError, printable

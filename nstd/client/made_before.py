@@ -48,7 +48,9 @@ class MadeBefore:
         self._survey, self._made = survey, Made(self._root, Files())
         look = FirstLooks(self._root, Files()).get(folder)
         self.is_held = look is not None and look.holds((2**62, ""))
-        self.there, self.taken_away, self.until = 0, list[str](), time.time()
+        self.there, self.taken_away, self.until = list[str](), list[str](), time.time()
+        self._failed, self._finished = set[tuple[str, str]](), set[tuple[str, str]]()
+        self._counted: set[tuple[str, str]] = set()
         self._known: set[tuple[str, str]] = set()
         self._files: dict[str, dict[str, Signature]] = {}
         scope = survey.scope(self.recipe)
@@ -60,6 +62,13 @@ class MadeBefore:
             [config.folder("outbox") / ARCHIVE, self._root.path, config.folder("styles")]
         )
         self.found = search.find([each.given for each in self.gone]) if self.gone else {}
+
+    @property
+    def failed(self) -> int:
+        """How many of the pictures that can be made again have only failed so far."""
+        gone = {(each.folder, each.given.sha256) for each in self.gone}
+        found = {key for key in gone if key[1] in self.found}
+        return len((self._failed - self._finished) & (self._counted | found))
 
     @staticmethod
     def _valid(survey: Survey, folder: str) -> KnownRecipe:
@@ -88,7 +97,8 @@ class MadeBefore:
             if leaf is None:
                 self.taken_away += [f"{folder}/{next(iter(note.files), note.sha256[:16])}"]
             elif not self._survey.why_no_content(self.recipe, folder, leaf):
-                self.there += 1
+                self.there.append(f"{folder}/{leaf}")
+                self._counted.add((folder, note.sha256))
 
     def _leaf_of(self, folder: str, note: MadeNote, leaves: dict[str, str]) -> str | None:
         """The name of a file that has the bytes of a note, as far as it is there."""
@@ -120,9 +130,11 @@ class MadeBefore:
                 self._look_at(folder)
             given = ended.inputs.content
             assert given is not None
-            if (folder, given.sha256) in self._known:
+            key = folder, given.sha256
+            (self._failed if isinstance(ended, Reason) else self._finished).add(key)
+            if key in self._known:
                 continue
-            self._known.add((folder, given.sha256))
+            self._known.add(key)
             is_there = self._with_bytes(folder, given) is not None  # and waits already
             if not is_there and not self._survey.why_no_content(self.recipe, folder, given.file):
                 yield GonePicture(folder, given)

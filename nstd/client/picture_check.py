@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nstd.client.whole_picture import whole_size
+from nstd.documents.film import frame_of, split_frame
 from nstd.documents.settings import LimitSettings
 from nstd.errors import PictureError, printable
 from nstd.system.units import format_size
@@ -86,7 +87,7 @@ def have_checked(module: str, numbers: Sequence[str], files: Sequence[tuple[Path
 
     If the process fails, the job will check them. Raises PictureError.
     """
-    asked = [word for file, side in files for word in (str(side), str(file.resolve()))]
+    asked = [word for file, side in files for word in (str(side), _real(file))]
     command = [sys.executable, "-P", "-m", module, *numbers, *asked]
     try:
         done = subprocess.run(
@@ -99,3 +100,11 @@ def have_checked(module: str, numbers: Sequence[str], files: Sequence[tuple[Path
         if answer is not None:
             code, message, hint = answer
             raise PictureError(code, printable(f"{picture.parent}/{message}"), hint)
+
+
+def _real(file: Path) -> str:
+    """The path of the file itself, where `file` is a link; also of one frame, like `clip.mp4#0`."""
+    if file.exists():
+        return str(file.resolve())
+    named = str(file)
+    return f"{Path(split_frame(named)[0]).resolve()}{frame_of(named)}"

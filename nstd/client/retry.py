@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from nstd.client.film_check import drop_folder
 from nstd.documents.config import Config
+from nstd.documents.film import split_frame
 from nstd.documents.grid import parse_grid
 from nstd.errors import SidecarError, StoreError
-from nstd.intake.locator import Locator, split_frame
+from nstd.intake.locator import Locator
 from nstd.outbox.results import list_published, read_heading, read_reason
 from nstd.system.durable import Files
 from nstd.system.layout import FAILED, REASON

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from nstd.client.retry import failed_of, restore_all
-from nstd.client.status import advice_on_unreadable, list_unreadable
+from nstd.client.unreadable import advice_on_unreadable, list_unreadable
 from nstd.documents.config import Config
 from nstd.documents.sidecar import parse_sidecar
 from nstd.errors import SidecarError, StoreError

@@ -5,17 +5,19 @@ from __future__ import annotations
 import heapq
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from nstd.client.listing import list_sidecars, names_in
 from nstd.client.status_entries import BatchEntry, EndedEntry, RunningEntry, Status, WaitingEntry
 from nstd.client.status_folders import describe_folders
+from nstd.client.unreadable import describe_unreadable
 from nstd.documents.config import Config
 from nstd.documents.schedule import Schedule
-from nstd.errors import StoreError, in_shell
-from nstd.intake.names import is_blank, is_ignored, is_recipe, is_sidecar
+from nstd.errors import StoreError
+from nstd.intake.names import is_blank, is_recipe
 from nstd.outbox.record import Reason, Record
 from nstd.outbox.results import read_ended, read_reason, scan_published
 from nstd.queue.batch import Batch, list_batches, read_manifest
@@ -28,7 +30,7 @@ from nstd.queue.paths import JobPaths
 from nstd.queue.progress import read_progress
 from nstd.queue.recipe_state import RecipeState
 from nstd.queue.start_pause import StartPause, closed_hours, read_pause
-from nstd.queue.store import JobStore, State, folders_of_jobs
+from nstd.queue.store import JobStore, State
 from nstd.system.durable import Files
 from nstd.system.layout import HEALTH, LOCK, REASON, without_failed
 from nstd.system.lock import holder
@@ -46,8 +48,7 @@ def read_status(config: Config) -> Status:
     published = list(scan_published(outbox))
     latest = heapq.nlargest(RECENT, published)
     recent = tuple(_outcome(Path(path), outbox) for _, path in latest)
-    reasons = [(made, path) for made, path in published if path.endswith(f"/{REASON}")]
-    cancelled = sum(_is_cancelled(path, made) for made, path in reasons)
+    failed, cancelled = _count_unfinished(published)
     at_work = {entry.job.id for entry in running}
     under_way = [entry.job for entry in waiting] + [entry.job for entry in running]
     batches = _batches(work, outbox, recent)
@@ -72,18 +73,15 @@ def read_status(config: Config) -> Status:
         requests=tuple(ControlRequests(work, Files()).pending()),
         waiting=tuple(waiting),
         running=tuple(running),
-        done=len(published) - len(reasons),
-        failed=len(reasons) - cancelled,
+        done=len(published) - failed - cancelled,
+        failed=failed,
         cancelled=cancelled,
         recent=recent,
         batches=tuple(_describe_batch(batch, under_way, at_work) for batch in batches),
         recipes=describe_folders(
             recipes, under_way, at_work, [path for _, path in published], outbox
         ),
-        unreadable=tuple(
-            f"{reason.splitlines()[0]}; {advice_on_unreadable(folder)}"
-            for folder, reason in list_unreadable(work)
-        ),
+        unreadable=tuple(describe_unreadable(work)),
         unavailable=health.unavailable,
         notes=tuple(note for note in notes if not (has_made and note.kind == "unnamed")),
     )
@@ -97,6 +95,13 @@ def _next_pause(config: Config) -> StartPause | None:
         if paused is not None and not paused.is_over(now):
             return paused
     return closed_hours(Schedule(config.schedule), now)
+
+
+def _count_unfinished(published: Iterable[tuple[float, str]]) -> tuple[int, int]:
+    """How many of the jobs that have ended failed, and how many a person ended."""
+    reasons = [(made, path) for made, path in published if path.endswith(f"/{REASON}")]
+    cancelled = sum(_is_cancelled(path, made) for made, path in reasons)
+    return len(reasons) - cancelled, cancelled
 
 
 @lru_cache(maxsize=1 << 16)
@@ -149,7 +154,7 @@ def _survey(config: Config) -> tuple[list[RecipeState], list[InboxNote]]:
     """The folders with a recipe and what is to be told of them, while no daemon reads them."""
     inbox = config.folder("inbox")
     with suppress(OSError):
-        if all(_is_example(inbox / name) for name in _names_in(inbox, is_recipe)):
+        if all(_is_example(inbox / name) for name in names_in(inbox, is_recipe)):
             return [], []
         from nstd.intake.survey import Survey  # only needed if no daemon reads the recipes
 
@@ -164,48 +169,6 @@ def _is_example(recipe: Path) -> bool:
     Raises OSError.
     """
     return len(os.listdir(recipe.parent)) == 1 and is_blank(recipe.read_bytes())  # noqa: PTH208
-
-
-def list_jobs(work: Path) -> Iterator[tuple[Job, JobPaths]]:
-    """Every job in the work folder with its paths, oldest first."""
-    store = JobStore(work, Files())
-    for job, _ in store.jobs():
-        yield job, store.paths(job.id)
-
-
-def list_unreadable(work: Path) -> list[tuple[Path, str]]:
-    """The folders of jobs and batches that cannot be read, such as damaged ones, and why."""
-    found: list[tuple[Path, Callable[[], object]]] = [
-        *((folder, JobPaths(folder).read_job) for folder in folders_of_jobs(work)),
-        *((paths.folder, paths.read) for paths in list_batches(work)),
-        *(
-            (folder, JobPaths(folder).read_job)
-            for paths in list_batches(work)
-            for folder in folders_of_jobs(paths.staged)
-        ),
-    ]
-    broken = []
-    for folder, read in found:
-        try:
-            read()
-        except StoreError as error:
-            if folder.exists():  # else its job is done, just now
-                broken.append((folder, error.message))
-    return broken
-
-
-def advice_on_unreadable(folder: Path) -> str:
-    """What a person can do about the folder of a job or batch that cannot be read."""
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except OSError:
-        return "look at it by hand"
-    if not names:
-        return f"it is an empty folder and no job: `rmdir {in_shell(folder)}` removes it"
-    if sum(map(is_sidecar, names)) == 1:
-        return f"`nstd retry {folder.name}` puts its sidecar back"
-    hint = "it has no sidecar to be put back: take out what is of use, then "
-    return f"{hint}`rm -r {in_shell(folder)}`"
 
 
 def _batches(work: Path, outbox: Path, recent: Iterable[EndedEntry]) -> list[Batch]:
@@ -243,19 +206,6 @@ def _describe_batch(batch: Batch, under_way: Iterable[Job], running: Collection[
         waiting=len(batch.members) - len(ended) - run - held,
         held=held,
     )
-
-
-def list_sidecars(inbox: Path) -> Iterator[str]:
-    """The sidecars in the inbox, by their names relative to it."""
-    return _names_in(inbox, is_sidecar)
-
-
-def _names_in(inbox: Path, is_meant: Callable[[str], bool]) -> Iterator[str]:
-    for folder, folders, files in os.walk(inbox):
-        folders[:] = [name for name in folders if not is_ignored(name)]
-        for name in files:
-            if is_meant(name):
-                yield str((Path(folder) / name).relative_to(inbox))
 
 
 def _outcome(path: Path, outbox: Path) -> EndedEntry:

@@ -13,16 +13,17 @@ from nstd.backends.weights import require
 from nstd.backends.weights_registry import REGISTRY
 from nstd.client.drop import drop_picture, drop_sidecar
 from nstd.client.editor import keep_sidecar_schema
-from nstd.client.film_check import check_films, drop_folder, films_of, refuse_films
+from nstd.client.film_check import check_films, drop_folder, file_of, films_of, refuse_films
 from nstd.client.picture_check import check_files, check_pictures
 from nstd.documents.config import Config
+from nstd.documents.film import frame_of, split_frame
 from nstd.documents.grid import parse_grid
-from nstd.documents.sidecar import NAME_BYTES
+from nstd.documents.names import NAME_BYTES
 from nstd.documents.sidecar_writer import dump, refused, set_option, without_places
 from nstd.errors import SidecarError, printable
 from nstd.images.film.kinds import FilmKind
 from nstd.intake.films import with_films
-from nstd.intake.locator import Locator, frame_of, split_frame
+from nstd.intake.locator import Locator
 from nstd.intake.names import is_ignored, is_recipe, is_sidecar
 from nstd.intake.plan import EffectiveSettings, Plan, make_plan, safe_name
 from nstd.system.durable import Files
@@ -34,6 +35,7 @@ from nstd.system.numbered import distinct
 class SubmitRequest:
     """What to submit: each of `contents` in the style, which is a file or a name in the library.
 
+    A content, and a style, can be one frame of a film, like `clip.mp4#0`.
     `options` are `key=value` texts. A key without a known first part is an option of the backend:
     `preset=fine` is short for `options.preset=fine`. With `series`, the contents are to look alike.
     `more_styles` are mixed with the style. With `grid` all goes into one sidecar, which makes a job
@@ -58,7 +60,7 @@ class SubmitRequest:
             yield self._stem(contents[0]), self._values(contents, rename)
 
     def _values(self, contents: Sequence[Path], rename: Callable[[Path], str]) -> dict[str, Any]:
-        names = [rename(content) for content in contents]
+        names = [_content_name(content, rename) for content in contents]
         styles = [self._named(style, rename) for style in self.styles]
         values: dict[str, Any] = {"content": names if len(names) > 1 else names[0]}
         if len(styles) == 1:
@@ -68,7 +70,7 @@ class SubmitRequest:
         if self.init is not None:
             values["init"] = rename(self.init)
         if self.series:
-            values["series"] = [rename(each) for each in self.contents]
+            values["series"] = [_content_name(each, rename) for each in self.contents]
         for option in self.options:
             set_option(values, option, lists=self.grid)
         return values
@@ -104,20 +106,27 @@ class SubmitRequest:
     def given(self) -> list[Path]:
         """What there is of the contents, styles and the start, picture files or not."""
         styles = [Path(style) for style in self.styles if Path(style).exists()]
-        return [*self.contents, *styles, *([self.init] if self.init else [])]
+        contents = [content for content in self.contents if content not in self.frames]
+        return [*contents, *styles, *([self.init] if self.init else [])]
 
     @property
-    def films(self) -> list[Path]:
-        """The films of which a style is a frame."""
-        files = [Path(split_frame(style)[0]) for style in self.styles if frame_of(style)]
-        return [file for file in files if file.is_file()]
+    def frames(self) -> list[Path]:
+        """The contents and styles that are one frame of a film."""
+        named = [*self.contents, *map(Path, self.styles)]
+        return [each for each in named if (file := file_of(each)) != each and file.is_file()]
 
     @property
     def files(self) -> list[Path]:
-        """All pictures to be copied, and the films of which a style is a frame."""
-        named = [Path(split_frame(style)[0]) for style in self.styles]
-        styles = [style for style in named if style.is_file()]
-        return [*self.contents, *styles, *([self.init] if self.init else [])]
+        """All pictures and films to be copied."""
+        styles = [file for style in self.styles if (file := file_of(Path(style))).is_file()]
+        contents = [file_of(content) for content in self.contents]
+        return [*contents, *styles, *([self.init] if self.init else [])]
+
+
+def _content_name(content: Path, rename: Callable[[Path], str]) -> str:
+    """How the sidecar names a content."""
+    file = file_of(content)
+    return rename(file) + str(content).removeprefix(str(file))
 
 
 class Submitted(NamedTuple):
@@ -170,7 +179,7 @@ def _check(config: Config, request: SubmitRequest) -> list[tuple[str | None, boo
     called = {
         path: f"{name}/" if path.is_dir() else name for path, name in zip(files, names, strict=True)
     }
-    kinds = {name: films.get(path) for path, name in called.items()}
+    kinds = {_content_name(each, called.__getitem__): films.get(each) for each in request.contents}
     checked = []
     for stem, values in request.sidecars(called.__getitem__):
         if is_recipe(f"{stem}.yaml"):
@@ -221,9 +230,10 @@ def _check_pictures(
     """Refuse pictures and films that the job would refuse."""
     orders = [order for plan in plans for order in _orders(plan)]
     side = max((order.size or 0 for order in orders if order.enlarge), default=0)
-    sides = dict.fromkeys(request.contents, side)
-    check_films(films, config.limits, sides)
-    left = [path for path in request.files if path not in films and path not in request.films]
+    sides, frames = dict.fromkeys(request.contents, side), request.frames
+    check_films([*films, *frames], config.limits, sides)
+    of_frames = {file_of(frame) for frame in frames}
+    left = [path for path in request.files if path not in films and path not in of_frames]
     refuse_films(left)
     check_pictures(left, config.limits, sides)
 

@@ -28,12 +28,12 @@ from nstd.queue.store import JobStore
 from nstd.system.backoff import backoff
 from nstd.system.durable import Files
 from nstd.system.layout import LOGS
+from nstd.system.waits import Waits
 
 BUDGET = 0.5
 """Seconds that one turn of the loop spends on moving members into the work folder."""
-AGAIN, LONGEST = 5.0, 60.0
-"""Seconds before a step that met a disk error is tried again: the first wait, which doubles each
-time, and the longest."""
+LONGEST = 60.0
+"""The longest wait, in seconds, before a step that met a disk error is tried again."""
 
 
 class Batches:
@@ -49,8 +49,9 @@ class Batches:
         claimed: deque[Batch],
         disk_errors: DiskErrors,
         files: Files,
+        waits: Waits,
     ) -> None:
-        self._store, self._outbox = store, outbox
+        self._store, self._outbox, self._first_wait = store, outbox, waits.publish
         self._scheduler, self._claimed, self._disk_errors = scheduler, claimed, disk_errors
         logs = config.folder("outbox") / LOGS
         self._publisher = BatchPublisher(store, outbox, logs, files)
@@ -238,7 +239,7 @@ class Batches:
         else:
             emit("job.unreadable", error=printable(str(error)))
         live.tries += 1
-        live.due = now + backoff(live.tries, AGAIN, LONGEST)
+        live.due = now + backoff(live.tries, self._first_wait, LONGEST)
 
     def close(self) -> None:
         """Kill the processes that draw contact sheets; the next run of the daemon draws them."""

@@ -135,7 +135,7 @@ class Daemon:
             max(0.0, min(due - now, longest)),
         )
         if self._wake_pipe.clear():
-            self._pipeline.admission.scan_soon()
+            self._pipeline.admission.scans.soon()
 
     # Beginning and end
 
@@ -150,7 +150,7 @@ class Daemon:
             root=printable(self._config.root),
             devices=list(self._pipeline.scheduler.breakers),
             slots=[slot.name for slot in self._pipeline.scheduler.slots],
-            watch=self._pipeline.admission.watcher.mode,
+            watch=self._pipeline.admission.scans.watcher.mode,
         )
         self._report_state(time.monotonic())
         self._notifier.ready("watching the inbox")

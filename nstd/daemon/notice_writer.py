@@ -64,7 +64,7 @@ class NoticeWriter:
             self._add_line(f"failed: {line['output']}: {message} [{line['code']}]")
         if event == "batch.finished" and "batch" in self._on:
             self._batches += 1
-            counts = f"{line['finished']} pictures, {line['failed']} failed"
+            counts = f"{line['finished']} finished, {line['failed']} failed"
             self._add_line(f"batch: {line['output']}: {counts}")
 
     def _add_line(self, text: str) -> None:

@@ -30,7 +30,7 @@ class OnceRun:
         if self._cannot_scan():
             raise StoreError(
                 "io_error",
-                f"the inbox {printable(self._inbox)} cannot be read: {admission.lost}",
+                f"the inbox {printable(self._inbox)} cannot be read: {admission.scans.lost}",
                 "`nstd doctor` looks at folders, disks and rights",
             )
         if pause is not None and self._may_not_start():
@@ -39,7 +39,7 @@ class OnceRun:
             raise StoreError("paused", f"no job is started: {pause.describe()}", hint)
 
     def _cannot_scan(self) -> bool:
-        return self._pipeline.admission.lost_for(time.monotonic()) > _PATIENCE
+        return self._pipeline.admission.scans.lost_for(time.monotonic()) > _PATIENCE
 
     def _may_not_start(self) -> bool:
         """Whether there is work, and no job may start."""

@@ -78,7 +78,14 @@ class Pipeline:
         )
         self.gate = StartGate(config, files, self.scheduler)
         self.batches = Batches(
-            config, store, outbox, self.scheduler, self.admission.claimed, self.disk_errors, files
+            config,
+            store,
+            outbox,
+            self.scheduler,
+            self.admission.claimed,
+            self.disk_errors,
+            files,
+            waits,
         )
         self.dispatcher = Dispatcher(
             config, executor, *queue, store, self.health, self.disk_errors, waits
@@ -117,7 +124,7 @@ class Pipeline:
         was_done = self._recovery.is_idle
         self._recovery.work(now)
         if self._recovery.is_idle and not was_done:  # sidecars may be back in the inbox
-            self.admission.scan_again()
+            self.admission.scans.again()
 
     def admit(self, now: float) -> None:
         """inbox -> job store -> scheduler, after the recovery of jobs of an earlier run."""
@@ -132,9 +139,10 @@ class Pipeline:
         self.state.paused, self.state.inbox = self.admission.paused, self.admission.inbox.count
         self.state.has_input = not self.has_no_input
         self.state.held_in_inbox = self.admission.held
-        self.state.inbox_lost = self.admission.lost is not None
+        scans = self.admission.scans
+        self.state.inbox_lost = scans.lost is not None
         self.state.unavailable = self.backends.unavailable()
-        self.state.notes, self.state.recipes = self.admission.notes, self.admission.recipes
+        self.state.notes, self.state.recipes = scans.notes, scans.recipes
 
     def dispatch(self, now: float) -> None:
         """scheduler -> executor -> ended jobs."""

@@ -84,7 +84,7 @@ class RequestHandler:
         root, made = admission.inbox.root, admission.inbox.made
         if not renew(root, made, self._files, folder, request.until, request.staged):
             return NO_RECIPE
-        admission.scan_again()
+        admission.scans.again()
         return ""
 
 

@@ -11,7 +11,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from nstd.documents.document import KeyPath
-from nstd.documents.sidecar import NAME_BYTES, SidecarFile
+from nstd.documents.names import NAME_BYTES
+from nstd.documents.ramp import is_ramp
+from nstd.documents.sidecar import SidecarFile
 from nstd.errors import Problem, SidecarError, printable, shortened
 from nstd.system.numbered import distinct
 
@@ -33,9 +35,9 @@ class Axis:
 
     @property
     def recorded_values(self) -> list[Any]:
-        """The values as records contain them; the styles of a mix as one text."""
+        """The values as records contain them; the styles of a mix, and a ramp, as one text."""
         if self.key != "style":
-            return list(self.values)
+            return [_points(v) if is_ramp(v) else v for v in self.values]
         return distinct(
             [" + ".join(_shown(each) for each in _mix(v)) for v in self.values], " ({})"
         )
@@ -47,7 +49,7 @@ class Axis:
             return ["+".join(_stem(_image(each)) for each in _mix(v)) for v in self.values]
         if self.key == "content":
             return [_stem(value) for value in self.values]
-        return [v if isinstance(v, str) else json.dumps(v) for v in self.values]
+        return [_label(value) for value in self.values]
 
 
 def size_of(axes: Sequence[Axis]) -> int:
@@ -85,6 +87,17 @@ def name_members(
         name = safe_name("-".join(_short(word) for word in words if word))
         names.append(name.encode()[:_LONGEST_NAME].decode(errors="ignore"))
     return distinct(names)
+
+
+def _label(value: Any) -> str:
+    """A value of an option; of a ramp, its ends."""
+    if is_ramp(value):
+        return "-to-".join(dict.fromkeys(map(json.dumps, [*value.values()])))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _points(ramp: dict[str, Any]) -> str:
+    return ", ".join(f"{value} at {time}" for time, value in ramp.items())
 
 
 def _mix(style: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -10,10 +11,12 @@ from pydantic import BaseModel
 from nstd.documents import diagnostics
 from nstd.documents.document import DocumentError, KeyPath
 from nstd.documents.error_words import in_words
+from nstd.documents.ramp import Ramp, options_at, said_ramps
 from nstd.documents.sidecar import Sidecar, SidecarFile
-from nstd.errors import BackendError, SidecarError, printable
+from nstd.errors import BackendError, Problem, SidecarError, printable
 
 Options = TypeVar("Options", bound=BaseModel)
+_CONFIG = "options from the config"
 
 
 def check_pictures(source: SidecarFile, backend: str, takes: Collection[str]) -> None:
@@ -43,18 +46,27 @@ def parse_options(
 ) -> Options:
     """The sidecar's options for a backend with the model `options`, completed by `defaults`.
 
-    Raises SidecarError `options_invalid` with every problem, and BackendError if a validator of
-    the backend itself fails.
+    Of a ramp, the value of its first point. Raises SidecarError `options_invalid` with every
+    problem, and BackendError if a validator of the backend itself fails.
     """
     said = source.sidecar.options
     value = {**(defaults or {}), **said}
-    below: dict[tuple[str, ...], str] = {
-        (key,): "options from the config" for key in value if key not in said
-    }
+    below: dict[tuple[str, ...], str] = {(key,): _CONFIG for key in value if key not in said}
     try:
-        return diagnostics.validate(
-            options, value, source.document, at=("options",), elsewhere=below, whole=Sidecar
-        )
+        ramps = _ramps(source, value)
+        times = sorted({time for ramp in ramps.values() for time in _tried(ramp)}) or [0.0]
+        found = [
+            diagnostics.validate(
+                options,
+                options_at(value, ramps, time),
+                source.document,
+                at=("options",),
+                elsewhere=below,
+                whole=Sidecar,
+            )
+            for time in times
+        ]
+        return found[0]
     except DocumentError as error:
         is_unknown = any("unknown key" in problem.message for problem in error.problems)
         hint = "`nstd backends` lists what each backend takes" if is_unknown else ""
@@ -66,3 +78,31 @@ def parse_options(
             f"{source.document.file}: the backend broke while it read its options: {what}",
             "tell the author of the backend",
         ) from error
+
+
+def as_json(options: BaseModel, source: SidecarFile, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `parse_options` as a job keeps them: a ramp as it was said."""
+    ramps = said_ramps({**defaults, **source.sidecar.options})
+    return options.model_dump(mode="json") | {name: dict(said) for name, said in ramps.items()}
+
+
+def _ramps(source: SidecarFile, value: Mapping[str, Any]) -> dict[str, Ramp]:
+    """The ramps among the options. Raises DocumentError for those that are none."""
+    ramps, problems = dict[str, Ramp](), []
+    for name, points in said_ramps(value).items():
+        try:
+            ramps[name] = Ramp.of(points)
+        except ValueError as error:
+            text, is_said = printable(f"{name}: {error}"), name in source.sidecar.options
+            place = source.document.mark(("options", name)) if is_said else (0, 0)
+            file = source.document.file if is_said else _CONFIG
+            problems.append(Problem(file, *place, text))
+    if problems:
+        raise DocumentError(problems)
+    return ramps
+
+
+def _tried(ramp: Ramp) -> list[float]:
+    """The times of a ramp, and those between them: a backend may take whole numbers alone."""
+    between = [(one + other) / 2 for one, other in pairwise(ramp.times)]
+    return [*ramp.times, *between]

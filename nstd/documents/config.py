@@ -16,25 +16,25 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.model import Model
+from nstd.documents.report_settings import (
+    GallerySettings,
+    HooksSettings,
+    LogSettings,
+    MetricsSettings,
+    NotifySettings,
+)
 from nstd.documents.retention import RetentionSettings
 from nstd.documents.schedule import WindowText
 from nstd.documents.settings import (
     ExecutorSettings,
     FolderSettings,
-    GallerySettings,
-    HooksSettings,
     JobsSettings,
     LimitSettings,
-    LogSettings,
-    MetricsSettings,
-    NotifySettings,
     WatchSettings,
     WorkerSettings,
 )
 from nstd.errors import ConfigError, Problem, in_shell, printable
 from nstd.system.layout import CONFIG
-
-__all__ = ["Config", "LogSettings", "find_config", "load_config"]
 
 _FOLDERS = re.compile(r"^folders[ ]*:.*\n?(?:(?:[ ]+.*|[ ]*#.*|)(?:\n|\Z))*", re.MULTILINE)
 """The section with the folders, to the next line that begins at the margin."""

@@ -18,14 +18,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.axis import Axis
 from nstd.documents.document import Document, DocumentError, KeyPath, Mark
-from nstd.documents.sidecar import (
-    ContentPath,
-    OptionalKeys,
-    Sidecar,
-    SidecarFile,
-    Styles,
-    invalid,
-)
+from nstd.documents.names import ContentPath
+from nstd.documents.sidecar import OptionalKeys, Sidecar, SidecarFile, Styles, invalid
 from nstd.errors import Problem
 
 

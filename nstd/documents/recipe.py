@@ -16,7 +16,8 @@ from nstd.documents import diagnostics, strict_yaml
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.grid import GridFile, GridSidecar, refuse_style
 from nstd.documents.model import Model
-from nstd.documents.sidecar import NAME_BYTES, SharedKeys, Styles, invalid
+from nstd.documents.names import NAME_BYTES
+from nstd.documents.sidecar import SharedKeys, Styles, invalid
 from nstd.errors import Problem
 from nstd.system.units import Seconds
 

@@ -11,7 +11,9 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from nstd.documents.config import Config
 from nstd.documents.grid import GridSidecar, takes_list
+from nstd.documents.ramp import RAMPED
 from nstd.documents.recipe import Recipe
+from nstd.system.units import DURATION
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -78,7 +80,8 @@ def _whole(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:
-    """The options of a backend, each of which may also be a list of values (a grid)."""
+    """The options of a backend, each of which may also be a list of values (a grid), and some a
+    ramp."""
     properties = dict(own.get("properties", {}))
     for name, field in model.model_fields.items():
         key = field.alias or name
@@ -87,9 +90,17 @@ def _with_lists(model: type[BaseModel], own: dict[str, Any]) -> dict[str, Any]:
                 k: v for k, v in properties[key].items() if k in ("description", "default")
             }
             value = {k: v for k, v in properties[key].items() if k not in described}
-            several = {"type": "array", "minItems": 1, "items": value}
-            properties[key] = {"anyOf": [value, several], **described}
+            forms = [value, _ramp(value)] if key in RAMPED else [value]
+            one = {"anyOf": forms} if len(forms) > 1 else value
+            several = {"type": "array", "minItems": 1, "items": one}
+            properties[key] = {"anyOf": [*forms, several], **described}
     return {**own, "properties": properties}
+
+
+def _ramp(value: dict[str, Any]) -> dict[str, Any]:
+    """A mapping of times to values."""
+    times = {"patternProperties": {DURATION.pattern: value}, "additionalProperties": False}
+    return {"type": "object", "minProperties": 1, **times}
 
 
 def _needed(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

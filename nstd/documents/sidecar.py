@@ -2,81 +2,22 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from nstd.documents import diagnostics, strict_yaml
+from nstd.documents.crossfade import Crossfade, Span
 from nstd.documents.document import Document, DocumentError
 from nstd.documents.film import FrameRange
 from nstd.documents.model import BATCH_ID, Membership, Model, OutputFormat, Role
-from nstd.documents.strict_yaml import MAX_BYTES
+from nstd.documents.names import ContentPath, OutputName, PicturePath, check_output_name
 from nstd.errors import Problem, SidecarError
 from nstd.system.units import Seconds
 
-__all__ = [
-    "MAX_BYTES",
-    "OptionalKeys",
-    "Output",
-    "PictureReference",
-    "SharedKeys",
-    "Sidecar",
-    "SidecarFile",
-    "StyleEntry",
-    "check_picture_path",
-    "invalid",
-    "parse_sidecar",
-]
-
-NAME_BYTES = 200  # leaves room for "-2", ".json" and ".tmp" within the 255 of a file name
 SERIES = 100  # pictures at most; each job of a series has a copy of all
-
-
-def check_picture_path(text: str) -> str:
-    """`text`, if a sidecar may name a picture so. Raises ValueError."""
-    _no_controls(text)
-    if "\\" in text:
-        raise ValueError("must have / between folders, not \\")
-    if "://" in text:
-        raise ValueError("must be a file, not an address; put the picture beside the sidecar")
-    path = PurePosixPath(text)
-    if path.parts[:1] == ("~",):
-        raise ValueError("must be relative to the sidecar: ~ is not your home folder here")
-    if path.is_absolute():
-        raise ValueError("must be relative to the sidecar, not an absolute path")
-    if path.name in ("", ".."):
-        raise ValueError("must be the name of a picture")
-    if path.name.startswith("."):
-        raise ValueError("must not be a hidden file")
-    if any(len(part.encode()) > 255 for part in path.parts):
-        raise ValueError("must have no name of more than 255 bytes")
-    return text
-
-
-def _no_folder(text: str) -> str:
-    if text.endswith("/"):
-        raise ValueError("must be a picture; only a content can be a folder, of frames of a film")
-    return text
-
-
-def _output_name(text: str) -> str:
-    _no_controls(text)
-    if not text or text.startswith(".") or "/" in text or "\\" in text:
-        raise ValueError("must be a plain file name without slashes or a leading dot")
-    if not text.isprintable():  # such as characters that reverse the direction of text
-        raise ValueError("must not hold characters that cannot be seen")
-    if len(text.encode()) > NAME_BYTES:
-        raise ValueError(f"must be at most {NAME_BYTES} bytes long")
-    return text
-
-
-def _no_controls(text: str) -> None:
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
-        raise ValueError("must not hold control characters")
 
 
 def _style(item: object) -> object:
@@ -91,11 +32,6 @@ def _style(item: object) -> object:
 def _styles(value: object) -> object:
     """`style: starry.jpg` is short for `style: [starry.jpg]`."""
     return value if isinstance(value, list | tuple) else [value]
-
-
-ContentPath = Annotated[str, AfterValidator(check_picture_path)]
-"""A picture, a film, or with a slash at the end a folder of frames."""
-PicturePath = Annotated[ContentPath, AfterValidator(_no_folder)]
 
 
 class PictureReference(NamedTuple):
@@ -123,6 +59,20 @@ class StyleEntry(Model):
     mask: PicturePath | None = Field(
         None, description="A grey picture laid over the style: white where the style counts."
     )
+    begin: Seconds | None = Field(
+        None,
+        alias="from",
+        description="In a film, when it begins: a time of the result, such as 3s. Where the one "
+        "before it still runs, that fades into it.",
+    )
+    end: Seconds | None = Field(
+        None, alias="to", description="In a film, when it ends, such as 4s; at the end if unset."
+    )
+
+    @property
+    def span(self) -> Span:
+        """When it runs, in a film."""
+        return Span(self.image, self.begin or 0.0, self.end, self.weight, self.region)
 
     def references(self, number: int) -> list[PictureReference]:
         """The pictures of this entry, which is `number` from 0 in its list."""
@@ -138,10 +88,17 @@ class StyleEntry(Model):
         ]
 
 
+def _in_turn(styles: list[StyleEntry]) -> list[StyleEntry]:
+    if problems := list(Crossfade([style.span for style in styles]).problems()):
+        raise ValueError("; ".join(problems))
+    return styles
+
+
 StyleForm = Annotated[StyleEntry, BeforeValidator(_style, json_schema_input_type=str | StyleEntry)]
 _StyleList = Annotated[list[StyleForm], Field(min_length=1, max_length=16)]
 Styles = Annotated[
     _StyleList,
+    AfterValidator(_in_turn),
     BeforeValidator(_styles, json_schema_input_type=StyleForm | _StyleList),
 ]
 
@@ -149,7 +106,7 @@ Styles = Annotated[
 class Output(Model):
     """What comes out."""
 
-    name: Annotated[str, AfterValidator(_output_name)] | None = Field(
+    name: OutputName | None = Field(
         None, description="Name in the outbox; the sidecar's own name by default."
     )
     size: int | None = Field(
@@ -164,6 +121,12 @@ class Output(Model):
         description="File format: png, jpg, webp or tiff, the config's default if unset; of a film "
         "mp4, webm, gif, webp, apng or frames (a folder of PNG), that of the content if unset.",
     )
+    seconds: Seconds | None = Field(
+        None,
+        gt=0,
+        description="Makes a film of a picture, which is so long, such as 6s; mp4 if no format is "
+        "said.",
+    )
     frames: FrameRange | None = Field(
         None, description="Only these frames of a film, counted from 1, like 24..240 or 24.. ."
     )
@@ -175,14 +138,15 @@ class Output(Model):
         gt=0,
         le=1000,
         allow_inf_nan=False,
-        description="Frames of a film in a second: fewer than it has are left out.",
+        description="Frames of a film in a second: fewer than it has are left out. Of a picture "
+        "with seconds, how many there are; 12 if unset.",
     )
 
 
 def _membership(batch: Membership) -> Membership:
     if not BATCH_ID.fullmatch(batch.id):
         raise ValueError("expected the id of a batch")
-    _output_name(batch.name)
+    check_output_name(batch.name)
     return batch
 
 

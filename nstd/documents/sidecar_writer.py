@@ -21,7 +21,7 @@ _TOP = {"output", "backend", "options", "priority", "timeout"}
 _BELONGS = {
     "size": "say --size {text}",
     "name": "say --name {text}",
-    "format": "say -o {option}",
+    **dict.fromkeys(("format", "frames", "every", "fps"), "say -o {option}"),
     "content": "the pictures to be painted come first: nstd submit CONTENT... STYLE",
     "style": "it comes last: nstd submit CONTENT... STYLE; or say --style {text}",
     "styles": "say --grid --style STYLE, as often as you like",

@@ -208,7 +208,9 @@ class _Reader:
             number = f"{before}.{event.value}"
             self.add(mark, f"a comma ends the value here; write {number}, with a point")
         elif not isinstance(key, str):
-            self.add(mark, f"a key must be text, got {describe(key)}; put it in quotes")
+            is_number = isinstance(key, int | float) and not isinstance(key, bool)
+            time = f"; a time has a unit, like {key}s" if is_number else ""
+            self.add(mark, f"a key must be text, got {describe(key)}; put it in quotes{time}")
         return str(key)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Value:

@@ -9,12 +9,16 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from nstd.documents.film import FILM_SUFFIXES
 from nstd.errors import NstdError, PictureError, printable
+from nstd.images.foreign import FILM
 from nstd.images.kinds import FORMATS
 from nstd.images.model import ExtraNeededError, TooMuchWorkError, UnreadKindError
 from nstd.images.tiff_pages import SeveralPagesError
 
 SAVE_AGAIN = "open it in a picture editor, save it as PNG or JPEG, and submit it again"
+EXPORT = "play it; if it is whole, export it again, as MP4 with H.264 for instance"
+FILM_KINDS = "MP4, QuickTime, Matroska, WebM and AVI"
 _LONGEST = 300
 _UNSUPPORTED = re.compile(r"unsupported|not (yet )?supported|not implemented|unknown .*mode", re.I)
 """Pillow's words for a file that is not broken, but of a kind that it does not read."""
@@ -49,14 +53,26 @@ def explained(path: Path, max_pixels: int) -> Iterator[None]:
         raise _explanation(error, path, max_pixels) from error
 
 
-def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
-    name, said = path.name, printable(str(error))[:_LONGEST]
+def cannot_be_opened(error: Exception, name: str) -> PictureError | None:
+    """The error for a file that is absent or closed, or that the memory cannot hold."""
     match error:
         case FileNotFoundError():
             return PictureError("picture_missing", f"{name}: no such file", "copy it there")
         case PermissionError():
             hint = "let the daemon's user read it"
             return PictureError("picture_unreadable", f"{name}: permission denied", hint)
+        case MemoryError():
+            message = f"{name}: needs more memory than there is"
+            return PictureError("picture_refused", message, "make it smaller")
+    return None
+
+
+def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
+    name, said = path.name, printable(str(error))[:_LONGEST]
+    if (closed := cannot_be_opened(error, name)) is not None:
+        return closed
+    is_named_film = path.suffix.lower() in FILM_SUFFIXES
+    match error:
         case Image.DecompressionBombError():
             return too_large(path, max_pixels)
         case SeveralPagesError():
@@ -64,9 +80,13 @@ def _explanation(error: Exception, path: Path, max_pixels: int) -> PictureError:
         case TooMuchWorkError():
             message = f"{name}: {error}, which would take too long to decode"
             return PictureError("picture_refused", message, SAVE_AGAIN)
-        case MemoryError():
-            message = f"{name}: needs more memory than there is"
-            return PictureError("picture_refused", message, "make it smaller")
+        case UnreadKindError() if is_named_film or FILM in said:
+            kinds = f"{', '.join(FORMATS)}, and of films {FILM_KINDS}"
+            message = f"{name}: {said} is not read, but {kinds} are"
+            return PictureError("picture_unreadable", message, EXPORT)
+        case UnidentifiedImageError() if is_named_film:
+            message = f"{name}: no film in {FILM_KINDS}, or cut short"
+            return PictureError("picture_unreadable", message, EXPORT)
         case UnreadKindError():
             message = f"{name}: {said} is not read, but {', '.join(FORMATS)} are"
             return PictureError("picture_unreadable", message, SAVE_AGAIN)

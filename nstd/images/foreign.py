@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 
+FILM = " film"
+"""Is in the names of the kinds that are films."""
 _RAW = "a camera's raw file"
 _STARTS: dict[str, tuple[bytes, ...]] = {
     # pictures

@@ -16,6 +16,7 @@ from PIL import Image
 from nstd.images.levels import to_shares
 from nstd.images.model import Array, Stored
 from nstd.images.pillow import Opener, orientation_of, set_raw_mode, sixteen_bits
+from nstd.images.png_chunks import MOST_CHUNKS, png_chunks
 from nstd.images.space import Space, space_of_code_points, space_of_gamma
 from nstd.images.spliced import Part, Spliced
 
@@ -25,7 +26,6 @@ _TEXT_BYTES = 1 << 20
 """The most bytes of unpacked text passed to Pillow, which refuses a picture with more text."""
 _PROFILE_BYTES = 16 << 20
 _CHUNK_BYTES = 64 << 20
-_CHUNKS = 1_000_000
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 
 
@@ -73,16 +73,13 @@ def _chunks(file: BinaryIO) -> Chunks:
     """Read the chunks of the whole `file`; broken ones are left for Pillow to report."""
     found, texts, start = Chunks(), _TEXT_BYTES, 0
     end = file.seek(0, io.SEEK_END)
-    at = 8
-    for _ in range(_CHUNKS):
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        length, name = struct.unpack(">I4s", head)
-        after = at + 12 + length
+    for number, (name, begin, stop) in enumerate(png_chunks(file), 1):
+        length, at, after = stop - begin, begin - 8, stop + 4
         if after > end or name == b"IEND":
             break
+        if number == MOST_CHUNKS:
+            raise ValueError(f"more than {MOST_CHUNKS:,} chunks")
+        file.seek(begin)
         cut = name == b"iCCP"
         if name == b"IHDR" and length >= 13:
             found.depth, found.color = struct.unpack(">8x2B", file.read(10))
@@ -94,9 +91,6 @@ def _chunks(file: BinaryIO) -> Chunks:
         if cut:
             found.parts.append((start, at))
             start = after
-        at = after
-    else:
-        raise ValueError(f"more than {_CHUNKS:,} chunks")
     found.parts.append((start, end))
     return found
 

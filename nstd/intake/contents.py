@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 
+from nstd.documents.names import check_picture_path
 from nstd.documents.recipe import PICTURE, RecipeFile, pattern_of
-from nstd.documents.sidecar import check_picture_path
 from nstd.errors import SidecarError
 from nstd.intake.first_look import HeldFile, Rank
 from nstd.intake.locator import is_picture, normal

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
+from nstd.documents.crossfade import Crossfade
 from nstd.documents.document import KeyPath
-from nstd.documents.film import FilmSettings
+from nstd.documents.film import STILL, STILL_RATE, FilmSettings, frames_of_still
 from nstd.documents.grid import GridFile
 from nstd.documents.model import FILM_FORMATS
+from nstd.documents.ramp import said_ramps
 from nstd.documents.settings import LimitSettings
 from nstd.documents.sidecar import SidecarFile
 from nstd.errors import Problem, SidecarError, printable
@@ -23,6 +25,7 @@ Kinds = Mapping[str, "FilmKind | None"]
 """From the names of contents in a sidecar to their kinds of films; None: it is a picture. Those
 that are not there yet are left out."""
 _CHOICES = ("frames", "every", "fps")
+_MAKE_FILM = "; output.seconds makes a film of it, like `output: {seconds: 6}`"
 _NO_FILMS = {
     "init": "init: a film starts at its own frames",
     "series": "series: a film is a series of its own, and has one look in any case",
@@ -53,7 +56,7 @@ def too_large(
     """
     for picture in pictures:
         size, most, which = picture.signature.size, limits.picture_bytes, "picture_bytes"
-        if size > most and film_kind_of(picture):
+        if size > most and (picture.frame is not None or film_kind_of(picture)):
             most, which = limits.film_bytes, "film_bytes"
         if size > most:
             return SidecarError(
@@ -95,40 +98,82 @@ def _order(
     if source not in kinds:
         return order
     kind = kinds[source]
-    problems = _picture_problems(part) if kind is None else _film_problems(part)
+    is_film = kind is not None or said.seconds is not None
+    problems = _film_problems(part, kind) if is_film else _picture_problems(part, order)
     if problems and usual is None:
         raise SidecarError.of("sidecar_invalid", problems, "`nstd help film` says more")
+    if kind is None and said.seconds is not None:
+        return _of_still(order, part)
     if kind is None:
         is_of_film = order.format in FILM_FORMATS and order.format != "webp"
         return order.model_copy(update={"format": usual}) if is_of_film else order
     from nstd.images.film.kinds import output_format
 
+    return _with_film(order, part, FilmSettings(kind=kind), output_format(kind))
+
+
+def _with_film(
+    order: EffectiveSettings, part: SidecarFile, film: FilmSettings, usual: str
+) -> EffectiveSettings:
+    """The settings of a film; `usual` is its format if the sidecar says none of a film."""
+    said = part.sidecar.output
     chosen = {key: value for key in _CHOICES if (value := getattr(said, key)) is not None}
-    change: dict[str, Any] = {"film": FilmSettings(kind=kind, **chosen)}
-    change["format"] = said.format if said.format in FILM_FORMATS else output_format(kind)
-    return order.model_copy(update=change)
+    format = said.format if said.format in FILM_FORMATS else usual
+    return order.model_copy(update={"film": film.model_copy(update=chosen), "format": format})
 
 
-def _picture_problems(part: SidecarFile) -> list[Problem]:
+def _of_still(order: EffectiveSettings, part: SidecarFile) -> EffectiveSettings:
+    """The settings of a film that is made of a picture. Raises SidecarError for times that do not
+    fit to its length."""
+    seconds, fps = part.sidecar.output.seconds, part.sidecar.output.fps or STILL_RATE
+    assert seconds is not None
+    count = frames_of_still(seconds, fps)
+    if count < 2:
+        text = f"seconds: {seconds:g} s at {fps:g} frames a second is one frame, and so no film"
+        raise SidecarError.of("sidecar_invalid", [_problem(part, ("output", "seconds"), text)])
+    spans = [style.span for style in part.sidecar.style]
+    gaps = [f"style: {text}" for text in Crossfade(spans).gaps_until((count - 1) / fps)]
+    if gaps and part.sidecar.output.frames is None and part.sidecar.output.every is None:
+        problems = [_problem(part, ("style",), printable(text)) for text in gaps]
+        raise SidecarError.of("sidecar_invalid", problems, "`nstd help film` says more")
+    return _with_film(order, part, FilmSettings(kind=STILL, seconds=seconds, fps=fps), "mp4")
+
+
+def _picture_problems(part: SidecarFile, order: EffectiveSettings) -> list[Problem]:
     """What a sidecar says that is for films alone."""
     said, problems = part.sidecar.output, []
     if said.format in FILM_FORMATS and said.format != "webp":
         text = f"format: {said.format} is that of a film, and {part.sidecar.content!r} is a picture"
-        problems.append(_problem(part, ("output", "format"), text))
-    for key in _CHOICES:
-        if getattr(said, key) is not None:
-            text = f"{key}: is for films, and {part.sidecar.content!r} is a picture"
-            problems.append(_problem(part, ("output", key), text))
+        problems.append(_problem(part, ("output", "format"), f"{text}{_MAKE_FILM}"))
+    for place in _film_places(part, order):
+        text = f"{place[-1]}: is for films, and {part.sidecar.content!r} is a picture{_MAKE_FILM}"
+        problems.append(part.document.problem(place, text, key=True))
     return problems
 
 
-def _film_problems(part: SidecarFile) -> list[Problem]:
-    """What a sidecar says that is not for films."""
+def _film_places(part: SidecarFile, order: EffectiveSettings) -> Iterator[KeyPath]:
+    """The keys of a sidecar that are for films alone."""
+    yield from (
+        ("output", key) for key in _CHOICES if getattr(part.sidecar.output, key) is not None
+    )
+    for number, style in enumerate(part.sidecar.style):
+        for key, value in (("from", style.begin), ("to", style.end)):
+            if value is not None:
+                yield ("style", number, key)
+    yield from (("options", name) for name in said_ramps(order.options))
+
+
+def _film_problems(part: SidecarFile, kind: FilmKind | None) -> list[Problem]:
+    """What a sidecar says that is not for films; `kind` None: of one that is made of a picture."""
     said, problems = part.sidecar.output, []
     if said.format is not None and said.format not in FILM_FORMATS:
-        text = f"format: {said.format} is that of a picture, and {part.sidecar.content!r} is a film"
-        text += f"; a film has one of {', '.join(FILM_FORMATS)}"
+        what = f"{part.sidecar.content!r} is a film" if kind else "`seconds` makes a film of it"
+        text = f"format: {said.format} is that of a picture, and {what}; a film has one of "
+        text += ", ".join(FILM_FORMATS)
         problems.append(_problem(part, ("output", "format"), text))
+    if said.seconds is not None and kind is not None:
+        text = f"seconds: makes a film of a picture, and {part.sidecar.content!r} is a film; choose"
+        problems.append(_problem(part, ("output", "seconds"), f"{text} its frames with `frames`"))
     for key, text in _NO_FILMS.items():
         if getattr(part.sidecar, key):
             problems.append(_problem(part, (key,), text))

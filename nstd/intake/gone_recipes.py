@@ -68,5 +68,5 @@ class GoneRecipes:
         if name not in self._told:
             self._told.add(name)
             emit("recipe.gone", recipe=printable(name), pictures=count, hint=hint)
-        waits = counted(count, "picture waits", "pictures wait")
+        waits = counted(count, "file waits", "files wait")
         return InboxNote(name=name, kind="recipe", message=f"was removed, and {waits}: {hint}")

@@ -13,14 +13,14 @@ from dataclasses import replace
 
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.errors import SidecarError, printable
+from nstd.errors import SidecarError
 from nstd.intake import notes
 from nstd.intake.films import too_large
 from nstd.intake.first_look import FirstLooks
 from nstd.intake.holds import Holds
 from nstd.intake.locator import Locator
 from nstd.intake.made import Made
-from nstd.intake.orphans import WARN_AFTER, Orphans
+from nstd.intake.orphans import WARN_AFTER, Orphans, did_not_come
 from nstd.intake.pictures import Pictures
 from nstd.intake.ready import Ready
 from nstd.intake.recipe_cache import RecipeCache
@@ -28,8 +28,7 @@ from nstd.intake.recipe_folders import RecipeFolders
 from nstd.intake.scan import Scan
 from nstd.intake.sidecar_cache import CachedSidecar, SidecarCache
 from nstd.intake.stability import Stability
-from nstd.logs.log import emit
-from nstd.logs.throttle import Throttle
+from nstd.intake.unreadable import Unreadable
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.system.durable import Files
 from nstd.system.nofollow import Folder, Signature
@@ -38,10 +37,6 @@ from nstd.system.waits import USUAL, Waits
 
 _NO_SIDECAR = 2**20
 """Larger files (bytes) are not sidecars, whatever their name; they are ignored, like FIFOs."""
-_AGAIN = 1.0
-"""Seconds until a file that could not be read is tried again."""
-_PASSING = 5.0
-"""Seconds for which a disk error is treated as temporary."""
 
 
 class Inbox:
@@ -56,20 +51,24 @@ class Inbox:
     ) -> None:
         """Without `backends`, recipes are taken for valid whatever their options are."""
         self.holds = Holds(waits.claim)
-        self._stability, self._throttle = Stability(config.watch.settle), Throttle()
+        self._stability = Stability(config.watch.settle)
+        self._unreadable = Unreadable(self._stability)
         inbox, files = Folder(config.folder("inbox")), files or Files()
         self._listing, self._sidecars = Scan(inbox), SidecarCache(inbox)
         self._pictures, self._orphans = Pictures(self._stability), Orphans()
         self.made, self._looks = Made(inbox, files), FirstLooks(inbox, files)
         self.recipes = RecipeCache(inbox, config, backends)
         self.folders = RecipeFolders(
-            inbox, self.made, self._looks, self.recipes, self._pictures, self._stability
+            inbox,
+            self.made,
+            self._looks,
+            self.recipes,
+            self._pictures,
+            self._stability,
+            self._unreadable,
         )
         self._named: set[str] = set()  # pictures that sidecars name, in this scan
         self._unread: set[str] = set()  # folders with a sidecar that is not read yet
-        self._failing: dict[str, float] = {}  # in this scan: since when
-        self._errors: dict[str, Exception] = {}  # in this scan: why
-        self._failed = self._failing  # in the scan before
         self._now = 0.0
         self.scans = 0
         """The number of scans so far."""
@@ -102,13 +101,12 @@ class Inbox:
         self._now, self._stuck = now, 0
         self._batches, self._has_unread = set(), False
         self._stability.begin(now)
-        self._throttle.begin()
-        self._failed, self._failing, self._errors = self._failing, {}, {}
+        self._unreadable.begin(now)
         self._orphans.begin()
         self._pictures.begin(self.locator)
         self._sidecars.begin()
         self._named, self._unread = set(), set()
-        passing = [self._may_pass(folder, error) for folder, error in unreadable.items()]
+        passing = [self._unreadable.may_pass(folder, error) for folder, error in unreadable.items()]
         found = [ready for name in names if (ready := self._check(name)) is not None]
         found += self._in_folders()
         self.scans, self.count = self.scans + 1, len(names) + sum(passing) + self.folders.count
@@ -118,9 +116,7 @@ class Inbox:
 
     def _in_folders(self) -> list[Ready]:
         """The pictures in folders with a recipe that can be claimed."""
-        found = list(
-            self.folders.ready(self._now, self._listing, self._named, self._unread, self._may_pass)
-        )
+        found = list(self.folders.ready(self._now, self._listing, self._named, self._unread))
         self._stuck += self.folders.stuck
         for name, (signature, missing) in self.folders.missing.items():
             self._wait_for(name, signature, missing)
@@ -162,12 +158,11 @@ class Inbox:
 
     def notes(self) -> list[InboxNote]:
         """Notes about the files of the last scan that will not become jobs as they are."""
-        unread = [notes.unreadable(name, error) for name, error in self._errors.items()]
-        found = [*self._orphans.notes(), *unread, *notes.mistaken(self._listing.mistakes)]
-        found += self.folders.notes
+        pictures = self._pictures.found()
+        named = {picture.name for picture in pictures if picture.root == self.root}
+        found = [*self._orphans.notes(), *self._unreadable.notes()]
+        found += [*notes.mistaken(self._listing.mistakes, named), *self.folders.notes]
         if not self.pending:  # else a sidecar that is not read yet may name the pictures
-            pictures = self._pictures.found()
-            named = {picture.name for picture in pictures if picture.root == self.root}
             found += notes.unnamed(self._listing.pictures, named, found)
         return found[:MOST_NOTES]
 
@@ -214,7 +209,7 @@ class Inbox:
         except FileNotFoundError:
             self._stuck += 1
         except (OSError, SidecarError) as error:
-            self._stuck += not self._may_pass(name, error)
+            self._stuck += not self._unreadable.may_pass(name, error)
         return None
 
     def _with_pictures(self, name: str, known: CachedSidecar) -> Ready | None:
@@ -242,19 +237,8 @@ class Inbox:
             self._stability.check_again(since + self._orphan_wait)
             self._stuck += 1
             return None
-        nearest = notes.nearest_names(self.locator, name, missing)
-        several = len(missing) > 1
-        meant = ", ".join(
-            f"{near!r} for {each!r}" if several else repr(near) for each, near in nearest.items()
-        )
-        taker = self.folders.taker(self.locator.beside(name, missing[0]) or "")
-        error = SidecarError(
-            "picture_missing",
-            f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time"
-            + (f", or was taken by {taker}" if taker else ""),
-            (f"did you mean {meant}? " if meant else "")
-            + "put the picture into the inbox, then run `nstd retry` for this job",
-        )
+        taker = self.folders.recipes.taker(self.locator.beside(name, missing[0]) or "")
+        error = did_not_come(name, missing, self.locator, taker)
         return Ready(name, signature, error=error)
 
     def _wait_for(self, name: str, signature: Signature, missing: list[str]) -> float:
@@ -270,18 +254,6 @@ class Inbox:
         if until <= self._now:
             return False
         self._stability.check_again(until)
-        return True
-
-    def _may_pass(self, name: str, error: Exception) -> bool:
-        """Log that a file or folder cannot be read; whether the error may soon pass by itself."""
-        if self._throttle.is_new(name, str(error)):
-            emit("inbox.unreadable", path=printable(name), error=printable(str(error)))
-        self._errors[name] = error
-        since = self._failing[name] = self._failed.get(name, self._now)
-        is_of_disk = isinstance(error, OSError) and not isinstance(error, PermissionError)
-        if not is_of_disk or self._now - since > _PASSING:
-            return False
-        self._stability.check_again(self._now + _AGAIN)
         return True
 
     def _forget(self, names: set[str], unreadable: Iterable[str]) -> None:

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from nstd.documents.film import FILM_SUFFIXES, split_frame
 from nstd.errors import SidecarError, printable
 from nstd.intake.names import is_ignored
 from nstd.system.nofollow import Folder, Signature, join
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif")
-FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".3gp", ".apng")
-"""Suffixes of films alone; GIF, WebP, PNG and AVIF files may be pictures or films."""
-_FRAME = re.compile(r"(?P<film>.*\.\w{1,8})#(?P<frame>\d{1,9})", re.DOTALL)
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
@@ -129,12 +127,6 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith((*SUFFIXES, *FILM_SUFFIXES))
 
 
-def split_frame(source: str) -> tuple[str, int | None]:
-    """The file and the frame, from 0, of a name like `starry.gif#0`; of others there is none."""
-    match = _FRAME.fullmatch(source)
-    return (match["film"], int(match["frame"])) if match else (source, None)
-
-
 def refuse_ignored(source: str) -> None:
     """Raise SidecarError `path_refused` for a name that is ignored, and so will never be found."""
     for part in PurePosixPath(source).parts:
@@ -156,11 +148,6 @@ def advice_on_name(source: str) -> str:
         pattern = re.sub(r"([^\w*?\[\]/.,@%+=:~-])", r"\\\1", source)  # for a shell to fill in
         return f"; a sidecar takes no patterns: `nstd submit {pattern} STYLE` makes a job of each"
     return ""
-
-
-def frame_of(source: str) -> str:
-    """`#0` of `starry.gif#0`; empty for other names."""
-    return source.removeprefix(split_frame(source)[0])
 
 
 def _folded(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import islice
 
 from nstd.documents.config import Config
@@ -23,11 +23,13 @@ _BUDGET = 1.0
 """Seconds that `scan_once` spends on reading sidecars."""
 
 
-def mistaken(mistakes: Iterable[str]) -> Iterator[InboxNote]:
-    """A note for each file whose name looks like a mistake."""
+def mistaken(mistakes: Iterable[str], named: Container[str] = ()) -> Iterator[InboxNote]:
+    """A note for each file whose name looks like a mistake; not of those in folders that are
+    `named`: beside the frames of a film a text is no sidecar that somebody has misspelt."""
     for name in mistakes:
-        message = mistake(name.rpartition("/")[2])
-        yield InboxNote(name=name, kind="mistake", message=message)
+        folder, _, leaf = name.rpartition("/")
+        if folder not in named:
+            yield InboxNote(name=name, kind="mistake", message=mistake(leaf))
 
 
 def unnamed(
@@ -128,7 +130,7 @@ def scan_once(config: Config) -> list[InboxNote]:
         except (OSError, SidecarError) as error:
             notes.append(unreadable(name, error))
     else:
-        notes += [*mistaken(scan.mistakes), *unnamed(scan.pictures, named, notes)]
+        notes += [*mistaken(scan.mistakes, named), *unnamed(scan.pictures, named, notes)]
     return notes[:MOST_NOTES]
 
 

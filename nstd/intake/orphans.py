@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from nstd.errors import printable
+from nstd.errors import SidecarError, printable
 from nstd.intake import notes
 from nstd.intake.locator import Locator
 from nstd.logs.log import emit
@@ -89,3 +89,19 @@ class Orphans:
         longest = sorted(self._all.items(), key=lambda item: item[1].arrived)
         for name, each in longest[:MOST_NOTES]:
             yield notes.waiting(name, each.missing, each.nearest, each.arrived)
+
+
+def did_not_come(name: str, missing: list[str], locator: Locator, taker: str) -> SidecarError:
+    """The error of a sidecar that has waited too long; `taker` may have taken the pictures."""
+    nearest = notes.nearest_names(locator, name, missing)
+    several = len(missing) > 1
+    meant = ", ".join(
+        f"{near!r} for {each!r}" if several else repr(near) for each, near in nearest.items()
+    )
+    return SidecarError(
+        "picture_missing",
+        f"{printable(name)}: {', '.join(map(repr, missing))} did not come in time"
+        + (f", or was taken by {taker}" if taker else ""),
+        (f"did you mean {meant}? " if meant else "")
+        + "put the picture into the inbox, then run `nstd retry` for this job",
+    )

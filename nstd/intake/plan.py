@@ -14,12 +14,13 @@ from pydantic import Field
 from nstd.backend import takes
 from nstd.backends.registry import Backends, errors_of_backend
 from nstd.documents.axis import Axis, check_size, name_members
-from nstd.documents.backend_options import check_pictures, parse_options
+from nstd.documents.backend_options import as_json, check_pictures, parse_options
 from nstd.documents.config import Config
 from nstd.documents.film import FilmSettings
 from nstd.documents.grid import GridFile
 from nstd.documents.model import Model, OutputFormat
-from nstd.documents.sidecar import NAME_BYTES, OptionalKeys, SidecarFile
+from nstd.documents.names import NAME_BYTES
+from nstd.documents.sidecar import OptionalKeys, SidecarFile
 from nstd.errors import SidecarError
 
 
@@ -122,9 +123,10 @@ def make_order(
     backend = plugins.get(plain.backend)
     with errors_of_backend(plain.backend):
         check_pictures(parsed, plain.backend, takes(backend))
-        options = parse_options(parsed, backend.Options, config.backends.get(plain.backend, {}))
+        defaults = config.backends.get(plain.backend, {})
+        options = as_json(parse_options(parsed, backend.Options, defaults), parsed, defaults)
         size = keys.output.size or backend.size
-        return plain.model_copy(update={"options": options.model_dump(mode="json"), "size": size})
+        return plain.model_copy(update={"options": options, "size": size})
 
 
 def plain_order(

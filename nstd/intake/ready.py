@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from nstd.documents.grid import GridFile
 from nstd.documents.recipe import PictureMode, RecipeFile
 from nstd.errors import NstdError
 from nstd.intake.locator import Found
+from nstd.intake.names import is_sidecar
 from nstd.queue.overrides import Overrides
-from nstd.system.nofollow import Signature
+from nstd.system.nofollow import Folder, Signature, join
 
 _FIRST = 101  # above every priority: refused sidecars are answered first
 
@@ -69,3 +71,14 @@ def claimable(found: Iterable[Ready], overrides: Overrides) -> list[Ready]:
 
 def _with_priority(ready: Ready, priority: int | None) -> Ready:
     return ready if priority is None or ready.error else replace(ready, priority=priority)
+
+
+def find_sidecar(inbox: Folder, name: str) -> Ready | None:
+    """The sidecar `name` as it is in the inbox, not read and whatever it waits for; None when
+    there is none."""
+    try:
+        name = join("", name)
+        signature = inbox.signature(name)
+    except (OSError, NstdError):
+        return None
+    return Ready(name, signature) if is_sidecar(PurePosixPath(name).name) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
 from nstd.documents.recipe import PICTURE, RecipeFile, parse_recipe
-from nstd.documents.sidecar import MAX_BYTES
+from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.errors import NstdError, SidecarError, printable
 from nstd.intake.locator import Locator
 from nstd.intake.names import is_blank

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from nstd.documents.config import Config
 from nstd.documents.recipe import PICTURE
 from nstd.errors import SidecarError, in_shell, printable
 from nstd.intake import notes
-from nstd.intake.contents import Candidate, NamedPictures, why_no_content
+from nstd.intake.contents import Candidate, why_no_content
 from nstd.intake.films import too_large
 from nstd.intake.first_look import FirstLook, FirstLooks
 from nstd.intake.gone_recipes import GoneRecipes
@@ -22,17 +22,14 @@ from nstd.intake.pictures import Pictures
 from nstd.intake.ready import Ready, RecipeUse
 from nstd.intake.recipe_cache import KnownRecipe, RecipeCache
 from nstd.intake.scan import Scan
+from nstd.intake.scanned_recipes import ScannedRecipes
 from nstd.intake.stability import Stability
+from nstd.intake.unreadable import Unreadable
 from nstd.logs.log import emit
 from nstd.logs.throttle import Throttle
 from nstd.queue.inbox_note import MOST_NOTES, InboxNote
 from nstd.queue.recipe_state import RecipeState
 from nstd.system.nofollow import Folder, Signature
-
-_BACKEND_PAUSE = 5.0
-"""Seconds until a recipe is tried again whose backend cannot be used now."""
-Trouble = Callable[[str, Exception], bool]
-"""Logs that a file or folder cannot be used; whether that may soon pass by itself."""
 
 
 class RecipeFolders:
@@ -46,13 +43,14 @@ class RecipeFolders:
         recipes: RecipeCache,
         pictures: Pictures,
         stability: Stability,
+        unreadable: Unreadable,
     ) -> None:
-        self._root, self._made, self._looks, self._recipes = root, made, looks, recipes
-        self._pictures, self._stability = pictures, stability
+        self._root, self._made, self._looks, self._cache = root, made, looks, recipes
+        self._pictures, self._stability, self._unreadable = pictures, stability, unreadable
+        self.recipes = ScannedRecipes(root, recipes, stability, unreadable)
         self._held, self._throttle = HeldPictures(root, looks, made), Throttle()
         self.count = self.stuck = 0
         """The pictures that wait; and those of them that do not become ready by waiting alone."""
-        self._known: dict[str, KnownRecipe | None] = {}
         self._gone = GoneRecipes(root, made, stability)
         self.states: list[RecipeState] = []
         self.notes: list[InboxNote] = []
@@ -61,65 +59,35 @@ class RecipeFolders:
 
     def configure(self, config: Config) -> None:
         """Take over new settings."""
-        self._recipes.configure(config)
+        self.recipes.configure(config)
         self._mode, self._priority = config.jobs.pictures, config.jobs.priority
         self._most, self._limits = config.limits.folder_first, config.limits
 
-    def ready(
-        self, now: float, scan: Scan, named: set[str], unread: set[str], trouble: Trouble
-    ) -> Iterator[Ready]:
+    def ready(self, now: float, scan: Scan, named: set[str], unread: set[str]) -> Iterator[Ready]:
         """The pictures that can be claimed.
 
         `named` are the pictures that sidecars name, by normal names. `unread` are the folders with
         a sidecar that is not read yet, and may name any picture.
         """
-        self._now, self._trouble, self._scan = now, trouble, scan
+        self._now, self._scan = now, scan
         self._unread = {scan.governed.get(folder) for folder in unread}
         self.count = self.stuck = 0
         self.states, self.notes, self.missing = [], [], {}
         self._passed_over = PassedOver()
         self._passed_over.add_odd(self._root, scan.odd, scan.deep)
-        self._closed: set[str] = set()  # recipes that cannot be read for long
         self._throttle.begin()
         self._held.begin()
         self._looks.forget({name.rpartition("/")[0] for name in scan.recipes})
-        known = self._known = {name: self._recipe(name) for name in scan.recipes}
-        valid = [(name, each.file) for name, each in known.items() if each and each.file]
-        self._named = NamedPictures(named, valid)
+        self.recipes.read(now, scan)
+        self._named = self.recipes.named(named)
         scopes: dict[str, list[str]] = defaultdict(list)
         for folder, name in sorted(scan.governed.items()):
             scopes[name].append(folder)
-        for name, recipe in known.items():
+        for name, recipe in self.recipes.known.items():
             yield from self._scope(name, recipe, scopes[name])
         self.notes += self._gone.look(now, scan)
         self._passed_over.log(self._throttle)
         self.notes += self._passed_over.notes()
-
-    def taker(self, name: str) -> str:
-        """The recipe that takes pictures like `name` out of the inbox; empty if none does."""
-        recipe = self._scan.governed.get(name.rpartition("/")[0], "")
-        known = self._known.get(recipe)
-        if known is None or known.file is None:
-            return ""
-        mode = known.file.recipe.pictures or self._mode
-        return "" if mode == "keep" else f"{printable(recipe)} (pictures: {mode})"
-
-    def _recipe(self, name: str) -> KnownRecipe | None:
-        """The recipe, valid or not; None while it is not known."""
-        try:
-            signature = self._root.signature(name)
-            if not self._stability.is_stable(name, signature):
-                return None
-            known = self._recipes.get(name, signature)
-        except FileNotFoundError:
-            return None
-        except (OSError, SidecarError) as error:
-            if not self._trouble(name, error):
-                self._closed.add(name)
-            return None
-        if known is None:
-            self._stability.check_again(self._now + _BACKEND_PAUSE)
-        return known
 
     def _scope(self, name: str, recipe: KnownRecipe | None, folders: list[str]) -> Iterator[Ready]:
         """The pictures of one recipe that can be claimed."""
@@ -132,7 +100,7 @@ class RecipeFolders:
         self.count += len(found)
         folder = name.rpartition("/")[0]
         state = RecipeState(folder=folder)
-        if name in self._closed:
+        if name in self.recipes.closed:
             self.stuck += len(found)
         if recipe is None or recipe.error is not None:
             state = self._without_recipe(state, name, recipe, found)
@@ -148,9 +116,9 @@ class RecipeFolders:
                 if self._has_pictures(name, recipe, len(free)):
                     yield from filter(None, (self._check(each, name, recipe) for each in free))
             except OSError as error:
-                self.stuck = stuck + (0 if self._trouble(name, error) else len(found))
+                self.stuck = stuck + (0 if self._unreadable.may_pass(name, error) else len(found))
             except SidecarError as error:
-                self._recipes.refuse(recipe, error)
+                self._cache.refuse(recipe, error)
                 self.stuck = stuck + len(found)
         if state.folder and (found or recipe is None or not recipe.is_blank):
             self.states.append(state)
@@ -169,7 +137,7 @@ class RecipeFolders:
             look = self._looks.get(folder)
             free = found if look is None else self._held.free(folder, look, found)
         except OSError as error:
-            self._trouble(name, error)
+            self._unreadable.may_pass(name, error)
             free = found
         return self._counted(state, free, found)
 
@@ -201,7 +169,7 @@ class RecipeFolders:
         except FileNotFoundError:
             return
         except (OSError, SidecarError) as error:
-            self._trouble(folder, error)
+            self._unreadable.may_pass(folder, error)
 
     def _first_look(self, name: str, recipe: KnownRecipe, found: list[Candidate]) -> FirstLook:
         """What was here when the recipe was seen first; looks now if nobody has. Raises OSError."""
@@ -237,7 +205,7 @@ class RecipeFolders:
         try:
             looked = [(source, self._pictures.look(name, source)) for source in sources]
         except (OSError, SidecarError) as error:  # of a mask for this picture
-            self.stuck += not self._trouble(each.name, error)
+            self.stuck += not self._unreadable.may_pass(each.name, error)
             return None
         if not each.is_stable or name in self._unread:
             return None
@@ -268,7 +236,7 @@ class RecipeFolders:
         except FileNotFoundError:
             return None
         except (OSError, SidecarError) as error:
-            self.stuck += not self._trouble(each.name, error)
+            self.stuck += not self._unreadable.may_pass(each.name, error)
             return None
         pictures = (content, *named)
         said = recipe.file.recipe

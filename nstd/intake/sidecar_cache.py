@@ -10,7 +10,7 @@ import time
 from typing import NamedTuple
 
 from nstd.documents.grid import GridFile, parse_grid
-from nstd.documents.sidecar import MAX_BYTES
+from nstd.documents.strict_yaml import MAX_BYTES
 from nstd.errors import NstdError, SidecarError
 from nstd.system.nofollow import Folder, Signature
 

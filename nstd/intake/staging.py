@@ -181,6 +181,8 @@ class Staging:
                 frame=picture.frame,
                 weight=style.weight if style else 1.0,
                 scale=style.scale if style else 1.0,
+                begin=style.begin if style else None,
+                end=style.end if style else None,
                 origin=origin,
                 signature=picture.signature if origin and not self._ready.recipe else None,
             )

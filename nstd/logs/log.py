@@ -20,7 +20,7 @@ import structlog
 from structlog.processors import JSONRenderer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from nstd.documents.settings import LogSettings
+from nstd.documents.report_settings import LogSettings
 from nstd.errors import text_of
 from nstd.logs.console import STDERR, Console
 from nstd.logs.events import DURABLE, EVENTS, LEVELS

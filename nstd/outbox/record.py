@@ -39,10 +39,15 @@ class RecordedInput(TolerantModel):
 
 
 class RecordedStyle(RecordedInput):
-    """A style picture with its weight, its scale and its masks."""
+    """A style picture with its weight, its scale and its masks.
+
+    In a film, `from` and `to` are the times, in seconds, between which it counts.
+    """
 
     weight: Number = 1.0
     scale: Number = 1.0
+    begin: Number | None = Field(default=None, alias="from", exclude_if=lambda value: value is None)
+    end: Number | None = Field(default=None, alias="to", exclude_if=lambda value: value is None)
     region: RecordedInput | None = _absent()
     mask: RecordedInput | None = _absent()
 
@@ -194,6 +199,8 @@ def describe_inputs(job: Job, *, kept: bool = False) -> RecordedInputs:
             **facts(style),
             weight=style.weight,
             scale=style.scale,
+            begin=style.begin,
+            end=style.end,
             **{mask.role: RecordedInput(**facts(mask)) for mask in job.masks(number)},
         )
         for number, style in enumerate(job.given("style"))

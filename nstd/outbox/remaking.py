@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nstd.outbox.record import Reason, Record, RecordedInput, RecordedSettings, RecordedStyle
+from nstd.system.units import format_duration
 
 Naming = Callable[[RecordedInput], str]
 """From a picture of a record to its name in the sidecar."""
@@ -55,6 +56,8 @@ def _size(record: Record | Reason) -> int | None:
 def _style(given: RecordedStyle, naming: Naming) -> dict[str, Any]:
     style: dict[str, Any] = {"image": naming(given)}
     style |= {key: value for key in ("weight", "scale") if (value := getattr(given, key)) != 1}
+    times = {"from": given.begin, "to": given.end}
+    style |= {key: format_duration(time) for key, time in times.items() if time is not None}
     masks = {"region": given.region, "mask": given.mask}
     return style | {role: naming(mask) for role, mask in masks.items() if mask}
 

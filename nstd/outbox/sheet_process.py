@@ -49,9 +49,18 @@ class Sheet:
                 self.reason = ": ".join([reason or "it made no file", *said])
             self._process = None
         if self._is_drawn:
-            self._files.sync_and_rename(self._draft, self._paths.sheet)
+            self._keep()
             self._is_drawn = False
         return True
+
+    def _keep(self) -> None:
+        """Give the drawing its name durably; called again, it goes on where an error ended it."""
+        if self._draft.exists():
+            self._files.sync_and_rename(self._draft, self._paths.sheet)
+        elif self._paths.sheet.exists():  # renamed, but the folder was not synced
+            self._files.sync_folder(self._paths.folder)
+        else:
+            self.reason = "the file that was drawn is gone"
 
     def kill(self) -> None:
         """Kill the process."""

@@ -58,6 +58,9 @@ class Input(StoredModel):
     signature: Signature | None = None  # of the file in the inbox, as it was claimed
     # the frame of a film that is meant, from 0
     frame: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    # of a style in a film, in seconds of the result: from when, and until when it counts
+    begin: float | None = Field(default=None, exclude_if=lambda value: value is None)
+    end: float | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Failure(StoredModel):

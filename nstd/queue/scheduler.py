@@ -6,26 +6,20 @@ decisions, and reports what happened.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from nstd.documents.config import Config
-from nstd.queue.breaker import Blame, Breaker
+from nstd.queue.breaker import Breaker
+from nstd.queue.delays import Delays
+from nstd.queue.device_blame import DeviceBlame
 from nstd.queue.ended import LiveMembers
 from nstd.queue.entries import Decision, Resolution, Running, Waiting
 from nstd.queue.job import Ending, Failure, Job, Outcome
 from nstd.queue.slots import FreeSlots, Slot
 from nstd.queue.start_pause import StartPause
 from nstd.queue.turns import Turns
-from nstd.system.backoff import backoff
 from nstd.system.waits import USUAL, Waits
-
-LONGEST_BACKOFF = 3600.0
-"""The longest wait before another attempt, in seconds, unless the config has a longer first one."""
-
-LONGEST_DISK_WAIT = 600.0
-"""The longest wait, in seconds, of a job that met a full disk; others go first."""
 
 _FORGIVEN = {"disk_full", "cluster_lost"}
 """Failures that are not the fault of the job, so that its attempt does not count. A full disk does
@@ -36,15 +30,12 @@ class Scheduler:
     """Waiting jobs, running jobs, slots and the health of devices."""
 
     def __init__(self, slots: Sequence[Slot], config: Config, waits: Waits = USUAL) -> None:
-        self._disk_wait = waits.full_job
         self.slots: list[Slot] = []
         self.waiting: dict[str, Waiting] = {}
         self.running: dict[str, Running] = {}
         self.breakers: dict[str, Breaker] = {}
         self._warm: dict[Slot, str] = {}
-        self._full: Counter[str] = Counter()  # how often in a row each job has met a full disk
-        self._proven: dict[str, set[str]] = {}  # the devices on which each backend has done well
-        self._died: dict[str, set[str]] = {}  # the devices on which each job has lost its worker
+        self._delays, self._blame = Delays(waits.full_job), DeviceBlame()
         self.members, self._turns = LiveMembers(), Turns()
         self.start_pause: StartPause | None = None
         """Why no job is started now; set by the caller."""
@@ -105,8 +96,8 @@ class Scheduler:
     def drop(self, job_id: str) -> Job | None:
         """Remove a waiting job from the queue and return it; None when it does not wait."""
         waiting = self.waiting.pop(job_id, None)
-        self._full.pop(job_id, None)
-        self._died.pop(job_id, None)
+        self._delays.forget(job_id)
+        self._blame.forget(job_id)
         return waiting.job if waiting else None
 
     def dispatch(self, now: float) -> Iterator[tuple[Job, Slot]]:
@@ -208,10 +199,10 @@ class Scheduler:
         running = self.running.pop(outcome.job)
         failure = running.failure_of(outcome)
         decision = self._decide(running, outcome, failure)
-        delay = self._delay(running.job, decision, failure)
+        delay = self._delays.of(running.job, decision, failure, self._jobs)
         down, up = self._update_breaker(running, outcome, now)
         if decision in (Decision.PUBLISH, Decision.FAIL):
-            self._died.pop(outcome.job, None)
+            self._blame.forget(outcome.job)
         avoided = running.avoided
         if failure is not None and failure.code == "out_of_memory":
             avoided |= {running.slot.node}
@@ -231,19 +222,6 @@ class Scheduler:
             return Decision.RETRY
         return Decision.FAIL
 
-    def _delay(self, job: Job, decision: Decision, failure: Failure | None) -> float:
-        """Seconds until the job may start again."""
-        is_full = failure is not None and failure.code == "disk_full"
-        if decision is Decision.REQUEUE and is_full:
-            self._full[job.id] += 1
-            return min(LONGEST_DISK_WAIT, self._disk_wait * 2.0 ** (self._full[job.id] - 1))
-        self._full.pop(job.id, None)
-        return self._backoff(job) if decision is Decision.RETRY else 0.0
-
-    def _backoff(self, job: Job) -> float:
-        longest = max(LONGEST_BACKOFF, self._jobs.backoff)
-        return backoff(job.attempt, self._jobs.backoff, longest)
-
     def _update_breaker(
         self, running: Running, outcome: Outcome, now: float
     ) -> tuple[float | None, bool]:
@@ -256,30 +234,13 @@ class Scheduler:
         if outcome.device_fault:
             self._warm.pop(running.slot, None)
         if outcome.ending is Ending.FINISHED:
-            self._proven.setdefault(running.job.backend, set()).add(running.slot.device)
+            self._blame.did_well(running)
             return None, breaker.success()
         if outcome.device_fault and (running.is_hung or not running.is_ending):
-            blame = self._blame(running, outcome)
+            blame = self._blame.of(running, outcome)
             return breaker.failure(job, now, at_start=outcome.at_start, blame=blame), False
         breaker.release(job)
         return None, False
-
-    def _blame(self, running: Running, outcome: Outcome) -> Blame:
-        """How far the end of an attempt speaks against the device.
-
-        A plug-in that kills its worker must close no device: others do well there. So where it has
-        done well, and where its jobs have died, is compared.
-        """
-        has_died = outcome.failure is not None and outcome.failure.code == "worker_died"
-        if outcome.at_start or not has_died:
-            return Blame.SURE
-        job, device = running.job, running.slot.device
-        died = self._died.setdefault(job.id, set())
-        died.add(device)
-        proven = self._proven.get(job.backend, set())
-        if not proven or len(died) > 1:
-            return Blame.NONE
-        return Blame.SURE if proven - {device} else Blame.DOUBTFUL
 
     @property
     def all_down(self) -> bool:

@@ -25,10 +25,15 @@ LONGEST = 3650 * 86400
 LARGEST = 2**60
 
 
+def is_duration(text: str) -> bool:
+    """Whether `text` is written as a duration."""
+    return len(text) <= 100 and _DURATION.fullmatch(text.strip()) is not None
+
+
 def parse_duration(text: str) -> float:
     """The seconds in `text`, such as `500ms`, `30m` or `1h30m`. Raises ValueError."""
     text = text.strip()
-    if len(text) > 100 or not _DURATION.fullmatch(text):
+    if not is_duration(text):
         raise ValueError(f"not a duration: {text[:40]!r}; write it like 90s, 30m or 1h30m")
     parts = (Fraction(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text))
     return float(sum(parts, Fraction()) / 1000)
@@ -66,6 +71,12 @@ def format_size(size: float) -> str:
 def counted(number: int, one: str, several: str = "") -> str:
     """`1 job` or `3 jobs`; `several` is the plural, where it is not the singular with an s."""
     return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
+def pictures_and_films(pictures: int, films: int) -> str:
+    """`3 pictures and 1 film`; what there is none of is left out, unless there is nothing."""
+    said = [counted(pictures, "picture")] if pictures or not films else []
+    return " and ".join([*said, counted(films, "film")] if films else said)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Waits:
     undo: float = 1.0
     """Until claims that could not be undone are tried again: the inbox may be unreachable."""
     publish: float = 5.0
-    """Until a publication that met a disk error is tried again; grows."""
+    """Until a publication of a result or a batch that met a disk error is tried again; grows."""
     gallery: float = 30.0
     """Until the gallery is written again, after that failed; grows."""
     gallery_scan: float = 60.0

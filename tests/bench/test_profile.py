@@ -35,10 +35,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_the_work_of_a_stage_is_that_of_its_filters(found: dict[str, Any]) -> None:
-    """Sixteen filters of 3 x 3 see three channels of every pixel, in both directions."""
+    """Sixteen filters of 3 x 3 and their negatives see three channels of every pixel, in both
+    directions."""
     height, width = found["pixels"]
     works = {(part.stage, part.kind): part.work for part in read_parts(found)}
-    first = 2 * 9 * 3 * 16 * height * width
+    first = 2 * 9 * 3 * 32 * height * width
     assert works[1, "convolution"] == works[1, "convolution, back"] == first
     assert {stage for stage, kind in works if kind == "convolution"} == {1, 2, 3, 4, 5}
     assert {"statistics", "pooling, rectifying", "picture", "optimiser"} <= {k for _, k in works}
@@ -63,6 +64,13 @@ def test_an_operation_moves_what_it_reads_and_writes() -> None:
     assert (one.name, one.shape) == ("convolution", (1, 4, 8, 8))
     assert one.moved == x.nbytes + weight.nbytes + 4 * 4 * 64
     assert one.work == 2 * 9 * 2 * 4 * 64
+
+
+def test_the_gradient_of_a_statistic_is_told_from_a_filter() -> None:
+    """It is a convolution, too, whose filters see a single position."""
+    operation = Operation("convolution", True, (1, 64, 32, 48), 1.0, 8, 0, kernel=1)
+    [part] = parts_of([operation], 64, 96, 1)
+    assert (part["stage"], part["kind"]) == (2, "statistics")
 
 
 @pytest.mark.parametrize(

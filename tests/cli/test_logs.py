@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import pytest
 from support.playground import Playground, everything_from
 
-from nstd.documents.settings import LogSettings
+from nstd.documents.report_settings import LogSettings
 from nstd.logs.events import EVENTS
 from nstd.logs.log import Logging, emit
 from nstd.logs.reader import LogReader

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
+from support.cinema import pictures as moving
+from support.cinema import save_gif
 from support.playground import Playground
 
 
@@ -171,7 +173,7 @@ def test_submit_without_the_picture_is_a_wrong_command_line(playground: Playgrou
         ("empty", "style", "odd is empty"),
         ("fifo", "content", "odd is a pipe or FIFO"),
         ("fifo", "style", "odd is a pipe or FIFO"),
-        ("folder", "content", "odd is a folder"),
+        ("folder", "content", "odd: a folder without files"),
         ("folder", "style", "odd is a folder"),
         ("/dev/zero", "content", "/dev/zero is a device"),
         ("/dev/zero", "style", "/dev/zero is a device"),
@@ -292,6 +294,9 @@ def test_submit_says_that_no_daemon_runs(playground: Playground, pictures: Path)
         (("-o", "size=1024"), "size is no option: say --size 1024"),
         (("-o", "name=my 'beach'"), """--name 'my '"'"'beach'"'"''"""),
         (("-o", "format=jpg"), "format is no option: say -o output.format=jpg"),
+        (("-o", "frames=1..2"), "frames is no option: say -o output.frames=1..2"),
+        (("--frames", "5"), "frames: expected the numbers of two frames, like 5..5"),
+        (("--every", "2"), "every: is for films, and 'beach.png' is a picture"),
         (("-o", "pause=0.5,0.7"), "--grid makes a job of each of several values"),
         (("-o", "pause=0,7"), "expected a number, got '0,7'; write 0.7, with a point"),
         (("-o", "pause=70%"), "expected a number, got '70%'; write 0.7"),
@@ -309,6 +314,38 @@ def test_submit_says_where_a_key_belongs(
     assert words in done.stderr
     assert ("nstd backends" in done.stderr) is ("step=3" in arguments)
     assert not list(playground.inbox.glob("*.png"))
+
+
+def test_submit_takes_a_frame_of_a_film_and_what_is_chosen_of_one(
+    playground: Playground, pictures: Path
+) -> None:
+    """The film is copied once, whatever its frames are for; a frame that it has not is refused."""
+    save_gif(pictures / "loop.gif", moving(3))
+    still = ("mine/loop.gif#1", "mine/loop.gif#2", "--name", "still", "--format", "jpg")
+    chosen = ("--format", "webp", "--frames", "2..3", "--every", "1", "--fps", "2.5")
+    film = ("mine/loop.gif", "mine/starry.png", "--name", "film", *chosen)
+    for arguments in (still, film):
+        done = playground.command("submit", *arguments)
+        assert done.returncode == 0, done.stderr
+    assert wishes(playground.inbox / "still.yaml") == {
+        "content": "loop.gif#1",
+        "style": "loop.gif#2",
+        "output": {"format": "jpg"},
+    }
+    assert wishes(playground.inbox / "film.yaml")["output"] == {
+        "format": "webp",
+        "frames": "2..3",
+        "every": 1,
+        "fps": 2.5,
+    }
+    assert len(list(playground.inbox.glob("*.gif"))) == 1
+    wrong = playground.command("submit", "mine/loop.gif#7", "mine/starry.png")
+    assert wrong.returncode == 1
+    assert "mine/loop.gif: it has 3 frames, and no #7" in wrong.stderr
+    assert "name one from #0 to #2" in wrong.stderr
+    absent = playground.command("submit", "mine/gone.gif#0", "mine/starry.png")
+    assert absent.returncode == 2
+    assert "'mine/gone.gif' does not exist" in absent.stderr
 
 
 def test_submit_takes_a_size_and_mixes_several_styles(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from support.cinema import pictures, save_gif
 from support.disk import names_in
 from support.playground import Playground, finished, wait_for
 
@@ -62,6 +63,20 @@ def test_all_that_was_kept_is_made_again_with_the_changed_recipe_as_new_results(
         }  # fmt: skip
     (line,) = playground.events("recipe.again")
     assert (line["folder"], line["pictures"]) == ("starry", 3)
+
+
+def test_films_are_counted_as_films_and_what_has_failed_is_told(playground: Playground) -> None:
+    """Those that failed are made once more, too."""
+    folder = fill(playground).parent
+    save_gif(folder / "loop.gif", pictures(2))
+    (folder / "torn.png").write_bytes((folder / "a.png").read_bytes()[:40])
+    playground.once()
+    assert {reason["name"] for reason in playground.events("job.failed")} == {"torn"}
+    done = playground.command("again", "starry/", "--yes")
+    assert done.stdout.splitlines()[:2] == [
+        "4 pictures and 1 film of starry/ would be made again",
+        "  1 of them has failed so far",
+    ]
 
 
 def test_a_folder_without_its_slash_is_told_with_it(playground: Playground) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import importlib.metadata
 import os
 import sys
 import time
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -370,25 +368,31 @@ def test_what_cannot_be_looked_at_stops_no_other_check(
     assert "Permission denied" in finding.message
 
 
-def test_the_extra_of_films_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is missing with the command: not everybody needs it."""
-    versions = {"av": "16.0", "opencv-python-headless": "4.10"}
-    told = importlib.metadata.version
-
-    def version(package: str) -> str:
-        if package not in {"av", "opencv-python-headless"}:
-            return told(package)
-        if package not in versions:
-            raise PackageNotFoundError(package)
-        return versions[package]
-
-    monkeypatch.setattr(doctor, "version", version)
-    (found,) = about(look(root, devices=["cpu"]), "films")
-    assert found.message == "av 16.0, opencv-python-headless 4.10"
-    del versions["av"]
-    (missing,) = about(look(root, devices=["cpu"]), "films")
-    assert missing.level == "ok"
-    assert "pip install 'nstd[film]'" in missing.message
+@pytest.mark.parametrize(
+    ("av", "level", "words"),
+    [
+        ("__version__ = '16.0'", "ok", "av 16.0, opencv-python-headless 4.12"),
+        ("__version__ = '9.2.0'", "warn", "need av 16 or newer, and 9.2.0 is installed"),
+        ("raise ImportError('libavcodec.so.62 is gone')", "warn", "libavcodec.so.62 is gone"),
+        ("import os; os._exit(1)", "warn", "end the process that loads them"),
+        ("", "ok", "need more packages"),
+    ],
+)
+def test_the_extra_of_films_is_tried(
+    root: Path, site: Path, av: str, level: str, words: str
+) -> None:
+    """In a process of its own. Where it is missing, with the command: not everybody needs it."""
+    (site / "cv2.py").write_text("__version__ = '4.12'")
+    (metadata,) = site.glob("nstd-*/METADATA")
+    metadata.write_text(metadata.read_text() + "Requires-Dist: av>=16; extra == 'film'\n")
+    if av:
+        (site / "av.py").write_text(av)
+    else:
+        (site / "sitecustomize.py").write_text("import sys\nsys.modules['av'] = None\n")
+    (found,) = doctor._films(Config.at(root))
+    assert (found.level, words in found.message) == (level, True), found
+    if words != "end the process that loads them":
+        assert ("pip install" in found.message + found.hint) == (av != "__version__ = '16.0'")
 
 
 def test_a_missing_package_is_a_failure(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

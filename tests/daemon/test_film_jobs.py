@@ -48,6 +48,14 @@ def probed(path: Path) -> list[dict[str, Any]]:
     return streams
 
 
+def times_of(path: Path, kind: str) -> list[float]:
+    """When each packet of the picture, `v`, or of the sound, `a`, is shown, by ffprobe."""
+    command = ["ffprobe", "-v", "error", "-select_streams", f"{kind}:0", "-show_entries"]
+    shape = ["packet=pts_time", "-of", "csv=p=0", str(path)]
+    done = subprocess.run([*command, *shape], capture_output=True, check=True, text=True)
+    return sorted(float(line.strip(",")) for line in done.stdout.split())
+
+
 @needs_ffprobe
 def test_films_of_all_kinds_come_out_with_all_that_belongs_to_them(cinema: Playground) -> None:
     """A GIF, an MP4 with sound, a folder of frames; chosen frames, and another format."""
@@ -55,20 +63,23 @@ def test_films_of_all_kinds_come_out_with_all_that_belongs_to_them(cinema: Playg
     save_gif(inbox / "loop.gif", pictures(3))
     save_mp4(inbox / "tone.mp4", pictures(6), sound=True)
     save_folder(inbox / "shots", pictures(3))
+    save_gif(inbox / "flip.png", pictures(2))  # an animated PNG
+    cinema.sidecar("flip", content="flip.png")
     cinema.sidecar("loop", content="loop.gif")
     cinema.sidecar("tone", content="tone.mp4", style="loop.gif#1")
     cinema.sidecar("shots", content="shots/", output={"fps": 5})
     cinema.sidecar("part", content="tone.mp4", output={"format": "webm", "frames": "2..5"})
     cinema.sidecar("still", content="tone.mp4#2", output={"format": "jpg"})
     assert cinema.once().returncode == 0
-    assert cinema.ended() == 5
+    assert cinema.ended() == 6
     assert not cinema.events("job.failed")
     assert frames_of(outbox / "loop" / "loop.gif") == 3
+    assert frames_of(outbox / "flip" / "flip.png") == 2
     picture, sound = probed(outbox / "tone" / "tone.mp4")
     assert (picture["codec_name"], picture["nb_read_packets"]) == ("h264", "6")
     assert (sound["codec_name"], picture["r_frame_rate"]) == ("aac", "10/1")
-    before = next(each for each in probed(inbox / "tone.mp4") if each["codec_type"] == "audio")
-    assert sound["nb_read_packets"] == before["nb_read_packets"]
+    for kind in ("v", "a"):
+        assert times_of(outbox / "tone" / "tone.mp4", kind) == times_of(inbox / "tone.mp4", kind)
     assert len(list((outbox / "shots" / "shots.frames").glob("*.png"))) == 3
     assert [each["codec_name"] for each in probed(outbox / "part" / "part.webm")] == ["vp9", "opus"]
     assert frames_of(outbox / "still" / "still.jpg") == 1
@@ -116,6 +127,45 @@ def test_what_is_not_for_films_or_not_for_pictures_is_refused_with_its_place(
         assert words in reason["message"] + reason["hint"], name
     assert cinema.reason("f")["code"] == "picture_unreadable"
     assert "torn.mp4" in cinema.reason("f")["message"]
+
+
+def test_a_picture_fades_from_style_to_style_and_can_be_made_again(cinema: Playground) -> None:
+    """By a backend that knows no films, with the strength of each frame; the record says it all."""
+    Image.new("RGB", (32, 24), "teal").save(cinema.inbox / "photo.png")
+    save_style(cinema.inbox / "other.png", (20, 20))
+    styles = [{"image": "style.png", "to": "1s"}, {"image": "other.png", "from": "500ms"}]
+    cinema.sidecar(
+        "moving",
+        content="photo.png",
+        style=styles,
+        backend="color-transfer",
+        options={"strength": {"0s": 0.1, "1s": 1}},
+        output={"seconds": "1500ms", "fps": 4, "format": "webp"},
+    )
+    assert cinema.command("check", str(cinema.inbox / "moving.yaml")).returncode == 0
+    assert cinema.once().returncode == 0
+    record = cinema.record("moving")
+    assert record["settings"]["film"] == {"kind": "still", "seconds": 1.5, "fps": 4}
+    assert record["settings"]["options"]["strength"] == {"0s": 0.1, "1s": 1}
+    assert [(s.get("from"), s.get("to")) for s in record["inputs"]["styles"]] == [
+        (None, 1),
+        (0.5, None),
+    ]
+    first = cinema.outbox / "moving" / "moving.webp"
+    assert frames_of(first) == 6
+    assert cinema.command("again", "moving", "--name", "more").returncode == 0
+    assert cinema.once().returncode == 0
+    more = cinema.record("more")
+    assert [more["settings"][key] for key in ("film", "options")] == [
+        record["settings"][key] for key in ("film", "options")
+    ]
+    second = cinema.outbox / "more" / "more.webp"
+    with Image.open(first) as one, Image.open(second) as other:
+        for number in range(6):
+            one.seek(number)
+            other.seek(number)
+            assert one.convert("RGB").tobytes() == other.convert("RGB").tobytes()
+    assert cinema.command("verify").returncode == 0
 
 
 def test_a_recipe_is_for_pictures_and_films(cinema: Playground) -> None:
@@ -302,7 +352,9 @@ def test_limits_of_films_are_those_of_the_config(cinema: Playground) -> None:
     cinema.sidecar("many", content="loop.gif", style="tiny.png")
     Image.new("RGB", (8, 8), "teal").save(cinema.inbox / "tiny.png")
     cinema.sidecar("few", content="loop.gif", style="tiny.png", output={"frames": "1..3"})
+    cinema.sidecar("one", content="loop.gif#3", style="tiny.png")
     assert cinema.once().returncode in (0, 1)
+    assert cinema.record("one")["inputs"]["content"]["file"] == "loop.gif#3"
     assert cinema.reason("many")["code"] == "picture_refused"
     assert "limits.film_frames" in cinema.reason("many")["hint"]
     assert frames_of(cinema.outbox / "few" / "few.gif") == 3

@@ -66,7 +66,7 @@ def test_failures_batches_and_the_end_of_all_work_are_told(playground: Playgroun
     assert "[backend_failed]" in lines
     assert "failed: failed/ugly: ugly.yaml:" in lines
     assert "[sidecar_invalid]" in lines
-    assert "batch: grid: 2 pictures, 0 failed" in lines
+    assert "batch: grid: 2 finished, 0 failed" in lines
     assert told.title.endswith("2 jobs have failed, 1 batch is done, nothing is left to do")
 
 

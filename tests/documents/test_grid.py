@@ -17,7 +17,8 @@ from nstd.backends.registry import Backends
 from nstd.documents.axis import Axis, describe, name_members, size_of
 from nstd.documents.config import Config
 from nstd.documents.grid import GridFile, parse_grid, takes_list
-from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
+from nstd.documents.names import NAME_BYTES
+from nstd.documents.sidecar import parse_sidecar
 from nstd.documents.sidecar_writer import dump
 from nstd.errors import SidecarError
 from nstd.intake.plan import Plan, make_plan, safe_name

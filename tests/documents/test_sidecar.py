@@ -156,7 +156,23 @@ def test_a_key_without_a_value_is_as_good_as_absent() -> None:
             "'frames', got 'pgn'; did you mean 'png'?",
         ),
         ("output: {frames: 9..2}", "3:18: frames: expected two numbers of frames, from 1, the sma"),
-        ("output: {frames: '7'}", "3:18: frames: expected the numbers of two frames, like 24..240"),
+        ("output: {frames: x}", "3:18: frames: expected the numbers of two frames, like 24..240"),
+        (
+            "output: {frames: 7}",
+            "3:18: frames: expected the numbers of two frames, like 7..7 for th",
+        ),
+        (
+            "init: clip.mp4#x",
+            "3:7: init: must have the number of a frame behind the #, from 0: cli",
+        ),
+        (
+            "init: a.gif#-1",
+            "3:7: init: must have the number of a frame behind the #, from 0: a.gif#0",
+        ),
+        (
+            "init: a.gif#1..4",
+            "3:7: init: must have the number of a frame behind the #, from 0: a.gi",
+        ),
         ("output: {every: 0}", "3:17: every: expected at least 1, got 0"),
         ("output: {fps: 0}", "3:15: fps: expected more than 0, got 0"),
         ("init: frames/", "3:7: init: must be a picture; only a content can be a folder"),

@@ -138,7 +138,10 @@ def test_marks_of_editors_are_passed_over(data: bytes) -> None:
         ("a:\n  <<: {b: 1}", "f.yaml:2:3: merge key '<<'; write the values out"),
         ("a: 1\nb: 2\na: 3", "f.yaml:3:1: key 'a' stands twice; first in line 1"),
         ("a: {b: 1, 'b': 2}", "f.yaml:1:11: key 'b' stands twice; first in line 1"),
-        ("1: a", "f.yaml:1:1: a key must be text, got 1; put it in quotes"),
+        (
+            "1: a",
+            "f.yaml:1:1: a key must be text, got 1; put it in quotes; a time has a unit, like 1s",
+        ),
         ("true: a", "f.yaml:1:1: a key must be text, got true; put it in quotes"),
         ("~: a", "f.yaml:1:1: a key must be text, got nothing; put it in quotes"),
         ("? [a]\n: b", "f.yaml:1:3: a key must be text"),

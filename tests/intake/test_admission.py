@@ -9,10 +9,11 @@ import pytest
 
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.intake.admission import REST_FACTOR, Admission
+from nstd.intake.admission import Admission
 from nstd.intake.claim import Claims
 from nstd.intake.inbox import Inbox
 from nstd.intake.ready import Ready
+from nstd.intake.scan_schedule import REST_FACTOR
 from nstd.logs.throttle import DiskErrors
 from nstd.queue.ended import EndedJobs
 from nstd.queue.overrides import Overrides
@@ -54,5 +55,5 @@ def test_slow_looks_leave_most_of_the_time_to_the_jobs(
     now = time.monotonic()
     intake.work(now)
     assert not scheduler.waiting
-    intake.scan_soon()
+    intake.scans.soon()
     assert intake.next_event(now) >= now + REST_FACTOR * 0.1

@@ -254,6 +254,18 @@ def test_what_looks_like_a_mistake_is_noted(desk: Desk) -> None:
     assert "unnamed" not in {note.kind for note in desk.inbox.notes()}
 
 
+def test_a_text_beside_the_frames_of_a_film_is_no_mistake(desk: Desk) -> None:
+    """It is not one for a sidecar, once somebody has named the folder."""
+    for name in ("s.png", "shots/1.png", "shots/2.png", "shots/notes.txt"):
+        desk.drop(name)
+    desk.settled()
+    mistakes = [note.name for note in desk.inbox.notes() if note.kind == "mistake"]
+    assert mistakes == ["shots/notes.txt"]
+    desk.drop("a.yaml", "content: shots/\nstyle: s.png\n")
+    desk.settled()
+    assert desk.inbox.notes() == []
+
+
 def test_a_note_that_an_earlier_version_wrote_is_read() -> None:
     """It had one name instead of one for each picture."""
     note = InboxNote.model_validate(

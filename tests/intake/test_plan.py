@@ -12,7 +12,8 @@ from support.plugins import BACKEND, install
 
 from nstd.backends.registry import Backends
 from nstd.documents.config import Config
-from nstd.documents.sidecar import NAME_BYTES, parse_sidecar
+from nstd.documents.names import NAME_BYTES
+from nstd.documents.sidecar import parse_sidecar
 from nstd.errors import BackendError, NstdError, SidecarError
 from nstd.intake.plan import make_order, plain_order, safe_name
 from nstd.queue.job import Failure

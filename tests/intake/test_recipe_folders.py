@@ -348,7 +348,7 @@ def test_who_removes_a_recipe_is_told_what_waits(
     for _ in range(2):
         desk.settled()
         assert desk.notes()["starry/recipe.yaml"] == (
-            "was removed, and 1 picture waits: `nstd recipe starry STYLE` makes one"
+            "was removed, and 1 file waits: `nstd recipe starry STYLE` makes one"
         )
     (line,) = of(logged, "recipe.gone")
     assert (line["recipe"], line["pictures"]) == ("starry/recipe.yaml", 1)

@@ -18,7 +18,7 @@ import pytest
 from structlog.contextvars import bound_contextvars
 from support.playground import Playground, everything_from, wait_for
 
-from nstd.documents.config import LogSettings
+from nstd.documents.report_settings import LogSettings
 from nstd.logs.log import Logging, emit, keep_job_log, listen, log_bug
 from nstd.logs.reader import has_ended
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from making.textures import Pixels, textures
 from nstd.backends.gatys.fitted import Fitted, fit
 from nstd.backends.gatys.fixed import packed
-from nstd.backends.gatys.networks import FIXED, STAGES
+from nstd.backends.gatys.layer_names import FIXED, STAGES
 from nstd.backends.gatys.stage import Filter
 from nstd.backends.gatys.statistic import Statistic, mixed, statistic
 

@@ -18,7 +18,7 @@ from making.textures import Pixels
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import DEVIATION, MEAN, read_original
 from nstd.backends.gatys.pooling import pool
-from nstd.backends.gatys.pyramid import shrink
+from nstd.backends.gatys.resizing import shrink
 from nstd.backends.weights_registry import REGISTRY
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket")  # of skimage.data

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.playground import Playground, wait_for
 
-from nstd.documents.config import LogSettings
+from nstd.documents.report_settings import LogSettings
 from nstd.logs.log import Logging, emit, keep_job_log
 from nstd.system.durable import Files
 from nstd.system.nofollow import refuse_links

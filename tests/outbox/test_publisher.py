@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.disk import StepFiles, names_in
 
-from nstd.documents.settings import LogSettings
+from nstd.documents.report_settings import LogSettings
 from nstd.logs.events import TERMINAL
 from nstd.logs.log import Logging
 from nstd.logs.throttle import DiskErrors

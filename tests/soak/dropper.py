@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from PIL import Image
+from support.playground import Playground
 
+from soak.films import (
+    HAS_EXTRA,
+    LOSSY,
+    SIZE,
+    Color,
+    colors_of_frames,
+    elsewhere,
+    is_alike,
+    make_film,
+)
 from soak.judge import CLAIMS, RECIPE, RECIPE_FOLDERS, recipe_pictures, sidecars
 
 FINISHED = ""
@@ -20,6 +32,7 @@ _BLOWS = frozenset({"worker_died", "device_failed"})
 
 FOLDERS = ("", "north", "south/deep")
 STYLE = "style.png"
+SUBMITTED = "submitted film"
 
 
 @dataclass(frozen=True)
@@ -29,8 +42,19 @@ class Kind:
     weight: int
     ends: frozenset[str]
     options: dict[str, object] | None = None
+    suffix: str = ".png"
+    """Of the content; none for a folder of frames."""
 
 
+SLOWLY: dict[str, object] = {"steps": 4, "pause": 0.02}
+"""So that films are killed between two frames."""
+FILMS = {
+    "animation": Kind(5, _BLOWS | {FINISHED}, SLOWLY, ".gif"),
+    "frames": Kind(5, _BLOWS | {FINISHED}, SLOWLY, ""),
+    "film": Kind(5, _BLOWS | {FINISHED}, SLOWLY, ".mp4"),
+    "torn film": Kind(3, _BLOWS | {"picture_unreadable"}, suffix=".gif"),
+    SUBMITTED: Kind(4, _BLOWS | {FINISHED}, suffix=".gif"),
+}
 KINDS = {
     "good": Kind(50, _BLOWS | {FINISHED}),
     "slow": Kind(12, _BLOWS | {FINISHED}, {"steps": 40, "pause": 0.02}),
@@ -44,6 +68,7 @@ KINDS = {
     "not YAML": Kind(5, frozenset({"sidecar_invalid"})),
     "bad options": Kind(4, frozenset({"options_invalid"}), {"stripes": 3}),
     "again": Kind(0, _BLOWS | {FINISHED}),  # asked for by the operator
+    **(FILMS if HAS_EXTRA else {}),
     # in the folder of a recipe, without a sidecar
     **{folder: Kind(8, _BLOWS | {FINISHED}) for folder in RECIPE_FOLDERS},
 }
@@ -55,7 +80,8 @@ class Submission:
 
     name: str
     kind: str
-    color: tuple[int, int, int]
+    color: Color
+    suffix: str = ".png"
     may_be_gone: bool = False
     """Deleted with its inbox while a claim was in flight: it may end once, or not at all."""
 
@@ -64,12 +90,24 @@ class Submission:
         """The codes with which it may end."""
         return KINDS[self.kind].ends
 
+    @property
+    def content(self) -> str:
+        """The name of its picture, film or folder of frames."""
+        return f"{self.name}{self.suffix}" if self.suffix else f"{self.name}-frames"
+
+    def is_shown_by(self, colors: Sequence[Color]) -> bool:
+        """Whether a result of these colours, of all frames of a film, is its own."""
+        if self.suffix == ".png":
+            return list(colors) == [self.color]
+        tolerance = LOSSY if self.suffix == ".mp4" else 0
+        return is_alike(colors, colors_of_frames(self.color), tolerance)
+
 
 class Dropper:
     """Drops jobs, drawn from a seed; `ledger` has those that must be accounted for."""
 
-    def __init__(self, inbox: Path, scratch: Path, seed: int) -> None:
-        self._inbox, self._scratch = inbox, scratch
+    def __init__(self, ground: Playground, scratch: Path, seed: int) -> None:
+        self._ground, self._inbox, self._scratch = ground, ground.inbox, scratch
         self._draw = random.Random(f"dropper {seed}")
         self._later: deque[Callable[[], None]] = deque()
         self._number = 0
@@ -82,11 +120,17 @@ class Dropper:
         number = self._number
         kind = self._draw.choices(list(KINDS), [kind.weight for kind in KINDS.values()])[0]
         color = (number % 256, number // 256 % 256, self._draw.randrange(256))
-        job = Submission(f"job-{number:06}", kind, color)
+        suffix = KINDS[kind].suffix
+        if kind in RECIPE_FOLDERS and HAS_EXTRA:
+            suffix = self._draw.choice((".png", ".png", ".png", ".gif", ".mp4"))
+        job = Submission(f"job-{number:06}", kind, color, suffix)
         self.ledger[job.name] = job
         folder = self._inbox / self._draw.choice(FOLDERS)
         if kind in RECIPE_FOLDERS:
             self._put_for_recipe(job)
+            return
+        if kind == SUBMITTED:
+            self._submit(job)
             return
         folder.mkdir(parents=True, exist_ok=True)
         self._put(job, folder, self._sidecar(job))
@@ -97,8 +141,16 @@ class Dropper:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / RECIPE).exists():
             text = f"style: {STYLE}\npictures: {RECIPE_FOLDERS[job.kind]}\n"
+            text += "output: {format: apng}\n"  # of films
             (folder / RECIPE).write_text(text)
         self._picture(job, folder)
+
+    def _submit(self, job: Submission) -> None:
+        """By the command; where that is refused, its disk may be full or its inbox away."""
+        with elsewhere(self._scratch, job.content, job.color) as path:
+            options = ("--name", job.name, "--format", "apng", "-o", "pause=0.05")
+            done = self._ground.command("submit", str(path), Path(STYLE).stem, *options)
+        job.may_be_gone = done.returncode != 0
 
     def bring_late_pictures(self) -> None:
         """Put those pictures into the inbox whose sidecars are there already."""
@@ -121,7 +173,10 @@ class Dropper:
     def _sidecar(self, job: Submission) -> str:
         if job.kind == "not YAML":
             return "content: [beach.png\n"
-        wish: dict[str, object] = {"content": f"{job.name}.png", "style": STYLE}
+        wish: dict[str, object] = {"content": job.content, "style": STYLE}
+        if job.suffix != ".png":
+            wish["output"] = {"format": "apng"} if job.suffix else {"every": 1}
+            wish["content"] = job.content if job.suffix else f"{job.content}/"
         options = KINDS[job.kind].options
         if options and "times" in options:
             options = {**options, "attempts_file": str(self._scratch / job.name)}
@@ -132,10 +187,14 @@ class Dropper:
     def _picture(self, job: Submission, folder: Path) -> None:
         if not folder.is_dir():  # the inbox was deleted meanwhile, its sidecar too
             return
-        path = folder / f"{job.name}.png"
-        Image.new("RGB", (16, 12), job.color).save(path)
-        if job.kind == "torn picture":
-            path.write_bytes(path.read_bytes()[:40])
+        path = folder / job.content
+        if job.suffix == ".png":
+            Image.new("RGB", SIZE, job.color).save(path)
+        else:  # its encoder may rest for longer than files need to settle
+            make_film(self._scratch / job.content, job.color)
+            shutil.move(self._scratch / job.content, path)
+        if job.kind in {"torn picture", "torn film"}:
+            path.write_bytes(path.read_bytes()[: 40 if job.suffix == ".png" else -20])
 
     def deleted(self, inbox: Path) -> None:
         """Somebody deleted `inbox`, a folder that was moved away before: whom that concerns."""

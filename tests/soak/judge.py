@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from nstd.queue.job import JOB_ID
+from nstd.system.folder_digest import sha256_of_folder
+from nstd.system.nofollow import Folder
+from soak.films import Color, shown_colors
 
 CLAIMS, MADE, RECIPE = ".nstd", "made", "recipe.yaml"
 RECIPE_FOLDERS = {"kept": "keep", "archived": "archive", "deleted": "delete"}
@@ -35,12 +36,13 @@ class TornError(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """A whole result: the submission and the job it belongs to, the code, and its first pixel."""
+    """A whole result: the submission and the job it belongs to, the code, and the first pixel of
+    the picture, or of each frame."""
 
     name: str
     job: str
     code: str = ""
-    color: tuple[int, int, int] | None = None
+    colors: tuple[Color, ...] = ()
     priority: int | None = None
 
     @property
@@ -173,15 +175,15 @@ def sidecars(inbox: Path) -> Iterator[Path]:
 
 
 def recipe_pictures(inbox: Path, known: set[str]) -> Iterator[str]:
-    """The pictures of recipes that are no jobs yet, or in a claim in flight; by their stems.
+    """Pictures and films of recipes that are no jobs yet, or in a claim in flight; by their stems.
 
     One that is kept has a note once it is claimed. A claim of a `known` job is a spare copy.
     """
     seen: set[int] = set()
     for folder, mode in RECIPE_FOLDERS.items():
-        claims = [] if mode == "keep" else inbox.glob(f"{CLAIMS}/2*/.{mode}/{folder}/job-*.png")
+        claims = [] if mode == "keep" else inbox.glob(f"{CLAIMS}/2*/.{mode}/{folder}/job-*")
         paths = [path for path in claims if path.relative_to(inbox).parts[1] not in known]
-        for path in [*inbox.glob(f"{folder}/job-*.png"), *paths]:
+        for path in [*inbox.glob(f"{folder}/job-*"), *paths]:
             inode = path.stat().st_ino
             if inode not in seen and (mode != "keep" or not _is_claimed(inbox, path, known)):
                 yield path.stem
@@ -221,21 +223,25 @@ def _read_result(folder: Path) -> Result:
     record = json.loads((folder / f"{folder.name}.json").read_bytes())
     if not (folder / f"{folder.name}.yaml").is_file():
         raise TornError("no sidecar")
-    data = (folder / record["output"]["file"]).read_bytes()
-    if hashlib.sha256(data).hexdigest() != record["output"]["sha256"]:
+    picture = folder / record["output"]["file"]
+    if _sha256(picture) != record["output"]["sha256"]:
         raise TornError("the picture is not what its record says")
-    with Image.open(folder / record["output"]["file"]) as picture:
-        pixel: Any = picture.convert("RGB").getpixel((0, 0))
-    priority = record["settings"]["priority"]
-    return Result(folder.name, record["job"], color=pixel, priority=priority)
+    colors, priority = tuple(shown_colors(picture)), record["settings"]["priority"]
+    return Result(folder.name, record["job"], colors=colors, priority=priority)
+
+
+def _sha256(path: Path) -> str:
+    """The SHA-256 of a file, or of a folder of frames."""
+    if path.is_dir():
+        return sha256_of_folder(Folder(path.parent), path.name)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read_job(folder: Path) -> str:
     """The submission of a job folder whose inputs are whole."""
     job = json.loads((folder / "job.json").read_bytes())
     for given in job["inputs"]:
-        data = (folder / given["file"]).read_bytes()
-        if hashlib.sha256(data).hexdigest() != given["sha256"]:
+        if _sha256(folder / given["file"]) != given["sha256"]:
             raise TornError(f"{given['file']} is not what was claimed")
     return str(Path(job["sidecar"]).stem)
 

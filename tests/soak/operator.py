@@ -6,14 +6,14 @@ import os
 import re
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from support.playground import Playground
 
 from nstd.queue.control import ControlRequests
 from nstd.system.durable import Files
-from soak.dropper import Dropper, Submission
+from soak.dropper import Dropper
 from soak.judge import RECIPE_FOLDERS
 from soak.schedule import Blow, Event
 
@@ -126,7 +126,7 @@ class Operator:
         name = f"again-{len(self.asked):06}"
         first = self._dropper.ledger.get(done[int(pick * len(done))])
         if first is not None and self._ask("again", first.name, "--name", name):
-            self._dropper.ledger[name] = Submission(name, "again", first.color)
+            self._dropper.ledger[name] = replace(first, name=name, kind="again", may_be_gone=False)
 
     def opened(self) -> None:
         """The hours of the config are over, or begin: the storm changes them itself."""

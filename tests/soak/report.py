@@ -57,7 +57,7 @@ class Report:
                     self.blame("stuck", name, f"({job.kind}) is still in {' and '.join(found)}")
                 continue
             self.ends[result.code or "finished"] += 1
-            is_other = result.code == FINISHED and result.color != job.color
+            is_other = result.code == FINISHED and not job.is_shown_by(result.colors)
             if result.code not in job.ends or is_other:
                 self.blame("mistaken", name, f"({job.kind}) ended as {result}")
             events = told.pop(result.job, 0)

@@ -52,7 +52,7 @@ class Storm:
         self._manager = Manager(ground.config_path, ground.environment, folder)
         scratch = folder / "scratch"
         scratch.mkdir()
-        self._dropper = Dropper(ground.inbox, scratch, seed)
+        self._dropper = Dropper(ground, scratch, seed)
         self._judge = Judge(ground.inbox, ground.work, ground.outbox, self._gone)
         self._operator = Operator(ground, self._dropper)
         self._schedule, self._began = schedule(seed), time.monotonic()

@@ -17,6 +17,7 @@ from support import CHECKOUT
 from support.playground import Playground
 
 from soak.dropper import Submission
+from soak.films import colors_of_frames
 from soak.judge import Judge
 from soak.operator import Asked, FolderHeld
 from soak.promises import broken_promises
@@ -79,6 +80,17 @@ def test_a_judge_is_content_with_a_job_that_is_done(done: Playground) -> None:
     report = judged(done)
     assert report.is_good, str(report)
     assert report.ends == {"finished": 1}
+
+
+def test_a_film_is_its_own_only_with_all_of_its_frames_in_order() -> None:
+    """To the level, or nearly so where it came through H.264."""
+    gif, mp4 = (Submission("a", "film", (9, 200, 30), suffix) for suffix in (".gif", ".mp4"))
+    colors = colors_of_frames(gif.color)
+    off = [(red + 3, green, blue) for red, green, blue in colors]
+    assert gif.is_shown_by(colors)
+    assert mp4.is_shown_by(off)
+    for wrong in (off, colors[:-1], [*colors[1:], colors[0]], [*colors, colors[-1]]):
+        assert not gif.is_shown_by(wrong)
 
 
 def lose(ground: Playground) -> None:

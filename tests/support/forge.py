@@ -10,6 +10,7 @@ import errno
 import gc
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,9 @@ from support import TESTS, forked
 
 QUICK = Waits(0.05, disk=0.05, full=0.05, full_job=0.05, claim=0.05, undo=0.05, publish=0.05)
 """Forged daemons do not wait long after an error."""
+
+PATIENCE = 300.0
+"""Seconds that a daemon may take: far more than one needs, so that what hangs is told soon."""
 
 WARM = """
 executor: {kind: inline}
@@ -170,6 +174,7 @@ class Forge:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # to be killed with its daemon
         )
 
     def run(self, config: Path, **files: Any) -> tuple[int, int]:
@@ -179,6 +184,9 @@ class Forge:
         order = {"config": str(config), "files": files}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise AssertionError(f"the daemon of {config.parent} does not end ({files})")
         answer = json.loads(self._process.stdout.readline())
         return answer["status"], answer["steps"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nstd.backends.gatys.iterate import Evaluate, Iterate, require_finite
-from nstd.backends.gatys.pyramid import resize
+from nstd.backends.gatys.resizing import resize
 
 BETAS = (0.9, 0.99)
 EPSILON = 1e-12  # gradients of a mean over a large picture are small

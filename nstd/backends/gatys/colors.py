@@ -58,13 +58,17 @@ def before(task: Task) -> Task:
 def common(task: Task) -> Task:
     """`task` with its series in the colours to which the network is fitted, the same for each job.
 
-    The regions of this content are not used for the pictures of the series.
+    The regions of this content are not used for the pictures of the series; in a film, neither are
+    the weights and the strength, which may change from frame to frame.
     """
     task = toned(task)
     if task.options.colors != "style":
         return task
     styles = [replace(style, region=None) for style in task.styles]
     amount = _amount(task)
+    if task.film:
+        styles = [replace(style, weight=1.0) for style in styles]
+        amount = float(task.options.spec.recolors)
     seen = _seen(task) if task.film else ()
     return replace(task, series=tuple(recolored(x, styles, amount, seen) for x in task.series))
 

@@ -33,7 +33,8 @@ from nstd.backends.gatys.optimise import Descent, Standing
 from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
-from nstd.backends.gatys.pyramid import Level, levels_of, resize
+from nstd.backends.gatys.pyramid import Level, levels_of
+from nstd.backends.gatys.resizing import resize
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.temporal import PATIENCE, levels_after, options_after
 from nstd.backends.gatys.tensors import to_pixels

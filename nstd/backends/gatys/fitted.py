@@ -15,11 +15,11 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from nstd.backends.gatys.layer_names import STAGES
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import STAGES
 from nstd.backends.gatys.pooling import pool
-from nstd.backends.gatys.pyramid import shrink
-from nstd.backends.gatys.stage import Filter, chain, in_use, responses
+from nstd.backends.gatys.resizing import shrink
+from nstd.backends.gatys.stage import Filter, Stage, chain, responses
 
 WIDTHS = (16, 32, 64, 96, 128)  # components per stage; each makes two channels
 SIDE = 256  # longest side, in pixels, of the pictures while fitting
@@ -41,15 +41,15 @@ class Fitted:
     ) -> None:
         """One filter for each stage; they compute in `dtype`, by default their own."""
         self._filters = list(filters)
-        self._used = [in_use(filter_, dtype) for filter_ in filters]
+        self._stages = [Stage(filter_, dtype) for filter_ in filters]
         self._pooling = pooling
         self.sha256 = sha256(tensor for filter_ in filters for tensor in filter_)
 
     def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1]: stage n has 2 WIDTHS[n - 1] channels."""
-        like, _ = self._used[0]
-        x = normalised(picture).to(dtype=like.dtype, memory_format=torch.channels_last)
-        yield from chain(x, dict(zip(STAGES, self._used, strict=False)), layers, self._pooling)
+        dtype = self._stages[0].dtype
+        x = normalised(picture).to(dtype=dtype, memory_format=torch.channels_last)
+        yield from chain(x, dict(zip(STAGES, self._stages, strict=False)), layers, self._pooling)
 
     def turn(self, layer: str) -> None:
         """None: the features are already white on the pictures."""
@@ -84,7 +84,8 @@ def fit(
         if number:
             maps = [pool(x, pooling) for x in maps]
         filters.append(fit_stage(maps, width, generator))
-        maps = [responses(x, filters[-1]) for x in maps]
+        stage = Stage(filters[-1])
+        maps = [responses(x, stage) for x in maps]
     return filters
 
 

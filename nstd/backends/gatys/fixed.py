@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nstd.backends.gatys.fitted import Fitted, sha256
+from nstd.backends.gatys.layer_names import FIXED
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import FIXED
 from nstd.backends.gatys.stage import Filter
 
 FILE = "fixed.npz"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nstd.backend import Style, Task
-from nstd.backends.gatys.pyramid import shrink
+from nstd.backends.gatys.resizing import shrink
 from nstd.backends.gatys.tensors import to_pixels, to_tensor
 
 if TYPE_CHECKING:

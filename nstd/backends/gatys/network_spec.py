@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+MEGABYTE = 1 << 20
+PRECISIONS = ("float32", "bfloat16")
+
 
 class Reach(NamedTuple):
     """The receptive field of a position of a layer, in pixels of the picture.

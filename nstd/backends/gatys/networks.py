@@ -11,24 +11,9 @@ from dataclasses import replace
 from importlib import import_module
 
 from nstd.backends.gatys import torchvision_table
+from nstd.backends.gatys.layer_names import FIXED, LEARNED, STAGES, TAUGHT, VGG, stage_of
 from nstd.backends.gatys.network_protocol import Loader, Network, NetworkRequest
-from nstd.backends.gatys.network_spec import Footprint, LossWeights, Reach, Spec
-
-MEGABYTE = 1 << 20
-
-
-def vgg_layers(blocks: Sequence[int]) -> tuple[str, ...]:
-    """The usual names of a VGG's rectified convolutions, `relu1_1` to `relu5_4`."""
-    return tuple(
-        f"relu{block}_{unit}"
-        for block, units in enumerate(blocks, start=1)
-        for unit in range(1, units + 1)
-    )
-
-
-def stage_of(layer: str) -> int:
-    """The number of poolings before a layer, plus 1: the first digit of its name."""
-    return int(next(filter(str.isdigit, layer)))
+from nstd.backends.gatys.network_spec import MEGABYTE, Footprint, LossWeights, Reach, Spec
 
 
 def _reaches(layers: Sequence[str]) -> dict[str, Reach]:
@@ -41,13 +26,13 @@ def _reaches(layers: Sequence[str]) -> dict[str, Reach]:
     return found
 
 
-def _vgg(*blocks: int) -> Spec:
+def _vgg(name: str) -> Spec:
     """The layers of Gatys et al. (2016), rectified, with the recipe of style-transfer-pytorch.
 
     Its weights (Katherine Crowson, github.com/crowsonkb/style-transfer-pytorch) are in the units
     of its losses: mean squares, squared Wasserstein distances per channel.
     """
-    layers = vgg_layers(blocks)
+    layers = VGG[name]
     wasserstein = LossWeights(
         content_weight=0.015,
         tv_weight=2.0,
@@ -74,7 +59,7 @@ def _vgg(*blocks: int) -> Spec:
     )
 
 
-_RETRAINED = _vgg(2, 2, 4, 4, 4)
+_RETRAINED = _vgg("vgg19-torchvision")
 
 # Chosen by eye and by figures at equal seconds: moments give the clearest large forms; Gram
 # matrices and Adam come close; W2, which takes roots of matrices, has time for a third of the
@@ -91,17 +76,6 @@ _ORIGINAL = replace(
     recipes={},
     general=LossWeights(content_weight=0.2),
 )
-
-STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
-
-FIXED = {member: tuple(f"{stage}{member}" for stage in STAGES[:4]) for member in "ab"}
-"""The layers of `fixed`, by member: two networks side by side, with different errors."""
-
-LEARNED = tuple(f"stage{unit}" for unit in ("2c1", "3c1", "3c2", "4c1", "4c2", "5c1", "5c2"))
-"""The learned layers of `student`, one after the other, from its first stage on."""
-
-TAUGHT = ("stage3c2", "stage4c2", "stage5c2")
-"""Those that have a map and so can be compared."""
 
 _FITTED = Spec(
     loader="nstd.backends.gatys.fitted:load",
@@ -161,7 +135,7 @@ OWN: dict[str, Spec] = {
     "student": _STUDENT,
     "vgg19": _ORIGINAL,
     "vgg19-torchvision": _RETRAINED,
-    "vgg16": _vgg(2, 2, 3, 3, 3),
+    "vgg16": _vgg("vgg16"),
 }
 """The networks that nstd builds itself."""
 

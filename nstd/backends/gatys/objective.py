@@ -98,7 +98,7 @@ class Objective:
         total = total + BOX * excess.square_().mean()
         parts = {"content": content, "style": style, "tv": tv}
         if self._memory is not None:
-            weight = self._options.temporal_weight
+            weight = self._options.temporal_weight * self._memory.hold
             parts["temporal"] = self._memory.distance(x, gradient, weight)
             total = total + weight * parts["temporal"]
         # One transfer to the host for all values; the maximum is NaN if any value is.

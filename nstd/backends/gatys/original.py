@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nstd.backends.gatys.networks import NETWORKS
+from nstd.backends.gatys.layer_names import VGG
 
 SCALES = "vgg19_scales.json"  # made by `python -m tests.making vgg19-scales`
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, as torchvision's weights expect
@@ -37,7 +37,7 @@ def read_original(path: Path, scales: Mapping[str, float] | None = None) -> Iter
     held = torch.load(path, map_location="cpu", weights_only=True)
     factors = package_scales() if scales is None else scales
     before = 1.0
-    for layer in NETWORKS["vgg19"].layers:
+    for layer in VGG["vgg19"]:
         name = "block{}_conv{}".format(*layer.removeprefix("relu").split("_"))
         weight, bias = held[f"{name}_W_table"][held[f"{name}_W_q"].int()], held[f"{name}_b"]
         if layer == "relu1_1":

@@ -53,37 +53,3 @@ class _Maximum(torch.autograd.Function):
             gradient, features, *sides, where
         )
         return found, None
-
-
-def tap(features: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    """`features`, for the losses, and `pool` of them, for the next stage.
-
-    Both gradients are added here, which saves two passes over the largest tensors.
-    """
-    if kind == "average" and not any(side % 2 for side in features.shape[2:]):
-        shown, pooled = _Tap.apply(features)
-        return shown, pooled
-    return features, pool(features, kind)
-
-
-class _Tap(torch.autograd.Function):
-    """Average pooling of even sides, which also returns its input."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.set_materialize_grads(False)
-        return features, functional.avg_pool2d(features, 2)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, shown: Tensor | None, pooled: Tensor | None) -> Tensor | None:  # noqa: ARG004
-        if pooled is None:
-            return shown
-        _, channels, height, width = pooled.shape
-        blocks = (height, 2, width, 2, channels)
-        gradient = (pooled / 4).permute(0, 2, 3, 1).reshape(height, 1, width, 1, channels)
-        if shown is None:
-            joined = gradient.expand(blocks)
-        else:
-            joined = shown.permute(0, 2, 3, 1).reshape(blocks) + gradient
-        return joined.reshape(1, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)

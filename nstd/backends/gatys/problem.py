@@ -11,8 +11,9 @@ from nstd.backends.gatys.iterate import Evaluate, Point
 from nstd.backends.gatys.network_protocol import Network
 from nstd.backends.gatys.objective import Objective
 from nstd.backends.gatys.options import Options
-from nstd.backends.gatys.pyramid import Level, carry, resize
+from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.regions import Region, regions
+from nstd.backends.gatys.resizing import carry, resize
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.temporal import Memory
 from nstd.backends.gatys.tensors import to_tensor

@@ -1,4 +1,4 @@
-"""The levels of the coarse-to-fine pyramid, and resizing between them."""
+"""The levels of the coarse-to-fine pyramid. Does not import torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, count, pairwise
-
-from torch import Tensor
-from torch.nn import functional
 
 from nstd.backends.gatys.options import Options
 
@@ -81,31 +78,3 @@ def levels_of(options: Options, height: int, width: int) -> tuple[Level, ...]:
     size = round(factor * height), round(factor * width)
     levels = plan(*size, options.evaluations, options.steps, options.spec.per_octave)
     return tuple(replace(level, supersampling=factor) for level in levels)
-
-
-def resize(picture: Tensor, height: int, width: int) -> Tensor:
-    """`picture` (1, C, H, W) at another size; bicubic, so values may leave [0, 1] slightly."""
-    if picture.shape[2:] == (height, width):
-        return picture
-    return functional.interpolate(picture, (height, width), mode="bicubic", antialias=True)
-
-
-def rescale(picture: Tensor, factor: float) -> Tensor:
-    """`picture` (1, 3, H, W), in [0, 1], with both sides multiplied by `factor`."""
-    height, width = (max(1, round(side * factor)) for side in picture.shape[2:])
-    return resize(picture, height, width).clamp(0, 1)
-
-
-def shrink(picture: Tensor, longest: int) -> Tensor:
-    """`picture` (1, 3, H, W) with its longest side at most `longest` pixels; never enlarged."""
-    return rescale(picture, min(1.0, longest / max(picture.shape[2:])))
-
-
-def carry(picture: Tensor, coarse: Tensor, fine: Tensor) -> Tensor:
-    """`picture` resized to the next level by enlarging only its difference from the content.
-
-    `coarse` and `fine` are the content on the two levels. The content plus the enlarged
-    difference keeps the content's detail, which an enlarged picture would lose.
-    """
-    height, width = fine.shape[2:]
-    return (fine + resize(picture - coarse, height, width)).clamp(0, 1)

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from nstd.backend import Style, Task
-from nstd.backends.gatys.pyramid import Level, rescale
+from nstd.backends.gatys.pyramid import Level
+from nstd.backends.gatys.resizing import rescale
 from nstd.backends.gatys.tensors import to_tensor
 from nstd.errors import BackendError
 

@@ -31,7 +31,7 @@ class Statistic:
     @property
     def covariance(self) -> Tensor:
         """The covariance (C, C) of the channels over positions."""
-        return self.second - torch.outer(self.mean, self.mean)
+        return torch.addr(self.second, self.mean, self.mean, alpha=-1)
 
     def turned(self, turn: Tensor | None) -> Statistic:
         """The moments of the channels after the map `turn` (C, C); None: no map."""
@@ -92,15 +92,14 @@ class _Moments(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, mean: Tensor, second: Tensor, overlap: Tensor) -> tuple[Tensor, None]:
         features, reference = ctx.saved_tensors
-        flat = by_position(features)
-        symmetric = ((second + second.T) / len(flat)).to(flat.dtype)
-        if reference is None:
-            gradient = flat @ symmetric
-        else:
-            share = float(overlap) / len(flat)
-            gradient = torch.addmm(by_position(reference), flat, symmetric, beta=share)
-        gradient += (mean / len(flat)).to(flat.dtype)
-        return as_map(gradient, features), None
+        count = features[0, 0].numel()
+        symmetric = ((second + second.T) / count).to(features.dtype)
+        slope = (mean / count).to(features.dtype)
+        # A convolution adds the mean's part while it writes: half the time of two operations.
+        gradient = functional.conv2d(features, symmetric[:, :, None, None], slope)
+        if reference is not None:
+            gradient.add_(reference, alpha=float(overlap) / count)
+        return gradient, None
 
 
 def gap(features: Tensor, reference: Tensor) -> Tensor:
@@ -168,8 +167,7 @@ def _inner_product(one: Tensor, other: Tensor) -> Tensor:
     """The sum of the products of all values, rounded as in `_products`."""
     if one.dtype != torch.bfloat16:
         return torch.dot(by_position(one).flatten(), by_position(other).flatten())
-    row, column = (x.permute(0, 2, 3, 1)[0].flatten(1) for x in (one, other))
-    return torch.bmm(row[:, None], column[:, :, None]).sum(dtype=torch.float32)
+    return _total(one * other).sum()
 
 
 def mixed(parts: Sequence[tuple[Statistic, float]]) -> Statistic:

@@ -19,10 +19,9 @@ from torch import Tensor
 from nstd.backends.gatys import fixed
 from nstd.backends.gatys.fitted import normalised, sha256
 from nstd.backends.gatys.fixed import unpacked
+from nstd.backends.gatys.layer_names import FIXED, LEARNED
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import FIXED, LEARNED
-from nstd.backends.gatys.pooling import tap
-from nstd.backends.gatys.stage import Filter, chain, in_use, responses
+from nstd.backends.gatys.stage import Filter, Stage, chain, pooled_responses
 
 FILE = "student.npz"
 
@@ -41,7 +40,7 @@ class Student:
         dtype: torch.dtype | None = None,
     ) -> None:
         """Filters by layer, which compute in `dtype`, and maps (C, C) by layer."""
-        self._filters = {layer: in_use(filter_, dtype) for layer, filter_ in filters.items()}
+        self._stages = {layer: Stage(filter_, dtype) for layer, filter_ in filters.items()}
         self._turns = turns
         self._pooling = pooling
         weights = (tensor for filter_ in filters.values() for tensor in filter_)
@@ -50,13 +49,13 @@ class Student:
     def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1], before the maps."""
         first, *others = FIXED["a"]
-        weight, _ = self._filters[first]
-        x = normalised(picture).to(dtype=weight.dtype, memory_format=torch.channels_last)
-        shown, x = tap(responses(x, self._filters[first]), self._pooling)
+        stage = self._stages[first]
+        x = normalised(picture).to(dtype=stage.dtype, memory_format=torch.channels_last)
+        shown, x = pooled_responses(x, stage, self._pooling)
         if first in layers:
             yield first, shown
         for branch in (others, LEARNED):
-            own = {layer: self._filters[layer] for layer in branch}
+            own = {layer: self._stages[layer] for layer in branch}
             yield from chain(x, own, layers, self._pooling)
 
     def turn(self, layer: str) -> Tensor:

@@ -20,15 +20,14 @@ FLOOR = 1e-3  # least scale of a style layer, relative to its target
 
 @dataclass(frozen=True)
 class StyleLayer:
-    """A style layer: its loss, the scale that divides the loss, and the map of its features."""
+    """A style layer: its loss, and the scale that divides the loss."""
 
     loss: StyleLoss
     scale: Tensor | float
-    turn: Tensor | None
 
     def distance(self, statistic: Statistic) -> Tensor:
         """The relative loss of a statistic, a scalar."""
-        return self.loss(statistic.turned(self.turn)) / self.scale
+        return self.loss(statistic) / self.scale
 
 
 class StyleTerm:
@@ -65,8 +64,7 @@ class StyleTerm:
 
     def _layer(self, start: Statistic, target: Statistic, turn: Tensor | None) -> StyleLayer:
         """The loss with the target `target`, relative to its value for `start`."""
-        target = target.turned(turn)
-        layer = StyleLayer(STYLE_LOSSES[self._options.style_loss_used](target), 1.0, turn)
+        layer = StyleLayer(STYLE_LOSSES[self._options.style_loss_used](target, turn), 1.0)
         if not self._options.recipe.relative:
             return layer
         nothing = Statistic(torch.zeros_like(target.mean), torch.zeros_like(target.second))

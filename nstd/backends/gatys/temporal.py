@@ -16,8 +16,9 @@ from torch import Tensor
 
 from nstd.backend import Task
 from nstd.backends.gatys.options import Options
-from nstd.backends.gatys.pyramid import Level, resize
+from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.regions import averaged, plane
+from nstd.backends.gatys.resizing import resize
 from nstd.backends.gatys.tensors import to_tensor
 
 SHARE = 0.25  # of the work of a first frame: that of a frame that is wholly known
@@ -25,15 +26,20 @@ LEAST = 6  # evaluations on a level
 PATIENCE = {"lbfgs": 3, "adam": 10}  # steps without improvement that count as a plateau
 TOLERANCE = 5.0  # times that of a first frame
 RATE = 0.1  # of adam's learning rate
+EAGER = 4.0  # times the share of the settings that has changed: what is made anew of a frame
 
 
 @dataclass(frozen=True)
 class Memory:
     """What is known of a frame: the `picture` (1, 3, H, W) of earlier results, and how certain each
-    position is: `certainty` (1, 1, H, W), from 0 to 1."""
+    position is: `certainty` (1, 1, H, W), from 0 to 1.
+
+    `hold` is less than 1 where styles or strength have changed since: the frame stays less near.
+    """
 
     picture: Tensor
     certainty: Tensor
+    hold: float = 1.0
 
     @classmethod
     def of(cls, task: Task) -> Self | None:
@@ -51,8 +57,11 @@ class Memory:
             share = left * plane(earlier.certainty, task.device)
             picture += share * to_tensor(earlier.pixels, task.device)
             left = left - share
-        certainty = 1 - left
-        return cls(picture / certainty.clamp(min=1e-6), certainty)
+        certainty, change = 1 - left, changed(task)
+        picture = picture / certainty.clamp(min=1e-6)
+        # the memory is the best place to start at, whatever has changed
+        whole = (certainty / (1 - change / 2)).clamp(max=1)
+        return cls(picture, whole, max(0.0, 1 - EAGER * change))
 
     def at(self, level: Level) -> Memory:
         """The memory at the size of `level`."""
@@ -72,13 +81,24 @@ class Memory:
         return (off * (x - self.picture)).mean()
 
 
+def changed(task: Task) -> float:
+    """The share in which styles and strength have changed since the frame before.
+
+    By half of it the certainty is smaller everywhere; a smaller one is due to the content.
+    """
+    most = float(task.earlier[0].certainty.max())
+    return 2 * (1 - most) if most >= 0.5 else 0.0
+
+
 def levels_after(levels: Sequence[Level], task: Task) -> tuple[Level, ...]:
     """The levels of a frame that is known in part: of one that is known, the finest alone.
 
     The less is known, the more is done, and on coarser levels too; all that a first frame takes, if
-    nothing is.
+    nothing is. While styles or strength change, all of the frame has some way to go.
     """
-    unknown = 1 - float(task.earlier[0].certainty.mean())
+    change = changed(task)
+    unknown = 1 - float(task.earlier[0].certainty.mean()) / (1 - change / 2)
+    unknown = min(1.0, unknown + EAGER * change)
     *coarser, finest = levels
     known = SHARE * sum(level.cost for level in levels) / finest.pixels
     count = max(LEAST, round(known + unknown * (finest.evaluations - known)))

@@ -127,4 +127,7 @@ def added(parts: Iterable[Sums]) -> Sums:
 
 def _named(layer: str, number: int, statistic: Statistic, share: float) -> Sums:
     moments = {"mean": statistic.mean, "second": statistic.second}
-    return {(kind, layer, number): value * share for kind, value in moments.items()}
+    return {
+        (kind, layer, number): value if share == 1 else value * share
+        for kind, value in moments.items()
+    }

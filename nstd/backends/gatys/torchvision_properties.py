@@ -11,10 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from nstd.backends.gatys.network_spec import Footprint, Reach
-from nstd.backends.gatys.networks import MEGABYTE, NETWORKS
+from nstd.backends.gatys.network_spec import MEGABYTE, PRECISIONS, Footprint, Reach
 from nstd.backends.gatys.torchvision_network import empty_model, extractor, fold_norms, layers_of
-from nstd.backends.gatys.torchvision_table import PRECISIONS
 
 SIDE = 512  # pixels of a picture that is wider than any layer sees, and a multiple of each stride
 ALWAYS = 280 * MEGABYTE  # torchvision, and what torch keeps to compute with
@@ -23,11 +21,11 @@ COPIES = 3  # of the largest features in float32, in a backward pass; measured w
 
 @cache
 @torch.enable_grad()  # the first to ask may compute without gradients
-def reaches_of(name: str) -> dict[str, Reach]:
+def reaches_of(name: str, layers: tuple[str, ...]) -> dict[str, Reach]:
     """The reach of each layer, by the pixels on which a position in the middle depends."""
     picture = torch.ones(1, 1, 1, SIDE, dtype=torch.float64, requires_grad=True)
-    found = extractor(_means(name), NETWORKS[name].layers)(picture)
-    return {layer: _reach(found[layer], picture) for layer in NETWORKS[name].layers}
+    found = extractor(_means(name), layers)(picture)
+    return {layer: _reach(found[layer], picture) for layer in layers}
 
 
 def _reach(features: Tensor, picture: Tensor) -> Reach:
@@ -57,15 +55,15 @@ def _means(name: str) -> nn.Module:
 
 @cache
 @torch.enable_grad()  # the first to ask may compute without gradients
-def footprints_of(name: str) -> dict[str, Footprint]:
-    """The memory for all layers, by precision: what a forward pass saves, and gradients.
+def footprints_of(name: str, layers: tuple[str, ...]) -> dict[str, Footprint]:
+    """The memory for all `layers`, by precision: what a forward pass saves, and gradients.
 
     Gradients of the largest features and sums over these are what a backward pass adds.
     """
-    return {precision: _footprint(name, getattr(torch, precision)) for precision in PRECISIONS}
+    return {each: _footprint(name, layers, getattr(torch, each)) for each in PRECISIONS}
 
 
-def _footprint(name: str, dtype: torch.dtype) -> Footprint:
+def _footprint(name: str, layers: tuple[str, ...], dtype: torch.dtype) -> Footprint:
     model = empty_model(name, "max").to(dtype)
     fold_norms(layers_of(model))
     weights = {parameter.untyped_storage()._cdata: parameter for parameter in model.parameters()}
@@ -77,7 +75,7 @@ def _footprint(name: str, dtype: torch.dtype) -> Footprint:
 
     picture = torch.zeros(1, 3, SIDE, SIDE, dtype=dtype, device="meta", requires_grad=True)
     with saved_tensors_hooks(save, lambda tensor: tensor):
-        found = extractor(model, NETWORKS[name].layers)(picture)
+        found = extractor(model, layers)(picture)
     features = sum(_bytes(saved[key]) for key in saved.keys() - weights.keys())
     largest = max(found.values(), key=_bytes)
     gradients = COPIES * 4 * largest.numel()

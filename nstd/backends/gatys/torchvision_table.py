@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TypeVar
 
-from nstd.backends.gatys.network_spec import Footprint, Reach, Spec
+from nstd.backends.gatys.network_spec import PRECISIONS, Footprint, Reach, Spec
 from nstd.backends.weights_registry import PREFIX
-
-PRECISIONS = ("float32", "bfloat16")
 
 Answer = TypeVar("Answer")
 
@@ -32,16 +30,21 @@ class _Layers:
 class Asked(Mapping[str, Answer]):
     """Properties of a network by key; the first look-up of one imports torchvision.
 
-    `question` is the function of `nstd.backends.gatys.torchvision_properties` that finds them.
+    `question` is the function of `nstd.backends.gatys.torchvision_properties` that finds them for
+    the `layers` of the `network`.
     """
 
-    def __init__(self, question: str, network: str, keys: Sequence[str]) -> None:
-        self._question, self._network, self._keys = question, network, keys
+    def __init__(
+        self, question: str, network: str, layers: tuple[str, ...], keys: Sequence[str]
+    ) -> None:
+        self._question, self._keys = question, keys
+        self._network, self._layers = network, layers
 
     def __getitem__(self, key: str) -> Answer:
         """The property; KeyError for another key."""
         module = import_module("nstd.backends.gatys.torchvision_properties")
-        answers: Mapping[str, Answer] = getattr(module, self._question)(self._network)
+        ask = getattr(module, self._question)
+        answers: Mapping[str, Answer] = ask(self._network, self._layers)
         return answers[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -62,8 +65,8 @@ def _row(name: str, layers: _Layers, base: Spec) -> Spec:
     return replace(
         base,
         loader="nstd.backends.gatys.torchvision_network:load",
-        reaches=Asked[Reach]("reaches_of", name, layers.every),
-        footprints=Asked[Footprint]("footprints_of", name, PRECISIONS),
+        reaches=Asked[Reach]("reaches_of", name, layers.every, layers.every),
+        footprints=Asked[Footprint]("footprints_of", name, layers.every, PRECISIONS),
         style_layers=layers.style,
         content_layers=(layers.content,),
     )

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nstd.backends.gatys.layer_names import VGG
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import DEVIATION, MEAN, read_original
 from nstd.backends.gatys.pooling import pool
 from nstd.backends.weights import find
@@ -71,7 +71,7 @@ class Vgg:
 
     def features(self, picture: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         """Features of `picture` (1, 3, H, W), in [0, 1], after each named rectification."""
-        names = iter(NETWORKS[self.name].layers)
+        names = iter(VGG[self.name])
         x = self._input(picture)
         for layer in self._layers:
             x = scaled_pool(x, self._pooling) if isinstance(layer, nn.MaxPool2d) else layer(x)
@@ -104,7 +104,7 @@ def empty_layers(name: str, needed: Collection[str]) -> nn.Sequential:
 
     Numbered as in torchvision, which is not imported, because it would take 160 MB in each worker.
     """
-    names = NETWORKS[name].layers
+    names = VGG[name]
     depth = max(names.index(layer) for layer in needed) + 1
     modules: list[nn.Module] = []
     into = 3

@@ -25,7 +25,9 @@ class Wasserstein:
     squares them, so everything after the covariance is computed in float64.
     """
 
-    def __init__(self, target: Statistic) -> None:
+    def __init__(self, target: Statistic, turn: Tensor | None = None) -> None:
+        self._turn = turn
+        target = target.turned(turn)
         self._mean = target.mean
         covariance = _regular(target)
         values, vectors = torch.linalg.eigh(covariance)
@@ -34,6 +36,7 @@ class Wasserstein:
 
     def __call__(self, statistic: Statistic) -> Tensor:
         """The distance in the precision of `statistic`."""
+        statistic = statistic.turned(self._turn)
         covariance = _regular(statistic)
         product = self._root @ covariance @ self._root
         cost = covariance.trace() + self._trace - 2 * trace_of_root(product, EPSILON**2)

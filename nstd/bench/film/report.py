@@ -16,7 +16,7 @@ from rich.table import Table
 from nstd.backends.registry import load
 from nstd.bench.film.measure import FilmMaker, MadeScene, figures
 from nstd.bench.film.scenes import SEEN, scenes
-from nstd.bench.sheet import load_seen
+from nstd.bench.seen import load_seen
 from nstd.documents.settings import LimitSettings
 from nstd.system.disk_cache import DiskCache
 from nstd.system.durable import Files

@@ -14,7 +14,8 @@ from typing import Any
 from nstd.client import samples
 from nstd.daemon.daemon import Daemon
 from nstd.documents.config import Config
-from nstd.documents.settings import LogSettings, WatchSettings
+from nstd.documents.report_settings import LogSettings
+from nstd.documents.settings import WatchSettings
 from nstd.executors.devices import make_slots, resolve
 from nstd.system.layout import LOG, LOGS
 

@@ -94,6 +94,8 @@ def _place(
 
 def _kind(operation: Operation) -> str:
     if operation.name in _CONVOLUTIONS:
+        if operation.kernel == 1:  # the gradient of a statistic
+            return STATISTICS
         is_back = operation.is_transposed or operation.name == "convolution_backward"
         return BACKWARD if is_back else FORWARD
     return PICTURE if operation.shape[1] <= 3 else POOLING

@@ -12,13 +12,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+PREPARED = "_convolution_pointwise"
+"""The operation of `Convolution` with prepared filters, which torch's counter of work lacks."""
+
 
 @dataclass(frozen=True)
 class Operation:
     """One operation: the bytes that it reads and writes, and its floating-point work.
 
     `shape` is that of its largest tensor, of features if there are any. `in_evaluation` is False
-    for work of the optimiser.
+    for work of the optimiser. Of a convolution, `kernel` is the side of its filters, and
+    `is_transposed` says whether it computes a gradient.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Operation:
     moved: int
     work: int
     is_transposed: bool = False
+    kernel: int = 0
 
 
 class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's has no types
@@ -51,6 +56,14 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's has
     def _record(self, func: Any, args: Any, given: Any, result: Any, seconds: float) -> None:
         tensors = [*_tensors((args, given)), *_tensors(result)]
         count, name = flop_registry.get(func.overloadpacket), func.overloadpacket.__name__
+        work = int(count(*args, **given, out_val=result)) if count else 0
+        is_convolution, is_transposed = name == "convolution", False
+        if name == PREPARED:
+            name, is_convolution = "convolution", True
+            is_transposed = any(args[3])  # only gradients have padding
+            work = 2 * args[1].numel() * min(each[0, 0].numel() for each in (args[0], result))
+        elif is_convolution:
+            is_transposed = bool(args[6])
         largest = max(tensors, key=_size, default=None)
         self.operations.append(
             Operation(
@@ -58,9 +71,10 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's has
                 in_evaluation=self.in_evaluation,
                 shape=() if largest is None else tuple(largest.shape),
                 seconds=seconds,
-                moved=sum(tensor.nbytes for tensor in tensors),
-                work=int(count(*args, **given, out_val=result)) if count else 0,
-                is_transposed=name == "convolution" and bool(args[6]),
+                moved=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
+                work=work,
+                is_transposed=is_transposed,
+                kernel=args[1].shape[-1] if is_convolution else 0,
             )
         )
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from nstd import __version__
 from nstd.client.notify.secrets import SMTP_PASSWORD, WEBHOOK, WEBHOOK_TOKEN, find_secret
-from nstd.documents.settings import EmailSettings, NotifySettings, check_url
+from nstd.documents.report_settings import EmailSettings, NotifySettings, check_url
 from nstd.errors import ConfigError, clean
 from nstd.queue.notices import Notice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nstd.client.status import advice_on_unreadable
+from nstd.client.unreadable import advice_on_unreadable
 from nstd.client.verify.damage import Damage
 from nstd.documents.config import Config
 from nstd.documents.model import BATCH_ID

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from nstd.backend import Backend, Interrupted, Progress, Task
 from nstd.documents.error_words import in_words
+from nstd.documents.ramp import options_at, ramps_of
 from nstd.errors import BackendError, clean
 from nstd.executors.contract import Assignment
 from nstd.executors.worker.checks import check_preview, check_result, check_state, checked
 from nstd.executors.worker.failures import as_failure
+from nstd.executors.worker.film_schedule import FilmSchedule
 from nstd.executors.worker.inputs import Decoded, Decoder, flatten
 from nstd.executors.worker.reporter import ProgressReporter
 from nstd.executors.worker.result_writer import ResultWriter
@@ -116,7 +118,7 @@ class Attempt:
         self._writer.write_result(result, picture, self._reporter, seconds)
 
     def _task(self, given: Decoded, options: BaseModel) -> Task:
-        return Task(
+        task = Task(
             content=flatten(given.content),
             styles=given.styles,
             init=given.init,
@@ -127,11 +129,16 @@ class Attempt:
             state=self._state(),
             cache=self._cache(),
         )
+        return FilmSchedule(self._job).task_of(0, task)
 
     def _options(self, backend: Backend) -> BaseModel:
-        """The options, which the daemon has accepted; the backend in the worker may refuse them."""
+        """The options, which the daemon has accepted; the backend in the worker may refuse them.
+
+        Of a ramp the first value: pictures of a recipe for films are made as its first frame is.
+        """
         try:
-            return backend.Options.model_validate(self._job.options)
+            options = self._job.options
+            return backend.Options.model_validate(options_at(options, ramps_of(options), 0.0))
         except ValidationError as error:
             hint = "`nstd backends` lists what each backend takes"
             raise BackendError("options_invalid", in_words(error), hint) from None

@@ -6,32 +6,30 @@ that an attempt that goes on after a kill makes the same frames.
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
 from nstd.backend import Backend, Interrupted, Progress, Result, Task, takes
 from nstd.errors import PictureError
-from nstd.executors.contract import Assignment
-from nstd.executors.worker.attempt import DISK_BYTES, PREVIEW_EVERY, REPORT_EVERY, Attempt
+from nstd.executors.worker.attempt import PREVIEW_EVERY, REPORT_EVERY, Attempt
 from nstd.executors.worker.checks import check_result, checked
 from nstd.executors.worker.film_budget import FilmBudget
 from nstd.executors.worker.film_frames import FrameFacts, FrameStore
-from nstd.executors.worker.film_input import FilmInput, sample_of, seen
+from nstd.executors.worker.film_input import FilmInput, poster_of, sample_of, seen
+from nstd.executors.worker.film_room import check_room
 from nstd.executors.worker.film_scene import Past, Scene, reach_of
+from nstd.executors.worker.film_schedule import FilmSchedule
 from nstd.executors.worker.film_writer import FilmWriter
 from nstd.executors.worker.inputs import Decoder
 from nstd.queue.job import Ending
-from nstd.queue.progress import Report
 from nstd.queue.result import losses_of
 from nstd.system import proc
-from nstd.system.durable import Files
 
 if TYPE_CHECKING:
     from nstd.backend import Mask, Pixels
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 
 ENCODING = 0.03
 """The share of the work that is the writing of the film, for the estimate of the time."""
-_FRAME_BYTES = 8
-"""Bytes on disk of a stored frame, at most, per pixel."""
 _POINTS = 500
 """The most frames whose losses are in the record."""
 _KEPT = ("network", "seed", "device_name", "device_memory", "predicted_memory")
@@ -58,18 +54,16 @@ class _Ahead(NamedTuple):
 class FilmAttempt(Attempt):
     """Makes the frames that are missing, then the film."""
 
-    def __init__(
-        self,
-        assignment: Assignment,
-        files: Files,
-        report: Callable[[Report], None],
-        end_request: Callable[[], str | None],
-    ) -> None:
-        super().__init__(assignment, files, report, end_request)
-        self._frames = FrameStore(self._paths, files)
-        self._film_writer = FilmWriter(assignment, files, self._tick)
-        self._done = self._count = self._looked = 0
-        self._last: Result | None = None
+    _done = _count = _looked = 0
+    _last: Result | None = None
+
+    @cached_property
+    def _frames(self) -> FrameStore:
+        return FrameStore(self._paths, self._files)
+
+    @cached_property
+    def _film_writer(self) -> FilmWriter:
+        return FilmWriter(self._assignment, self._files, self._tick)
 
     def _work(self, backend: Backend) -> None:
         proc.reset_peak()
@@ -79,9 +73,11 @@ class FilmAttempt(Attempt):
             self._count = len(film.moments)
             self._done = min(stored, self._count)
             before = sum(each.seconds for each in self._frames.facts(self._done))
-            self._reporter.add_picture_notes(source.notes(film))
+            self._schedule = FilmSchedule(self._job, film.times, takes(backend))
+            self._reporter.add_picture_notes(source.notes(film) + self._schedule.notes(film.end))
             self._reporter.restart_eta()
             if self._done < self._count:
+                self._check_room(film)
                 task = self._first_task(film, backend, options)
                 self._make(film, task, Scene(reach_of(backend, options)), before)
             self._finish(film, before)
@@ -90,15 +86,15 @@ class FilmAttempt(Attempt):
 
     def _first_task(self, film: Film, backend: Backend, options: BaseModel) -> Task:
         """The task of a frame, as far as it is the same for all; its content is the poster."""
-        self._had_room = self._has_room(film)
         decoder = Decoder(self._assignment)
         styles = self._timed("decode", lambda: decoder.styles(film.size))
         self._reporter.add_picture_notes(decoder.notes)
         has_series = "series" in takes(backend)
+        sample = self._timed("decode", lambda: sample_of(film, has_series=has_series))
         task = Task(
-            content=seen(next(film.frames(self._poster))),
+            content=sample.poster,
             styles=styles,
-            series=self._timed("decode", lambda: sample_of(film)) if has_series else (),
+            series=sample.series,
             options=options,
             device=self._assignment.torch_device,
             weights=self._assignment.weights,
@@ -112,15 +108,19 @@ class FilmAttempt(Attempt):
     def _make(self, film: Film, task: Task, scene: Scene, before: float) -> None:
         """Make the missing frames; those of earlier attempts took `before` seconds."""
         budget = FilmBudget(task.options, before)
-        for index, frame in self._read(film, scene, max(0, self._done - scene.reach)):
+        for index, frame in self._read(film, scene, max(0, self._done - max(1, scene.reach))):
             earlier = self._timed("flow", partial(scene.earlier, frame.past))
             if index < self._done:  # made by an earlier attempt
                 scene.add(self._frames.read(index + 1)[0])
                 continue
+            if frame.past.is_same and self._schedule.is_settled(index):
+                scene.add(self._frames.repeat(index + 1, frame.alpha))
+                self._done = index + 1
+                continue
             began, is_first = time.monotonic(), frame.past.is_first
-            options = budget.options_of(is_first=is_first, frames=self._count - index)
+            options = budget.options_of(is_first=is_first, frames=self._schedule.left(index))
             own = {"content": frame.content, "earlier": earlier, "options": options}
-            result = self._run(replace(task, **own))
+            result = self._run(self._schedule.task_of(index, replace(task, **own), frame.past.back))
             facts = self._facts_of(result, time.monotonic() - began, is_cut=is_first)
             pixels = self._frames.write(index + 1, result.pixels, frame.alpha, facts)
             scene.add(pixels)
@@ -188,16 +188,16 @@ class FilmAttempt(Attempt):
             share = 1 - ENCODING if self._count and self._done == self._count else 0.0
             self._reporter.send(Progress(step=0, steps=0, fraction=share))
 
-    @property
-    def _poster(self) -> int:
-        """The index of the frame that stands for the film; the first is often black."""
-        return self._count // 3
-
-    def _has_room(self, film: Film) -> bool:
-        """Whether the disk has room for the frames that are missing, and for the film."""
-        width, height = film.size
-        needed = width * height * (_FRAME_BYTES * (self._count - self._done) + DISK_BYTES)
-        return shutil.disk_usage(self._paths.folder).free >= needed
+    def _check_room(self, film: Film) -> None:
+        """Raise OSError, or PictureError, if the disk has no room for the film."""
+        name = self._job.given("content")[0].source.removesuffix("/")
+        size = self._frames.size(self._done)
+        try:
+            check_room(film, name, self._job.format, self._paths.folder, self._done, size)
+        except OSError as error:
+            self._reporter.add_picture_notes((f"{error.strerror}: it waits",))
+            raise
+        self._had_room = True
 
     # The film
 
@@ -205,7 +205,7 @@ class FilmAttempt(Attempt):
         """Write the film and all that belongs to it; `result.json` is the last."""
         facts, self._looked = list(self._frames.facts(self._count)), 0
         made: dict[str, Any] = self._frames.kept() if self._last is None else vars(self._last)
-        poster = self._frames.read(self._poster + 1)[0]
+        poster = self._frames.read(poster_of(self._count) + 1)[0]
         stopped = "budget" if any(each.stopped == "budget" for each in facts) else facts[-1].stopped
         result = Result(
             poster,
@@ -215,7 +215,7 @@ class FilmAttempt(Attempt):
         writer = self._film_writer
         picture, notes = self._timed("encode", lambda: writer.write(film, self._frames, result))
         self._reporter.add_picture_notes(notes)
-        self._frames.write_table(film.moments, facts)
+        self._frames.write_table(film.moments, facts, self._schedule.columns())
         self._timed("encode", lambda: writer.write_sheet(film, self._frames))
         if self._assignment.views:
             self._timed("views", lambda: self._show_moving(film, result))

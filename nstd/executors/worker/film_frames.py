@@ -10,7 +10,7 @@ import csv
 import errno
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,10 @@ class FrameStore:
             count += 1
         return count
 
+    def size(self, count: int) -> int:
+        """How many bytes the first `count` frames have together."""
+        return sum(self._paths.frame(number + 1).stat().st_size for number in range(count))
+
     def write(self, number: int, pixels: Pixels, alpha: Mask | None, facts: FrameFacts) -> Pixels:
         """Store a frame; returns its pixels as they are stored."""
         values = _to_16_bits(pixels)
@@ -72,14 +76,22 @@ class FrameStore:
             raise OSError(errno.EIO, "a stored frame is damaged; it is made again", str(path))
         return found
 
+    def repeat(self, number: int, alpha: Mask | None) -> Pixels:
+        """Store a frame with the pixels of the one before it, which are returned."""
+        pixels, _ = self.read(number - 1)
+        facts = self._facts_of(number - 1)
+        made = {"steps": 0, "seconds": 0.0, "cut": False}
+        return self.write(number, pixels, alpha, facts.model_copy(update=made))
+
     def facts(self, count: int) -> Iterator[FrameFacts]:
         """How the first `count` frames were made, as far as it is known."""
-        for number in range(1, count + 1):
-            try:
-                data = self._paths.frame_facts(number).read_bytes()
-                yield FrameFacts.model_validate_json(data)
-            except (FileNotFoundError, ValidationError):
-                yield FrameFacts()
+        return map(self._facts_of, range(1, count + 1))
+
+    def _facts_of(self, number: int) -> FrameFacts:
+        try:
+            return FrameFacts.model_validate_json(self._paths.frame_facts(number).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return FrameFacts()
 
     def keep(self, made: dict[str, Any]) -> None:
         """Store what the record has to know of the backend, for an attempt that only encodes."""
@@ -94,18 +106,25 @@ class FrameStore:
             return {}
         return kept
 
-    def write_table(self, moments: Sequence[Moment], all_facts: Sequence[FrameFacts]) -> None:
-        """Write the table with a line for each frame."""
+    def write_table(
+        self,
+        moments: Sequence[Moment],
+        all_facts: Sequence[FrameFacts],
+        settings: Mapping[str, Sequence[float]],
+    ) -> None:
+        """Write the table with a line for each frame; `settings` has columns of those that
+        change."""
         losses = sorted({name for facts in all_facts for name in facts.losses})
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         head = ["frame", "source_frame", "time", "duration", "cut", "steps", "seconds", "stopped"]
-        writer.writerow(head + losses)
+        writer.writerow([*head, *settings, *losses])
         for number, (moment, facts) in enumerate(zip(moments, all_facts, strict=True), start=1):
             times = _plain(moment.time), _plain(moment.duration)
             made = int(facts.cut), facts.steps, facts.seconds, facts.stopped
+            set_to = [round(column[number - 1], 6) for column in settings.values()]
             values = [facts.losses.get(name, "") for name in losses]
-            writer.writerow([number, moment.number, *times, *made, *values])
+            writer.writerow([number, moment.number, *times, *made, *set_to, *values])
         self._files.write(self._paths.frames_table, text.getvalue().encode())
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from nstd.documents.film import FilmBounds, FilmSettings, bounds_of
+from nstd.documents.film import STILL, FilmSettings, bounds_of
 from nstd.executors.contract import Assignment
 from nstd.executors.worker.inputs import SERIES_SIDE, Decoder, flatten
 from nstd.images.film.model import FilmLimits, Frame, FrameChoice
-from nstd.images.film.reader import Film, Tick, open_film
+from nstd.images.film.reader import Film, Tick, open_film, open_still
 from nstd.images.film.small import smaller
 from nstd.images.model import Picture
 
@@ -28,17 +28,20 @@ class FilmInput:
 
     def __init__(self, assignment: Assignment, tick: Tick) -> None:
         assert assignment.film is not None and assignment.job.film is not None
+        self._film = assignment.job.film
         self._job, self._decoder, self._tick = assignment.job, Decoder(assignment), tick
         self._given = assignment.job.given("content")[0]
         self._path = assignment.folder / self._given.file
-        self._limits = limits_of(assignment.film)
-        self._choice = choice_of(assignment.job.film)
+        self._limits = FilmLimits(**assignment.film.model_dump())
+        self._choice = choice_of(self._film)
 
     def open(self) -> Film:
         """Open the film, with frames of the job's size.
 
         Raises PictureError with the film's name in the sidecar.
         """
+        if self._film.kind == STILL:
+            return self._open_still()
         with self._decoder.with_sidecar_name(self._given):
             return open_film(
                 self._path,
@@ -49,17 +52,26 @@ class FilmInput:
                 tick=self._tick,
             )
 
+    def _open_still(self) -> Film:
+        picture = self._decoder.content()
+        assert self._film.seconds is not None and self._choice.fps is not None
+        with self._decoder.with_sidecar_name(self._given):
+            return open_still(
+                self._path,
+                picture,
+                seconds=Fraction(str(self._film.seconds)),
+                rate=self._choice.fps,
+                limits=self._limits,
+                choice=self._choice,
+                tick=self._tick,
+            )
+
     def notes(self, film: Film) -> tuple[str, ...]:
         """What is unusual about the film, with its name."""
         notes = [*film.notes]
         unused = [role for role in ("init", "series") if self._job.given(role)]
         notes += [f"{role} has no effect on a film" for role in unused]
         return tuple(f"{self._given.source}: {note}" for note in notes)
-
-
-def limits_of(bounds: FilmBounds) -> FilmLimits:
-    """The limits of the config."""
-    return FilmLimits(**bounds.model_dump())
 
 
 def choice_of(film: FilmSettings) -> FrameChoice:
@@ -80,7 +92,29 @@ def spread(count: int, most: int = SAMPLE) -> list[int]:
     return [(2 * part + 1) * count // (2 * taken) for part in range(taken)]
 
 
-def sample_of(film: Film) -> tuple[Pixels, ...]:
-    """Small frames from the whole length of a film, as the series of each of its frames."""
-    frames = film.frames_at(spread(len(film.moments)))
-    return tuple(smaller(seen(frame), SERIES_SIDE) for frame in frames)
+def poster_of(count: int) -> int:
+    """The index of the frame that stands for a film of so many; the first one is often black."""
+    indexes = spread(count)
+    return indexes[len(indexes) // 3]
+
+
+class FilmSample(NamedTuple):
+    """What stands for a film: one frame in its size, and small ones from its whole length."""
+
+    poster: Pixels
+    series: tuple[Pixels, ...] = ()
+
+
+def sample_of(film: Film, *, has_series: bool) -> FilmSample:
+    """The sample of a film, by one reading of it; without `has_series` the poster alone."""
+    poster = poster_of(len(film.moments))
+    indexes = spread(len(film.moments)) if has_series else [poster]
+    series: list[Pixels] = []
+    shown: Pixels | None = None
+    for index, frame in zip(indexes, film.frames_at(indexes), strict=True):
+        pixels = seen(frame)
+        shown = pixels if index == poster else shown
+        if has_series:
+            series.append(smaller(pixels, SERIES_SIDE))
+    assert shown is not None
+    return FilmSample(shown, tuple(series))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel
 
 from nstd.backend import Backend, Earlier, takes
@@ -33,11 +34,18 @@ def reach_of(backend: Backend, options: BaseModel) -> tuple[int, ...]:
 class Past(NamedTuple):
     """What is known of a frame before it is made: whether a scene begins with it, and how it moves.
 
-    Each motion is from a frame so many back, with its flow and where that can be trusted.
+    Each motion is from a frame so many back, with its flow and where that can be trusted. With
+    `is_same`, the content is that of the frame just before.
     """
 
     is_first: bool
     motions: tuple[tuple[int, Flow, Mask], ...] = ()
+    is_same: bool = False
+
+    @property
+    def back(self) -> tuple[int, ...]:
+        """How many frames back the known motions begin."""
+        return tuple(back for back, *_ in self.motions)
 
 
 class Scene:
@@ -57,10 +65,11 @@ class Scene:
         is_first = not before or (bool(self._back) and is_cut(before[-1], content))
         if is_first:
             before.clear()
+        is_same = not is_first and np.array_equal(before[-1], content)
         back = [each for each in self._back if each <= len(before)]
         motions = tuple((each, *motion(before[-each], content)) for each in back)
         before.append(content)
-        return Past(is_first, motions)
+        return Past(is_first, motions, is_same)
 
     def earlier(self, past: Past) -> tuple[Earlier, ...]:
         """The wanted results, moved to where the frame shows their parts. Called before `add`."""

@@ -16,9 +16,11 @@ from nstd.executors.contract import Assignment
 from nstd.images.alpha import over_white
 from nstd.images.decode import load_image
 from nstd.images.film.kinds import film_kind
+from nstd.images.film.model import FilmLimits
 from nstd.images.mask import load_mask
 from nstd.images.model import Picture
 from nstd.queue.job import Input, Job
+from nstd.system.units import format_duration
 
 if TYPE_CHECKING:
     from nstd.backend import Mask, Pixels
@@ -56,8 +58,7 @@ class Decoder:
 
     def decode(self) -> Decoded:
         """Decode all pictures. Raises PictureError with the picture's name in the sidecar."""
-        job = self._job
-        content = self._picture(job.given("content")[0], max_side=job.size, enlarge=job.enlarge)
+        job, content = self._job, self.content()
         init = [self._seen(given, size=content.size) for given in job.given("init")]
         side = min(job.size or SERIES_SIDE, SERIES_SIDE)
         return Decoded(
@@ -67,6 +68,11 @@ class Decoder:
             series=tuple(self._seen(given, max_side=side) for given in job.given("series")),
             notes=self.notes,
         )
+
+    def content(self) -> Picture:
+        """The content, of the size of the job. Raises PictureError."""
+        given, size = self._job.given("content")[0], self._job.size
+        return self._picture(given, max_side=size, enlarge=self._job.enlarge)
 
     def styles(self, content: tuple[int, int]) -> tuple[Style, ...]:
         """All styles; `content` is the size of the content in pixels. Raises PictureError."""
@@ -118,11 +124,11 @@ class Decoder:
         path = self._folder / given.file
         if given.frame is None or self._bounds is None:
             return load_image(path, **self._limits, **how)
-        if given.role not in ("content", "style"):
+        if given.role not in ("content", "style", "series"):
             raise _no_picture(given)
-        from nstd.executors.worker.frame_picture import load_frame
+        from nstd.images.film.one_frame import load_frame
 
-        return load_frame(path, given.frame, self._bounds, **how)
+        return load_frame(path, given.frame, FilmLimits(**self._bounds.model_dump()), **how)
 
     def _note(self, given: Input, note: str) -> None:
         self._notes[f"{given.source}: {note}"] = None
@@ -156,6 +162,11 @@ def describe_pictures(job: Job) -> dict[str, Any]:
     """The keys of a sidecar about the pictures of `job`."""
     styles = [
         {"image": style.source, "weight": style.weight, "scale": style.scale}
+        | {
+            key: format_duration(time)
+            for key, time in (("from", style.begin), ("to", style.end))
+            if time is not None
+        }
         | {mask.role: mask.source for mask in job.masks(number)}
         for number, style in enumerate(job.given("style"))
     ]

@@ -1,8 +1,9 @@
 """`python -m nstd.images.film.check FRAMES SECONDS PIXELS BYTES SIDE FILE ...`: checks films.
 
 For commands, which load no decoders. SIDE is the longest side, in pixels, to which the frames are
-to be brought; 0: any. Prints a JSON list: for each file null, or the code, message and hint of the
-error that its job would meet. Only the first frame is decoded: the job decodes all.
+to be brought; 0: any. A FILE can be one frame of a film, like `clip.mp4#0`. Prints a JSON list: for
+each file null, or the code, message and hint of the error that its job would meet. Of a whole film
+only the first frame is decoded: the job decodes all.
 """
 
 from __future__ import annotations
@@ -11,20 +12,18 @@ import json
 import sys
 from pathlib import Path
 
+from nstd.documents.film import split_frame
 from nstd.errors import PictureError
-from nstd.images.film.model import FilmLimits, FrameChoice
-from nstd.images.film.reader import open_film
+from nstd.images.film.model import FilmLimits
+from nstd.images.film.one_frame import open_at
 
 
 def check(path: Path, limits: FilmLimits, side: int) -> list[str] | None:
     """The code, message and hint of the error when the film is opened; None: no error."""
     try:
-        open_film(
-            path,
-            limits=limits,
-            choice=FrameChoice(first=1, last=1),
-            max_side=side or None,
-            enlarge=bool(side),
+        file, frame = (path, None) if path.is_dir() else split_frame(str(path))
+        open_at(
+            Path(file), frame or 0, limits=limits, max_side=side or None, enlarge=bool(side)
         ).close()
     except PictureError as error:
         return [error.code, error.message, error.hint]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
+from typing import NamedTuple
 
 from nstd.errors import PictureError
 from nstd.images.film.failures import broken, refused
 from nstd.images.film.model import FilmFacts, FilmLimits, FrameChoice, Moment
 from nstd.images.film.source import DecodedFrame, Source
+from nstd.system.units import counted
 
 FASTEST = 1000
 """The most frames in a second; a film of more is no film that anybody could watch."""
@@ -23,26 +25,18 @@ _FINEST, _USUAL_UNIT = 1_000_000, 90_000
 """Parts of a second."""
 
 
-@dataclass
-class Chooser:
-    """Says of one frame after another whether it is chosen."""
+class NoneChosenError(PictureError):
+    """None of the chosen frames is there; `frames` is how many the film has."""
 
-    choice: FrameChoice
-    _start: Fraction | None = field(default=None, init=False)
-    _tick: int = field(default=-1, init=False)
+    frames: int
 
-    def takes(self, number: int, time: Fraction) -> bool:
-        """Whether the frame of this number, from 1, with this time in seconds, is chosen."""
-        choice = self.choice
-        if number < choice.first or (number - choice.first) % choice.every:
-            return False
-        if choice.fps is None:
-            return True
-        if self._start is None:
-            self._start = time
-        tick = math.floor((time - self._start) * choice.fps)
-        is_next, self._tick = tick > self._tick, max(tick, self._tick)
-        return is_next
+
+class _Candidate(NamedTuple):
+    """A frame that may be chosen: its number, from 1, and its time in seconds."""
+
+    number: int
+    time: Fraction
+    has_alpha: bool
 
 
 @dataclass
@@ -83,45 +77,87 @@ def survey(
     Raises PictureError `picture_refused` as soon as it exceeds the limits, or if none of the chosen
     frames is there, and `picture_unreadable` if it has no frame at all.
     """
-    chooser, seen, found = Chooser(choice), _Seen(source.facts), list[Moment]()
-    has_alpha, is_end = False, True
+    seen, found, has_alpha = _Seen(source.facts), list[Moment](), False
     with closing(source.decoded()) as frames:
-        for frame in frames:
-            tick()
-            time = seen.add(frame)
-            _check_frame(name, seen.number, time, frame, limits)
-            if choice.last is not None and seen.number > choice.last:
-                is_end = False
-                break
-            if chooser.takes(seen.number, time):
-                found.append(Moment(seen.number, time, Fraction(0)))
-                has_alpha = has_alpha or frame.has_alpha
-                _check_chosen(name, found, limits)
+        for each in _chosen(_candidates(name, frames, seen, choice, limits, tick), choice, seen):
+            found.append(Moment(each.number, each.time, Fraction(0)))
+            has_alpha = has_alpha or each.has_alpha
+            _check_chosen(name, found, limits)
     if not seen.number:
         raise broken(name, "it has no frame that can be decoded")
     if not found:
         raise _none_chosen(name, seen.number)
-    moments = _with_durations(found, seen.end if is_end else seen.time)
-    facts = replace(seen.facts(is_end), has_alpha=has_alpha, time_unit=_unit_of(moments))
-    return FilmSurvey(moments, facts, seen.notes() if is_end else ())
+    moments = _with_durations(found, seen.end)
+    facts = replace(seen.facts(), has_alpha=has_alpha, time_unit=_unit_of(moments))
+    return FilmSurvey(moments, facts, seen.notes())
+
+
+def _candidates(
+    name: str,
+    frames: Iterable[DecodedFrame],
+    seen: _Seen,
+    choice: FrameChoice,
+    limits: FilmLimits,
+    tick: Callable[[], None],
+) -> Iterator[_Candidate]:
+    """The frames that `choice` takes by their numbers; `seen` counts all."""
+    for frame in frames:
+        tick()
+        seen.add(frame)
+        _check_frame(name, seen.number, seen.time, frame, limits)
+        if choice.last is not None and seen.number > choice.last:
+            seen.end, seen.is_end = seen.time, False
+            return
+        if seen.number >= choice.first and not (seen.number - choice.first) % choice.every:
+            yield _Candidate(seen.number, seen.time, frame.has_alpha)
+
+
+def _chosen(
+    candidates: Iterable[_Candidate], choice: FrameChoice, seen: _Seen
+) -> Iterator[_Candidate]:
+    """The candidates, with `fps` those that are the nearest to one of its moments: to the time of
+    the first one, or to 1 / fps, 2 / fps ... after it. A frame is never taken twice."""
+    if choice.fps is None:
+        yield from candidates
+        return
+    before = one = None
+    start, done = Fraction(0), 0  # so many of the moments have had their frame
+    for other in candidates:
+        if one is None:
+            start = other.time
+        elif (until := _moments((one.time + other.time) / 2 - start, choice.fps)) > done:
+            done = until
+            yield one
+        before, one = one, other
+    if one is not None:
+        half = (one.time - before.time) / 2 if before is not None else Fraction(0)
+        if _moments(max(seen.end, one.time + half) - start, choice.fps) > done:
+            yield one
+
+
+def _moments(seconds: Fraction, fps: Fraction) -> int:
+    """How many of the moments 0, 1 / fps, 2 / fps ... are earlier than that."""
+    return math.ceil(seconds * fps)
 
 
 @dataclass
 class _Seen:
     """Counts the frames of a film, chosen or not.
 
-    `time` is that of the newest one since the first, and `end` when that one ends.
+    `time` is that of the newest one since the first, and `end` when that one ends; or, where the
+    rest of the film is not looked at, when the last one that is looked at ends.
     """
 
     given: FilmFacts
     number: int = 0
     time: Fraction = Fraction(0)
     end: Fraction = Fraction(0)
+    is_end: bool = True
     _start: Fraction = Fraction(0)
     _steps: set[Fraction] = field(default_factory=set)
 
-    def add(self, frame: DecodedFrame) -> Fraction:
-        """The time of one more frame since the first."""
+    def add(self, frame: DecodedFrame) -> None:
+        """Count one more frame."""
         self.number += 1
         if self.number == 1:
             self._start = frame.time
@@ -129,18 +165,19 @@ class _Seen:
         if self.number > 1 and len(self._steps) < 2:
             self._steps.add(self.time - before)
         self.end = self.time + (frame.duration or self._usual_duration())
-        return self.time
 
-    def facts(self, is_end: bool) -> FilmFacts:
-        """The facts as they were found; `is_end`: the whole film was."""
+    def facts(self) -> FilmFacts:
+        """The facts as they were found."""
         facts = replace(self.given, start=self._start)
-        if not is_end:
+        if not self.is_end:
             return facts
         rate = facts.rate or (1 / min(self._steps) if len(self._steps) == 1 else None)
         return replace(facts, frames=self.number, seconds=float(self.end), rate=rate)
 
     def notes(self) -> tuple[str, ...]:
         """What is missing of a film whose end was reached."""
+        if not self.is_end:
+            return ()
         frames, seconds = self.given.frames or 0, self.given.seconds or 0
         if self.number < frames:
             return (f"only {self.number:,} of its {frames:,} frames can be decoded",)
@@ -213,9 +250,12 @@ def _too_fast(name: str) -> PictureError:
     return broken(name, f"more than {FASTEST:,} frames a second, so its time stamps are broken")
 
 
-def _none_chosen(name: str, frames: int) -> PictureError:
-    return PictureError(
+def _none_chosen(name: str, frames: int) -> NoneChosenError:
+    has = counted(frames, "frame")
+    error = NoneChosenError(
         "picture_refused",
-        f"{name}: it has only {frames:,} frames, and none of them is among those chosen",
+        f"{name}: it has only {has}, and none of them is among those chosen",
         "choose others with output.frames",
     )
+    error.frames = frames
+    return error

@@ -5,16 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from nstd.errors import NstdError, PictureError, printable
+from nstd.images.explain import EXPORT, cannot_be_opened
+from nstd.images.film.extra import film_extra
 
-EXTRA = "pip install 'nstd[film]'"
-_MODULES = ("av", "cv2")
-_EXPORT = "play it; if it is whole, export it again, as MP4 with H.264 for instance"
 _LONGEST = 300
 _TROUBLES = {
     errno.EIO,
@@ -31,19 +29,16 @@ _TROUBLES = {
 
 
 def require_extra(name: str) -> None:
-    """Raise PictureError if the extra `film` is not installed; `name` is the film's."""
-    missing = [module for module in _MODULES if find_spec(module) is None]
-    if missing:
-        raise PictureError(
-            "picture_unreadable",
-            f"{name}: films need the extra `film`, which is not installed",
-            f"{EXTRA}, or submit a still picture",
-        )
+    """Raise PictureError if the extra `film` cannot be used; `name` is the film's."""
+    extra = film_extra()
+    if extra.problem:
+        hint = f"{extra.hint}, or submit a still picture"
+        raise PictureError("picture_unreadable", f"{name}: {extra.problem}", hint)
 
 
 def broken(name: str, why: str) -> PictureError:
     """The error for a film that cannot be decoded."""
-    return PictureError("picture_unreadable", f"{name}: {why}", _EXPORT)
+    return PictureError("picture_unreadable", f"{name}: {why}", EXPORT)
 
 
 def refused(name: str, why: str, limit: str) -> PictureError:
@@ -81,20 +76,13 @@ def explained_film(path: Path) -> Iterator[None]:
 def _explanation(error: Exception, path: Path) -> PictureError:
     name = path.name
     said = printable(str(getattr(error, "strerror", None) or error))[:_LONGEST]
+    if (closed := cannot_be_opened(error, name)) is not None:
+        return closed
     match error:
-        case FileNotFoundError():
-            return PictureError("picture_missing", f"{name}: no such file", "copy it there")
-        case PermissionError():
-            hint = "let the daemon's user read it"
-            return PictureError("picture_unreadable", f"{name}: permission denied", hint)
         case UnidentifiedImageError():
             return broken(name, "broken at its beginning")
         case Image.DecompressionBombError():
             return refused(name, "more pixels a frame than the limit", "film_pixels")
-        case MemoryError():
-            return PictureError(
-                "picture_refused", f"{name}: needs more memory than there is", "make it smaller"
-            )
         case OSError(errno=number) if number in _TROUBLES and not _is_of_ffmpeg(error):
             return PictureError("io_error", f"{name}: {said}", "check the disk or network mount")
     return broken(name, f"broken or truncated ({said})")

@@ -51,6 +51,9 @@ def earlier_of(before: Pixels, now: Pixels, result: Pixels) -> Earlier:
 
 def motion(before: Pixels, now: Pixels) -> tuple[Flow, Mask]:
     """The flow from the frame `now` to the frame `before`, and where it can be trusted."""
+    if np.array_equal(before, now):
+        height, width, _ = now.shape
+        return np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32)
     grey = grey_of(before), grey_of(now)
     back = steadied(flow_of(*reversed(grey)), now, before)
     forth = steadied(flow_of(*grey), before, now)

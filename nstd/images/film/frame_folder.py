@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Generator
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image
 
 from nstd.errors import PictureError
 from nstd.images.decode import decode
-from nstd.images.film.failures import broken, refused
-from nstd.images.film.frame_names import frame_names, parts_of
+from nstd.images.film.failures import refused
+from nstd.images.film.frame_names import FolderNames, names_in, parts_of
 from nstd.images.film.model import FilmFacts, FilmLimits
 from nstd.images.film.source import DecodedFrame
 from nstd.images.model import Picture, Scale
@@ -29,12 +30,14 @@ class FrameFolder:
     def __init__(self, folder: Path, limits: FilmLimits, rate: Fraction | None) -> None:
         self._folder, self._limits = folder, limits
         self._duration = 1 / (rate or RATE)
-        self._names = frame_names(folder)
+        found = names_in(folder)
+        self._names = found.frames
         if not self._names:
-            raise broken(folder.name, "a folder without a picture that has a number in its name")
+            raise _no_frames(folder.name, found)
+        _check_numbers(folder.name, self._names)
         self._check_bytes()
         first = self._size_of(self._names[0])
-        self.notes = _notes(self._names, rate)
+        self.notes = _notes(found, rate)
         self.facts = FilmFacts(
             kind="frames",
             width=first[0],
@@ -89,10 +92,36 @@ class FrameFolder:
             raise PictureError(error.code, message, hint) from error
 
 
-def _notes(names: list[str], rate: Fraction | None) -> tuple[str, ...]:
-    notes = []
+def _no_frames(name: str, found: FolderNames) -> PictureError:
+    """The error for a folder without frames."""
+    if found.unnumbered:
+        pictures = counted(found.unnumbered, "picture")
+        why = f"a folder of {pictures} without a number in the name, so their order is not known"
+    elif found.others:
+        why = f"a folder without a picture: {counted(found.others, 'other file')}"
+    else:
+        why = "a folder without files"
+    return PictureError(
+        "picture_unreadable", f"{name}: {why}", "call its frames 0001.png, 0002.png and so on"
+    )
+
+
+def _check_numbers(name: str, names: list[str]) -> None:
+    """Refuse a folder in which two frames have the same number."""
+    for one, other in pairwise(names):
+        if (number := parts_of(one)[1]) == parts_of(other)[1]:
+            message = f"{name}: two of its frames have the number {number}: {one} and {other}"
+            hint = "remove one of them, or give each film a folder of its own"
+            raise PictureError("picture_refused", message, hint)
+
+
+def _notes(found: FolderNames, rate: Fraction | None) -> tuple[str, ...]:
+    notes, names = [], found.frames
+    if found.unnumbered:
+        said = counted(found.unnumbered, "picture is", "pictures are")
+        notes.append(f"{said} left out, with no number in the name")
     numbers = [parts_of(name)[1] for name in names]
-    missing = numbers[-1] - numbers[0] + 1 - len(set(numbers))
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers)
     if missing:
         said = counted(missing, "number is", "numbers are")
         notes.append(f"{said} missing among its frames; the others follow closely")

@@ -14,9 +14,13 @@ from typing import BinaryIO, Literal
 
 from nstd.images.film.boxes import most_samples
 from nstd.images.film.frame_names import has_frames
+from nstd.images.png_chunks import png_chunks
 
-FilmKind = Literal["gif", "webp", "apng", "avif", "mp4", "mov", "mkv", "webm", "avi", "frames"]
-"""What a film can be; `frames` is a folder of numbered pictures."""
+FilmKind = Literal[
+    "gif", "webp", "apng", "avif", "mp4", "mov", "mkv", "webm", "avi", "frames", "still"
+]
+"""What a film can be; `frames` is a folder of numbered pictures, `still` one picture that is shown
+for a while, which no file says of itself."""
 FilmFormat = Literal["mp4", "webm", "gif", "webp", "apng", "frames"]
 """What a film can be written as."""
 
@@ -165,25 +169,13 @@ def _skip_sub_blocks(file: BinaryIO) -> bool:
 
 def _is_moving_png(file: BinaryIO) -> bool:
     """Whether a chunk acTL before the pixels announces at least two frames (PNG, 11.3.6)."""
-    for name, start in png_chunks(file):
-        if name == b"acTL":
-            file.seek(start)
+    for chunk in png_chunks(file):
+        if chunk.name == b"acTL":
+            file.seek(chunk.start)
             return int.from_bytes(file.read(4)) > 1
-        if name == b"IDAT":
+        if chunk.name == b"IDAT":
             return False
     return False
-
-
-def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """The name of each chunk, and where its content begins."""
-    at = 8
-    for _ in range(_STEPS):
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        yield head[4:], at + 8
-        at += 12 + int.from_bytes(head[:4])
 
 
 def _is_moving_webp(file: BinaryIO) -> bool:

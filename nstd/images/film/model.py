@@ -28,8 +28,9 @@ class FrameChoice:
     """Which frames of a film are used, all by default.
 
     `first` and `last` count from 1, and both are used. `every` = 2 takes every second frame from
-    `first` on. `fps` takes so many frames of each second; a frame is never taken twice, so a slower
-    film stays as it is. A folder of frames has no speed of its own: there, `fps` is its speed.
+    `first` on. `fps` takes so many frames of each second, those that are the nearest to evenly
+    spaced moments; a frame is never taken twice, so a slower film stays as it is. A folder of
+    frames has no speed of its own: there, `fps` is its speed.
     """
 
     first: int = 1

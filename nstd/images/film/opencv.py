@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nstd.errors import PictureError
-from nstd.images.film.failures import EXTRA
+from nstd.images.film.extra import film_extra
 
 
 def load_cv2() -> Any:
@@ -16,10 +16,7 @@ def load_cv2() -> Any:
     try:
         import cv2
     except ImportError:
-        raise PictureError(
-            "picture_unreadable",
-            "films need the extra `film`, whose OpenCV is not installed",
-            EXTRA,
-        ) from None
+        extra = film_extra()
+        raise PictureError("picture_unreadable", extra.problem, extra.hint) from None
     cv2.setNumThreads(1)
     return cv2

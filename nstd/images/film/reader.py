@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from nstd.images.film.failures import broken, changed, explained_film, require_e
 from nstd.images.film.kinds import film_kind_of
 from nstd.images.film.model import FilmFacts, FilmLimits, Frame, FrameChoice, Moment
 from nstd.images.film.source import Source
+from nstd.images.film.still import Still
 from nstd.images.model import Picture
 
 Tick = Callable[[], None]
@@ -41,6 +43,17 @@ class Film:
     moments: tuple[Moment, ...]
     notes: tuple[str, ...]
     _source: Source
+
+    @property
+    def times(self) -> list[float]:
+        """When each chosen frame is shown, in seconds since the first of them."""
+        return [float(each.time - self.moments[0].time) for each in self.moments]
+
+    @property
+    def end(self) -> float:
+        """When the last chosen frame ends, in seconds since the first of them."""
+        last = self.moments[-1]
+        return float(last.time + last.duration - self.moments[0].time)
 
     def frames(self, start: int = 0) -> Generator[Frame]:
         """The chosen frames, from the one at index `start` of `moments` on; see `frames_at`."""
@@ -109,12 +122,44 @@ def open_film(
         try:
             check_claims(path.name, source.facts, choice, limits)
             size, notes = _size(path.name, source.facts, limits, max_side, enlarge)
-            found = survey(path.name, source, choice, limits, tick)
-            notes = (*source.notes, *found.notes, *notes)
-            return Film(path, found.facts, size, found.moments, notes, source)
+            return _opened(path, source, size, notes, limits, choice, tick)
         except BaseException:
             source.close()
             raise
+
+
+def open_still(
+    path: Path,
+    picture: Picture,
+    *,
+    seconds: Fraction,
+    rate: Fraction,
+    limits: FilmLimits,
+    choice: FrameChoice = FrameChoice(),  # noqa: B008 - it is frozen
+    tick: Tick = lambda: None,
+) -> Film:
+    """A film that shows the picture of `path`, in its size, for so many seconds.
+
+    It has `rate` frames in each second. Raises PictureError as `open_film` does.
+    """
+    require_extra(path.name)
+    still = Still(picture, seconds, rate)
+    check_claims(path.name, still.facts, choice, limits)
+    return _opened(path, still, picture.size, picture.notes, limits, choice, tick)
+
+
+def _opened(
+    path: Path,
+    source: Source,
+    size: tuple[int, int],
+    notes: tuple[str, ...],
+    limits: FilmLimits,
+    choice: FrameChoice,
+    tick: Tick,
+) -> Film:
+    found = survey(path.name, source, choice, limits, tick)
+    notes = (*source.notes, *found.notes, *notes)
+    return Film(path, found.facts, size, found.moments, notes, source)
 
 
 def _open_source(path: Path, limits: FilmLimits, choice: FrameChoice) -> Source:

@@ -6,7 +6,8 @@ import io
 from collections import deque
 from typing import BinaryIO
 
-from nstd.images.film.kinds import FilmKind, gif_blocks, png_chunks
+from nstd.images.film.kinds import FilmKind, gif_blocks
+from nstd.images.png_chunks import png_chunks
 
 _STEPS = 1 << 16
 _BOXES = frozenset(
@@ -27,7 +28,7 @@ def is_whole(file: BinaryIO, kind: FilmKind) -> bool:
         case "gif":
             return deque(gif_blocks(file), 1) == deque([b";"])
         case "apng":
-            return any(name == b"IEND" for name, _ in png_chunks(file))
+            return any(chunk.name == b"IEND" for chunk in png_chunks(file))
         case "webp" | "avi":
             return _end_of_riff(file, end) <= end
         case "mkv" | "webm":

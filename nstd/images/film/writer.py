@@ -15,7 +15,7 @@ from nstd.errors import BackendError, PictureError
 from nstd.images.encode import encode_image, read_recipe
 from nstd.images.film.apng import write_apng
 from nstd.images.film.failures import require_extra
-from nstd.images.film.frame_names import frame_names
+from nstd.images.film.frame_names import names_in
 from nstd.images.film.gif import read_gif_recipe, write_gif
 from nstd.images.film.kinds import FilmFormat, film_kind
 from nstd.images.film.model import FilmFacts, Frame, FrameChoice, WrittenFilm
@@ -76,7 +76,7 @@ def read_film_recipe(path: Path) -> str | None:
     """
     match film_kind(path):
         case "frames":
-            return read_recipe(path / frame_names(path)[0])
+            return read_recipe(path / names_in(path).frames[0])
         case "gif":
             with path.open("rb") as file:
                 return read_gif_recipe(file)

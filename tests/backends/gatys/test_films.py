@@ -14,6 +14,7 @@ from support.gatys import interrupted, narrow, painting, photograph, plain, run,
 from nstd.backend import Earlier, Style, Task
 from nstd.backends.gatys import Gatys, temporal
 from nstd.backends.gatys.colors import before, luma, recolored
+from nstd.backends.gatys.network_cache import pictures_to_fit
 from nstd.backends.gatys.pyramid import Level
 from nstd.backends.gatys.temporal import Memory, levels_after
 
@@ -138,8 +139,40 @@ def test_less_is_done_the_more_is_known() -> None:
 
     assert counts(0 * EVERYWHERE) == [60, 40]
     assert counts(EVERYWHERE) == [round(temporal.SHARE * (60 / 4 + 40))]
-    assert counts(0.95 * EVERYWHERE) == [15]
+    most = np.pad(np.ones((64, 76), np.float32), ((0, 0), (0, 4)))
+    assert counts(most) == [15]
     assert counts(LEFT) == [30, 27]
+
+
+def test_more_is_done_and_less_is_held_while_styles_change() -> None:
+    """The worker says so by a certainty that is smaller everywhere; the frame still starts at the
+    result of the one before."""
+    levels, before = (Level(32, 40, 60), Level(*SIZE, 40)), plain(*SIZE, 0.2, 0.4, 0.6)
+    job = after(before, np.float32(0.95) * LEFT)
+    change = 2 * (1 - 0.95)
+    assert temporal.changed(job) == pytest.approx(change, abs=1e-5)
+    moving, resting = (
+        [level.evaluations for level in levels_after(levels, each)]
+        for each in (job, after(before, LEFT))
+    )
+    assert all(more > less for more, less in zip(moving, resting, strict=True))
+    memory = Memory.of(job)
+    assert memory is not None
+    assert memory.hold == pytest.approx(1 - temporal.EAGER * change, abs=1e-4)
+    assert_allclose(first_shown(job)[:, :40], before[:, :40], atol=1e-5)
+
+
+def test_the_network_of_a_film_does_not_change_with_the_weights_of_styles() -> None:
+    """It is fitted to the same pictures in each frame."""
+    styles = Style(painting(seed=3)), Style(painting(seed=4))
+
+    def fitted_to(weight: float, strength: float) -> list[torch.Tensor]:
+        moved = [replace(styles[0], weight=weight), replace(styles[1], weight=1 - weight)]
+        job = task(None, *moved, network="fitted", strength=strength, film=True)
+        return pictures_to_fit(replace(job, series=CONTENTS))
+
+    one, other = fitted_to(1.0, 0.1), fitted_to(0.25, 0.9)
+    assert all(map(torch.equal, one, other))
 
 
 def test_the_first_frame_of_a_scene_is_what_a_still_picture_gives() -> None:

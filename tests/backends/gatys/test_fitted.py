@@ -18,8 +18,8 @@ from nstd.backends.gatys.fitted import (
     patches_of,
     whitening,
 )
+from nstd.backends.gatys.layer_names import STAGES
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import STAGES
 
 
 def pictures(seed: int = 0) -> list[Tensor]:

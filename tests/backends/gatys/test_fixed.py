@@ -15,8 +15,8 @@ from support.gatys import narrow, painting, photograph, run, task
 from nstd.backend import Style
 from nstd.backends.gatys import Gatys, fitted, fixed
 from nstd.backends.gatys.fixed import load, packed, unpacked
+from nstd.backends.gatys.layer_names import FIXED
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import FIXED
 from nstd.backends.gatys.stage import Filter
 from nstd.backends.gatys.statistic import mixed, statistic
 

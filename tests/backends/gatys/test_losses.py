@@ -164,6 +164,18 @@ def test_gradients_of_style_losses_agree_with_finite_differences(name: str) -> N
     assert torch.autograd.gradcheck(style_loss(name, g), (x,))
 
 
+@table("name", STYLE_LOSSES)
+def test_a_style_loss_after_a_map_is_that_of_mapped_features(name: str) -> None:
+    """Value and gradient."""
+    f, g, turn = (torch.tensor(x) for x in arrays(2, (4, 9), (4, 12), (4, 4)))
+    mapped = STYLE_LOSSES[name](statistic(g[None, :, None]), turn)
+    found = with_gradient(lambda x: mapped(statistic(x[None, :, None])), f.numpy())
+    plain = style_loss(name, (turn @ g).numpy())
+    value, gradient = with_gradient(lambda x: plain(turn @ x), f.numpy())
+    assert found[0] == pytest.approx(value, rel=1e-6)
+    np.testing.assert_allclose(found[1], gradient, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("diagonals", [0.0, 1 / 3])
 def test_gradients_of_total_variation_agree_with_finite_differences(diagonals: float) -> None:
     """In float64."""

@@ -17,7 +17,7 @@ from nstd.backend import Style
 from nstd.backends.gatys.network_protocol import NetworkRequest
 from nstd.backends.gatys.networks import NETWORKS
 from nstd.backends.gatys.original import package_scales
-from nstd.backends.gatys.pyramid import shrink
+from nstd.backends.gatys.resizing import shrink
 from nstd.backends.gatys.vgg import load
 from nstd.backends.weights_registry import REGISTRY
 from nstd.errors import WeightsError

@@ -6,7 +6,7 @@ import pytest
 import torch
 from support.tables import table
 
-from nstd.backends.gatys.pooling import pool, tap
+from nstd.backends.gatys.pooling import pool
 
 KINDS = ["average", "max", "l2"]
 SIZES = [(1, 1), (2, 2), (4, 6), (5, 6), (7, 3)]
@@ -15,32 +15,6 @@ SIZES = [(1, 1), (2, 2), (4, 6), (5, 6), (7, 3)]
 def noise(*size: int) -> torch.Tensor:
     """Features in float64 that want a gradient."""
     return torch.rand(1, 3, *size, dtype=torch.float64, requires_grad=True)
-
-
-@table("kind", KINDS)
-@table("size", SIZES)
-@table("uses", ["both", "shown", "pooled"])
-def test_a_tap_is_the_features_and_their_pool(kind: str, size: tuple[int, int], uses: str) -> None:
-    """Values and gradients, whichever of the two is used."""
-
-    def loss(shown: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
-        one = shown.square().sum() if uses != "pooled" else torch.zeros(())
-        return one + (pooled.cos().sum() if uses != "shown" else 0)
-
-    x = noise(*size)
-    shown, pooled = tap(x, kind)
-    torch.testing.assert_close(shown, x)
-    torch.testing.assert_close(pooled, pool(x, kind))
-    (ours,) = torch.autograd.grad(loss(shown, pooled), x)
-    (theirs,) = torch.autograd.grad(loss(x, pool(x, kind)), x)
-    torch.testing.assert_close(ours, theirs)
-
-
-@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-def test_gradients_of_a_tap_agree_with_finite_differences(order: torch.memory_format) -> None:
-    """In float64, however the features lie in memory."""
-    x = noise(4, 6).detach().contiguous(memory_format=order).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: tap(x, "average"), (x,))
 
 
 @table("kind", KINDS)

@@ -12,13 +12,11 @@ from nstd.backends.gatys.pyramid import (
     COARSEST,
     NARROWEST,
     SUPERSAMPLED,
-    carry,
     levels_of,
     plan,
-    resize,
-    shrink,
     sizes,
 )
+from nstd.backends.gatys.resizing import carry, resize, shrink
 
 
 def test_each_level_is_twice_the_one_before() -> None:

@@ -15,8 +15,9 @@ from making.textures import textures
 from support.gatys import photograph, run, task
 
 from nstd.backends.gatys import fixed, student
+from nstd.backends.gatys.layer_names import FIXED, TAUGHT
 from nstd.backends.gatys.network_protocol import NetworkRequest
-from nstd.backends.gatys.networks import FIXED, NETWORKS, TAUGHT, load
+from nstd.backends.gatys.networks import NETWORKS, load
 from nstd.backends.gatys.statistic import Statistic, statistic
 
 MOST = 3_000_000  # bytes of the file in the package

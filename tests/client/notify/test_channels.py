@@ -16,7 +16,7 @@ from aiosmtpd.smtp import AuthResult
 from support.mail import WebServer, mail_server, web_server
 
 from nstd.client.notify.channels import EmailChannel, SendError, WebhookChannel, make_channels
-from nstd.documents.settings import EmailSettings, NotifySettings
+from nstd.documents.report_settings import EmailSettings, NotifySettings
 from nstd.errors import ConfigError
 from nstd.queue.notices import Notice
 

@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from nstd.backend import Progress, Result, Task
 from nstd.backend import Report as Tell
 from nstd.documents.film import FilmSettings
 from nstd.executors.contract import Assignment
+from nstd.executors.worker import attempt as attempt_module
 from nstd.executors.worker.attempts import make_attempt
 from nstd.executors.worker.film_attempt import FilmAttempt
 from nstd.queue.job import Ending, Input, Job, Outcome
@@ -44,6 +47,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     budget: float | None = None
     long_term: bool = False
+    strength: float = 0.5
 
 
 class Fake:
@@ -63,7 +67,8 @@ class Fake:
 
 def carry(task: Task, report: Tell) -> Result:
     """Half of the content, half of the frame before."""
-    pixels = 1 - task.content
+    pixels = task.options.strength * 2 * (1 - task.content)
+    pixels = pixels - 0.01 * (task.styles[0].weight - 1)
     if task.earlier:
         known = task.earlier[0].certainty[:, :, None]
         pixels = pixels + known * (0.5 * task.earlier[0].pixels - 0.5 * pixels)
@@ -114,6 +119,22 @@ class Bench:
         assert isinstance(attempt, FilmAttempt)
         return attempt.run(lambda name: Fake(work, frozenset(takes)))
 
+    def fade(self, *, fps: float = 2, seconds: float = 4, **fields: Any) -> None:
+        """Make a film of a picture, from the style that fades into another at 1 s to 2 s."""
+        pictures(1)[0].save(self.paths.folder / "content.png")
+        save_style(self.paths.folder / "style-2.png", (20, 16))
+        content, style = self.job.inputs
+        content = content.model_copy(update={"source": "still.png", "file": "content.png"})
+        other = {"style": 1, "source": "t.png", "file": "style-2.png", "begin": 1.0}
+        styles = style.model_copy(update={"end": 2.0}), style.model_copy(update=other)
+        film = FilmSettings(kind="still", seconds=seconds, fps=fps)
+        self.change(inputs=(content, *styles), film=film, **fields)
+
+    @property
+    def table(self) -> list[dict[str, str]]:
+        """The lines of the table of frames."""
+        return list(csv.DictReader(self.paths.frames_table.read_text().splitlines()))
+
     @property
     def result(self) -> WorkerResult:
         """What the last attempt has written."""
@@ -163,7 +184,7 @@ def test_a_film_has_all_frames_and_times_and_its_record(whole: Bench) -> None:
     assert result.picture.sha256 == hashlib.sha256(whole.film.read_bytes()).hexdigest()
     assert [point["step"] for point in result.losses] == [1, 2, 3, 4]
     assert (result.steps, result.seed, result.stopped) == (3 * FRAMES, 7, "plateau")
-    rows = list(csv.DictReader(whole.paths.frames_table.read_text().splitlines()))
+    rows = whole.table
     assert [float(row["time"]) for row in rows] == [0, 0.08, 0.2, 0.28]
     assert all(float(row["total"]) > 0 for row in rows)
     with Image.open(whole.paths.sheet) as sheet:
@@ -228,6 +249,37 @@ def test_a_disk_that_fails_ends_the_attempt_and_costs_no_frame(
     assert bench.film.read_bytes() == whole.film.read_bytes()
 
 
+def test_a_film_without_room_on_the_disk_waits_or_is_refused_before_any_frame(
+    bench: Bench, whole: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for what is missing alone, by the size of the frames that are there; one that the
+    whole disk would not hold is refused with figures."""
+
+    def with_disk(total: int, free: int) -> Outcome:
+        disk = SimpleNamespace(total=total, free=free)
+        monkeypatch.setattr("nstd.executors.worker.film_room.shutil.disk_usage", lambda path: disk)
+        return bench.run()
+
+    full = with_disk(10**9, 1000)
+    assert full.failure is not None
+    assert (full.failure.code, full.had_room) == ("disk_full", False)
+    assert full.full_path == str(bench.paths.folder)
+    assert "what is missing of clip.gif needs some" in bench.reports[-1].picture_notes[0]
+    assert bench.stored() == []
+    small = with_disk(1000, 1000)
+    assert small.failure is not None
+    assert small.failure.code == "picture_refused"
+    assert "clip.gif: its 4 frames of 48 x 32 pixels need some" in small.failure.message
+    sizes = [path.stat().st_size for path in sorted(whole.paths.frames.glob("*.png"))]
+    needed = sum(sizes) + attempt_module.DISK_BYTES * 48 * 32
+    shutil.copytree(whole.paths.frames, bench.paths.frames, dirs_exist_ok=True)
+    for path in sorted(bench.paths.frames.glob("*.png"))[1:]:
+        path.unlink()
+    assert with_disk(10**9, sizes[0]).full_path == str(bench.paths.folder)
+    assert with_disk(10**9, 2 * needed).ending is Ending.FINISHED
+    assert bench.stored() == whole.stored()
+
+
 def test_a_stored_frame_that_is_damaged_is_made_again(bench: Bench, whole: Bench) -> None:
     """The attempt that meets it fails as after a fault of the disk, and the next one mends it."""
     assert bench.run().ending is Ending.FINISHED
@@ -283,6 +335,124 @@ def test_more_of_the_past_is_told_at_option_and_nothing_beyond_a_cut(tmp_path: P
     assert bench.run(look).ending is Ending.FINISHED
     assert seen == [3, 0, 1, 2]
     assert bench.stored() == before
+
+
+def test_a_picture_becomes_a_film_that_fades_from_style_to_style(bench: Bench) -> None:
+    """Each frame has the weights and the strength of its time, and the table has them."""
+    seen: list[Task] = []
+
+    def look(task: Task, report: Tell) -> Result:
+        seen.append(task)
+        return carry(task, report)
+
+    bench.fade(fps=4, seconds=4, options={"strength": {"1s": 0.2, "2s": 0.6}}, format="webp")
+    assert bench.run(look).ending is Ending.FINISHED
+    assert bench.result.picture.frames == 16
+    assert bench.result.picture.seconds == 4
+    rows, later = bench.table, [0.0] * 8
+    assert [float(row["time"]) for row in rows] == [number / 4 for number in range(16)]
+    fade = [0.25, 0.5, 0.75]
+    assert [float(row["weight_1"]) for row in rows] == [1] * 5 + fade[::-1] + later
+    assert [float(row["weight_2"]) for row in rows] == [0] * 5 + fade + [1] * 8
+    assert [float(row["strength"]) for row in rows] == pytest.approx(
+        [0.2] * 5 + [0.3, 0.4, 0.5] + [0.6] * 8
+    )
+    with Image.open(bench.film) as film:
+        assert getattr(film, "n_frames", 1) == 16
+    # before the fade nothing is made anew, and soon after it nothing any more
+    made = [int(row["frame"]) for row in rows if int(row["steps"])]
+    assert made == [1, *range(6, 16)]
+    weights = [(0.75, 0.25), (0.5, 0.5), (0.25, 0.75)]
+    assert [tuple(s.weight for s in task.styles) for task in seen] == [(1, 0), *weights] + [
+        (0, 1)
+    ] * 7
+    assert [task.options.strength for task in seen[:5]] == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6])
+    # a result counts for less, the more has changed since; a picture does not move
+    known = [task.earlier[0].certainty for task in seen[1:]]
+    assert all(mask.min() == mask.max() for mask in known)
+    share = [float(mask.min()) for mask in known]
+    assert share[:2] == pytest.approx([1 - 0.35 / 2, 1 - 0.525 / 2])
+    assert share[3:] == sorted(share[3:])
+    assert share[-1] > 0.99
+    assert len(set(bench.stored()[:5])) == len(set(bench.stored()[14:])) == 1
+
+
+def test_a_style_that_changes_at_once_begins_anew(bench: Bench) -> None:
+    """As in the first frame of a scene; and what is the same for long is made once."""
+    known: list[int] = []
+
+    def look(task: Task, report: Tell) -> Result:
+        known.append(len(task.earlier))
+        return carry(task, report)
+
+    bench.fade()
+    content, one, two = bench.job.inputs
+    bench.change(inputs=(content, one, two.model_copy(update={"begin": 2.0})))
+    assert bench.run(look).ending is Ending.FINISHED
+    assert known == [0, 0]
+
+
+def test_a_backend_that_knows_no_films_gets_the_styles_of_each_frame(bench: Bench) -> None:
+    """One whose weight is 0 is left out: the 20 lines of a plug-in take the first one."""
+    seen: list[list[float]] = []
+
+    def look(task: Task, report: Tell) -> Result:
+        seen.append([task.options.strength, *(style.weight for style in task.styles)])
+        return carry(task, report)
+
+    bench.fade(options={"strength": {"0s": 0.6, "3s": 0}})
+    assert bench.run(look, takes=()).ending is Ending.FINISHED
+    assert [weights[1:] for weights in seen[:5]] == [[1], [1], [1], [0.5, 0.5], [1]]
+    assert [weights[0] for weights in seen[:3]] == pytest.approx([0.6, 0.5, 0.4])
+
+
+def test_an_attempt_at_a_fade_goes_on_to_the_same_frames(tmp_path: Path) -> None:
+    """From each frame on, bit for bit, also where frames are the same as those before."""
+    bench = Bench(tmp_path / "fade")
+    bench.fade(fps=4, seconds=3)
+    assert bench.run().ending is Ending.FINISHED
+    stored, film = bench.stored(), bench.film.read_bytes()
+    assert len(set(stored)) == 8
+    for left in (4, 6, 10):
+        bench.paths.result.unlink()
+        for number in range(left + 1, 13):
+            bench.paths.frame(number).unlink()
+        assert bench.run().ending is Ending.FINISHED
+        assert bench.stored() == stored, f"from frame {left + 1} on"
+        assert bench.film.read_bytes() == film
+
+
+def test_a_picture_that_does_not_change_is_made_once(bench: Bench) -> None:
+    """And its budget is for the frames that are made."""
+    budgets: list[float] = []
+
+    def look(task: Task, report: Tell) -> Result:
+        budgets.append(task.options.budget)
+        return carry(task, report)
+
+    bench.fade(options={"budget": 60.0})
+    one, two, _ = bench.job.inputs
+    bench.change(inputs=(one, two.model_copy(update={"end": None})))
+    assert bench.run(look).ending is Ending.FINISHED
+    assert budgets == [60.0]
+    assert len(set(bench.stored())) == 1
+    assert bench.result.picture.frames == 8
+    assert bench.result.stopped == "plateau"
+
+
+def test_times_beyond_the_film_are_noted_and_a_frame_without_a_style_is_refused(
+    bench: Bench,
+) -> None:
+    """With the gap, when the film is open and its length is known."""
+    bench.fade(options={"strength": {"0s": 0.2, "1m": 0.4}})
+    assert bench.run().ending is Ending.FINISHED
+    assert bench.result.notes == ("the film ends at 4s, before strength at 1m",)
+    bench.change(inputs=bench.job.inputs[:2])
+    outcome = bench.run()
+    assert outcome.failure is not None
+    assert outcome.failure.code == "sidecar_invalid"
+    assert "there is no style from 2s to the end of the film" in outcome.failure.message
+    assert "shown at 3.5s" in outcome.failure.message
 
 
 def test_a_budget_is_for_the_whole_film(bench: Bench) -> None:
@@ -349,7 +519,7 @@ def test_chosen_frames_alone_are_made(bench: Bench) -> None:
     bench.change(film=FilmSettings(kind="gif", frames="2..4", every=2))
     assert bench.run(same).ending is Ending.FINISHED
     assert bench.result.picture.frames == 2
-    rows = list(csv.DictReader(bench.paths.frames_table.read_text().splitlines()))
+    rows = bench.table
     assert [row["source_frame"] for row in rows] == ["2", "4"]
 
 

@@ -33,7 +33,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (FrameChoice(first=2, last=9, every=3), [2, 5, 8]),
         (FrameChoice(fps=F(12)), [1, 3, 5, 7, 9, 11]),
         (FrameChoice(fps=F(8)), [1, 4, 7, 10]),
-        (FrameChoice(fps=F(10)), [1, 4, 6, 9, 11]),
+        (FrameChoice(fps=F(10)), [1, 3, 6, 8, 11]),
         (FrameChoice(fps=F(60)), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
         (FrameChoice(first=5, fps=F(12)), [5, 7, 9, 11]),
     ],
@@ -50,6 +50,24 @@ def test_the_frames_that_were_asked_for_are_chosen(
         last = min(choice.last or 12, 12)
         assert ends[-1] == F(last, 24)
         assert [frame.moment for frame in found.frames()] == list(found.moments)
+
+
+@pytest.mark.parametrize(
+    ("times", "numbers"),
+    [
+        # the moments are 0, 0.1, 0.2 ...
+        ([F(0), F(8, 100), F(14, 100), F(2, 10), F(31, 100)], [1, 2, 4, 5]),
+        ([F(0), F(1, 100), F(97, 1000), F(104, 1000), F(1, 2)], [1, 3, 4, 5]),
+        # milliseconds of a film of ten frames a second, which some programs round down
+        ([F(0), F(99, 1000), F(199, 1000), F(299, 1000)], [1, 2, 3, 4]),
+    ],
+)
+def test_of_uneven_frames_the_nearest_are_taken(
+    tmp_path: Path, times: list[Fraction], numbers: list[int]
+) -> None:
+    path = make_film(tmp_path / "a.mkv", times, "mpeg4", last=F(1, 100))
+    with opened(path, FrameChoice(fps=F(10))) as found:
+        assert [moment.number for moment in found.moments] == numbers
 
 
 def test_a_choice_of_nothing_is_refused(film: Path) -> None:

@@ -20,7 +20,8 @@ from support import CHECKOUT
 from support.films import LIMITS, drawn, make_animation, make_film, make_folder, opened
 
 from nstd.errors import PictureError
-from nstd.images.film import animation, demux, failures
+from nstd.images.decode import load_image
+from nstd.images.film import animation, demux, extra, failures
 
 FILMS: dict[str, Callable[[Path], object]] = {
     "a.mp4": lambda path: make_film(path, 6, sound="aac"),
@@ -33,6 +34,29 @@ FILMS: dict[str, Callable[[Path], object]] = {
     "a.png": lambda path: make_animation(path, [40] * 4),
     "a.avif": lambda path: make_animation(path, [40] * 4),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        (
+            "text.mp4",
+            b"hello, world",
+            "text.mp4: no film in MP4, QuickTime, Matroska, WebM and AVI",
+        ),
+        ("old.png", b"FLV\x01" + bytes(40), "a film (Flash) is not read, but PNG"),
+    ],
+)
+def test_what_calls_itself_a_film_or_is_one_that_is_not_read_is_told_about_films(
+    tmp_path: Path, name: str, data: bytes, words: str
+) -> None:
+    """Nobody opens a film in a picture editor, and saves it as a PNG."""
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(PictureError) as caught:
+        load_image(tmp_path / name, max_pixels=100, max_bytes=1000)
+    assert words in caught.value.message
+    assert "MP4, QuickTime" in caught.value.message
+    assert "export it again" in caught.value.hint
 
 
 def refused(path: Path) -> PictureError:
@@ -247,7 +271,8 @@ def test_without_the_extra_the_reason_is_the_command(
 ) -> None:
     """For every film, also one that needs neither."""
     path = make_animation(tmp_path / "a.gif", [40, 40])
-    monkeypatch.setattr(failures, "_MODULES", (f"{missing}_that_is_missing",))
+    monkeypatch.setattr(extra, "_MODULES", {missing: f"{missing}_that_is_missing"})
+    monkeypatch.setattr(failures, "film_extra", extra.film_extra.__wrapped__)
     error = refused(path)
     assert error.code == "picture_unreadable"
     assert "extra `film`" in error.message

@@ -13,6 +13,7 @@ import pytest
 from av.video.stream import VideoStream
 from PIL import Image
 from support.films import (
+    LIMITS,
     difference,
     drawn,
     even,
@@ -24,8 +25,10 @@ from support.films import (
     opened,
 )
 
+from nstd.errors import PictureError
 from nstd.images.film.kinds import film_kind
 from nstd.images.film.model import FrameChoice
+from nstd.images.film.one_frame import load_frame
 
 UNEVEN = [Fraction(each, 1000) for each in (0, 40, 100, 133, 500, 510)]
 
@@ -284,6 +287,44 @@ def test_gaps_in_the_numbers_of_a_folder_are_noted(tmp_path: Path) -> None:
     with opened(path) as film:
         assert len(film.moments) == 4
         assert any("1 number is missing" in note for note in film.notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ((), "shot: a folder without files"),
+        (("a.txt", "b.txt"), "shot: a folder without a picture: 2 other files"),
+        (("a.png", "b.PNG", "c.txt"), "shot: a folder of 2 pictures without a number in the name"),
+        (("x1.png", "x2.png", "y2.jpg"), "two of its frames have the number 2: x2.png and y2.jpg"),
+    ],
+)
+def test_a_folder_that_is_no_film_is_told_in_words_of_its_own(
+    tmp_path: Path, names: tuple[str, ...], words: str
+) -> None:
+    folder = tmp_path / "shot"
+    (folder / "7.png").mkdir(parents=True)  # a folder is no frame
+    for name in names:
+        (folder / name).write_bytes(b"")
+    with pytest.raises(PictureError) as caught:
+        opened(folder)
+    assert words in caught.value.message
+    assert "its frames 0001.png" in caught.value.hint or "remove one" in caught.value.hint
+
+
+def test_pictures_without_a_number_beside_the_frames_are_noted(tmp_path: Path) -> None:
+    path = make_folder(tmp_path / "shot", 2)
+    drawn(0).save(path / "cover.png")
+    with opened(path) as film:
+        assert "1 picture is left out, with no number in the name" in film.notes
+
+
+def test_a_frame_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+    """In the words of the name `a.gif#7`, which knows nothing of `output.frames`."""
+    path = make_animation(tmp_path / "a.gif", [40] * 3)
+    assert difference(load_frame(path, 2, LIMITS).pixels, floats(drawn(2, (41, 30)))) < 9
+    with pytest.raises(PictureError, match=r"a\.gif: it has 3 frames, and no #7") as caught:
+        load_frame(path, 7, LIMITS)
+    assert caught.value.hint == "name one from #0 to #2"
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif", "shot"])

@@ -27,7 +27,7 @@ from making.student.maps import turn
 from making.student.pictures import Sets, parts, prepared
 from making.student.teacher import Teacher
 from nstd.backends.gatys.fixed import FILE, packed, unpacked
-from nstd.backends.gatys.networks import FIXED
+from nstd.backends.gatys.layer_names import FIXED
 from nstd.backends.gatys.stage import Filter
 from nstd.backends.weights_registry import REGISTRY
 

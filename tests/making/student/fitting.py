@@ -20,9 +20,9 @@ from making.student.regression import Linear, Sums, pivots, solved
 from making.student.teacher import Teacher
 from nstd.backends.gatys.fitted import normalised
 from nstd.backends.gatys.fixed import packed, unpacked
-from nstd.backends.gatys.networks import LEARNED, stage_of
+from nstd.backends.gatys.layer_names import LEARNED, stage_of
 from nstd.backends.gatys.pooling import pool
-from nstd.backends.gatys.stage import Filter, in_use, responses
+from nstd.backends.gatys.stage import Filter, Stage, responses
 
 WIDTHS = dict(zip(LEARNED, (48, 64, 96, 128, 160, 192, 224), strict=True))
 AIMS = {
@@ -69,7 +69,7 @@ def fit(
     wanted = asked(teacher, shown, places)
     print("asked the teacher", flush=True)
     learned = Learned({}, {})
-    used = in_use(first, torch.bfloat16)
+    used = Stage(first, torch.bfloat16)
     maps = [pool(responses(normalised(p).bfloat16(), used), "average") for p in shown]
     stage = stage_of(LEARNED[0])
     for layer in LEARNED:
@@ -77,7 +77,7 @@ def fit(
             stage, maps = stage_of(layer), [pool(x, "average") for x in maps]
         aims = [wanted[aim] for aim in AIMS[layer]]
         learned.filters[layer] = found = _filter(layer, maps, places[stage], aims, kept_out)
-        used = in_use(found, torch.bfloat16)
+        used = Stage(found, torch.bfloat16)
         maps = [responses(x, used) for x in maps]
         for target in HEADS.get(layer, ()):
             learned.heads[target] = _head(target, maps, places[stage], wanted[target], kept_out)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.browser import PHONE, Page, driver, needs_chromium, page
 from support.cinema import pictures, save_gif, save_mp4
+from support.films import make_film
 from support.gallery import config_of, job_id, put_result
 
 from nstd.outbox.gallery.build import build
@@ -74,8 +75,10 @@ def test_content_and_result_play_together_under_the_slider(page: Page, outbox: P
 
 def test_a_film_is_told_of_and_can_be_played_with_its_sound(page: Page, outbox: Path) -> None:
     """Its frames, its length, its files; the film itself is loaded when somebody wants it."""
+    put_result(outbox, 3, "beach")
     show(page, outbox)
     assert "Film: 12 frames, 1.2 s, 10 a second" in page.texts(".card .small")
+    assert page.one("#summary").text == "1 picture · 1 film"
     show(page, outbox, f"#job={job_id(1)}")
     links = [each.get_attribute("href") or "" for each in page.all(".files a")]
     names = {link.rpartition("/")[2] for link in links}
@@ -101,6 +104,17 @@ def test_a_film_without_moving_previews_shows_its_pictures(page: Page, outbox: P
     show(page, outbox, f"#job={job_id(2)}")
     address = page.one(".alone").get_attribute("src") or ""
     assert address.endswith("/loop/loop.gif")
+
+
+def test_a_film_in_webm_plays_in_its_own_size(page: Page, outbox: Path) -> None:
+    output = {"file": "web.webm", "frames": 6, "seconds": 0.24, "rate": 25.0}
+    place = put_result(outbox, 2, "web", output=output, settings={"format": "webm"})
+    make_film(place / "web.webm", 6, "libvpx-vp9")
+    show(page, outbox, f"#job={job_id(2)}")
+    page.one(".whole summary").click()
+    film = page.one(".whole video")
+    page.run("arguments[0].muted = true; arguments[0].play()", film)
+    page.wait(lambda: page.run("return arguments[0].videoWidth", film) == 64)
 
 
 def test_films_play_behind_a_web_server_and_on_a_phone(page: Page, outbox: Path) -> None:

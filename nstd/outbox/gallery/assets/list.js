@@ -59,12 +59,21 @@ function showSummary(filter) {
   const words = [];
   if (FILTERS.some((name) => filter[name])) words.push(`${WHOLE.format(list.shown.length)} of ${WHOLE.format(data.entries.length)} shown`);
   else if (data.entries.length) {
-    words.push(counted(count("finished"), "picture", "pictures"));
+    words.push(...finishedWords(data.entries.filter((entry) => entry.state === "finished")));
     for (const state of ["failed", "cancelled"]) if (count(state)) words.push(`${WHOLE.format(count(state))} ${state}`);
   }
   if (!data.isWhole && data.told.total > data.entries.length) words.push(`reading ${WHOLE.format(data.told.total)} …`);
   const text = words.join(" · ");
   if (byId("summary").textContent !== text) byId("summary").textContent = text;
+}
+
+/** `3 pictures`, `1 film`; what there is none of is left out, unless there is nothing. */
+function finishedWords(entries) {
+  const films = entries.filter((entry) => entry.film).length, pictures = entries.length - films;
+  return [
+    (pictures || !films) && counted(pictures, "picture", "pictures"),
+    films && counted(films, "film", "films"),
+  ].filter(Boolean);
 }
 
 // Arrows move between cards
