@@ -232,6 +232,36 @@ def film(config: Path | None, pictures: tuple[Path, ...], **given: Any) -> None:
     click.echo(f"look at the frames and strips in {given['out']}", err=True)
 
 
+@command.command("gpu")
+@config_option
+@click.option("--device", default="cuda:0", show_default=True, help="As in the config, or cpu.")
+@click.option("--only", multiple=True, metavar="STEP", help="This step; may be given again.")
+@click.option("--small", is_flag=True, help="Tiny pictures: to try the steps, not to measure.")
+@click.option("--out", type=click.Path(path_type=Path), default="nstd-gpu", show_default=True)
+def gpu(config: Path | None, device: str, only: tuple[str, ...], small: bool, out: Path) -> None:
+    """Measure one accelerator, step by step, in at most ten minutes.
+
+    Each step is a process of its own with a limit, and prints a line; one that fails does not stop
+    the others. The lines are added to OUT.txt, and their figures to OUT.jsonl. Exit code 1 if a
+    step was not measured, or found what should not be.
+    """
+    from nstd.bench.gpu.plan import STEPS
+    from nstd.bench.gpu.run import has_problem, line_of, measure_gpu
+    from nstd.bench.gpu.setup import setup_for
+
+    names = [step.name for step in STEPS]
+    if unknown := [name for name in only if name not in names]:
+        raise click.BadParameter(f"{unknown[0]!r}: the steps are {', '.join(names)}")
+    steps = [step for step in STEPS if step.name in (only or names)]
+    found = []
+    with setup_for(device, config_or_defaults(config), small=small) as setup:
+        for step, finding in measure_gpu(setup, out, steps):
+            click.echo(line_of(step, finding))
+            found.append(finding)
+    click.echo(f"all lines are in {out}.txt, and the figures in {out}.jsonl", err=True)
+    sys.exit(1 if has_problem(found) else 0)
+
+
 @contextmanager
 def _status_line() -> Iterator[Callable[[str], None]]:
     """Shows the current step: in place on a terminal, else line by line."""

@@ -23,6 +23,7 @@ TOPICS = {
     "commands": "every command, exit codes, shell completion",
     "compare": "compare settings on your own pictures; measure speed and memory",
     "service": "run nstd under systemd: install, rights, GPU, hooks, upgrade, uninstall",
+    "container": "run nstd in a container: build, start, health, GPUs",
     "monitoring": "what to watch: alerts, jq, the journal, Prometheus, Grafana",
     "log": "every event of the log, and every error code",
     "cluster": "run the jobs on several machines, and how far that goes",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nstd import __version__
 from nstd.queue.daemon_state import DaemonState
-from nstd.queue.health import DeviceHealth, Health
+from nstd.queue.health import BEAT, DeviceHealth, Health
 from nstd.queue.paths import JobPaths
 from nstd.queue.progress import ProgressNote, Report
 from nstd.queue.scheduler import Scheduler
@@ -19,12 +19,15 @@ from nstd.system.durable import Files
 
 
 class HealthFile:
-    """Writes `work/daemon.json` when it changes. No other part depends on the file."""
+    """Writes `work/daemon.json` when it changes, and renews its time as a sign of life.
+
+    No other part depends on the file.
+    """
 
     def __init__(self, path: Path, files: Files) -> None:
         self.path, self._files = path, files
         self._started = time.time()
-        self._last = ""
+        self._last, self._beaten = "", 0.0
 
     def write(self, scheduler: Scheduler, state: DaemonState) -> None:
         """Write the health of the daemon, its intake, its devices and its backends."""
@@ -47,6 +50,19 @@ class HealthFile:
             with contextlib.suppress(OSError):
                 self._files.write(self.path, text.encode(), durable=False)
                 self._last = text
+        self._beat(time.monotonic())
+
+    def _beat(self, now: float) -> None:
+        """Renew the time of the file, which a full disk does not prevent."""
+        if now - self._beaten < BEAT:
+            return
+        try:
+            os.utime(self.path)
+        except FileNotFoundError:
+            self._last = ""  # somebody removed it: the next turn writes it again
+        except OSError:
+            return
+        self._beaten = now
 
     def note_progress(self, paths: JobPaths, report: Report, slot: str) -> None:
         """Write the last progress report of a running job into the folder of the job."""

@@ -11,6 +11,9 @@ from nstd.queue.inbox_note import InboxNote
 from nstd.queue.recipe_state import RecipeState
 from nstd.queue.start_pause import StartPause
 
+BEAT = 30.0
+"""Seconds after which the daemon renews the time of the file, as a sign of life."""
+
 
 class DeviceHealth(StoredModel):
     """A device: `state` is `up` or `down`; `retry_at` is in whole seconds since the epoch."""

@@ -45,6 +45,7 @@ MASKS = ("sky.png", "ground.png", "part.png")
 CHANGES_THE_MACHINE = {
     ("README", "Install"): ("pip install torch",),
     ("service", None): (),
+    ("container", None): (),
     ("cluster", None): (),
     ("monitoring", "Prometheus and Grafana"): (),
 }
@@ -73,6 +74,7 @@ ELSEWHERE = {
     "nstd bench speed\n": "bench/test_speed.py::test_the_command_prints_json_for_machines",
     "nstd bench film\n": "bench/test_film.py::test_the_figures_of_films_are_printed_or_json",
     "nstd bench speed --profile": "bench/test_profile.py::test_the_command_prints_and_draws",
+    "nstd bench gpu --device": "bench/test_gpu.py::test_the_command_prints_a_line_for_each_step",
     "nstd bench large\n": "bench/test_speed.py::test_large_pictures_in_a_table_or_as_json",
     'eval "$(_NSTD_COMPLETE': "cli/test_completion.py::test_the_line_of_the_manual_makes_bash",
     "# everything that a person": "manual/test_monitoring.py::test_the_lines_for_jq_find",

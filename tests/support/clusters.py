@@ -30,9 +30,9 @@ HURRIED = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 """Ray's workers are nice, by 15: beside busy cores each would take far longer to start."""
 
 
-def needs_ray(group: str) -> tuple[pytest.MarkDecorator, pytest.MarkDecorator]:
+def needs_ray(group: str) -> tuple[pytest.MarkDecorator, ...]:
     """The marks of tests that share a cluster, in one process, as `group`."""
-    return _needs_ray, pytest.mark.xdist_group(group)
+    return _needs_ray, pytest.mark.xdist_group(group), pytest.mark.long
 
 
 class RayCluster:
@@ -43,7 +43,7 @@ class RayCluster:
         self._head = head
         self.tmp = site / "tmp"  # of its nodes; Ray's sockets need a shorter path
         self.tmp.mkdir(exist_ok=True)
-        path = os.pathsep.join(map(str, (site, CHECKOUT)))
+        path = os.pathsep.join(map(str, (site, CHECKOUT, TESTS)))
         places = {"TMPDIR": str(self.tmp), "RAY_TMPDIR": tempfile.gettempdir()}
         places["XDG_CACHE_HOME"] = str(self.tmp)
         self._log = (site / "ray.log").open("ab")
@@ -58,7 +58,6 @@ class RayCluster:
         )
         self.port = free_port()
         self.address = ""
-        self.head()
 
     def _ask(self, name: str, **arguments: Any) -> Any:
         assert self._process.stdin is not None
@@ -114,13 +113,26 @@ class RayCluster:
 @contextmanager
 def ray_cluster(site: Path, *gpus: int, **head: Any) -> Iterator[RayCluster]:
     """A cluster with a node for each number of GPUs."""
-    cluster = RayCluster(site, **head)
+    cluster = _started(site, gpus, head)
     try:
-        for count in gpus:
-            cluster.add(count)
         yield cluster
     finally:
         cluster.close()
+
+
+def _started(site: Path, gpus: tuple[int, ...], head: dict[str, Any], tries: int = 4) -> RayCluster:
+    """A cluster that is up: beside busy cores Ray ends a node that takes 15 seconds to start."""
+    cluster = RayCluster(site, **head)
+    try:
+        cluster.head()
+        for count in gpus:
+            cluster.add(count)
+    except AssertionError:
+        cluster.close()
+        if tries == 1:
+            raise
+        return _started(site, gpus, head, tries - 1)
+    return cluster
 
 
 def free_port() -> int:

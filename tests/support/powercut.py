@@ -14,7 +14,6 @@ both of its names. Hard links are kept.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import stat
@@ -29,6 +28,8 @@ Names = dict[int, dict[str, int]]
 """The entries of each folder, by inode."""
 Bytes = dict[int, bytes]
 """The content of each file, by inode."""
+Tree = tuple[tuple[str, int, bytes | None], ...]
+"""Each path, which of them are one file, and what is in it."""
 
 
 @dataclass
@@ -111,13 +112,13 @@ class State:
                 queue.append((f"{path}/{name}" if path else name, below))
 
     @property
-    def digest(self) -> str:
+    def tree(self) -> Tree:
         """Equal for states that cannot be told apart."""
-        digest, numbers = hashlib.sha256(), dict[int, int]()
-        for path, inode in self.files():
-            number = numbers.setdefault(inode, len(numbers))
-            digest.update(repr((path, number, self.data.get(inode))).encode())
-        return digest.hexdigest()
+        numbers = dict[int, int]()
+        return tuple(
+            (path, numbers.setdefault(inode, len(numbers)), self.data.get(inode))
+            for path, inode in self.files()
+        )
 
     def lay_down(self, folder: Path) -> None:
         """Make the tree below `folder`, which must not exist."""
@@ -192,13 +193,15 @@ def _short(data: bytes, kept: bytes, share: float) -> bytes:
 def cuts(record: Path) -> Iterator[tuple[int, State]]:
     """Every different state that a power cut in the recorded run may leave, and when."""
     looks = recorded(record)
-    disk, known = Disk(next(looks)), set[str]()
+    disk, known, last = Disk(next(looks)), set[Tree](), None
     for moment, look in enumerate(looks):
+        if last == look:  # nothing was done
+            continue
+        last = look
         disk.heed(look)
         for state in disk.states():
-            digest = state.digest
-            if digest not in known:
-                known.add(digest)
+            if (tree := state.tree) not in known:
+                known.add(tree)
                 yield moment, state
 
 

@@ -23,7 +23,7 @@ PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _GUESTS, _PREFIX_OF_GUESTS = Path("/var/tmp"), "nstd-guest-"
 _MAKING = 2.0
 """Seconds that a guest has to make its lock."""
-_PREFIX = "/opt/python"
+PREFIX = "/opt/python"
 """Where the guest has the Python of the tests."""
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -49,15 +49,15 @@ _MEMORY = Path("/sys/fs/cgroup/memory")
 
 # Python here makes the environment as it would by itself, but for the packages: those of the
 # tests, which are bound into the guest, are on its path.
-_WRAPPER = """#!/bin/sh
+WRAPPER = """#!/bin/sh
 {python} "$@" || exit
 [ "$1 $2" != "-m venv" ] || printf '%s\\n' {sites} > "$3/lib/{version}/site-packages/tests.pth"
 """
-_PIP = "[global]\nno-index = true\nno-deps = true\nno-build-isolation = false\n"
+PIP = "[global]\nno-index = true\nno-deps = true\nno-build-isolation = false\n"
 """Nothing is fetched. `no-build-isolation = false` is how pip is told not to isolate a build."""
 
 
-def _sites() -> dict[str, Path]:
+def sites() -> dict[str, Path]:
     """The folders of the packages that the tests see, by where the guest sees them."""
     found = [Path(each) for each in sys.path if Path(each).name == "site-packages"]
     return {f"/opt/site-packages-{number}": folder for number, folder in enumerate(found)}
@@ -204,8 +204,8 @@ class Guest:
             "--console=pipe",
             "--private-network",
             "--system-call-filter=bpf @keyring",  # for IPAddressDeny= and KeyringMode=
-            f"--bind-ro={sys.base_prefix}:{_PREFIX}",
-            *(f"--bind-ro={folder}:{name}" for name, folder in _sites().items()),
+            f"--bind-ro={sys.base_prefix}:{PREFIX}",
+            *(f"--bind-ro={folder}:{name}" for name, folder in sites().items()),
         ]
         for name in ("root", "work"):
             (self._folder / name).mkdir()
@@ -234,15 +234,15 @@ class Guest:
             self._own / SOURCE.lstrip("/"),
             ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"),
         )
-        wrapper = _WRAPPER.format(
-            python=f"{_PREFIX}/bin/{PYTHON}", sites=" ".join(_sites()), version=PYTHON
+        wrapper = WRAPPER.format(
+            python=f"{PREFIX}/bin/{PYTHON}", sites=" ".join(sites()), version=PYTHON
         )
         for path, text, mode in (
             ("usr/local/bin/python3", wrapper, 0o755),
-            ("etc/pip.conf", _PIP, 0o644),
+            ("etc/pip.conf", PIP, 0o644),
             ("etc/hostname", "studio1\n", 0o644),
             ("etc/hosts", "127.0.0.1 localhost studio1\n", 0o644),
-            ("etc/ld.so.conf.d/python.conf", f"{_PREFIX}/lib\n", 0o644),
+            ("etc/ld.so.conf.d/python.conf", f"{PREFIX}/lib\n", 0o644),
         ):
             file = self._own / path
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -33,11 +33,8 @@ class Convolution:
         if self._prepared is None:
             found = functional.conv2d(x, self._weight, self._bias, padding=self._padding)
             return found.relu_() if self._rectified else found
-        how = [self._padding] * 2, [1, 1], [1, 1], 1, "relu" if self._rectified else "none"
-        made: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._prepared, self._bias, *how, [], None
-        )
-        return made
+        then = "relu" if self._rectified else "none"
+        return _convolved(x, self._prepared, self._bias, self._padding, then)
 
 
 def _prepared(weight: Tensor, padding: int) -> Tensor | None:
@@ -45,9 +42,19 @@ def _prepared(weight: Tensor, padding: int) -> Tensor | None:
     has_library = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     if not has_library or weight.device.type != "cpu" or weight.dtype not in PREPARED:
         return None
-    if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    try:
+        if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return None
+        made: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+            weight, [padding] * 2, [1, 1], [1, 1], 1, None
+        )
+        _convolved(weight.new_zeros(1, weight.shape[1], 3, 3), made, None, padding, "none")
+    except (AttributeError, RuntimeError):  # private operations, not in every version of PyTorch
         return None
-    made: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-        weight, [padding] * 2, [1, 1], [1, 1], 1, None
-    )
+    return made
+
+
+def _convolved(x: Tensor, filters: Tensor, bias: Tensor | None, padding: int, then: str) -> Tensor:
+    how = [padding] * 2, [1, 1], [1, 1], 1, then, [], None
+    made: Tensor = torch.ops.mkldnn._convolution_pointwise(x, filters, bias, *how)
     return made

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from nstd.backends.gatys import convolution
 from nstd.backends.gatys.convolution import Convolution
 
 PRECISIONS = [torch.float64, torch.float32, torch.bfloat16]
@@ -31,3 +32,12 @@ def test_a_convolution_is_that_of_torch(
     expected = functional.conv2d(x.double(), weight.double(), bias.double(), padding=padding)
     expected = expected.relu() if rectified else expected
     torch.testing.assert_close(made, expected.to(dtype))
+
+
+def test_without_the_private_operations_of_torch_a_convolution_is_the_plain_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another version may have named them, or their parameters, differently."""
+    monkeypatch.setattr(convolution, "_convolved", lambda *parts: torch.ops.mkldnn.no_such(*parts))
+    weight, x = torch.ones(2, 3, 3, 3), torch.ones(1, 3, 5, 4)
+    torch.testing.assert_close(Convolution(weight)(x), functional.conv2d(x, weight))

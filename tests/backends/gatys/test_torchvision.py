@@ -14,11 +14,6 @@ from pydantic import ValidationError
 from support.gatys import install_torchvision, install_weights, painting, photograph, run, task
 from support.playground import Playground
 from torch import Tensor
-from torchvision.models import get_model, get_model_weights  # type: ignore[import-untyped]
-from torchvision.models.feature_extraction import (  # type: ignore[import-untyped]
-    create_feature_extractor,
-    get_graph_node_names,
-)
 
 from nstd.backend import Style
 from nstd.backends.gatys import Gatys, Options, footprint
@@ -31,6 +26,9 @@ from nstd.errors import BackendError, WeightsError
 NAMES = [name for name in NETWORKS if name not in OWN]
 SQUEEZENET = "torchvision:squeezenet1_1"
 
+pytestmark = pytest.mark.xdist_group("torchvision")
+"""One process imports it, which takes two seconds, and not every one that collects this module."""
+
 
 @pytest.fixture(autouse=True)
 def _no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +38,14 @@ def _no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_layers_and_files_are_those_of_torchvision(name: str) -> None:
     """The nodes after rectifications, and what SqueezeNet joins; the file, and its size."""
+    from torchvision.models import (  # type: ignore[import-untyped]
+        get_model,
+        get_model_weights,
+    )
+    from torchvision.models.feature_extraction import (  # type: ignore[import-untyped]
+        get_graph_node_names,
+    )
+
     with torch.device("meta"):
         model = get_model(name.removeprefix(PREFIX))
     rectified = {path for path, layer in model.named_modules() if isinstance(layer, torch.nn.ReLU)}
@@ -81,6 +87,9 @@ def test_a_layer_that_is_no_node_is_refused_with_those_that_are() -> None:
 
 def own_features(name: str, file: Path, picture: Tensor, layers: list[str]) -> dict[str, Tensor]:
     """The features that torchvision itself computes with the weights in `file`."""
+    from torchvision.models import get_model
+    from torchvision.models.feature_extraction import create_feature_extractor
+
     with torch.device("meta"):
         model = get_model(name.removeprefix(PREFIX))
     model.features.to_empty(device="cpu")

@@ -77,6 +77,7 @@ def test_the_network_ends_after_the_last_layer_needed() -> None:
     assert {parameter.device.type for parameter in layers.parameters()} == {"meta"}
 
 
+@pytest.mark.xdist_group("torchvision")
 @pytest.mark.parametrize("name", ["vgg16", "vgg19"])
 def test_the_layers_are_those_of_torchvision(name: str) -> None:
     """Names and shapes of all weights, so that its files fit; but for the last pooling."""

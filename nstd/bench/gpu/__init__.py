@@ -1,0 +1,1 @@
+"""What `nstd bench gpu` measures on one accelerator, step by step."""
