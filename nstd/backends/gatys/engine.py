@@ -34,6 +34,7 @@ from nstd.backends.gatys.options import Options
 from nstd.backends.gatys.precision import precision_for
 from nstd.backends.gatys.problem import StyleTransfer, TaskPictures
 from nstd.backends.gatys.pyramid import Level, levels_of
+from nstd.backends.gatys.resizing import resize
 from nstd.backends.gatys.target_cache import TargetCache
 from nstd.backends.gatys.temporal import PATIENCE, levels_after, options_after
 from nstd.backends.gatys.tensors import to_pixels
@@ -137,8 +138,8 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     )
     picture, stopped = descent.run(_resumed(saved, options))
     return Result(
-        pixels=finish(to_pixels(picture)),
-        network=_used(network, task),
+        pixels=finish(to_pixels(_asked_size(picture, task))),
+        network=_used(network, task, levels[-1]),
         seed=options.seed,
         seconds={"network": ready - loading, "optimise": now() - ready},
         stopped=stopped,
@@ -146,7 +147,13 @@ def _stylize(task: Task, report: Report, warm: Warm, began: float) -> Result:
     )
 
 
-def _used(network: Network, task: Task) -> dict[str, Any]:
+def _asked_size(picture: Tensor, task: Task) -> Tensor:
+    """A picture, which may be larger with supersampling, at the size of the content."""
+    height, width, _ = task.content.shape
+    return resize(picture, height, width).clamp(0, 1)
+
+
+def _used(network: Network, task: Task, finest: Level) -> dict[str, Any]:
     """The facts about the network and its precision for the record."""
     made_from = {"source_sha256": network.source} if network.source else {}
     return {
@@ -154,7 +161,7 @@ def _used(network: Network, task: Task) -> dict[str, Any]:
         "sha256": network.sha256,
         **made_from,
         "precision": precision_for(task.device, task.options.precision),
-        "tile": task.options.tile_side(*task.content.shape[:2]),
+        "tile": task.options.tile_side(finest.height, finest.width),
     }
 
 

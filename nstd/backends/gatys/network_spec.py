@@ -57,8 +57,9 @@ class Spec:
     `general` is the recipe of all style losses that are not in `recipes`. With `recolors`, the
     content gets the styles' colours first. `budgets` has the evaluations per level by preset, the
     coarsest level first, the last number for all further levels; the size doubles every
-    `per_octave` levels. `warm` networks do not depend on the pictures. `footprints` are by
-    precision.
+    `per_octave` levels. `supersampling` has by preset how many times larger than asked a picture is
+    painted, before it is made smaller; without a number it is painted at the size asked for. `warm`
+    networks do not depend on the pictures. `footprints` are by precision.
     """
 
     loader: str
@@ -72,6 +73,7 @@ class Spec:
     warm: bool
     footprints: Mapping[str, Footprint]
     per_octave: int = 1
+    supersampling: Mapping[str, float] = field(default_factory=dict)
     recolors: bool = False
     general: LossWeights = field(default_factory=LossWeights)
     recipes: Mapping[str, LossWeights] = field(default_factory=dict)

@@ -110,8 +110,9 @@ _FIXED = replace(
     budgets={
         "draft": (24, 14, 8, 4, 3),
         "normal": (70, 60, 28, 20, 12),
-        "fine": (400, 250, 150, 60, 30),
+        "fine": (150, 100, 60, 24, 14),
     },
+    supersampling={"fine": 2.0},
     general=LossWeights(content_weight=0.17),
 )
 

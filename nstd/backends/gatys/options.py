@@ -54,7 +54,9 @@ class Options(BaseModel):
         "named as its nodes, such as features.1.",
     )
     preset: Literal["draft", "normal", "fine"] = Field(
-        "normal", description="How much work is spent; nothing else changes."
+        "normal",
+        description="How much work is spent. With fine, student and fixed also paint at twice the "
+        "size and make the picture smaller in the end, so that strokes are crisp.",
     )
     steps: int | None = Field(
         None, ge=1, le=100_000, description="Evaluations in all, instead of the preset's number."
@@ -227,6 +229,11 @@ class Options(BaseModel):
         if self.tile is None:
             return TILE if height * width > LARGE else None
         return self.tile if max(height, width) > self.tile else None
+
+    @property
+    def supersampling(self) -> float:
+        """How many times larger than asked a picture is painted, before it is made smaller."""
+        return self.spec.supersampling.get(self.preset, 1.0)
 
     @property
     def evaluations(self) -> tuple[int, ...]:

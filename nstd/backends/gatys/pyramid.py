@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, count, pairwise
 
 from nstd.backends.gatys.options import Options
 
 COARSEST = 128  # least longest side of the coarsest level, in pixels
 NARROWEST = 32  # least shortest side, for the deepest layers
+SUPERSAMPLED = 1 << 22  # most pixels of a picture that is painted larger than asked
 
 
 @dataclass(frozen=True)
 class Level:
-    """One size at which the picture is optimised, and its number of evaluations."""
+    """One size at which the picture is optimised, and its number of evaluations.
+
+    The finest level has `supersampling` times the height and width of the result.
+    """
 
     height: int
     width: int
     evaluations: int
+    supersampling: float = 1.0
 
     @property
     def pixels(self) -> int:
@@ -67,4 +73,8 @@ def plan(
 
 def levels_of(options: Options, height: int, width: int) -> tuple[Level, ...]:
     """The levels for a picture of that size with `options`."""
-    return plan(height, width, options.evaluations, options.steps, options.spec.per_octave)
+    room = math.sqrt(SUPERSAMPLED / (height * width))
+    factor = max(1.0, min(options.supersampling, room))
+    size = round(factor * height), round(factor * width)
+    levels = plan(*size, options.evaluations, options.steps, options.spec.per_octave)
+    return tuple(replace(level, supersampling=factor) for level in levels)

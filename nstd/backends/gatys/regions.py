@@ -40,10 +40,11 @@ class Painting:
         """The painting with the size of `level` times the scale.
 
         A style smaller than the level has its own size times its scale: enlarging it to the level
-        would make the result blurred.
+        would make the result blurred. With supersampling it is as much larger as the result will
+        be made smaller.
         """
         longest = max(level.height, level.width)
-        fit = min(1.0, longest / max(self.picture.shape[2:]))
+        fit = min(level.supersampling, longest / max(self.picture.shape[2:]))
         picture = rescale(self.picture, self.scale * fit)
         height, width = picture.shape[2:]
         return replace(self, picture=picture, mask=averaged(self.mask, height, width))

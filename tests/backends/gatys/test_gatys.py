@@ -70,6 +70,15 @@ def test_the_picture_takes_on_the_style_and_keeps_its_size() -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize("colors", ["style", "luminance"])
+def test_fine_paints_larger_and_gives_the_size_that_was_asked_for(colors: str) -> None:
+    """Previews on the way are as large as the level."""
+    result, seen = run(task(network="fixed", preset="fine", steps=3, colors=colors))
+    assert result.pixels.shape == (64, 80, 3)
+    assert seen[0].picture is not None
+    assert seen[0].picture().shape == (128, 160, 3)
+
+
 def test_the_result_says_how_it_was_made() -> None:
     """Network with its hash, seed, phases in seconds, and what ended it."""
     result, _ = run(task(seed=3))

@@ -7,7 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd.backends.gatys.pyramid import COARSEST, NARROWEST, plan, sizes
+from nstd.backends.gatys.options import Options
+from nstd.backends.gatys.pyramid import (
+    COARSEST,
+    NARROWEST,
+    SUPERSAMPLED,
+    levels_of,
+    plan,
+    sizes,
+)
 from nstd.backends.gatys.resizing import carry, resize, shrink
 
 
@@ -50,6 +58,27 @@ def test_steps_are_shared_exactly(total: int) -> None:
     levels = plan(512, 512, (150, 100, 50), total)
     assert sum(level.evaluations for level in levels) == total
     assert (levels[-1].height, levels[-1].width) == (512, 512)
+
+
+def test_fine_ends_at_twice_the_size_and_normal_at_the_size_asked_for() -> None:
+    """Both begin at the same size."""
+    normal, fine = (
+        levels_of(Options.model_validate({"preset": preset}), 384, 512)
+        for preset in ("normal", "fine")
+    )
+    assert [level.width for level in normal] == [128, 256, 512]
+    assert [level.width for level in fine] == [128, 256, 512, 1024]
+    assert {level.supersampling for level in normal} == {1.0}
+    assert {level.supersampling for level in fine} == {2.0}
+
+
+def test_a_large_picture_is_painted_less_larger_or_not_at_all() -> None:
+    """Up to the most pixels that are worth it."""
+    large, *_, finest = levels_of(Options(preset="fine"), 1500, 2000)
+    assert 1 < finest.supersampling == large.supersampling < 2
+    assert finest.pixels == pytest.approx(SUPERSAMPLED, rel=0.01)
+    *_, finest = levels_of(Options(preset="fine"), 3000, 4000)
+    assert (finest.width, finest.supersampling) == (4000, 1.0)
 
 
 def test_a_level_costs_its_pixels_times_its_evaluations() -> None:

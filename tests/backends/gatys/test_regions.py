@@ -109,6 +109,15 @@ def test_masks_are_as_large_as_what_they_mask(scale: float) -> None:
     assert painted.mask.mean() == pytest.approx(0.5, abs=0.02)
 
 
+def test_a_small_style_grows_with_supersampling_alone() -> None:
+    """By as much as the result is made smaller: its strokes have the same size in the result."""
+    (region,) = regions(task(None, Style(painting(40, 30))))
+    (same,) = region.at(Level(200, 100, 1)).paintings
+    (twice,) = region.at(Level(200, 100, 1, supersampling=2.0)).paintings
+    assert same.picture.shape[2:] == (40, 30)
+    assert twice.picture.shape[2:] == (80, 60)
+
+
 def test_regions_count_by_their_area() -> None:
     """A grey mask counts as grey; the rest is what overlapping regions leave."""
     styles = [
