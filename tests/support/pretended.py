@@ -18,6 +18,8 @@ from typing import Any
 MASKS = {"cuda": "HIP_VISIBLE_DEVICES", "xpu": "ZE_AFFINITY_MASK"}
 """The variable that hides accelerators, by torch's name of them; `cuda` is AMD's here."""
 VERSIONS = {"cuda": "hip = '6.4.1'", "xpu": "xpu: Optional[str] = '20250301'"}
+CONVOLUTIONS = {"conv2d", "_convolution_pointwise"}
+"""Functions of torch that convolve."""
 MODEL = "Pretended 9000"
 MEMORY = 2**33
 
@@ -80,7 +82,8 @@ def pretending(kind: str, number: int = 1, wrong: float = 0.0, cpu_pause: float 
             given = {name: moved(value) for name, value in (kwargs or {}).items()}
             result = func(*map(moved, args), **given)
             # float64 is what the CPU computes for comparison
-            if getattr(func, "__name__", "") != "conv2d" or result.dtype == torch.float64:
+            name = getattr(func, "__name__", "")
+            if name not in CONVOLUTIONS or result.dtype == torch.float64:
                 return result
             if not count():
                 time.sleep(cpu_pause)

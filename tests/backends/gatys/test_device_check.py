@@ -57,7 +57,7 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
     """Rounds what convolutions and products read to TF32, as NVIDIA's do by default."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket.__name__ in {"convolution", "mm", "bmm"}:
+        if func.overloadpacket.__name__ in {"convolution", "_convolution_pointwise", "mm", "bmm"}:
             args = tuple(map(_as_tf32, args))
         return func(*args, **kwargs or {})
 

@@ -64,7 +64,8 @@ def test_all_of_it_leaves_the_content_out() -> None:
     """The loss is the style's and total variation's, and what keeps values inside [0, 1]."""
     _, seen = run(task(strength=1, tv_weight=0))
     assert seen[0].losses["total"] == pytest.approx(seen[0].losses["style"])
-    assert seen[-1].losses["total"] == pytest.approx(seen[-1].losses["style"], rel=0.05)
+    assert seen[-1].losses["content"] > 0.5  # would be seen in the total
+    assert seen[-1].losses["total"] == pytest.approx(seen[-1].losses["style"], rel=0.1)
 
 
 def test_it_multiplies_the_weight_of_the_content() -> None:

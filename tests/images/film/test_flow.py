@@ -113,5 +113,5 @@ def test_without_opencv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(PictureError) as raised:
-        earlier_of(seen(), seen(), seen())
+        earlier_of(seen(), seen() / 2, seen())
     assert "nstd[film]" in raised.value.hint
