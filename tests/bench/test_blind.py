@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 from support.browser import driver, needs_chromium
 
 from nstd.bench.blind import KEY, PAGE, write_blind
@@ -117,6 +118,7 @@ def test_the_page_counts_the_choices_with_the_key(page: webdriver.Chrome, tmp_pa
         page.find_element(By.CSS_SELECTOR, f"input[name='{number}'][value='{chosen}']").click()
     assert page.find_element(By.ID, "answered").text == "4 of 4 answered"
     page.find_element(By.ID, "key").send_keys(str(path))
+    WebDriverWait(page, 60).until(lambda _: page.find_elements(By.CSS_SELECTOR, "#result tr"))
     rows = [row.text for row in page.find_elements(By.CSS_SELECTOR, "#result tr")]
     assert rows[0] == "variant chosen of"
     assert rows[1] == f"{NASTY} 3 3"

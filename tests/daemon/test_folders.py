@@ -25,7 +25,7 @@ def test_a_folder_of_many_does_not_starve_a_sidecar_beside_it(playground: Playgr
     wait_for(lambda: playground.ended() > 1, what="the first pictures")
     playground.pair("beach")
     wait_for(lambda: "beach" in finished(playground), what="the sidecar")
-    assert len(finished(playground) & names) < 30
+    assert len(finished(playground) & names) < 50  # some are made while it arrives
     assert playground.stop(process) == 0
 
 

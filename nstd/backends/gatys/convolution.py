@@ -55,6 +55,6 @@ def _prepared(weight: Tensor, padding: int) -> Tensor | None:
 
 
 def _convolved(x: Tensor, filters: Tensor, bias: Tensor | None, padding: int, then: str) -> Tensor:
-    how = [padding] * 2, [1, 1], [1, 1], 1, then, [], None
-    made: Tensor = torch.ops.mkldnn._convolution_pointwise(x, filters, bias, *how)
+    apart = [padding] * 2, [1, 1], [1, 1], 1
+    made: Tensor = torch.ops.mkldnn._convolution_pointwise(x, filters, bias, *apart, then, [], None)
     return made

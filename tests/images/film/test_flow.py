@@ -11,6 +11,8 @@ from support.motion import HEIGHT, WIDTH, disc, noisy, seen
 pytest.importorskip("cv2")
 
 from nstd.errors import PictureError
+from nstd.images.film import opencv
+from nstd.images.film.extra import film_extra
 from nstd.images.film.flow import boundaries, consistent, earlier_of, inside, motion, warped
 
 INNER = np.s_[12:-12, 12:-12]
@@ -112,6 +114,7 @@ def test_a_picture_that_is_moved_often_stays_sharp() -> None:
 def test_without_opencv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setattr(opencv, "film_extra", film_extra.__wrapped__)  # which remembers
     with pytest.raises(PictureError) as raised:
-        earlier_of(seen(), seen() / 2, seen())
+        earlier_of(seen(), seen(right=5), seen())
     assert "nstd[film]" in raised.value.hint
