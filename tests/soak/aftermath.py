@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from support.playground import Playground
+from support.playground import Playground, wait_for
 
 from soak.judge import Judge
 from soak.operator import Operator
@@ -29,11 +29,19 @@ def look_for_holds(ground: Playground, report: Report) -> None:
 
 def look_for_damage(ground: Playground, report: Report) -> None:
     """`nstd verify`, on what has not expired, after a sweep that ends what others began."""
-    for command in ("expire", "gallery"):
-        ground.said(command)
+    wait_for(lambda: _has_swept(ground), what="the end of a sweep of the daemon")
+    ground.said("gallery")
     found = ground.command("verify")
     if found.returncode:
         report.blame("unsound", "verify", found.stdout + found.stderr)
+
+
+def _has_swept(ground: Playground) -> bool:
+    """Sweep; False while the daemon does."""
+    done = ground.command("expire")
+    is_busy = "[already_running]" in done.stderr
+    assert is_busy or done.returncode == 0, done.stderr
+    return not is_busy
 
 
 def expire_all(ground: Playground, environment: Mapping[str, str], report: Report) -> None:
