@@ -146,7 +146,8 @@ def _picture_problems(part: SidecarFile, order: EffectiveSettings) -> list[Probl
         text = f"format: {said.format} is that of a film, and {part.sidecar.content!r} is a picture"
         problems.append(_problem(part, ("output", "format"), f"{text}{_MAKE_FILM}"))
     for place in _film_places(part, order):
-        text = f"{place[-1]}: is for films, and {part.sidecar.content!r} is a picture{_MAKE_FILM}"
+        key = "strength: a ramp" if place[-1] == "strength" else f"{place[-1]}:"
+        text = f"{key} is for films, and {part.sidecar.content!r} is a picture{_MAKE_FILM}"
         problems.append(part.document.problem(place, text, key=True))
     return problems
 

@@ -60,6 +60,7 @@ def test_a_ramp_is_kept_as_it_was_said(tmp_path: Path) -> None:
     ("text", "kind", "words"),
     [
         ("", None, "2:24: from: is for films, and 'x.jpg' is a picture; output.seconds"),
+        ("options: {strength: {0s: 0.2}}\n", None, "strength: a ramp is for films, and"),
         ("output: {fps: 5}\n", None, "like `output: {seconds: 6}`"),
         ("output: {seconds: 6, format: png}\n", None, "`seconds` makes a film of it; a film has"),
         ("output: {seconds: 6}\n", "gif", "'x.jpg' is a film; choose its frames with `frames`"),
@@ -83,7 +84,7 @@ def test_what_does_not_fit_is_refused_with_words_that_lead_on(
 def test_a_ramp_for_a_picture_is_refused(tmp_path: Path) -> None:
     """One style, no times: the option alone."""
     said = complaint(tmp_path, RAMP, style="style: a.jpg\n")
-    assert "x.yaml:3:11: strength: is for films" in said
+    assert "x.yaml:3:11: strength: a ramp is for films" in said
 
 
 def test_a_gap_after_the_last_style_is_found_before_the_job_runs(tmp_path: Path) -> None:
