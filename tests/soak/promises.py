@@ -59,19 +59,31 @@ def _started_while_held(
 
 
 def _started_while_paused(lines: list[dict[str, Any]], asked: list[Asked]) -> Iterator[Broken]:
+    """The same hours are told once more after a pause within them, or a restart: hours that were
+    opened since they were first told count, though the daemon reads that only when it can."""
     paused: dict[str, Any] | None = None
+    since: dict[tuple[str, str], float] = {}
     for line in lines:
         match line.get("event"):
             case "starts.paused":
                 paused = line
+                since.setdefault(_pause(line), when(line))
             case "starts.resumed":
                 paused = None
             case "job.started" if paused is not None:
                 until = _seconds(paused["until"]) if "until" in paused else float("inf")
                 ends = {"person": {"resume", "pause"}, "schedule": {"open"}}[paused["cause"]]
                 may = when(line) >= until
-                if not may and not _has_asked(asked, ends, {""}, when(paused) - 1, when(line)):
+                if not may and not _has_asked(
+                    asked, ends, {""}, since[_pause(paused)] - 1, when(line)
+                ):
                     yield Broken("too early", line["job"], f"started after {paused}: {line}")
+
+
+def _pause(line: dict[str, Any]) -> tuple[str, str]:
+    """What tells a pause from others: one by a person from all, closed hours by their end."""
+    is_schedule = line["cause"] == "schedule"
+    return line["cause"], line["until"] if is_schedule else line["timestamp"]
 
 
 def _claimed_while_folder_is_held(

@@ -227,6 +227,11 @@ CLOSED = line(20, "starts.paused", cause="schedule", until=line(90, "")["timesta
         ([PAUSED], [line(30, "starts.resumed", cause="person")], "too early"),
         ([CLOSED], [Asked(30, "open")], "too early"),
         (
+            [CLOSED, CLOSED | {"timestamp": line(40, "")["timestamp"]}],  # killed before it read it
+            [Asked(30, "open")],
+            "too early",
+        ),
+        (
             [line(20, "job.changed", held=False, priority=70)],
             [Asked(30, "priority", "beach", "50")],
             "mistaken",
